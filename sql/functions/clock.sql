@@ -1,0 +1,8 @@
+create function inboxdb.clock() returns timestamptz
+language sql volatile
+as $$
+  -- Purpose: the one place that reads the time, so that a test can move it by replacing this function.
+  -- Returns: the wall clock, not the start of the transaction.
+  -- INVOKER: reads nothing.
+  select pg_catalog.clock_timestamp()
+$$;

@@ -1,0 +1,77 @@
+create function inboxdb.count_scopes(target_client_id inboxdb.client_id, as_of timestamptz)
+returns table (
+  is_global boolean,
+  scope_user_id inboxdb.user_id,
+  all_responses integer,
+  requires_attention integer,
+  previously_required_attention integer,
+  total_non_blacklisted integer,
+  awaiting_reply integer,
+  needs_repair integer,
+  ai_sent integer,
+  ai_review integer,
+  total integer,
+  leads integer,
+  next_snooze_at timestamptz
+)
+-- STABLE matters: it makes the count run in the caller's snapshot, the one in which the caller takes its changes.
+language plpgsql stable security definer
+set search_path = ''
+-- a policy that hid leads would make this count too little: raise instead
+set row_security = off
+-- the statistics of this workspace, not of an average one
+set plan_cache_mode = force_custom_plan
+set work_mem = '4MB'
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $$
+-- Purpose: count one workspace's leads in one scan, for the whole workspace and for each user.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
+-- Returns: the global row, zeros included, and one row per user with a lead assigned, visible or not; `leads` counts
+--   those, `next_snooze_at` is the first snooze to run out after as_of. No rows where the host has no such workspace.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: classified_lead, "Client", workspace.
+-- DEFINER: also called on behalf of roles that may not read the host's tables.
+declare
+  lead_estimate bigint;
+begin
+  if not exists (select from public."Client" as c where c.id = target_client_id) then
+    return;
+  end if;
+
+  -- AI-sent messages and drafts of every tenant may be hashed only where that hash is no larger than the workspace
+  -- itself: looking 5,000 leads up in an index beats hashing the messages of everyone else, for a million it does not.
+  lead_estimate := coalesce(
+    (select w.leads from inboxdb.workspace as w where w.client_id = target_client_id),
+    (select pg_catalog.count(*) from public."Lead" as l where l."clientId" = target_client_id)
+  );
+  perform pg_catalog.set_config(
+    'work_mem', least(greatest(lead_estimate / 10, 64), 262144)::text || 'kB', true);
+
+  return query
+  select
+    pg_catalog.grouping(l.scope_user_id) = 1,
+    case when pg_catalog.grouping(l.scope_user_id) = 1 then inboxdb.sentinel() else l.scope_user_id end,
+    (pg_catalog.count(*) filter (where v.visible and l.all_responses))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.requires_attention))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.previously_required_attention))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.total_non_blacklisted))::integer,
+    greatest(
+      pg_catalog.count(*) filter (where v.visible and l.total_non_blacklisted)
+      - pg_catalog.count(*) filter (where v.visible and l.requires_attention),
+      0
+    )::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.needs_repair))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.ai_sent))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.ai_review))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.total))::integer,
+    pg_catalog.count(*)::integer,
+    pg_catalog.min(l.snoozed_until) filter (where l.snoozed_until > as_of and l.snoozed_until < 'infinity')
+  from inboxdb.classified_lead as l
+  cross join lateral (select l.snoozed_until is null or l.snoozed_until <= as_of as visible) as v
+  where l.client_id = target_client_id
+  group by grouping sets ((), (l.scope_user_id))
+  -- the leads that nobody has are a group of their own, and in the global row only
+  having pg_catalog.grouping(l.scope_user_id) = 1 or l.scope_user_id is not null;
+end
+$$;

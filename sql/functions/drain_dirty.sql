@@ -1,0 +1,34 @@
+-- A procedure that commits may have neither SET nor SECURITY DEFINER, so everything in it is qualified, operators too.
+create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
+language plpgsql
+as $$
+-- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh until nothing is due.
+-- Parameters: max_workspaces to claim, null for no limit; max_seconds after which no further one is started, null for
+--   no limit. A statement_timeout bounds the whole call, not one refresh.
+-- Errors: 2D000 inside a transaction block, since it commits after each workspace.
+-- Reads, writes: as claim_next, drain_next, empty_slice.
+-- INVOKER: its caller needs EXECUTE on those three.
+declare
+  stop_at timestamptz := pg_catalog.clock_timestamp()
+    operator(pg_catalog.+) pg_catalog.make_interval(secs => max_seconds);
+  drained integer := 0;
+  claimed inboxdb.client_id;
+begin
+  loop
+    -- whatever default_transaction_isolation says
+    commit;
+    set transaction isolation level read committed;
+    exit when drained operator(pg_catalog.>=) max_workspaces;
+    exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
+    claimed := inboxdb.claim_next();
+    exit when claimed is null;
+    drained := drained operator(pg_catalog.+) 1;
+    commit;
+    set transaction isolation level read committed;
+    perform inboxdb.drain_next(claimed);
+  end loop;
+  commit;
+  set transaction isolation level read committed;
+  perform inboxdb.empty_slice();
+end
+$$;

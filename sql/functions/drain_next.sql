@@ -1,0 +1,43 @@
+create function inboxdb.drain_next(
+  claimed inboxdb.client_id default null,
+  out client_id inboxdb.client_id, out outcome text, out version bigint
+)
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: refresh one dirty workspace in this transaction; collects when nothing is due.
+-- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
+--   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once.
+-- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it),
+--   idle (nothing is due; workspace null); the inbox cache version after a refresh.
+-- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.
+-- Reads, writes: as claim_next, refresh_workspace, record_failure.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  started_at timestamptz;
+  error_code text;
+begin
+  perform inboxdb.require_read_committed();
+  client_id := coalesce(claimed, inboxdb.claim_next());
+  if client_id is null then
+    outcome := 'idle';
+    return;
+  end if;
+
+  -- outside the exception block, whose rollback would give the lock away before the failure is recorded
+  if not inboxdb.try_lock_workspace(client_id) then
+    outcome := 'skipped';
+    return;
+  end if;
+
+  started_at := inboxdb.clock();
+  begin
+    version := inboxdb.refresh_workspace(client_id);
+    outcome := 'refreshed';
+  exception when others then
+    get stacked diagnostics error_code = returned_sqlstate;
+    perform inboxdb.record_failure(client_id, started_at, error_code);
+    outcome := 'failed';
+  end;
+end
+$$;

@@ -1,0 +1,15 @@
+create function inboxdb.mark_inbox_counts_dirty(target_client_id inboxdb.client_id) returns void
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: ask for a refresh of a whole workspace. Appends a change, as a trigger would: waits for nobody, is undone with
+--   the caller's transaction.
+-- Parameters: target_client_id.
+-- Errors: IB002 for an unknown workspace.
+-- Writes: the change log.
+-- DEFINER: its callers have no rights in inboxdb.
+begin
+  perform inboxdb.require_workspace(target_client_id);
+  perform inboxdb.note_change(target_client_id, null);
+end
+$$;

@@ -1,0 +1,23 @@
+create function inboxdb.note_change(changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id)
+returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: append one change to the log. Never waits: it inserts a row of its own and locks nobody else's.
+-- Parameters: changed_client_id, null where the caller does not know the workspace; changed_lead_id, null for the whole
+--   workspace. Both null: every workspace.
+-- Writes: the current slice.
+-- INVOKER: called by our DEFINER functions only.
+begin
+  case inboxdb.current_slice()
+    when 0 then
+      insert into inboxdb.change_0 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+    when 1 then
+      insert into inboxdb.change_1 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+    when 2 then
+      insert into inboxdb.change_2 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+    when 3 then
+      insert into inboxdb.change_3 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+  end case;
+end
+$$;

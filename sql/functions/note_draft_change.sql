@@ -1,0 +1,32 @@
+create function inboxdb.note_draft_change() returns trigger
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: row trigger on "AIDraft": note the draft's lead, on both sides of a move between leads; before a delete
+--   also the leads of the messages sent from it, whose "aiDraftId" the host's foreign key is about to null.
+-- The workspace is left open: the one that counts is where the lead is when the change is collected, which a move in
+--   flight beside this transaction may yet change.
+-- Reads: "Message" (by the host's index on "aiDraftId", as the foreign key does). Writes: the change log.
+-- DEFINER: the writer has no rights in inboxdb.
+declare
+  message_lead_id inboxdb.lead_id;
+begin
+  if tg_op <> 'INSERT' then
+    perform inboxdb.note_change(null, old."leadId");
+  end if;
+  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and old."leadId" <> new."leadId") then
+    perform inboxdb.note_change(null, new."leadId");
+  end if;
+  if tg_op = 'DELETE' then
+    for message_lead_id in
+      select distinct m."leadId"
+      from public."Message" as m
+      where m."aiDraftId" = old.id and m."leadId" <> old."leadId"
+    loop
+      perform inboxdb.note_change(null, message_lead_id);
+    end loop;
+    return old;
+  end if;
+  return null;
+end
+$$;

@@ -1,0 +1,116 @@
+create function inboxdb.refresh_workspace(target_client_id inboxdb.client_id) returns bigint
+language plpgsql volatile
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+-- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
+-- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
+-- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
+--   it has none.
+-- Errors: those of count_scopes.
+-- Reads: classified_lead. Writes: the change log, inbox_counts, workspace, cache_version, job_status,
+--   inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
+-- INVOKER: called by our DEFINER functions only.
+declare
+  -- read after the lock, before the snapshot: never later than what the counts see
+  as_of timestamptz := inboxdb.clock();
+  from_xid xid8 := inboxdb.read_from();
+  taken bigint;
+  ended_snoozes bigint;
+  attempt_number integer;
+  new_version bigint;
+begin
+  -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
+  with
+  taken_0 as (
+    delete from inboxdb.change_0 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+  ),
+  taken_1 as (
+    delete from inboxdb.change_1 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+  ),
+  taken_2 as (
+    delete from inboxdb.change_2 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+  ),
+  taken_3 as (
+    delete from inboxdb.change_3 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+  ),
+  counted as materialized (
+    select * from inboxdb.count_scopes(target_client_id, as_of)
+  ),
+  vanished as (
+    delete from inboxdb.inbox_counts as s
+    where s.client_id = target_client_id
+      and not exists (
+        select from counted as c where c.is_global = s.is_global and c.scope_user_id = s.scope_user_id
+      )
+  ),
+  stored as (
+    insert into inboxdb.inbox_counts as s (
+      client_id, is_global, scope_user_id, all_responses, requires_attention, previously_required_attention,
+      total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total, computed_at, updated_at
+    )
+    select
+      target_client_id, c.is_global, c.scope_user_id, c.all_responses, c.requires_attention,
+      c.previously_required_attention, c.total_non_blacklisted, c.awaiting_reply, c.needs_repair, c.ai_sent,
+      c.ai_review, c.total, as_of, as_of
+    from counted as c
+    on conflict (client_id, is_global, scope_user_id) do update set
+      all_responses = excluded.all_responses,
+      requires_attention = excluded.requires_attention,
+      previously_required_attention = excluded.previously_required_attention,
+      total_non_blacklisted = excluded.total_non_blacklisted,
+      awaiting_reply = excluded.awaiting_reply,
+      needs_repair = excluded.needs_repair,
+      ai_sent = excluded.ai_sent,
+      ai_review = excluded.ai_review,
+      total = excluded.total,
+      computed_at = excluded.computed_at,
+      updated_at = case
+        when (
+          s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
+          s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
+        ) = (
+          excluded.all_responses, excluded.requires_attention, excluded.previously_required_attention,
+          excluded.total_non_blacklisted, excluded.awaiting_reply, excluded.needs_repair, excluded.ai_sent,
+          excluded.ai_review, excluded.total
+        ) then s.updated_at
+        else excluded.updated_at
+      end
+  ),
+  remembered as (
+    insert into inboxdb.workspace (client_id, leads, next_snooze_at)
+    select target_client_id, c.leads, c.next_snooze_at
+    from counted as c
+    where c.is_global
+    on conflict (client_id) do update set leads = excluded.leads, next_snooze_at = excluded.next_snooze_at
+  ),
+  forgotten as (
+    delete from inboxdb.workspace as w
+    where w.client_id = target_client_id and not exists (select from counted)
+  )
+  select
+    (select pg_catalog.count(*) from taken_0) + (select pg_catalog.count(*) from taken_1)
+    + (select pg_catalog.count(*) from taken_2) + (select pg_catalog.count(*) from taken_3),
+    -- as it stood before this statement
+    (
+      select pg_catalog.count(*)
+      from inboxdb.workspace as w
+      where w.client_id = target_client_id and w.next_snooze_at <= as_of
+    )
+  into taken, ended_snoozes;
+
+  if taken + ended_snoozes > 0 then
+    new_version := inboxdb.bump_versions(target_client_id);
+  else
+    select v.version into new_version
+    from inboxdb.cache_version as v
+    where v.client_id = target_client_id and v.family = 'inbox';
+  end if;
+
+  delete from inboxdb.inbox_counts_dirty as d
+  where d.client_id = target_client_id
+  returning d.attempts into attempt_number;
+  perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null);
+  return new_version;
+end
+$$;

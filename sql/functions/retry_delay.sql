@@ -1,0 +1,10 @@
+create function inboxdb.retry_delay(attempts integer) returns interval
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: how long a workspace waits for its next attempt.
+  -- Parameters: attempts made so far, from 1.
+  -- Returns: 1 second, doubled with each attempt, 5 minutes at most.
+  -- INVOKER: reads nothing.
+  select least(interval '1 second' * pg_catalog.power(2, least(attempts, 20) - 1), interval '5 minutes')
+$$;

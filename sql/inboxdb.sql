@@ -1,0 +1,75 @@
+-- Table of contents: every object of inboxdb, one per file, in load order. `psql -f sql/inboxdb.sql` loads them all;
+-- migrations/ carries the same bodies.
+
+-- internal: what the host must have
+\ir checks/host.sql
+create schema if not exists inboxdb;
+
+-- internal: the host's types, and the few things everything else is written in
+\ir types/client_id.sql
+\ir types/lead_id.sql
+\ir types/user_id.sql
+\ir functions/sentinel.sql
+\ir functions/clock.sql
+\ir functions/utc.sql
+
+-- public: what readers read
+\ir tables/inbox_counts.sql
+\ir tables/inbox_counts_dirty.sql
+\ir tables/cache_version.sql
+\ir tables/job_status.sql
+
+-- internal: the drain's own
+\ir tables/change_slices.sql
+\ir tables/workspace.sql
+\ir tables/drain_state.sql
+
+-- internal: the definition of what is counted, and what waits to be
+\ir views/classified_lead.sql
+\ir views/known_workspace.sql
+\ir functions/read_from.sql
+\ir views/change.sql
+\ir views/waiting.sql
+
+-- public: the truth on the spot
+\ir functions/count_scopes.sql
+\ir functions/live_inbox_counts.sql
+
+-- internal: noting a change
+\ir functions/current_slice.sql
+\ir functions/note_change.sql
+\ir functions/note_lead_change.sql
+\ir functions/note_draft_change.sql
+\ir functions/note_workspace_change.sql
+\ir functions/note_truncate.sql
+
+-- internal: refreshing one workspace
+\ir functions/require_read_committed.sql
+\ir functions/require_workspace.sql
+\ir functions/try_lock_workspace.sql
+\ir functions/bump_versions.sql
+\ir functions/record_job.sql
+\ir functions/record_failure.sql
+\ir functions/refresh_workspace.sql
+
+-- public: asking for a refresh
+\ir functions/mark_inbox_counts_dirty.sql
+\ir functions/mark_all_inbox_counts_dirty.sql
+\ir functions/recompute_inbox_counts.sql
+
+-- public: draining
+\ir functions/assign_changes.sql
+\ir functions/collect.sql
+\ir functions/retry_delay.sql
+\ir functions/claim_next.sql
+\ir functions/drain_next.sql
+\ir functions/empty_slice.sql
+\ir functions/drain_dirty.sql
+\ir grants/public.sql
+
+-- on the host's tables
+\ir indexes/message_ai_sent.sql
+\ir indexes/ai_draft_to_review.sql
+\ir triggers/client.sql
+\ir triggers/ai_draft.sql
+\ir triggers/lead.sql

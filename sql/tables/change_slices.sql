@@ -1,0 +1,32 @@
+-- The change log: identical tables, used in turn (see functions/current_slice.sql), so that each is out of use long
+-- enough to be truncated: a held snapshot then cannot keep its dead rows in the drain's way.
+-- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes one writer wait for another.
+create table inboxdb.change_0 (
+  xid xid8 not null default pg_catalog.pg_current_xact_id(),
+  id bigint generated always as identity,
+  client_id inboxdb.client_id,
+  lead_id inboxdb.lead_id,
+  noted_at timestamptz not null default inboxdb.clock(),
+  primary key (xid, id)
+)
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+-- a refresh takes one workspace's changes, however many others wait beside them
+create index change_0_client_id_xid_idx on inboxdb.change_0 (client_id, xid);
+
+create table inboxdb.change_1 (like inboxdb.change_0 including all)
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+create table inboxdb.change_2 (like inboxdb.change_0 including all)
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+create table inboxdb.change_3 (like inboxdb.change_0 including all)
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+comment on table inboxdb.change_0 is 'A slice of the change log: leads and workspaces that may count differently now.';
+comment on table inboxdb.change_1 is 'A slice of the change log: see change_0.';
+comment on table inboxdb.change_2 is 'A slice of the change log: see change_0.';
+comment on table inboxdb.change_3 is 'A slice of the change log: see change_0.';
+comment on column inboxdb.change_0.xid is 'The writing transaction: readers skip everything before drain_state.read_from.';
+comment on column inboxdb.change_0.client_id is
+  'The workspace; null where the writer named none: the workspace of lead_id, or, where that is null too, every workspace.';
+comment on column inboxdb.change_0.lead_id is 'The lead; null for the whole workspace.';
+comment on column inboxdb.change_0.noted_at is 'When the change was noted, which may be long before it was committed.';

@@ -1,0 +1,27 @@
+create table inboxdb.inbox_counts (
+  client_id inboxdb.client_id not null,
+  is_global boolean not null,
+  scope_user_id inboxdb.user_id not null,
+  all_responses integer not null check (all_responses >= 0),
+  requires_attention integer not null check (requires_attention >= 0),
+  previously_required_attention integer not null check (previously_required_attention >= 0),
+  total_non_blacklisted integer not null check (total_non_blacklisted >= 0),
+  awaiting_reply integer not null check (awaiting_reply >= 0),
+  needs_repair integer not null check (needs_repair >= 0),
+  ai_sent integer not null check (ai_sent >= 0),
+  ai_review integer not null check (ai_review >= 0),
+  total integer not null check (total >= 0),
+  computed_at timestamptz not null,
+  updated_at timestamptz not null,
+  primary key (client_id, is_global, scope_user_id),
+  constraint inbox_counts_sentinel_is_global check (is_global = (scope_user_id = inboxdb.sentinel()))
+)
+-- every refresh rewrites a workspace's rows: room on the page keeps those updates HOT
+with (fillfactor = 70);
+
+comment on table inboxdb.inbox_counts is
+  'Badge counts: one global row per workspace, one row per user with an assigned lead in it. Read by key, written by the drain.';
+comment on column inboxdb.inbox_counts.is_global is 'True for the row of the whole workspace.';
+comment on column inboxdb.inbox_counts.scope_user_id is 'Whose count it is; in global rows the sentinel, the nil UUID.';
+comment on column inboxdb.inbox_counts.computed_at is 'The instant the counts speak of: snoozes are judged as of then.';
+comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';

@@ -1,0 +1,19 @@
+create trigger inboxdb_note_insert
+after insert on public."AIDraft"
+for each row execute function inboxdb.note_draft_change();
+
+create trigger inboxdb_note_update
+after update on public."AIDraft"
+for each row when (
+  (old."leadId", old.status, old."autoSendAction") is distinct from (new."leadId", new.status, new."autoSendAction")
+)
+execute function inboxdb.note_draft_change();
+
+-- before, while the messages sent from the draft still name it
+create trigger inboxdb_note_delete
+before delete on public."AIDraft"
+for each row execute function inboxdb.note_draft_change();
+
+create trigger inboxdb_note_truncate
+after truncate on public."AIDraft"
+for each statement execute function inboxdb.note_truncate();

@@ -1,0 +1,11 @@
+-- A user's id, in the type of "Lead"."assignedToUserId": see client_id.
+do $type$
+begin
+  execute pg_catalog.format('create domain inboxdb.user_id as %s', (
+    select pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attname = 'assignedToUserId'
+  ));
+end
+$type$;
+comment on domain inboxdb.user_id is 'A user: "Lead"."assignedToUserId", in the host''s own type.';

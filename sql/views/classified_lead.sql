@@ -1,0 +1,54 @@
+create view inboxdb.classified_lead as
+-- The one definition of what is counted. Live counts, refreshes and checks all read it, so that a badge and the list
+-- behind it cannot disagree. Visibility is left to the reader: a lead is visible when snoozed_until is null or not
+-- later than the reader's as_of.
+select
+  l.id as lead_id,
+  l."clientId" as client_id,
+  nullif(l."assignedToUserId", inboxdb.sentinel()) as scope_user_id,
+  inboxdb.utc(l."snoozedUntil") as snoozed_until,
+  term.open_reply as all_responses,
+  term.open_reply and term.attention_tag and term.workable as requires_attention,
+  l."lastInboundAt" is not null and not term.open_reply and term.attention_tag and term.workable
+    as previously_required_attention,
+  term.workable as total_non_blacklisted,
+  l.status = 'needs_repair' as needs_repair,
+  -- these two are found through our partial indexes, whose WHERE they repeat
+  exists (
+    select
+    from public."Message" as m
+    where m."leadId" = l.id
+      and m.channel = 'email'
+      and m.direction = 'outbound'
+      and m.source = 'zrg'
+      and m."sentBy" = 'ai'
+      and m."aiDraftId" is not null
+  ) as ai_sent,
+  exists (
+    select
+    from public."AIDraft" as d
+    where d."leadId" = l.id
+      and d.status = 'pending'
+      and d."autoSendAction" = 'needs_review'
+  ) as ai_review,
+  term.workable or l.status = 'blacklisted' as total
+from public."Lead" as l
+cross join lateral (
+  select
+    l."lastInboundAt" is not null
+    and inboxdb.utc(l."lastInboundAt") > coalesce(
+      inboxdb.utc(l."lastZrgOutboundAt"), inboxdb.utc(l."lastOutboundAt"), '-infinity'
+    ) as open_reply,
+    l.status not in ('blacklisted', 'unqualified') as workable,
+    coalesce(l."sentimentTag" in (
+      'Meeting Booked',
+      'Meeting Requested',
+      'Call Requested',
+      'Information Requested',
+      'Positive',
+      'Interested',
+      'Follow Up'
+    ), false) as attention_tag
+) as term;
+
+comment on view inboxdb.classified_lead is 'For each lead, whose it is, which counts it belongs to while visible, and until when it is snoozed.';

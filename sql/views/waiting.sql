@@ -1,0 +1,25 @@
+create view inboxdb.waiting as
+-- Why a workspace's counts may be behind, straight from the log, the snoozes and the work list: never only from what a
+-- collector has seen. A workspace stands here once per reason.
+select c.client_id, c.noted_at as since
+from inboxdb.change as c
+where c.client_id is not null
+union all
+select l."clientId", c.noted_at
+from inboxdb.change as c
+inner join public."Lead" as l on c.lead_id = l.id
+where c.client_id is null
+union all
+select k.client_id, c.noted_at
+from inboxdb.change as c
+cross join inboxdb.known_workspace as k
+where c.client_id is null and c.lead_id is null
+union all
+select w.client_id, w.next_snooze_at
+from inboxdb.workspace as w
+where w.next_snooze_at <= (select inboxdb.clock())
+union all
+select d.client_id, d.dirty_since
+from inboxdb.inbox_counts_dirty as d;
+
+comment on view inboxdb.waiting is 'Workspaces whose counts may be behind, and since when.';
