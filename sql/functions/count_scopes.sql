@@ -50,8 +50,8 @@ begin
 
   return query
   select
-    pg_catalog.grouping(l.scope_user_id) = 1,
-    case when pg_catalog.grouping(l.scope_user_id) = 1 then inboxdb.sentinel() else l.scope_user_id end,
+    grouping(l.scope_user_id) = 1,
+    (case when grouping(l.scope_user_id) = 1 then inboxdb.sentinel() else l.scope_user_id end)::inboxdb.user_id,
     (pg_catalog.count(*) filter (where v.visible and l.all_responses))::integer,
     (pg_catalog.count(*) filter (where v.visible and l.requires_attention))::integer,
     (pg_catalog.count(*) filter (where v.visible and l.previously_required_attention))::integer,
@@ -72,6 +72,6 @@ begin
   where l.client_id = target_client_id
   group by grouping sets ((), (l.scope_user_id))
   -- the leads that nobody has are a group of their own, and in the global row only
-  having pg_catalog.grouping(l.scope_user_id) = 1 or l.scope_user_id is not null;
+  having grouping(l.scope_user_id) = 1 or l.scope_user_id is not null;
 end
 $$;
