@@ -34,6 +34,7 @@ create schema if not exists inboxdb;
 -- public: the truth on the spot
 \ir functions/count_scopes.sql
 \ir functions/live_inbox_counts.sql
+\ir functions/verify_workspace.sql
 
 -- internal: noting a change
 \ir functions/current_slice.sql
@@ -65,6 +66,7 @@ create schema if not exists inboxdb;
 \ir functions/drain_next.sql
 \ir functions/empty_slice.sql
 \ir functions/drain_dirty.sql
+\ir functions/drain_status.sql
 \ir grants/public.sql
 
 -- on the host's tables

@@ -1,0 +1,22 @@
+-- Undoes 0001-tables: drops the counts and everything else inboxdb keeps. Schema inboxdb stays, since yoyo's own tables
+-- are in it.
+
+set local lock_timeout = '2s';
+
+drop table inboxdb.drain_state;
+drop table inboxdb.workspace;
+drop table inboxdb.change_3;
+drop table inboxdb.change_2;
+drop table inboxdb.change_1;
+drop table inboxdb.change_0;
+drop table inboxdb.job_status;
+drop table inboxdb.cache_version;
+drop table inboxdb.inbox_counts_dirty;
+drop table inboxdb.inbox_counts;
+drop function inboxdb.utc(timestamptz);
+drop function inboxdb.utc(timestamp);
+drop function inboxdb.clock();
+drop function inboxdb.sentinel();
+drop domain inboxdb.user_id;
+drop domain inboxdb.lead_id;
+drop domain inboxdb.client_id;

@@ -1,0 +1,351 @@
+-- inboxdb 0001: the host is checked; schema inboxdb gets its types and tables.
+-- Locks: none on the host's tables (it reads the catalog). Duration: milliseconds.
+-- Undo: 0001-tables.rollback.sql drops the types and tables, the counts with them; the schema stays, because yoyo's own
+--   tables are in it.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0001-tables.sql (one transaction).
+
+set local lock_timeout = '2s';
+set local search_path = '';
+
+-- >>> sql/checks/host.sql
+do $host$
+declare
+  -- Purpose: refuse a host whose tables inboxdb could not read, before anything is changed.
+  -- Raises IB001, naming every table or column that is missing, of a type inboxdb cannot use, or of another
+  --   type than the column it must equal.
+  -- Reads the system catalog only. Run as its own statement first by `inboxdb migrate apply`, and again on top
+  -- of migration 0001, so that a DBA who applies by hand is told the same.
+  problems text;
+begin
+  with required (place, host_table, host_column, kind, equals) as (
+    -- kind: id, text or time. equals: the column whose type this one has to share, because the two are compared.
+    values
+      ( 1, 'Client',       'id',                'id',   null),
+      ( 2, 'Client',       'userId',            'id',   'Lead.assignedToUserId'),
+      ( 3, 'ClientMember', 'clientId',          'id',   'Client.id'),
+      ( 4, 'ClientMember', 'userId',            'id',   'Lead.assignedToUserId'),
+      ( 5, 'ClientMember', 'role',              null,   null),
+      ( 6, 'Lead',         'id',                'id',   null),
+      ( 7, 'Lead',         'clientId',          'id',   'Client.id'),
+      ( 8, 'Lead',         'status',            'text', null),
+      ( 9, 'Lead',         'sentimentTag',      'text', null),
+      (10, 'Lead',         'lastInboundAt',     'time', null),
+      (11, 'Lead',         'lastOutboundAt',    'time', null),
+      (12, 'Lead',         'lastZrgOutboundAt', 'time', null),
+      (13, 'Lead',         'snoozedUntil',      'time', null),
+      (14, 'Lead',         'assignedToUserId',  'id',   null),
+      (15, 'AIDraft',      'id',                'id',   null),
+      (16, 'AIDraft',      'leadId',            'id',   'Lead.id'),
+      (17, 'AIDraft',      'status',            'text', null),
+      (18, 'AIDraft',      'autoSendAction',    'text', null),
+      (19, 'Message',      'leadId',            'id',   'Lead.id'),
+      (20, 'Message',      'channel',           'text', null),
+      (21, 'Message',      'source',            'text', null),
+      (22, 'Message',      'direction',         'text', null),
+      (23, 'Message',      'sentBy',            'text', null),
+      (24, 'Message',      'aiDraftId',         'id',   'AIDraft.id')
+  ),
+  found as (
+    select
+      r.place,
+      r.host_table,
+      r.host_column,
+      r.kind,
+      r.equals,
+      c.oid is not null as table_exists,
+      -- varchar and text compare with the same operators and share their indexes
+      case a.atttypid when 'pg_catalog.varchar'::pg_catalog.regtype then 'text'
+        else pg_catalog.format_type(a.atttypid, null) end as type_name
+    from required as r
+    left join pg_catalog.pg_class as c
+      on c.relnamespace = pg_catalog.to_regnamespace('public')
+      and c.relname = r.host_table
+      and c.relkind in ('r', 'p')
+    left join pg_catalog.pg_attribute as a
+      on a.attrelid = c.oid and a.attname = r.host_column and a.attnum > 0 and not a.attisdropped
+  ),
+  judged as (
+    select
+      f.place,
+      case
+        when not f.table_exists then pg_catalog.format('table public.%I is missing', f.host_table)
+        when f.type_name is null
+          then pg_catalog.format('column public.%I.%I is missing', f.host_table, f.host_column)
+        when f.kind = 'id' and f.type_name not in ('text', 'uuid')
+          then pg_catalog.format(
+            'column public.%I.%I is %s, not text, varchar or uuid', f.host_table, f.host_column, f.type_name)
+        when f.kind = 'text' and f.type_name <> 'text'
+          then pg_catalog.format(
+            'column public.%I.%I is %s, not text or varchar', f.host_table, f.host_column, f.type_name)
+        when f.kind = 'time'
+          and f.type_name not in ('timestamp without time zone', 'timestamp with time zone')
+          then pg_catalog.format(
+            'column public.%I.%I is %s, not a timestamp', f.host_table, f.host_column, f.type_name)
+        when other.type_name <> f.type_name
+          then pg_catalog.format(
+            'column public.%I.%I is %s where public.%I.%I is %s',
+            f.host_table, f.host_column, f.type_name, other.host_table, other.host_column, other.type_name)
+      end as problem
+    from found as f
+    left join found as other on f.equals = other.host_table || '.' || other.host_column
+  )
+  select pg_catalog.string_agg(j.problem, '; ' order by j.place)
+  into problems
+  from (select judged.problem, pg_catalog.min(judged.place) as place from judged group by judged.problem) as j;
+
+  if problems is not null then
+    raise exception using
+      errcode = 'IB001',
+      message = 'the host schema does not fit: ' || problems,
+      detail = 'Nothing was changed.',
+      hint = 'inboxdb reads the tables that the application''s Prisma schema makes in schema public;'
+        || ' bring them up to date, or connect to the right database, and apply again.';
+  end if;
+end
+$host$;
+-- <<< sql/checks/host.sql
+
+create schema if not exists inboxdb;
+
+-- >>> sql/types/client_id.sql
+-- A workspace's id: whatever type the host gave "Client"."id" (text or uuid; varchar counts as text). A domain is
+-- read as its base type by the planner, so comparing it with a host column uses the host's indexes.
+do $type$
+begin
+  execute pg_catalog.format('create domain inboxdb.client_id as %s', (
+    select pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = 'public."Client"'::pg_catalog.regclass and a.attname = 'id'
+  ));
+end
+$type$;
+comment on domain inboxdb.client_id is 'A workspace: "Client"."id", in the host''s own type.';
+-- <<< sql/types/client_id.sql
+
+-- >>> sql/types/lead_id.sql
+-- A lead's id, in the type of "Lead"."id": see client_id.
+do $type$
+begin
+  execute pg_catalog.format('create domain inboxdb.lead_id as %s', (
+    select pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attname = 'id'
+  ));
+end
+$type$;
+comment on domain inboxdb.lead_id is 'A lead: "Lead"."id", in the host''s own type.';
+-- <<< sql/types/lead_id.sql
+
+-- >>> sql/types/user_id.sql
+-- A user's id, in the type of "Lead"."assignedToUserId": see client_id.
+do $type$
+begin
+  execute pg_catalog.format('create domain inboxdb.user_id as %s', (
+    select pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attname = 'assignedToUserId'
+  ));
+end
+$type$;
+comment on domain inboxdb.user_id is 'A user: "Lead"."assignedToUserId", in the host''s own type.';
+-- <<< sql/types/user_id.sql
+
+-- >>> sql/functions/sentinel.sql
+-- Inlined into the queries that use it, so it has no search_path of its own.
+create function inboxdb.sentinel() returns inboxdb.user_id
+language sql immutable parallel safe
+as $$
+  -- Purpose: the scope_user_id of global rows, which belongs to no user.
+  -- Returns: the nil UUID, in the host's type for user ids.
+  -- INVOKER: a constant.
+  select '00000000-0000-0000-0000-000000000000'::inboxdb.user_id
+$$;
+-- <<< sql/functions/sentinel.sql
+
+-- >>> sql/functions/clock.sql
+create function inboxdb.clock() returns timestamptz
+language sql volatile
+as $$
+  -- Purpose: the one place that reads the time, so that a test can move it by replacing this function.
+  -- Returns: the wall clock, not the start of the transaction.
+  -- INVOKER: reads nothing.
+  select pg_catalog.clock_timestamp()
+$$;
+-- <<< sql/functions/clock.sql
+
+-- >>> sql/functions/utc.sql
+-- The only place that knows about time zones. Prisma keeps UTC in `timestamp` columns; hosts that use timestamptz
+-- pass through. Both are inlined, hence no search_path of their own; overload resolution picks one per column.
+create function inboxdb.utc(host_time timestamp) returns timestamptz
+language sql immutable strict parallel safe
+as $$
+  -- Purpose: the instant a host's timestamp WITHOUT time zone stands for, whatever the session's TimeZone.
+  -- Parameters: host_time, in UTC by the host's convention; infinities stay infinite.
+  -- INVOKER: reads nothing.
+  select host_time at time zone 'UTC'
+$$;
+
+create function inboxdb.utc(host_time timestamptz) returns timestamptz
+language sql immutable strict parallel safe
+as $$
+  -- Purpose: the same for hosts that use timestamp WITH time zone: nothing to do.
+  -- Parameters: host_time.
+  -- INVOKER: reads nothing.
+  select host_time
+$$;
+-- <<< sql/functions/utc.sql
+
+-- >>> sql/tables/inbox_counts.sql
+create table inboxdb.inbox_counts (
+  client_id inboxdb.client_id not null,
+  is_global boolean not null,
+  scope_user_id inboxdb.user_id not null,
+  all_responses integer not null check (all_responses >= 0),
+  requires_attention integer not null check (requires_attention >= 0),
+  previously_required_attention integer not null check (previously_required_attention >= 0),
+  total_non_blacklisted integer not null check (total_non_blacklisted >= 0),
+  awaiting_reply integer not null check (awaiting_reply >= 0),
+  needs_repair integer not null check (needs_repair >= 0),
+  ai_sent integer not null check (ai_sent >= 0),
+  ai_review integer not null check (ai_review >= 0),
+  total integer not null check (total >= 0),
+  computed_at timestamptz not null,
+  updated_at timestamptz not null,
+  primary key (client_id, is_global, scope_user_id),
+  constraint inbox_counts_sentinel_is_global check (is_global = (scope_user_id = inboxdb.sentinel()))
+)
+-- every refresh rewrites a workspace's rows: room on the page keeps those updates HOT
+with (fillfactor = 70);
+
+comment on table inboxdb.inbox_counts is
+  'Badge counts: one global row per workspace, one row per user with an assigned lead in it. Read by key, written by the drain.';
+comment on column inboxdb.inbox_counts.is_global is 'True for the row of the whole workspace.';
+comment on column inboxdb.inbox_counts.scope_user_id is 'Whose count it is; in global rows the sentinel, the nil UUID.';
+comment on column inboxdb.inbox_counts.computed_at is 'The instant the counts speak of: snoozes are judged as of then.';
+comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';
+-- <<< sql/tables/inbox_counts.sql
+
+-- >>> sql/tables/inbox_counts_dirty.sql
+create table inboxdb.inbox_counts_dirty (
+  client_id inboxdb.client_id primary key,
+  dirty_since timestamptz not null,
+  attempts integer not null default 0,
+  next_attempt_at timestamptz not null,
+  last_error text
+)
+with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+create index inbox_counts_dirty_next_attempt_at_idx on inboxdb.inbox_counts_dirty (next_attempt_at);
+
+comment on table inboxdb.inbox_counts_dirty is
+  'The drain''s work list: one row per workspace with changes not yet drained. Derived from the change log and the snoozes; losing it loses nothing.';
+comment on column inboxdb.inbox_counts_dirty.dirty_since is 'When the oldest collected change was noted, or the snooze ran out.';
+comment on column inboxdb.inbox_counts_dirty.attempts is 'How often a drain claimed the workspace since it became dirty.';
+comment on column inboxdb.inbox_counts_dirty.next_attempt_at is 'Not claimed before; the earliest goes first.';
+comment on column inboxdb.inbox_counts_dirty.last_error is 'SQLSTATE and our own sentence for the last failure; never a server message.';
+-- <<< sql/tables/inbox_counts_dirty.sql
+
+-- >>> sql/tables/cache_version.sql
+create table inboxdb.cache_version (
+  client_id inboxdb.client_id not null,
+  family text not null check (family in ('inbox', 'analytics')),
+  version bigint not null,
+  bumped_at timestamptz not null,
+  unpublished_since timestamptz,
+  primary key (client_id, family)
+)
+with (fillfactor = 70);
+
+comment on table inboxdb.cache_version is
+  'Cache versions, the truth of {family}:v1:ver:{clientId}: they only grow. A row outlives its workspace, so that one made anew does not go back.';
+comment on column inboxdb.cache_version.version is 'Greatest of the last version + 1 and the epoch in milliseconds.';
+comment on column inboxdb.cache_version.unpublished_since is 'When the oldest bump not yet copied to the cache was made; null once copied.';
+-- <<< sql/tables/cache_version.sql
+
+-- >>> sql/tables/job_status.sql
+create table inboxdb.job_status (
+  job_name text not null check (job_name in ('recompute-inbox-counts', 'recompute-analytics-aggregates')),
+  client_id inboxdb.client_id not null,
+  last_started_at timestamptz not null,
+  last_finished_at timestamptz not null,
+  last_status text not null check (last_status in ('succeeded', 'failed')),
+  last_error text,
+  duration_ms integer not null,
+  attempt integer not null,
+  primary key (job_name, client_id)
+)
+with (fillfactor = 70);
+
+comment on table inboxdb.job_status is 'How the last run of each job went, per workspace.';
+comment on column inboxdb.job_status.last_error is 'SQLSTATE and our own sentence; never a server message.';
+comment on column inboxdb.job_status.attempt is 'Which attempt since the workspace became dirty this run was.';
+-- <<< sql/tables/job_status.sql
+
+-- >>> sql/tables/change_slices.sql
+-- The change log: identical tables, used in turn (see functions/current_slice.sql), so that each is out of use long
+-- enough to be truncated: a held snapshot then cannot keep its dead rows in the drain's way.
+-- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes one writer wait for another.
+create table inboxdb.change_0 (
+  xid xid8 not null default pg_catalog.pg_current_xact_id(),
+  id bigint generated always as identity,
+  client_id inboxdb.client_id,
+  lead_id inboxdb.lead_id,
+  noted_at timestamptz not null default inboxdb.clock(),
+  primary key (xid, id)
+)
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+-- a refresh takes one workspace's changes, however many others wait beside them
+create index change_0_client_id_xid_idx on inboxdb.change_0 (client_id, xid);
+
+create table inboxdb.change_1 (like inboxdb.change_0 including all)
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+create table inboxdb.change_2 (like inboxdb.change_0 including all)
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+create table inboxdb.change_3 (like inboxdb.change_0 including all)
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+
+comment on table inboxdb.change_0 is 'A slice of the change log: leads and workspaces that may count differently now.';
+comment on table inboxdb.change_1 is 'A slice of the change log: see change_0.';
+comment on table inboxdb.change_2 is 'A slice of the change log: see change_0.';
+comment on table inboxdb.change_3 is 'A slice of the change log: see change_0.';
+comment on column inboxdb.change_0.xid is 'The writing transaction: readers skip everything before drain_state.read_from.';
+comment on column inboxdb.change_0.client_id is
+  'The workspace; null where the writer named none: the workspace of lead_id, or, where that is null too, every workspace.';
+comment on column inboxdb.change_0.lead_id is 'The lead; null for the whole workspace.';
+comment on column inboxdb.change_0.noted_at is 'When the change was noted, which may be long before it was committed.';
+-- <<< sql/tables/change_slices.sql
+
+-- >>> sql/tables/workspace.sql
+create table inboxdb.workspace (
+  client_id inboxdb.client_id primary key,
+  leads integer not null,
+  next_snooze_at timestamptz
+)
+with (fillfactor = 70);
+
+create index workspace_next_snooze_at_idx on inboxdb.workspace (next_snooze_at) where next_snooze_at is not null;
+
+comment on table inboxdb.workspace is 'What the drain remembers of each workspace it has refreshed.';
+comment on column inboxdb.workspace.leads is 'Leads seen by the last refresh, visible or not: sizes the next one''s memory.';
+comment on column inboxdb.workspace.next_snooze_at is 'When the next snooze runs out, and with it the counts'' truth; null for never.';
+-- <<< sql/tables/workspace.sql
+
+-- >>> sql/tables/drain_state.sql
+create table inboxdb.drain_state (
+  singleton boolean primary key default true check (singleton),
+  read_from xid8 not null,
+  server_started_at timestamptz not null,
+  collected_at timestamptz
+);
+
+insert into inboxdb.drain_state (read_from, server_started_at)
+values ('0', pg_catalog.pg_postmaster_start_time());
+
+comment on table inboxdb.drain_state is 'One row: where the drain reads the change log from, and when it last looked.';
+comment on column inboxdb.drain_state.read_from is
+  'No undrained change has a lower xid: dead rows before it, which a held snapshot may pin, are never visited.';
+comment on column inboxdb.drain_state.server_started_at is
+  'The server that read_from was found on: another one (a restore, a failover) counts transactions anew.';
+comment on column inboxdb.drain_state.collected_at is 'When a collector last looked for changes (kept to the second).';
+-- <<< sql/tables/drain_state.sql

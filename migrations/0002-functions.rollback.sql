@@ -1,0 +1,36 @@
+-- Undoes 0002-functions.
+
+set local lock_timeout = '2s';
+
+drop function inboxdb.drain_status();
+drop procedure inboxdb.drain_dirty(integer, integer);
+drop function inboxdb.empty_slice();
+drop function inboxdb.drain_next(inboxdb.client_id);
+drop function inboxdb.claim_next();
+drop function inboxdb.retry_delay(integer);
+drop function inboxdb.collect();
+drop function inboxdb.assign_changes();
+drop function inboxdb.recompute_inbox_counts(inboxdb.client_id);
+drop function inboxdb.mark_all_inbox_counts_dirty();
+drop function inboxdb.mark_inbox_counts_dirty(inboxdb.client_id);
+drop function inboxdb.refresh_workspace(inboxdb.client_id);
+drop function inboxdb.record_failure(inboxdb.client_id, timestamptz, text);
+drop function inboxdb.record_job(inboxdb.client_id, timestamptz, integer, text);
+drop function inboxdb.bump_versions(inboxdb.client_id);
+drop function inboxdb.try_lock_workspace(inboxdb.client_id);
+drop function inboxdb.require_workspace(inboxdb.client_id);
+drop function inboxdb.require_read_committed();
+drop function inboxdb.note_truncate();
+drop function inboxdb.note_workspace_change();
+drop function inboxdb.note_draft_change();
+drop function inboxdb.note_lead_change();
+drop function inboxdb.note_change(inboxdb.client_id, inboxdb.lead_id);
+drop function inboxdb.current_slice();
+drop function inboxdb.verify_workspace(inboxdb.client_id);
+drop function inboxdb.live_inbox_counts(inboxdb.client_id, timestamptz);
+drop function inboxdb.count_scopes(inboxdb.client_id, timestamptz);
+drop view inboxdb.waiting;
+drop view inboxdb.change;
+drop function inboxdb.read_from();
+drop view inboxdb.known_workspace;
+drop view inboxdb.classified_lead;

@@ -1,0 +1,1094 @@
+-- inboxdb 0002: views and functions. Nothing calls them yet.
+-- Locks: ACCESS SHARE on "Client", "Lead", "AIDraft" and "Message" until commit, as a query takes. Duration: milliseconds.
+-- Undo: 0002-functions.rollback.sql drops them.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0002-functions.sql (one transaction).
+-- depends: 0001-tables
+
+set local lock_timeout = '2s';
+set local search_path = '';
+
+-- >>> sql/views/classified_lead.sql
+create view inboxdb.classified_lead as
+-- The one definition of what is counted. Live counts, refreshes and checks all read it, so that a badge and the list
+-- behind it cannot disagree. Visibility is left to the reader: a lead is visible when snoozed_until is null or not
+-- later than the reader's as_of.
+select
+  l.id as lead_id,
+  l."clientId" as client_id,
+  nullif(l."assignedToUserId", inboxdb.sentinel()) as scope_user_id,
+  inboxdb.utc(l."snoozedUntil") as snoozed_until,
+  term.open_reply as all_responses,
+  term.open_reply and term.attention_tag and term.workable as requires_attention,
+  l."lastInboundAt" is not null and not term.open_reply and term.attention_tag and term.workable
+    as previously_required_attention,
+  term.workable as total_non_blacklisted,
+  l.status = 'needs_repair' as needs_repair,
+  -- these two are found through our partial indexes, whose WHERE they repeat
+  exists (
+    select
+    from public."Message" as m
+    where m."leadId" = l.id
+      and m.channel = 'email'
+      and m.direction = 'outbound'
+      and m.source = 'zrg'
+      and m."sentBy" = 'ai'
+      and m."aiDraftId" is not null
+  ) as ai_sent,
+  exists (
+    select
+    from public."AIDraft" as d
+    where d."leadId" = l.id
+      and d.status = 'pending'
+      and d."autoSendAction" = 'needs_review'
+  ) as ai_review,
+  term.workable or l.status = 'blacklisted' as total
+from public."Lead" as l
+cross join lateral (
+  select
+    l."lastInboundAt" is not null
+    and inboxdb.utc(l."lastInboundAt") > coalesce(
+      inboxdb.utc(l."lastZrgOutboundAt"), inboxdb.utc(l."lastOutboundAt"), '-infinity'
+    ) as open_reply,
+    l.status not in ('blacklisted', 'unqualified') as workable,
+    coalesce(l."sentimentTag" in (
+      'Meeting Booked',
+      'Meeting Requested',
+      'Call Requested',
+      'Information Requested',
+      'Positive',
+      'Interested',
+      'Follow Up'
+    ), false) as attention_tag
+) as term;
+
+comment on view inboxdb.classified_lead is 'For each lead, whose it is, which counts it belongs to while visible, and until when it is snoozed.';
+-- <<< sql/views/classified_lead.sql
+
+-- >>> sql/views/known_workspace.sql
+create view inboxdb.known_workspace as
+-- Every workspace that has counts or should have: those of the host, and those it deleted whose rows still stand.
+select c.id as client_id
+from public."Client" as c
+union
+select w.client_id
+from inboxdb.workspace as w
+union
+select s.client_id
+from inboxdb.inbox_counts as s;
+
+comment on view inboxdb.known_workspace is 'Every workspace that has counts or should have.';
+-- <<< sql/views/known_workspace.sql
+
+-- >>> sql/functions/read_from.sql
+create function inboxdb.read_from() returns xid8
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: where to start reading the change log: no undrained change has a lower xid.
+  -- Returns: what the last collector left; 0, which reads everything, where that cannot be trusted: after a restart,
+  --   restore or failover, when this may be another server that counts transactions anew.
+  -- Reads: drain_state.
+  -- DEFINER: the drain's tables are out of reach for its callers.
+  select case
+    when s.server_started_at = pg_catalog.pg_postmaster_start_time()
+      and s.read_from <= pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())
+      then s.read_from
+    else '0'::xid8
+  end
+  from inboxdb.drain_state as s
+$$;
+-- <<< sql/functions/read_from.sql
+
+-- >>> sql/views/change.sql
+create view inboxdb.change as
+-- What is left to drain, from every slice. Rows before read_from() are drained already, and only dead ones remain there.
+select c.xid, c.client_id, c.lead_id, c.noted_at
+from inboxdb.change_0 as c
+where c.xid >= (select inboxdb.read_from())
+union all
+select c.xid, c.client_id, c.lead_id, c.noted_at
+from inboxdb.change_1 as c
+where c.xid >= (select inboxdb.read_from())
+union all
+select c.xid, c.client_id, c.lead_id, c.noted_at
+from inboxdb.change_2 as c
+where c.xid >= (select inboxdb.read_from())
+union all
+select c.xid, c.client_id, c.lead_id, c.noted_at
+from inboxdb.change_3 as c
+where c.xid >= (select inboxdb.read_from());
+
+comment on view inboxdb.change is 'The changes not yet drained.';
+-- <<< sql/views/change.sql
+
+-- >>> sql/views/waiting.sql
+create view inboxdb.waiting as
+-- Why a workspace's counts may be behind, straight from the log, the snoozes and the work list: never only from what a
+-- collector has seen. A workspace stands here once per reason.
+select c.client_id, c.noted_at as since
+from inboxdb.change as c
+where c.client_id is not null
+union all
+select l."clientId", c.noted_at
+from inboxdb.change as c
+inner join public."Lead" as l on c.lead_id = l.id
+where c.client_id is null
+union all
+select k.client_id, c.noted_at
+from inboxdb.change as c
+cross join inboxdb.known_workspace as k
+where c.client_id is null and c.lead_id is null
+union all
+select w.client_id, w.next_snooze_at
+from inboxdb.workspace as w
+where w.next_snooze_at <= (select inboxdb.clock())
+union all
+select d.client_id, d.dirty_since
+from inboxdb.inbox_counts_dirty as d;
+
+comment on view inboxdb.waiting is 'Workspaces whose counts may be behind, and since when.';
+-- <<< sql/views/waiting.sql
+
+-- >>> sql/functions/count_scopes.sql
+create function inboxdb.count_scopes(target_client_id inboxdb.client_id, as_of timestamptz)
+returns table (
+  is_global boolean,
+  scope_user_id inboxdb.user_id,
+  all_responses integer,
+  requires_attention integer,
+  previously_required_attention integer,
+  total_non_blacklisted integer,
+  awaiting_reply integer,
+  needs_repair integer,
+  ai_sent integer,
+  ai_review integer,
+  total integer,
+  leads integer,
+  next_snooze_at timestamptz
+)
+-- STABLE matters: it makes the count run in the caller's snapshot, the one in which the caller takes its changes.
+language plpgsql stable security definer
+set search_path = ''
+-- a policy that hid leads would make this count too little: raise instead
+set row_security = off
+-- the statistics of this workspace, not of an average one
+set plan_cache_mode = force_custom_plan
+set work_mem = '4MB'
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $$
+-- Purpose: count one workspace's leads in one scan, for the whole workspace and for each user.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
+-- Returns: the global row, zeros included, and one row per user with a lead assigned, visible or not; `leads` counts
+--   those, `next_snooze_at` is the first snooze to run out after as_of. No rows where the host has no such workspace.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: classified_lead, "Client", workspace.
+-- DEFINER: also called on behalf of roles that may not read the host's tables.
+declare
+  lead_estimate bigint;
+begin
+  if not exists (select from public."Client" as c where c.id = target_client_id) then
+    return;
+  end if;
+
+  -- AI-sent messages and drafts of every tenant may be hashed only where that hash is no larger than the workspace
+  -- itself: looking 5,000 leads up in an index beats hashing the messages of everyone else, for a million it does not.
+  lead_estimate := coalesce(
+    (select w.leads from inboxdb.workspace as w where w.client_id = target_client_id),
+    (select pg_catalog.count(*) from public."Lead" as l where l."clientId" = target_client_id)
+  );
+  perform pg_catalog.set_config(
+    'work_mem', least(greatest(lead_estimate / 10, 64), 262144)::text || 'kB', true);
+
+  return query
+  select
+    grouping(l.scope_user_id) = 1,
+    (case when grouping(l.scope_user_id) = 1 then inboxdb.sentinel() else l.scope_user_id end)::inboxdb.user_id,
+    (pg_catalog.count(*) filter (where v.visible and l.all_responses))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.requires_attention))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.previously_required_attention))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.total_non_blacklisted))::integer,
+    greatest(
+      pg_catalog.count(*) filter (where v.visible and l.total_non_blacklisted)
+      - pg_catalog.count(*) filter (where v.visible and l.requires_attention),
+      0
+    )::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.needs_repair))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.ai_sent))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.ai_review))::integer,
+    (pg_catalog.count(*) filter (where v.visible and l.total))::integer,
+    pg_catalog.count(*)::integer,
+    pg_catalog.min(l.snoozed_until) filter (where l.snoozed_until > as_of and l.snoozed_until < 'infinity')
+  from inboxdb.classified_lead as l
+  cross join lateral (select l.snoozed_until is null or l.snoozed_until <= as_of as visible) as v
+  where l.client_id = target_client_id
+  group by grouping sets ((), (l.scope_user_id))
+  -- the leads that nobody has are a group of their own, and in the global row only
+  having grouping(l.scope_user_id) = 1 or l.scope_user_id is not null;
+end
+$$;
+-- <<< sql/functions/count_scopes.sql
+
+-- >>> sql/functions/live_inbox_counts.sql
+create function inboxdb.live_inbox_counts(target_client_id inboxdb.client_id, as_of timestamptz default inboxdb.clock())
+returns table (
+  is_global boolean,
+  scope_user_id inboxdb.user_id,
+  all_responses integer,
+  requires_attention integer,
+  previously_required_attention integer,
+  total_non_blacklisted integer,
+  awaiting_reply integer,
+  needs_repair integer,
+  ai_sent integer,
+  ai_review integer,
+  total integer
+)
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: the truth that the stored counts are held to, computed from the host's tables on the spot.
+  -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
+  -- Returns: one row per scope that should be stored; none where the host has no such workspace.
+  -- Errors: 42501 where row-level security would filter what the owner of this function sees.
+  -- Reads: through count_scopes. Costs a scan of the workspace.
+  -- DEFINER: as count_scopes.
+  select
+    c.is_global, c.scope_user_id, c.all_responses, c.requires_attention, c.previously_required_attention,
+    c.total_non_blacklisted, c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total
+  from inboxdb.count_scopes(target_client_id, as_of) as c
+$$;
+-- <<< sql/functions/live_inbox_counts.sql
+
+-- >>> sql/functions/verify_workspace.sql
+create function inboxdb.verify_workspace(
+  target_client_id inboxdb.client_id,
+  out settled boolean, out scopes integer, out drifted integer, out differences jsonb
+)
+-- STABLE matters: the caller's snapshot for everything, so that stored, live and waiting speak of one moment.
+language plpgsql stable security definer
+set search_path = ''
+as $$
+-- Purpose: compare a workspace's stored counts with the live ones, both ways, as of when they were computed.
+-- Parameters: target_client_id.
+-- Returns: settled, false while changes wait or a snooze is due, when a difference proves nothing yet; scopes compared;
+--   drifted, how many of them differ, are missing or should not be there; differences, an array of objects with
+--   is_global, scope_user_id, stored and live (null where there is no such row).
+-- Errors: those of count_scopes.
+-- Reads: inbox_counts, waiting, and what live_inbox_counts does. Costs a scan of the workspace.
+-- DEFINER: as live_inbox_counts.
+declare
+  as_of timestamptz := coalesce(
+    (select s.computed_at from inboxdb.inbox_counts as s where s.client_id = target_client_id and s.is_global),
+    inboxdb.clock()
+  );
+begin
+  settled := not exists (select from inboxdb.waiting as w where w.client_id = target_client_id);
+
+  with
+  stored as (
+    select
+      s.is_global, s.scope_user_id,
+      pg_catalog.to_jsonb(s) - '{client_id,is_global,scope_user_id,computed_at,updated_at}'::text[] as counts
+    from inboxdb.inbox_counts as s
+    where s.client_id = target_client_id
+  ),
+  live as (
+    select l.is_global, l.scope_user_id, pg_catalog.to_jsonb(l) - '{is_global,scope_user_id}'::text[] as counts
+    from inboxdb.live_inbox_counts(target_client_id, as_of) as l
+  )
+  select
+    pg_catalog.count(*),
+    coalesce(
+      pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+        'is_global', is_global, 'scope_user_id', scope_user_id, 'stored', stored.counts, 'live', live.counts
+      )) filter (where stored.counts is distinct from live.counts),
+      '[]'
+    )
+  into scopes, differences
+  from stored
+  full join live using (is_global, scope_user_id);
+  drifted := pg_catalog.jsonb_array_length(differences);
+end
+$$;
+-- <<< sql/functions/verify_workspace.sql
+
+-- >>> sql/functions/current_slice.sql
+create function inboxdb.current_slice() returns integer
+language sql volatile parallel safe
+as $$
+  -- Purpose: which of the four slices of the change log takes changes now. Chosen by the clock, so that writers agree
+  --   without sharing any state; a slice is in use for 20 seconds and out of use for 60.
+  -- Returns: 0 to 3.
+  -- Inlined into each writer's insert, hence no search_path of its own. Tests shorten the 20.
+  -- INVOKER: reads nothing.
+  select (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint / 20 % 4)::integer
+$$;
+-- <<< sql/functions/current_slice.sql
+
+-- >>> sql/functions/note_change.sql
+create function inboxdb.note_change(changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id)
+returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: append one change to the log. Never waits: it inserts a row of its own and locks nobody else's.
+-- Parameters: changed_client_id, null where the caller does not know the workspace; changed_lead_id, null for the whole
+--   workspace. Both null: every workspace.
+-- Writes: the current slice.
+-- INVOKER: called by our DEFINER functions only.
+begin
+  case inboxdb.current_slice()
+    when 0 then
+      insert into inboxdb.change_0 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+    when 1 then
+      insert into inboxdb.change_1 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+    when 2 then
+      insert into inboxdb.change_2 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+    when 3 then
+      insert into inboxdb.change_3 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+  end case;
+end
+$$;
+-- <<< sql/functions/note_change.sql
+
+-- >>> sql/functions/note_lead_change.sql
+create function inboxdb.note_lead_change() returns trigger
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: row trigger on "Lead": note the lead, on both sides of a move.
+-- Writes: the change log.
+-- DEFINER: the writer has no rights in inboxdb.
+begin
+  if tg_op <> 'INSERT' then
+    perform inboxdb.note_change(old."clientId", old.id);
+  end if;
+  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and (old."clientId", old.id) is distinct from (new."clientId", new.id)) then
+    perform inboxdb.note_change(new."clientId", new.id);
+  end if;
+  return null;
+end
+$$;
+-- <<< sql/functions/note_lead_change.sql
+
+-- >>> sql/functions/note_draft_change.sql
+create function inboxdb.note_draft_change() returns trigger
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: row trigger on "AIDraft": note the draft's lead, on both sides of a move between leads; before a delete
+--   also the leads of the messages sent from it, whose "aiDraftId" the host's foreign key is about to null.
+-- The workspace is left open: the one that counts is where the lead is when the change is collected, which a move in
+--   flight beside this transaction may yet change.
+-- Reads: "Message" (by the host's index on "aiDraftId", as the foreign key does). Writes: the change log.
+-- DEFINER: the writer has no rights in inboxdb.
+declare
+  message_lead_id inboxdb.lead_id;
+begin
+  if tg_op <> 'INSERT' then
+    perform inboxdb.note_change(null, old."leadId");
+  end if;
+  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and old."leadId" <> new."leadId") then
+    perform inboxdb.note_change(null, new."leadId");
+  end if;
+  if tg_op = 'DELETE' then
+    for message_lead_id in
+      select distinct m."leadId"
+      from public."Message" as m
+      where m."aiDraftId" = old.id and m."leadId" <> old."leadId"
+    loop
+      perform inboxdb.note_change(null, message_lead_id);
+    end loop;
+    return old;
+  end if;
+  return null;
+end
+$$;
+-- <<< sql/functions/note_draft_change.sql
+
+-- >>> sql/functions/note_workspace_change.sql
+create function inboxdb.note_workspace_change() returns trigger
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: row trigger on "Client": note the whole workspace, both of them when its id changes.
+-- Writes: the change log.
+-- DEFINER: the writer has no rights in inboxdb.
+begin
+  if tg_op <> 'INSERT' then
+    perform inboxdb.note_change(old.id, null);
+  end if;
+  if tg_op <> 'DELETE' then
+    perform inboxdb.note_change(new.id, null);
+  end if;
+  return null;
+end
+$$;
+-- <<< sql/functions/note_workspace_change.sql
+
+-- >>> sql/functions/note_truncate.sql
+create function inboxdb.note_truncate() returns trigger
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: statement trigger for TRUNCATE of a host table: one change that stands for every workspace.
+-- Writes: the change log.
+-- DEFINER: the writer has no rights in inboxdb.
+begin
+  perform inboxdb.note_change(null, null);
+  return null;
+end
+$$;
+-- <<< sql/functions/note_truncate.sql
+
+-- >>> sql/functions/require_read_committed.sql
+create function inboxdb.require_read_committed() returns void
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: refuse isolation levels in which a snapshot taken before the workspace's lock would be counted in.
+-- Errors: IB004 above READ COMMITTED.
+-- INVOKER: reads nothing.
+begin
+  if pg_catalog.current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+    raise exception using
+      errcode = 'IB004',
+      message = 'counts are refreshed in READ COMMITTED transactions only',
+      detail = pg_catalog.format('This one is %s.', upper(pg_catalog.current_setting('transaction_isolation'))),
+      hint = 'Start the transaction with BEGIN ISOLATION LEVEL READ COMMITTED, or call it outside a transaction.';
+  end if;
+end
+$$;
+-- <<< sql/functions/require_read_committed.sql
+
+-- >>> sql/functions/require_workspace.sql
+create function inboxdb.require_workspace(target_client_id inboxdb.client_id) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: refuse an id that no workspace has.
+-- Errors: IB002 where neither the host nor our tables know the workspace.
+-- Reads: "Client", workspace, inbox_counts (each by key).
+-- INVOKER: called by our DEFINER functions only.
+begin
+  if not exists (select from inboxdb.known_workspace as k where k.client_id = target_client_id) then
+    raise exception using
+      errcode = 'IB002',
+      message = pg_catalog.format('no workspace has the id %L', target_client_id),
+      hint = 'The id is "Client"."id". Nothing was changed.';
+  end if;
+end
+$$;
+-- <<< sql/functions/require_workspace.sql
+
+-- >>> sql/functions/try_lock_workspace.sql
+create function inboxdb.try_lock_workspace(target_client_id inboxdb.client_id) returns boolean
+language sql volatile
+set search_path = ''
+as $$
+  -- Purpose: take the workspace for this transaction, without waiting. Call it in a statement of its own, before the one
+  --   that counts: a snapshot older than the lock would overwrite a newer result.
+  -- Parameters: target_client_id.
+  -- Returns: whether it was free. The lock ends with the transaction or with its backend; it survives poolers.
+  -- INVOKER: an advisory lock, class 'inbx' in pg_locks.classid.
+  select pg_catalog.pg_try_advisory_xact_lock(
+    x'696e6278'::integer, pg_catalog.hashtext(target_client_id::text))
+$$;
+-- <<< sql/functions/try_lock_workspace.sql
+
+-- >>> sql/functions/bump_versions.sql
+create function inboxdb.bump_versions(target_client_id inboxdb.client_id) returns bigint
+language sql volatile
+set search_path = ''
+as $$
+  -- Purpose: give the workspace new cache versions, one per family, to be committed with the counts they speak of.
+  -- Parameters: target_client_id; the caller holds its lock.
+  -- Returns: the inbox family's new version: greatest(old + 1, epoch milliseconds), so that neither a restore nor a
+  --   workspace made anew goes back.
+  -- Writes: cache_version.
+  -- INVOKER: called by refresh_workspace only.
+  with bumped as (
+    insert into inboxdb.cache_version as v (client_id, family, version, bumped_at, unpublished_since)
+    select target_client_id, f.family, (pg_catalog.date_part('epoch', f.now) * 1000)::bigint, f.now, f.now
+    from (
+      select t.family, clock.now
+      from pg_catalog.unnest(array['inbox', 'analytics']) as t (family), inboxdb.clock() as clock (now)
+    ) as f
+    on conflict (client_id, family) do update set
+      version = greatest(v.version + 1, excluded.version),
+      bumped_at = excluded.bumped_at,
+      unpublished_since = coalesce(v.unpublished_since, excluded.unpublished_since)
+    returning v.family, v.version
+  )
+  select b.version from bumped as b where b.family = 'inbox'
+$$;
+-- <<< sql/functions/bump_versions.sql
+
+-- >>> sql/functions/record_job.sql
+create function inboxdb.record_job(
+  target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text
+) returns void
+language sql volatile
+set search_path = ''
+as $$
+  -- Purpose: keep how the last refresh of a workspace went.
+  -- Parameters: target_client_id; started_at; attempt_number since the workspace became dirty; error, null for success,
+  --   else SQLSTATE and our own sentence.
+  -- Writes: job_status.
+  -- INVOKER: called by the drain's functions only.
+  insert into inboxdb.job_status (
+    job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt
+  )
+  select
+    'recompute-inbox-counts', target_client_id, started_at, clock.now,
+    case when error is null then 'succeeded' else 'failed' end, error,
+    pg_catalog.date_part('epoch', clock.now - started_at) * 1000, attempt_number
+  from inboxdb.clock() as clock (now)
+  on conflict (job_name, client_id) do update set
+    last_started_at = excluded.last_started_at,
+    last_finished_at = excluded.last_finished_at,
+    last_status = excluded.last_status,
+    last_error = excluded.last_error,
+    duration_ms = excluded.duration_ms,
+    attempt = excluded.attempt
+$$;
+-- <<< sql/functions/record_job.sql
+
+-- >>> sql/functions/record_failure.sql
+create function inboxdb.record_failure(target_client_id inboxdb.client_id, started_at timestamptz, error_code text)
+returns void
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: record why a refresh failed, outside whatever was rolled back. The workspace keeps its changes and the next
+--   attempt that its claim gave it.
+-- Parameters: target_client_id; started_at; error_code, the SQLSTATE. What the server said is not kept: it may quote rows.
+-- Writes: inbox_counts_dirty, job_status.
+-- DEFINER: the runner calls it for a refresh that was cancelled.
+declare
+  sentence text := pg_catalog.format('%s: %s', error_code, case
+    when error_code = '57014' then 'the refresh was cancelled, or hit its time limit'
+    when error_code in ('40001', '40P01', '55P03') then 'the refresh lost against another transaction'
+    when error_code = '42501' then 'the refresh may not read what it counts (row-level security or a missing right)'
+    when error_code in ('42P01', '42703', '42883', '42804') then 'the host''s tables no longer fit: apply the migrations again'
+    when error_code like '53%' then 'the server is out of resources'
+    when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
+    else 'the refresh failed; the server log has the details'
+  end);
+  attempt_number integer;
+begin
+  update inboxdb.inbox_counts_dirty as d
+  set last_error = sentence
+  where d.client_id = target_client_id
+  returning d.attempts into attempt_number;
+  perform inboxdb.record_job(target_client_id, started_at, coalesce(attempt_number, 1), sentence);
+end
+$$;
+-- <<< sql/functions/record_failure.sql
+
+-- >>> sql/functions/refresh_workspace.sql
+create function inboxdb.refresh_workspace(target_client_id inboxdb.client_id) returns bigint
+language plpgsql volatile
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+-- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
+-- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
+-- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
+--   it has none.
+-- Errors: those of count_scopes.
+-- Reads: classified_lead. Writes: the change log, inbox_counts, workspace, cache_version, job_status,
+--   inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
+-- INVOKER: called by our DEFINER functions only.
+declare
+  -- read after the lock, before the snapshot: never later than what the counts see
+  as_of timestamptz := inboxdb.clock();
+  from_xid xid8 := inboxdb.read_from();
+  taken bigint;
+  ended_snoozes bigint;
+  attempt_number integer;
+  new_version bigint;
+begin
+  -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
+  with
+  taken_0 as (
+    delete from inboxdb.change_0 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+  ),
+  taken_1 as (
+    delete from inboxdb.change_1 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+  ),
+  taken_2 as (
+    delete from inboxdb.change_2 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+  ),
+  taken_3 as (
+    delete from inboxdb.change_3 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+  ),
+  counted as materialized (
+    select * from inboxdb.count_scopes(target_client_id, as_of)
+  ),
+  vanished as (
+    delete from inboxdb.inbox_counts as s
+    where s.client_id = target_client_id
+      and not exists (
+        select from counted as c where c.is_global = s.is_global and c.scope_user_id = s.scope_user_id
+      )
+  ),
+  stored as (
+    insert into inboxdb.inbox_counts as s (
+      client_id, is_global, scope_user_id, all_responses, requires_attention, previously_required_attention,
+      total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total, computed_at, updated_at
+    )
+    select
+      target_client_id, c.is_global, c.scope_user_id, c.all_responses, c.requires_attention,
+      c.previously_required_attention, c.total_non_blacklisted, c.awaiting_reply, c.needs_repair, c.ai_sent,
+      c.ai_review, c.total, as_of, as_of
+    from counted as c
+    on conflict (client_id, is_global, scope_user_id) do update set
+      all_responses = excluded.all_responses,
+      requires_attention = excluded.requires_attention,
+      previously_required_attention = excluded.previously_required_attention,
+      total_non_blacklisted = excluded.total_non_blacklisted,
+      awaiting_reply = excluded.awaiting_reply,
+      needs_repair = excluded.needs_repair,
+      ai_sent = excluded.ai_sent,
+      ai_review = excluded.ai_review,
+      total = excluded.total,
+      computed_at = excluded.computed_at,
+      updated_at = case
+        when (
+          s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
+          s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
+        ) = (
+          excluded.all_responses, excluded.requires_attention, excluded.previously_required_attention,
+          excluded.total_non_blacklisted, excluded.awaiting_reply, excluded.needs_repair, excluded.ai_sent,
+          excluded.ai_review, excluded.total
+        ) then s.updated_at
+        else excluded.updated_at
+      end
+  ),
+  remembered as (
+    insert into inboxdb.workspace (client_id, leads, next_snooze_at)
+    select target_client_id, c.leads, c.next_snooze_at
+    from counted as c
+    where c.is_global
+    on conflict (client_id) do update set leads = excluded.leads, next_snooze_at = excluded.next_snooze_at
+  ),
+  forgotten as (
+    delete from inboxdb.workspace as w
+    where w.client_id = target_client_id and not exists (select from counted)
+  )
+  select
+    (select pg_catalog.count(*) from taken_0) + (select pg_catalog.count(*) from taken_1)
+    + (select pg_catalog.count(*) from taken_2) + (select pg_catalog.count(*) from taken_3),
+    -- as it stood before this statement
+    (
+      select pg_catalog.count(*)
+      from inboxdb.workspace as w
+      where w.client_id = target_client_id and w.next_snooze_at <= as_of
+    )
+  into taken, ended_snoozes;
+
+  if taken + ended_snoozes > 0 then
+    new_version := inboxdb.bump_versions(target_client_id);
+  else
+    select v.version into new_version
+    from inboxdb.cache_version as v
+    where v.client_id = target_client_id and v.family = 'inbox';
+  end if;
+
+  delete from inboxdb.inbox_counts_dirty as d
+  where d.client_id = target_client_id
+  returning d.attempts into attempt_number;
+  perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null);
+  return new_version;
+end
+$$;
+-- <<< sql/functions/refresh_workspace.sql
+
+-- >>> sql/functions/mark_inbox_counts_dirty.sql
+create function inboxdb.mark_inbox_counts_dirty(target_client_id inboxdb.client_id) returns void
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: ask for a refresh of a whole workspace. Appends a change, as a trigger would: waits for nobody, is undone with
+--   the caller's transaction.
+-- Parameters: target_client_id.
+-- Errors: IB002 for an unknown workspace.
+-- Writes: the change log.
+-- DEFINER: its callers have no rights in inboxdb.
+begin
+  perform inboxdb.require_workspace(target_client_id);
+  perform inboxdb.note_change(target_client_id, null);
+end
+$$;
+-- <<< sql/functions/mark_inbox_counts_dirty.sql
+
+-- >>> sql/functions/mark_all_inbox_counts_dirty.sql
+create function inboxdb.mark_all_inbox_counts_dirty() returns void
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: ask for a refresh of every workspace: at install, and wherever changes may have been missed.
+-- Writes: the change log (one row; the collector expands it).
+-- DEFINER: its callers have no rights in inboxdb.
+begin
+  perform inboxdb.note_change(null, null);
+end
+$$;
+-- <<< sql/functions/mark_all_inbox_counts_dirty.sql
+
+-- >>> sql/functions/recompute_inbox_counts.sql
+create function inboxdb.recompute_inbox_counts(target_client_id inboxdb.client_id) returns void
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: bring one workspace's counts up to date now, dirty or not.
+-- Parameters: target_client_id.
+-- Errors: IB002 for an unknown workspace; IB003 where it stayed locked for 5 seconds; IB004 above READ COMMITTED.
+-- Reads, writes: as refresh_workspace.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  give_up_at timestamptz := pg_catalog.clock_timestamp() + interval '5 seconds';
+begin
+  perform inboxdb.require_read_committed();
+  perform inboxdb.require_workspace(target_client_id);
+  while not inboxdb.try_lock_workspace(target_client_id) loop
+    if pg_catalog.clock_timestamp() >= give_up_at then
+      raise exception using
+        errcode = 'IB003',
+        message = pg_catalog.format('workspace %L stayed locked for 5 seconds', target_client_id),
+        detail = 'A drain or another recompute is at work on it. Nothing was changed.',
+        hint = 'Try again; pg_locks shows the holder under classid 1768841848 (''inbx'').';
+    end if;
+    perform pg_catalog.pg_sleep(0.05);
+  end loop;
+  perform inboxdb.refresh_workspace(target_client_id);
+end
+$$;
+-- <<< sql/functions/recompute_inbox_counts.sql
+
+-- >>> sql/functions/assign_changes.sql
+create function inboxdb.assign_changes() returns void
+language plpgsql volatile
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+-- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is in
+--   now, a TRUNCATE's by one for each workspace. A lead that moves afterwards notes its own change, which is
+--   committed after this snapshot, so the refresh that takes it sees the draft too.
+-- Reads: the change log, "Lead", known_workspace. Writes: the change log.
+-- INVOKER: called by collect only, under its lock.
+declare
+  from_xid xid8 := inboxdb.read_from();
+begin
+  if not exists (select from inboxdb.change as c where c.client_id is null) then
+    return;
+  end if;
+
+  with
+  open_0 as (
+    delete from inboxdb.change_0 as c where c.client_id is null and c.xid >= from_xid returning c.lead_id, c.noted_at
+  ),
+  open_1 as (
+    delete from inboxdb.change_1 as c where c.client_id is null and c.xid >= from_xid returning c.lead_id, c.noted_at
+  ),
+  open_2 as (
+    delete from inboxdb.change_2 as c where c.client_id is null and c.xid >= from_xid returning c.lead_id, c.noted_at
+  ),
+  open_3 as (
+    delete from inboxdb.change_3 as c where c.client_id is null and c.xid >= from_xid returning c.lead_id, c.noted_at
+  ),
+  open_change as (
+    select o.lead_id, pg_catalog.min(o.noted_at) as noted_at
+    from (
+      select * from open_0 union all select * from open_1 union all select * from open_2 union all select * from open_3
+    ) as o
+    group by o.lead_id
+  )
+  -- any slice will do, the late writer included: readers read all of them
+  insert into inboxdb.change_0 (client_id, lead_id, noted_at)
+  select l."clientId", o.lead_id, o.noted_at
+  from open_change as o
+  inner join public."Lead" as l on o.lead_id = l.id
+  union all
+  select k.client_id, null, o.noted_at
+  from open_change as o
+  cross join inboxdb.known_workspace as k
+  where o.lead_id is null;
+end
+$$;
+-- <<< sql/functions/assign_changes.sql
+
+-- >>> sql/functions/collect.sql
+create function inboxdb.collect() returns integer
+language plpgsql volatile security definer
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+as $$
+-- Purpose: find the workspaces that became dirty since, and put them on the work list. Meant to be a short transaction
+--   of its own; it never waits: one collector at a time, and only keys without a visible row are inserted.
+-- Returns: how many workspaces it added; 0 also while another collector is at work.
+-- Errors: IB004 above READ COMMITTED.
+-- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace.
+-- Writes: inbox_counts_dirty, drain_state; names the workspace in changes that name none.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  added integer;
+begin
+  perform inboxdb.require_read_committed();
+  if not pg_catalog.pg_try_advisory_xact_lock(x'696e6278'::integer + 1, 0) then
+    return 0;
+  end if;
+
+  perform inboxdb.assign_changes();
+
+  insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
+  select found.client_id, pg_catalog.min(found.since), pg_catalog.min(found.since)
+  from (
+    select c.client_id, c.noted_at as since
+    from inboxdb.change as c
+    where c.client_id is not null
+    union all
+    select w.client_id, w.next_snooze_at
+    from inboxdb.workspace as w
+    where w.next_snooze_at <= (select inboxdb.clock())
+  ) as found
+  where not exists (select from inboxdb.inbox_counts_dirty as d where d.client_id = found.client_id)
+  group by found.client_id;
+  get diagnostics added = row_count;
+
+  -- Nothing visible is older than its oldest row, nothing in flight older than the snapshot's xmin. Written once a second
+  -- at most: an older value holds too, and a held snapshot would keep each version of this row.
+  update inboxdb.drain_state as s
+  set
+    read_from = least(
+      pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()),
+      (select pg_catalog.min(c.xid) from inboxdb.change as c)
+    ),
+    server_started_at = pg_catalog.pg_postmaster_start_time(),
+    collected_at = pg_catalog.clock_timestamp()
+  where s.collected_at is null or s.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
+    or s.collected_at > pg_catalog.clock_timestamp();
+  return added;
+end
+$$;
+-- <<< sql/functions/collect.sql
+
+-- >>> sql/functions/retry_delay.sql
+create function inboxdb.retry_delay(attempts integer) returns interval
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: how long a workspace waits for its next attempt.
+  -- Parameters: attempts made so far, from 1.
+  -- Returns: 1 second, doubled with each attempt, 5 minutes at most.
+  -- INVOKER: reads nothing.
+  select least(interval '1 second' * pg_catalog.power(2, least(attempts, 20) - 1), interval '5 minutes')
+$$;
+-- <<< sql/functions/retry_delay.sql
+
+-- >>> sql/functions/claim_next.sql
+create function inboxdb.claim_next() returns inboxdb.client_id
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: claim the workspace that is due longest; collect first when none is due. Commit before refreshing it: its
+--   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line.
+-- Returns: the workspace, null when nothing is due.
+-- Errors: IB004 above READ COMMITTED.
+-- Reads, writes: inbox_counts_dirty, and what collect does.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  candidate inboxdb.client_id;
+  collected boolean := false;
+begin
+  perform inboxdb.require_read_committed();
+  loop
+    select d.client_id into candidate
+    from inboxdb.inbox_counts_dirty as d
+    where d.next_attempt_at <= inboxdb.clock()
+    order by d.next_attempt_at
+    limit 1
+    for update skip locked;
+
+    if candidate is null then
+      if collected then
+        return null;
+      end if;
+      perform inboxdb.collect();
+      collected := true;
+      continue;
+    end if;
+
+    -- a lock call per chosen candidate: as a condition of the query above it would lock whatever the plan visits
+    if inboxdb.try_lock_workspace(candidate) then
+      update inboxdb.inbox_counts_dirty as d
+      set attempts = d.attempts + 1, next_attempt_at = inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1)
+      where d.client_id = candidate;
+      return candidate;
+    end if;
+
+    -- somebody is refreshing it: look again in a second, should it still be dirty then
+    update inboxdb.inbox_counts_dirty as d
+    set next_attempt_at = inboxdb.clock() + interval '1 second'
+    where d.client_id = candidate;
+  end loop;
+end
+$$;
+-- <<< sql/functions/claim_next.sql
+
+-- >>> sql/functions/drain_next.sql
+create function inboxdb.drain_next(
+  claimed inboxdb.client_id default null,
+  out client_id inboxdb.client_id, out outcome text, out version bigint
+)
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: refresh one dirty workspace in this transaction; collects when nothing is due.
+-- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
+--   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once.
+-- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it),
+--   idle (nothing is due; workspace null); the inbox cache version after a refresh.
+-- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.
+-- Reads, writes: as claim_next, refresh_workspace, record_failure.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  started_at timestamptz;
+  error_code text;
+begin
+  perform inboxdb.require_read_committed();
+  client_id := coalesce(claimed, inboxdb.claim_next());
+  if client_id is null then
+    outcome := 'idle';
+    return;
+  end if;
+
+  -- outside the exception block, whose rollback would give the lock away before the failure is recorded
+  if not inboxdb.try_lock_workspace(client_id) then
+    outcome := 'skipped';
+    return;
+  end if;
+
+  started_at := inboxdb.clock();
+  begin
+    version := inboxdb.refresh_workspace(client_id);
+    outcome := 'refreshed';
+  exception when others then
+    get stacked diagnostics error_code = returned_sqlstate;
+    perform inboxdb.record_failure(client_id, started_at, error_code);
+    outcome := 'failed';
+  end;
+end
+$$;
+-- <<< sql/functions/drain_next.sql
+
+-- >>> sql/functions/empty_slice.sql
+create function inboxdb.empty_slice() returns boolean
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: truncate the slice of the change log that is furthest from use, so that rows which a held snapshot keeps
+--   from vacuum do not pile up in the drain's way. Call it in a transaction of its own.
+-- Returns: whether it truncated: not while the slice is small, holds changes, or anyone is using it.
+-- Errors: IB004 above READ COMMITTED.
+-- Locks: ACCESS EXCLUSIVE on the slice, not waited for. A writer that comes late to it waits for this short transaction.
+-- DEFINER: truncating is the owner's.
+declare
+  slice regclass := pg_catalog.format('inboxdb.change_%s', (inboxdb.current_slice() + 2) % 4);
+  holds_changes boolean;
+begin
+  perform inboxdb.require_read_committed();
+  -- less than this costs a reader nothing worth a new file
+  if pg_catalog.pg_relation_size(slice) < 131072 then
+    return false;
+  end if;
+  begin
+    execute pg_catalog.format('lock table %s in access exclusive mode nowait', slice);
+  exception when lock_not_available then
+    return false;
+  end;
+  -- a statement after the lock: its snapshot sees whatever was committed to the slice before it was ours
+  execute pg_catalog.format('select exists (select from %s as c where c.xid >= $1)', slice)
+    into holds_changes
+    using inboxdb.read_from();
+  if holds_changes then
+    return false;
+  end if;
+  execute pg_catalog.format('truncate table only %s', slice);
+  return true;
+end
+$$;
+-- <<< sql/functions/empty_slice.sql
+
+-- >>> sql/functions/drain_dirty.sql
+-- A procedure that commits may have neither SET nor SECURITY DEFINER, so everything in it is qualified, operators too.
+create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
+language plpgsql
+as $$
+-- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh until nothing is due.
+-- Parameters: max_workspaces to claim, null for no limit; max_seconds after which no further one is started, null for
+--   no limit. A statement_timeout bounds the whole call, not one refresh.
+-- Errors: 2D000 inside a transaction block, since it commits after each workspace.
+-- Reads, writes: as claim_next, drain_next, empty_slice.
+-- INVOKER: its caller needs EXECUTE on those three.
+declare
+  stop_at timestamptz := pg_catalog.clock_timestamp()
+    operator(pg_catalog.+) pg_catalog.make_interval(secs => max_seconds);
+  drained integer := 0;
+  claimed inboxdb.client_id;
+begin
+  loop
+    -- whatever default_transaction_isolation says
+    commit;
+    set transaction isolation level read committed;
+    exit when drained operator(pg_catalog.>=) max_workspaces;
+    exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
+    claimed := inboxdb.claim_next();
+    exit when claimed is null;
+    drained := drained operator(pg_catalog.+) 1;
+    commit;
+    set transaction isolation level read committed;
+    perform inboxdb.drain_next(claimed);
+  end loop;
+  commit;
+  set transaction isolation level read committed;
+  perform inboxdb.empty_slice();
+end
+$$;
+-- <<< sql/functions/drain_dirty.sql
+
+-- >>> sql/functions/drain_status.sql
+create function inboxdb.drain_status(
+  out dirty_workspaces integer,
+  out pending_changes bigint,
+  out oldest_dirty_seconds double precision,
+  out failing_workspaces integer,
+  out collected_at timestamptz
+)
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: how far behind the drain is, from the log itself and not only from what a collector has seen.
+  -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0 when
+  --   there is none), which a host transaction that stays open long makes older than its commit; workspaces whose last
+  --   attempt failed; when a collector last looked.
+  -- Reads: waiting, change, inbox_counts_dirty, drain_state. Its cost grows with the log.
+  -- DEFINER: its callers have no rights in inboxdb.
+  select
+    (select pg_catalog.count(distinct w.client_id) from inboxdb.waiting as w),
+    (select pg_catalog.count(*) from inboxdb.change),
+    (
+      select coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.since)), 0), 0)
+      from inboxdb.waiting as w
+    ),
+    (select pg_catalog.count(*) from inboxdb.inbox_counts_dirty as d where d.last_error is not null),
+    (select s.collected_at from inboxdb.drain_state as s)
+$$;
+-- <<< sql/functions/drain_status.sql
+
+-- >>> sql/grants/public.sql
+-- Functions are executable by everyone unless told otherwise.
+revoke execute on all routines in schema inboxdb from public;
+-- <<< sql/grants/public.sql

@@ -1,0 +1,24 @@
+-- inboxdb 0004: triggers on "Client": a workspace made, deleted or renamed is noted.
+-- Locks: SHARE ROW EXCLUSIVE on "Client" alone, for milliseconds once granted; while it queues, at most the 2 s of
+--   lock_timeout, writers queue behind it. One table per transaction, so that it cannot deadlock with a writer.
+-- Undo: 0004-client-triggers.rollback.sql drops the triggers under the same kind of lock.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0004-client-triggers.sql (one transaction).
+-- depends: 0003-host-indexes
+
+set local lock_timeout = '2s';
+set local search_path = '';
+
+-- >>> sql/triggers/client.sql
+create trigger inboxdb_note_insert_or_delete
+after insert or delete on public."Client"
+for each row execute function inboxdb.note_workspace_change();
+
+create trigger inboxdb_note_update
+after update on public."Client"
+for each row when (old.id is distinct from new.id)
+execute function inboxdb.note_workspace_change();
+
+create trigger inboxdb_note_truncate
+after truncate on public."Client"
+for each statement execute function inboxdb.note_truncate();
+-- <<< sql/triggers/client.sql

@@ -1,0 +1,31 @@
+-- inboxdb 0005: triggers on "AIDraft": drafts that come, go or change state are noted.
+-- Locks: SHARE ROW EXCLUSIVE on "AIDraft" alone, for milliseconds once granted; while it queues, at most the 2 s of
+--   lock_timeout, writers queue behind it. One table per transaction, so that it cannot deadlock with a writer.
+-- Undo: 0005-ai-draft-triggers.rollback.sql drops the triggers under the same kind of lock.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0005-ai-draft-triggers.sql (one transaction).
+-- depends: 0004-client-triggers
+
+set local lock_timeout = '2s';
+set local search_path = '';
+
+-- >>> sql/triggers/ai_draft.sql
+create trigger inboxdb_note_insert
+after insert on public."AIDraft"
+for each row execute function inboxdb.note_draft_change();
+
+create trigger inboxdb_note_update
+after update on public."AIDraft"
+for each row when (
+  (old."leadId", old.status, old."autoSendAction") is distinct from (new."leadId", new.status, new."autoSendAction")
+)
+execute function inboxdb.note_draft_change();
+
+-- before, while the messages sent from the draft still name it
+create trigger inboxdb_note_delete
+before delete on public."AIDraft"
+for each row execute function inboxdb.note_draft_change();
+
+create trigger inboxdb_note_truncate
+after truncate on public."AIDraft"
+for each statement execute function inboxdb.note_truncate();
+-- <<< sql/triggers/ai_draft.sql

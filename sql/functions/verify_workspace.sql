@@ -1,0 +1,50 @@
+create function inboxdb.verify_workspace(
+  target_client_id inboxdb.client_id,
+  out settled boolean, out scopes integer, out drifted integer, out differences jsonb
+)
+-- STABLE matters: the caller's snapshot for everything, so that stored, live and waiting speak of one moment.
+language plpgsql stable security definer
+set search_path = ''
+as $$
+-- Purpose: compare a workspace's stored counts with the live ones, both ways, as of when they were computed.
+-- Parameters: target_client_id.
+-- Returns: settled, false while changes wait or a snooze is due, when a difference proves nothing yet; scopes compared;
+--   drifted, how many of them differ, are missing or should not be there; differences, an array of objects with
+--   is_global, scope_user_id, stored and live (null where there is no such row).
+-- Errors: those of count_scopes.
+-- Reads: inbox_counts, waiting, and what live_inbox_counts does. Costs a scan of the workspace.
+-- DEFINER: as live_inbox_counts.
+declare
+  as_of timestamptz := coalesce(
+    (select s.computed_at from inboxdb.inbox_counts as s where s.client_id = target_client_id and s.is_global),
+    inboxdb.clock()
+  );
+begin
+  settled := not exists (select from inboxdb.waiting as w where w.client_id = target_client_id);
+
+  with
+  stored as (
+    select
+      s.is_global, s.scope_user_id,
+      pg_catalog.to_jsonb(s) - '{client_id,is_global,scope_user_id,computed_at,updated_at}'::text[] as counts
+    from inboxdb.inbox_counts as s
+    where s.client_id = target_client_id
+  ),
+  live as (
+    select l.is_global, l.scope_user_id, pg_catalog.to_jsonb(l) - '{is_global,scope_user_id}'::text[] as counts
+    from inboxdb.live_inbox_counts(target_client_id, as_of) as l
+  )
+  select
+    pg_catalog.count(*),
+    coalesce(
+      pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
+        'is_global', is_global, 'scope_user_id', scope_user_id, 'stored', stored.counts, 'live', live.counts
+      )) filter (where stored.counts is distinct from live.counts),
+      '[]'
+    )
+  into scopes, differences
+  from stored
+  full join live using (is_global, scope_user_id);
+  drifted := pg_catalog.jsonb_array_length(differences);
+end
+$$;
