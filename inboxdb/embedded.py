@@ -88,9 +88,9 @@ def server(
             "temporary directories are made)."
         )
     directory.mkdir(exist_ok=True)
-    directory.chmod(0o700)
     if any(directory.iterdir()):
         raise EmbeddedServerFailed(f"{directory} is not empty: name a new or an empty directory.")
+    directory.chmod(0o700)
 
     dsn = make_conninfo(host=str(directory), port=5432, user="postgres", dbname="postgres")
     process = None
