@@ -1,5 +1,6 @@
 -- Undoes 0001-tables: drops the counts and everything else inboxdb keeps. Schema inboxdb stays, since yoyo's own tables
 -- are in it.
+-- squawk-ignore-file ban-drop-table, ban-drop-function, ban-drop-domain
 
 set local lock_timeout = '2s';
 

@@ -1,4 +1,5 @@
 -- Undoes 0002-functions.
+-- squawk-ignore-file ban-drop-function, ban-drop-view
 
 set local lock_timeout = '2s';
 

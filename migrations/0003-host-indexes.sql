@@ -6,6 +6,7 @@
 -- By hand: psql -v ON_ERROR_STOP=1 -f migrations/0003-host-indexes.sql (NOT in a transaction).
 -- depends: 0002-functions
 -- transactional: false
+-- squawk-ignore-file ban-concurrent-index-creation-in-transaction
 
 set lock_timeout = 0;
 
