@@ -218,7 +218,8 @@ create table inboxdb.inbox_counts (
 with (fillfactor = 70);
 
 comment on table inboxdb.inbox_counts is
-  'Badge counts: one global row per workspace, one row per user with an assigned lead in it. Read by key, written by the drain.';
+'Badge counts: one global row per workspace, one row per user with an assigned lead in it. Read by key, written by '
+'the drain.';
 comment on column inboxdb.inbox_counts.is_global is 'True for the row of the whole workspace.';
 comment on column inboxdb.inbox_counts.scope_user_id is 'Whose count it is; in global rows the sentinel, the nil UUID.';
 comment on column inboxdb.inbox_counts.computed_at is 'The instant the counts speak of: snoozes are judged as of then.';
@@ -238,11 +239,15 @@ with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_thr
 create index inbox_counts_dirty_next_attempt_at_idx on inboxdb.inbox_counts_dirty (next_attempt_at);
 
 comment on table inboxdb.inbox_counts_dirty is
-  'The drain''s work list: one row per workspace with changes not yet drained. Derived from the change log and the snoozes; losing it loses nothing.';
-comment on column inboxdb.inbox_counts_dirty.dirty_since is 'When the oldest collected change was noted, or the snooze ran out.';
-comment on column inboxdb.inbox_counts_dirty.attempts is 'How often a drain claimed the workspace since it became dirty.';
+'The drain''s work list: one row per workspace with changes not yet drained. Derived from the change log and the '
+'snoozes; losing it loses nothing.';
+comment on column inboxdb.inbox_counts_dirty.dirty_since is
+'When the oldest collected change was noted, or the snooze ran out.';
+comment on column inboxdb.inbox_counts_dirty.attempts is
+'How often a drain claimed the workspace since it became dirty.';
 comment on column inboxdb.inbox_counts_dirty.next_attempt_at is 'Not claimed before; the earliest goes first.';
-comment on column inboxdb.inbox_counts_dirty.last_error is 'SQLSTATE and our own sentence for the last failure; never a server message.';
+comment on column inboxdb.inbox_counts_dirty.last_error is
+'SQLSTATE and our own sentence for the last failure; never a server message.';
 -- <<< sql/tables/inbox_counts_dirty.sql
 
 -- >>> sql/tables/cache_version.sql
@@ -257,9 +262,11 @@ create table inboxdb.cache_version (
 with (fillfactor = 70);
 
 comment on table inboxdb.cache_version is
-  'Cache versions, the truth of {family}:v1:ver:{clientId}: they only grow. A row outlives its workspace, so that one made anew does not go back.';
+'Cache versions, the truth of {family}:v1:ver:{clientId}: they only grow. A row outlives its workspace, so that one '
+'made anew does not go back.';
 comment on column inboxdb.cache_version.version is 'Greatest of the last version + 1 and the epoch in milliseconds.';
-comment on column inboxdb.cache_version.unpublished_since is 'When the oldest bump not yet copied to the cache was made; null once copied.';
+comment on column inboxdb.cache_version.unpublished_since is
+'When the oldest bump not yet copied to the cache was made; null once copied.';
 -- <<< sql/tables/cache_version.sql
 
 -- >>> sql/tables/job_status.sql
@@ -309,9 +316,11 @@ comment on table inboxdb.change_0 is 'A slice of the change log: leads and works
 comment on table inboxdb.change_1 is 'A slice of the change log: see change_0.';
 comment on table inboxdb.change_2 is 'A slice of the change log: see change_0.';
 comment on table inboxdb.change_3 is 'A slice of the change log: see change_0.';
-comment on column inboxdb.change_0.xid is 'The writing transaction: readers skip everything before drain_state.read_from.';
+comment on column inboxdb.change_0.xid is
+'The writing transaction: readers skip everything before drain_state.read_from.';
 comment on column inboxdb.change_0.client_id is
-  'The workspace; null where the writer named none: the workspace of lead_id, or, where that is null too, every workspace.';
+'The workspace; null where the writer named none: the workspace of lead_id, or, where that is null too, every '
+'workspace.';
 comment on column inboxdb.change_0.lead_id is 'The lead; null for the whole workspace.';
 comment on column inboxdb.change_0.noted_at is 'When the change was noted, which may be long before it was committed.';
 -- <<< sql/tables/change_slices.sql
@@ -327,8 +336,10 @@ with (fillfactor = 70);
 create index workspace_next_snooze_at_idx on inboxdb.workspace (next_snooze_at) where next_snooze_at is not null;
 
 comment on table inboxdb.workspace is 'What the drain remembers of each workspace it has refreshed.';
-comment on column inboxdb.workspace.leads is 'Leads seen by the last refresh, visible or not: sizes the next one''s memory.';
-comment on column inboxdb.workspace.next_snooze_at is 'When the next snooze runs out, and with it the counts'' truth; null for never.';
+comment on column inboxdb.workspace.leads is
+'Leads seen by the last refresh, visible or not: sizes the next one''s memory.';
+comment on column inboxdb.workspace.next_snooze_at is
+'When the next snooze runs out, and with it the counts'' truth; null for never.';
 -- <<< sql/tables/workspace.sql
 
 -- >>> sql/tables/drain_state.sql
@@ -344,8 +355,8 @@ values ('0', pg_catalog.pg_postmaster_start_time());
 
 comment on table inboxdb.drain_state is 'One row: where the drain reads the change log from, and when it last looked.';
 comment on column inboxdb.drain_state.read_from is
-  'No undrained change has a lower xid: dead rows before it, which a held snapshot may pin, are never visited.';
+'No undrained change has a lower xid: dead rows before it, which a held snapshot may pin, are never visited.';
 comment on column inboxdb.drain_state.server_started_at is
-  'The server that read_from was found on: another one (a restore, a failover) counts transactions anew.';
+'The server that read_from was found on: another one (a restore, a failover) counts transactions anew.';
 comment on column inboxdb.drain_state.collected_at is 'When a collector last looked for changes (kept to the second).';
 -- <<< sql/tables/drain_state.sql

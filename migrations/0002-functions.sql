@@ -1,5 +1,6 @@
 -- inboxdb 0002: views and functions. Nothing calls them yet.
--- Locks: ACCESS SHARE on "Client", "Lead", "AIDraft" and "Message" until commit, as a query takes. Duration: milliseconds.
+-- Locks: ACCESS SHARE on "Client", "Lead", "AIDraft" and "Message" until commit, as a query takes.
+--   Duration: milliseconds.
 -- Undo: 0002-functions.rollback.sql drops them.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0002-functions.sql (one transaction).
 -- depends: 0001-tables
@@ -61,7 +62,8 @@ cross join lateral (
     ), false) as attention_tag
 ) as term;
 
-comment on view inboxdb.classified_lead is 'For each lead, whose it is, which counts it belongs to while visible, and until when it is snoozed.';
+comment on view inboxdb.classified_lead is
+'For each lead, whose it is, which counts it belongs to while visible, and until when it is snoozed.';
 -- <<< sql/views/classified_lead.sql
 
 -- >>> sql/views/known_workspace.sql
@@ -101,7 +103,7 @@ $$;
 
 -- >>> sql/views/change.sql
 create view inboxdb.change as
--- What is left to drain, from every slice. Rows before read_from() are drained already, and only dead ones remain there.
+-- What is left to drain, from every slice. Rows before read_from() are drained already: only dead ones remain there.
 select c.xid, c.client_id, c.lead_id, c.noted_at
 from inboxdb.change_0 as c
 where c.xid >= (select inboxdb.read_from())
@@ -487,8 +489,8 @@ create function inboxdb.try_lock_workspace(target_client_id inboxdb.client_id) r
 language sql volatile
 set search_path = ''
 as $$
-  -- Purpose: take the workspace for this transaction, without waiting. Call it in a statement of its own, before the one
-  --   that counts: a snapshot older than the lock would overwrite a newer result.
+  -- Purpose: take the workspace for this transaction, without waiting. Call it in a statement of its own, before the
+  --   one that counts: a snapshot older than the lock would overwrite a newer result.
   -- Parameters: target_client_id.
   -- Returns: whether it was free. The lock ends with the transaction or with its backend; it survives poolers.
   -- INVOKER: an advisory lock, class 'inbx' in pg_locks.classid.
@@ -563,7 +565,8 @@ set search_path = ''
 as $$
 -- Purpose: record why a refresh failed, outside whatever was rolled back. The workspace keeps its changes and the next
 --   attempt that its claim gave it.
--- Parameters: target_client_id; started_at; error_code, the SQLSTATE. What the server said is not kept: it may quote rows.
+-- Parameters: target_client_id; started_at; error_code, the SQLSTATE. What the server said is not kept: it may quote
+--   rows.
 -- Writes: inbox_counts_dirty, job_status.
 -- DEFINER: the runner calls it for a refresh that was cancelled.
 declare
@@ -571,7 +574,8 @@ declare
     when error_code = '57014' then 'the refresh was cancelled, or hit its time limit'
     when error_code in ('40001', '40P01', '55P03') then 'the refresh lost against another transaction'
     when error_code = '42501' then 'the refresh may not read what it counts (row-level security or a missing right)'
-    when error_code in ('42P01', '42703', '42883', '42804') then 'the host''s tables no longer fit: apply the migrations again'
+    when error_code in ('42P01', '42703', '42883', '42804')
+      then 'the host''s tables no longer fit: apply the migrations again'
     when error_code like '53%' then 'the server is out of resources'
     when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
     else 'the refresh failed; the server log has the details'
@@ -711,8 +715,8 @@ create function inboxdb.mark_inbox_counts_dirty(target_client_id inboxdb.client_
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: ask for a refresh of a whole workspace. Appends a change, as a trigger would: waits for nobody, is undone with
---   the caller's transaction.
+-- Purpose: ask for a refresh of a whole workspace. Appends a change, as a trigger would: waits for nobody, is undone
+--   with the caller's transaction.
 -- Parameters: target_client_id.
 -- Errors: IB002 for an unknown workspace.
 -- Writes: the change log.
@@ -774,8 +778,8 @@ language plpgsql volatile
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
--- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is in
---   now, a TRUNCATE's by one for each workspace. A lead that moves afterwards notes its own change, which is
+-- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is
+--   in now, a TRUNCATE's by one for each workspace. A lead that moves afterwards notes its own change, which is
 --   committed after this snapshot, so the refresh that takes it sees the draft too.
 -- Reads: the change log, "Lead", known_workspace. Writes: the change log.
 -- INVOKER: called by collect only, under its lock.
@@ -858,8 +862,8 @@ begin
   group by found.client_id;
   get diagnostics added = row_count;
 
-  -- Nothing visible is older than its oldest row, nothing in flight older than the snapshot's xmin. Written once a second
-  -- at most: an older value holds too, and a held snapshot would keep each version of this row.
+  -- Nothing visible is older than its oldest row, nothing in flight older than the snapshot's xmin. Written once a
+  -- second at most: an older value holds too, and a held snapshot would keep each version of this row.
   update inboxdb.drain_state as s
   set
     read_from = least(
@@ -993,7 +997,8 @@ as $$
 --   from vacuum do not pile up in the drain's way. Call it in a transaction of its own.
 -- Returns: whether it truncated: not while the slice is small, holds changes, or anyone is using it.
 -- Errors: IB004 above READ COMMITTED.
--- Locks: ACCESS EXCLUSIVE on the slice, not waited for. A writer that comes late to it waits for this short transaction.
+-- Locks: ACCESS EXCLUSIVE on the slice, not waited for. A writer that comes late to it waits for this short
+--   transaction.
 -- DEFINER: truncating is the owner's.
 declare
   slice regclass := pg_catalog.format('inboxdb.change_%s', (inboxdb.current_slice() + 2) % 4);
@@ -1071,9 +1076,9 @@ language sql stable security definer
 set search_path = ''
 as $$
   -- Purpose: how far behind the drain is, from the log itself and not only from what a collector has seen.
-  -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0 when
-  --   there is none), which a host transaction that stays open long makes older than its commit; workspaces whose last
-  --   attempt failed; when a collector last looked.
+  -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0
+  --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces whose
+  --   last attempt failed; when a collector last looked.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   select

@@ -3,8 +3,8 @@ language plpgsql volatile
 set search_path = ''
 set plan_cache_mode = force_custom_plan
 as $$
--- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is in
---   now, a TRUNCATE's by one for each workspace. A lead that moves afterwards notes its own change, which is
+-- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is
+--   in now, a TRUNCATE's by one for each workspace. A lead that moves afterwards notes its own change, which is
 --   committed after this snapshot, so the refresh that takes it sees the draft too.
 -- Reads: the change log, "Lead", known_workspace. Writes: the change log.
 -- INVOKER: called by collect only, under its lock.

@@ -35,8 +35,8 @@ begin
   group by found.client_id;
   get diagnostics added = row_count;
 
-  -- Nothing visible is older than its oldest row, nothing in flight older than the snapshot's xmin. Written once a second
-  -- at most: an older value holds too, and a held snapshot would keep each version of this row.
+  -- Nothing visible is older than its oldest row, nothing in flight older than the snapshot's xmin. Written once a
+  -- second at most: an older value holds too, and a held snapshot would keep each version of this row.
   update inboxdb.drain_state as s
   set
     read_from = least(

@@ -9,9 +9,9 @@ language sql stable security definer
 set search_path = ''
 as $$
   -- Purpose: how far behind the drain is, from the log itself and not only from what a collector has seen.
-  -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0 when
-  --   there is none), which a host transaction that stays open long makes older than its commit; workspaces whose last
-  --   attempt failed; when a collector last looked.
+  -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0
+  --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces whose
+  --   last attempt failed; when a collector last looked.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   select

@@ -6,7 +6,8 @@ as $$
 --   from vacuum do not pile up in the drain's way. Call it in a transaction of its own.
 -- Returns: whether it truncated: not while the slice is small, holds changes, or anyone is using it.
 -- Errors: IB004 above READ COMMITTED.
--- Locks: ACCESS EXCLUSIVE on the slice, not waited for. A writer that comes late to it waits for this short transaction.
+-- Locks: ACCESS EXCLUSIVE on the slice, not waited for. A writer that comes late to it waits for this short
+--   transaction.
 -- DEFINER: truncating is the owner's.
 declare
   slice regclass := pg_catalog.format('inboxdb.change_%s', (inboxdb.current_slice() + 2) % 4);

@@ -5,7 +5,8 @@ set search_path = ''
 as $$
 -- Purpose: record why a refresh failed, outside whatever was rolled back. The workspace keeps its changes and the next
 --   attempt that its claim gave it.
--- Parameters: target_client_id; started_at; error_code, the SQLSTATE. What the server said is not kept: it may quote rows.
+-- Parameters: target_client_id; started_at; error_code, the SQLSTATE. What the server said is not kept: it may quote
+--   rows.
 -- Writes: inbox_counts_dirty, job_status.
 -- DEFINER: the runner calls it for a refresh that was cancelled.
 declare
@@ -13,7 +14,8 @@ declare
     when error_code = '57014' then 'the refresh was cancelled, or hit its time limit'
     when error_code in ('40001', '40P01', '55P03') then 'the refresh lost against another transaction'
     when error_code = '42501' then 'the refresh may not read what it counts (row-level security or a missing right)'
-    when error_code in ('42P01', '42703', '42883', '42804') then 'the host''s tables no longer fit: apply the migrations again'
+    when error_code in ('42P01', '42703', '42883', '42804')
+      then 'the host''s tables no longer fit: apply the migrations again'
     when error_code like '53%' then 'the server is out of resources'
     when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
     else 'the refresh failed; the server log has the details'

@@ -2,8 +2,8 @@ create function inboxdb.try_lock_workspace(target_client_id inboxdb.client_id) r
 language sql volatile
 set search_path = ''
 as $$
-  -- Purpose: take the workspace for this transaction, without waiting. Call it in a statement of its own, before the one
-  --   that counts: a snapshot older than the lock would overwrite a newer result.
+  -- Purpose: take the workspace for this transaction, without waiting. Call it in a statement of its own, before the
+  --   one that counts: a snapshot older than the lock would overwrite a newer result.
   -- Parameters: target_client_id.
   -- Returns: whether it was free. The lock ends with the transaction or with its backend; it survives poolers.
   -- INVOKER: an advisory lock, class 'inbx' in pg_locks.classid.

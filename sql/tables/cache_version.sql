@@ -9,6 +9,8 @@ create table inboxdb.cache_version (
 with (fillfactor = 70);
 
 comment on table inboxdb.cache_version is
-  'Cache versions, the truth of {family}:v1:ver:{clientId}: they only grow. A row outlives its workspace, so that one made anew does not go back.';
+'Cache versions, the truth of {family}:v1:ver:{clientId}: they only grow. A row outlives its workspace, so that one '
+'made anew does not go back.';
 comment on column inboxdb.cache_version.version is 'Greatest of the last version + 1 and the epoch in milliseconds.';
-comment on column inboxdb.cache_version.unpublished_since is 'When the oldest bump not yet copied to the cache was made; null once copied.';
+comment on column inboxdb.cache_version.unpublished_since is
+'When the oldest bump not yet copied to the cache was made; null once copied.';

@@ -25,8 +25,10 @@ comment on table inboxdb.change_0 is 'A slice of the change log: leads and works
 comment on table inboxdb.change_1 is 'A slice of the change log: see change_0.';
 comment on table inboxdb.change_2 is 'A slice of the change log: see change_0.';
 comment on table inboxdb.change_3 is 'A slice of the change log: see change_0.';
-comment on column inboxdb.change_0.xid is 'The writing transaction: readers skip everything before drain_state.read_from.';
+comment on column inboxdb.change_0.xid is
+'The writing transaction: readers skip everything before drain_state.read_from.';
 comment on column inboxdb.change_0.client_id is
-  'The workspace; null where the writer named none: the workspace of lead_id, or, where that is null too, every workspace.';
+'The workspace; null where the writer named none: the workspace of lead_id, or, where that is null too, every '
+'workspace.';
 comment on column inboxdb.change_0.lead_id is 'The lead; null for the whole workspace.';
 comment on column inboxdb.change_0.noted_at is 'When the change was noted, which may be long before it was committed.';

@@ -20,7 +20,8 @@ create table inboxdb.inbox_counts (
 with (fillfactor = 70);
 
 comment on table inboxdb.inbox_counts is
-  'Badge counts: one global row per workspace, one row per user with an assigned lead in it. Read by key, written by the drain.';
+'Badge counts: one global row per workspace, one row per user with an assigned lead in it. Read by key, written by '
+'the drain.';
 comment on column inboxdb.inbox_counts.is_global is 'True for the row of the whole workspace.';
 comment on column inboxdb.inbox_counts.scope_user_id is 'Whose count it is; in global rows the sentinel, the nil UUID.';
 comment on column inboxdb.inbox_counts.computed_at is 'The instant the counts speak of: snoozes are judged as of then.';

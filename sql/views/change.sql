@@ -1,5 +1,5 @@
 create view inboxdb.change as
--- What is left to drain, from every slice. Rows before read_from() are drained already, and only dead ones remain there.
+-- What is left to drain, from every slice. Rows before read_from() are drained already: only dead ones remain there.
 select c.xid, c.client_id, c.lead_id, c.noted_at
 from inboxdb.change_0 as c
 where c.xid >= (select inboxdb.read_from())

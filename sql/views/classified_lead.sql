@@ -51,4 +51,5 @@ cross join lateral (
     ), false) as attention_tag
 ) as term;
 
-comment on view inboxdb.classified_lead is 'For each lead, whose it is, which counts it belongs to while visible, and until when it is snoozed.';
+comment on view inboxdb.classified_lead is
+'For each lead, whose it is, which counts it belongs to while visible, and until when it is snoozed.';
