@@ -1,5 +1,7 @@
 -- Undoes 0001-tables: drops the counts and everything else inboxdb keeps. Schema inboxdb stays, since yoyo's own tables
 -- are in it.
+-- Locks: none on the host's tables.
+
 -- squawk-ignore-file ban-drop-table, ban-drop-function, ban-drop-domain
 
 set local lock_timeout = '2s';

@@ -1,4 +1,6 @@
--- Undoes 0002-functions.
+-- Undoes 0002-functions: drops the views and functions, so nothing can drain, count or compare any more.
+-- Locks: none on the host's tables.
+
 -- squawk-ignore-file ban-drop-function, ban-drop-view
 
 set local lock_timeout = '2s';
