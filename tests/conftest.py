@@ -1,0 +1,111 @@
+"""The command line, the servers and the databases of the tests: see tests/servers.py."""
+
+import secrets
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.containers import container
+from tests.servers import HOST_FILES, Database, Server, Servers, find, version_of
+
+SERVERS = pytest.StashKey[Servers]()
+
+
+def versions(text: str) -> list[int]:
+    return [int(version) for version in text.split(",")]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("inboxdb")
+    group.addoption("--pg", type=versions, help="PostgreSQL versions to test on, as 18,16,15 (default: 18)")
+    group.addoption("--pg-dsn", help="a running server to test on, as its superuser; alone, or beside --pg")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "all_hosts: run on every variant of the host's tables, not only text")
+    config.addinivalue_line("markers", "host_variants(*names): run on these variants of the host's tables")
+    given = getattr(config, "workerinput", None)
+    if given:
+        servers = Servers(given["servers"], given["password"])
+    else:
+        dsn = config.getoption("--pg-dsn")
+        chosen = config.getoption("--pg") or ([] if dsn else [18])
+        sources = {f"pg{version}": find(version) for version in chosen} | ({"dsn": dsn} if dsn else {})
+        servers = Servers(sources, secrets.token_hex(16))
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the servers as Ctrl-C does
+    config.stash[SERVERS] = servers
+    config.add_cleanup(servers.close)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Let xdist's workers share the servers of the process that starts them."""
+    servers = node.config.stash[SERVERS]
+    node.workerinput["servers"] = {name: servers[name].dsn for name in servers.sources}
+    node.workerinput["password"] = servers.password
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    sources = config.stash[SERVERS].sources
+    return "postgres: " + ", ".join(f"{name} ({version_of(source)})" for name, source in sources.items())
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "server" in metafunc.fixturenames:
+        names = list(metafunc.config.stash[SERVERS].sources)
+        metafunc.parametrize("server", names, indirect=True, scope="session")
+    if "host_variant" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("host_variants")
+        everywhere = metafunc.definition.get_closest_marker("all_hosts")
+        variants = list(HOST_FILES) if everywhere else marked.args if marked else ("text",)
+        metafunc.parametrize("host_variant", variants, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest) -> Server:
+    """A running server, in each version that --pg names."""
+    return request.config.stash[SERVERS][request.param]
+
+
+@pytest.fixture(scope="session")
+def host_variant(request: pytest.FixtureRequest) -> str:
+    """Which host's tables: text, uuid or mixed ids; text alone unless the test is marked."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+def bare_database(server: Server, host_variant: str) -> Iterator[Database]:
+    """A new database with the host's tables."""
+    with server.database(host_variant, installed=False) as database:
+        yield database
+
+
+@pytest.fixture
+def database(server: Server, host_variant: str) -> Iterator[Database]:
+    """A new database with the host's tables and inboxdb."""
+    with server.database(host_variant, installed=True) as database:
+        yield database
+
+
+@pytest.fixture(scope="session")
+def container_server() -> Iterator[Server]:
+    """A server in a container; skipped where no Docker engine answers, but failed in CI."""
+    with container() as dsn:
+        server = Server(dsn, secrets.token_hex(16))
+        yield server
+        server.close()
+
+
+@pytest.fixture
+def container_database(container_server: Server, host_variant: str) -> Iterator[Database]:
+    """A new database with the host's tables and inboxdb, in a container."""
+    with container_server.database(host_variant, installed=True) as database:
+        yield database
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    if "container_server" in getattr(item, "fixturenames", ()):
+        item.add_marker("containers")

@@ -1,0 +1,195 @@
+"""The PostgreSQL servers that the tests run on, and a database of its own for each test."""
+
+import os
+import secrets
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from inboxdb import embedded, migrate
+
+HOSTS = Path(__file__).parent / "host"
+HOST_FILES = {"text": "host.sql", "uuid": "host_uuid_timestamptz.sql", "mixed": "host_mixed.sql"}
+
+OWNER = "host_owner"  # owns the host's tables and installs inboxdb; no superuser
+WRITER = "app_writer"  # the application: writes the host's tables, owns nothing, has no right in inboxdb
+
+SETTINGS = {
+    "fsync": "off",
+    "max_connections": "200",
+    "max_prepared_transactions": "10",
+    "max_wal_size": "4GB",
+    "wal_level": "logical",
+}
+
+# An embedded version, the folder of another PostgreSQL's programs, or the connection string of one that runs.
+Source = int | Path | str
+
+
+def find(version: int) -> Source:
+    """Find a PostgreSQL: in the folder that INBOXDB_TEST_PG<version> names, else embedded, else Debian's.
+
+    Raises pytest.UsageError where there is none: a version that was asked for is never passed over.
+    """
+    variable = f"INBOXDB_TEST_PG{version}"
+    if variable not in os.environ and version in embedded.INSTALLATIONS:
+        return version
+    folder = Path(os.environ.get(variable, f"/usr/lib/postgresql/{version}/bin"))
+    if not (folder / "initdb").exists():
+        raise pytest.UsageError(
+            f"no PostgreSQL {version} in {folder}: install it, or name the folder of its programs in {variable}."
+        )
+    return folder
+
+
+def version_of(source: Source) -> str:
+    """Ask a PostgreSQL for its version, as in 18.4."""
+    if isinstance(source, str):
+        with psycopg.connect(source) as connection:
+            return connection.info.parameter_status("server_version") or "unknown"
+    folder = embedded.binaries(source) if isinstance(source, int) else source
+    answer = subprocess.run([folder / "postgres", "--version"], check=True, capture_output=True, text=True)
+    return answer.stdout.removeprefix("postgres (PostgreSQL) ").strip()
+
+
+class Server:
+    """A running server, and we its superuser."""
+
+    def __init__(self, dsn: str, password: str) -> None:
+        """Connect, and see to it that OWNER and WRITER exist.
+
+        Parameters: dsn, the superuser's; password, the two roles', the same in all processes of a session.
+        """
+        self.dsn = dsn
+        self.password = password
+        self._templates: dict[tuple[str, bool], str] = {}
+        self._admin = psycopg.connect(dsn, autocommit=True, application_name="inboxdb tests")
+        with self._admin.transaction():
+            self._admin.execute("select pg_advisory_xact_lock(0)")  # xdist's workers all come this way
+            for role in (OWNER, WRITER):
+                known = self._admin.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone()
+                self._admin.execute(f"{'alter' if known else 'create'} role {role} login password '{password}'")
+
+    def close(self) -> None:
+        """Drop the templates and disconnect."""
+        for template in self._templates.values():
+            self._drop(template)
+        self._admin.close()
+
+    def dsn_of(self, database: str, role: str | None = None) -> str:
+        """Return a role's connection string for a database; without a role it is the superuser's."""
+        login = {"user": role, "password": self.password} if role else {}
+        return make_conninfo(self.dsn, dbname=database, **login)
+
+    @contextmanager
+    def database(self, host: str, *, installed: bool) -> Iterator["Database"]:
+        """Lend a new database with the tables of a host, a key of HOST_FILES, and inboxdb if `installed`."""
+        name = self._clone(self._template(host, installed))
+        try:
+            with ExitStack() as connections:
+                yield Database(self, name, host, connections)
+        finally:
+            self._drop(name)
+
+    def _template(self, host: str, installed: bool) -> str:
+        if (host, installed) not in self._templates:
+            name = self._clone(self._template(host, False) if installed else "template0")
+            try:
+                if installed:
+                    migrate.apply(self.dsn_of(name, OWNER))
+                else:
+                    with psycopg.connect(self.dsn_of(name)) as connection:
+                        connection.execute(f"grant create on schema public to {OWNER}")
+                        connection.execute(f"set local role {OWNER}")
+                        connection.execute((HOSTS / HOST_FILES[host]).read_bytes())
+                        connection.execute(
+                            f"grant select, insert, update, delete, truncate on all tables in schema public to {WRITER}"
+                        )
+            except BaseException:
+                self._drop(name)
+                raise
+            self._admin.execute(f"alter database {name} allow_connections false")
+            self._templates[host, installed] = name
+        return self._templates[host, installed]
+
+    def _clone(self, template: str) -> str:
+        name = f"inboxdb_test_{secrets.token_hex(6)}"
+        self._admin.execute(f"create database {name} template {template}")
+        self._admin.execute(f"grant create on database {name} to {OWNER}")
+        return name
+
+    def _drop(self, name: str) -> None:
+        # A backend is gone a moment after its client. `drop database` meeting it would sleep for 100 ms.
+        backends = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
+        while self._admin.execute(backends, (name,)).fetchone():
+            time.sleep(0.001)
+        self._admin.execute(f"drop database {name} with (force)")
+
+
+@dataclass(frozen=True)
+class Database:
+    """A test's own database: the host's tables, and inboxdb where the fixture installs it."""
+
+    server: Server
+    name: str
+    host: str
+    connections: ExitStack
+
+    @property
+    def dsn(self) -> str:
+        """The connection string of OWNER."""
+        return self.server.dsn_of(self.name, OWNER)
+
+    def connect(self, role: str | None = None, *, autocommit: bool = True, **options: Any) -> psycopg.Connection[Any]:
+        """Connect as OWNER or another role that may log in; the connection is closed when the test ends.
+
+        Parameters: options, libpq's and psycopg's.
+        """
+        return self._open(self.server.dsn_of(self.name, role or OWNER), autocommit=autocommit, **options)
+
+    def writer(self, **options: Any) -> psycopg.Connection[Any]:
+        """Connect as WRITER."""
+        return self.connect(WRITER, **options)
+
+    def superuser(self, **options: Any) -> psycopg.Connection[Any]:
+        """Connect as the superuser, who sees and ends everyone's sessions."""
+        return self._open(self.server.dsn_of(self.name), **{"autocommit": True, **options})
+
+    def _open(self, dsn: str, **options: Any) -> psycopg.Connection[Any]:
+        connection: psycopg.Connection[Any] = psycopg.connect(dsn, **{"application_name": "inboxdb test", **options})
+        self.connections.callback(connection.close)
+        return connection
+
+
+class Servers(dict[str, Server]):
+    """The servers of a session by name; each is started when first asked for."""
+
+    def __init__(self, sources: Mapping[str, Source], password: str) -> None:
+        """Take note of where the servers are, and of the password of OWNER and WRITER."""
+        super().__init__()
+        self.sources = sources
+        self.password = password
+        self._running = ExitStack()
+
+    def __missing__(self, name: str) -> Server:
+        """Start a server, unless it runs already."""
+        source = self.sources[name]
+        if not isinstance(source, str):
+            directory = Path(tempfile.mkdtemp(prefix="inboxdb-tests-"))
+            source = self._running.enter_context(embedded.server(directory, source, settings=SETTINGS))
+        server = self[name] = Server(source, self.password)
+        self._running.callback(server.close)
+        return server
+
+    def close(self) -> None:
+        """Stop what was started here."""
+        self._running.close()
