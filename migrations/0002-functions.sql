@@ -469,9 +469,11 @@ $$;
 create function inboxdb.require_workspace(target_client_id inboxdb.client_id) returns void
 language plpgsql stable
 set search_path = ''
+-- a policy that hid the workspace would make this a lie: raise instead
+set row_security = off
 as $$
 -- Purpose: refuse an id that no workspace has.
--- Errors: IB002 where neither the host nor our tables know the workspace.
+-- Errors: IB002 where neither the host nor our tables know the workspace; 42501 as count_scopes.
 -- Reads: "Client", workspace, inbox_counts (each by key).
 -- INVOKER: called by our DEFINER functions only.
 begin
@@ -612,6 +614,7 @@ declare
   from_xid xid8 := inboxdb.read_from();
   taken bigint;
   ended_snoozes bigint;
+  still_exists boolean;
   attempt_number integer;
   new_version bigint;
 begin
@@ -691,8 +694,9 @@ begin
       select pg_catalog.count(*)
       from inboxdb.workspace as w
       where w.client_id = target_client_id and w.next_snooze_at <= as_of
-    )
-  into taken, ended_snoozes;
+    ),
+    exists (select from counted)
+  into taken, ended_snoozes, still_exists;
 
   if taken + ended_snoozes > 0 then
     new_version := inboxdb.bump_versions(target_client_id);
@@ -705,7 +709,12 @@ begin
   delete from inboxdb.inbox_counts_dirty as d
   where d.client_id = target_client_id
   returning d.attempts into attempt_number;
-  perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null);
+  if still_exists then
+    perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null);
+  else
+    delete from inboxdb.job_status as j
+    where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts';
+  end if;
   return new_version;
 end
 $$;
@@ -777,6 +786,8 @@ $$;
 create function inboxdb.assign_changes() returns void
 language plpgsql volatile
 set search_path = ''
+-- a policy that hid a lead or a workspace would lose its change: raise instead
+set row_security = off
 set plan_cache_mode = force_custom_plan
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows before read_from
 set enable_seqscan = off
@@ -784,6 +795,7 @@ as $$
 -- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is
 --   in now, a TRUNCATE's by one for each workspace. A lead that moves afterwards notes its own change, which is
 --   committed after this snapshot, so the refresh that takes it sees the draft too.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: the change log, "Lead", known_workspace. Writes: the change log.
 -- INVOKER: called by collect only, under its lock.
 declare

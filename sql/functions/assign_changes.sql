@@ -1,6 +1,8 @@
 create function inboxdb.assign_changes() returns void
 language plpgsql volatile
 set search_path = ''
+-- a policy that hid a lead or a workspace would lose its change: raise instead
+set row_security = off
 set plan_cache_mode = force_custom_plan
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows before read_from
 set enable_seqscan = off
@@ -8,6 +10,7 @@ as $$
 -- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is
 --   in now, a TRUNCATE's by one for each workspace. A lead that moves afterwards notes its own change, which is
 --   committed after this snapshot, so the refresh that takes it sees the draft too.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: the change log, "Lead", known_workspace. Writes: the change log.
 -- INVOKER: called by collect only, under its lock.
 declare

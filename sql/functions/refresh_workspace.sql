@@ -17,6 +17,7 @@ declare
   from_xid xid8 := inboxdb.read_from();
   taken bigint;
   ended_snoozes bigint;
+  still_exists boolean;
   attempt_number integer;
   new_version bigint;
 begin
@@ -96,8 +97,9 @@ begin
       select pg_catalog.count(*)
       from inboxdb.workspace as w
       where w.client_id = target_client_id and w.next_snooze_at <= as_of
-    )
-  into taken, ended_snoozes;
+    ),
+    exists (select from counted)
+  into taken, ended_snoozes, still_exists;
 
   if taken + ended_snoozes > 0 then
     new_version := inboxdb.bump_versions(target_client_id);
@@ -110,7 +112,12 @@ begin
   delete from inboxdb.inbox_counts_dirty as d
   where d.client_id = target_client_id
   returning d.attempts into attempt_number;
-  perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null);
+  if still_exists then
+    perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null);
+  else
+    delete from inboxdb.job_status as j
+    where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts';
+  end if;
   return new_version;
 end
 $$;

@@ -1,9 +1,11 @@
 create function inboxdb.require_workspace(target_client_id inboxdb.client_id) returns void
 language plpgsql stable
 set search_path = ''
+-- a policy that hid the workspace would make this a lie: raise instead
+set row_security = off
 as $$
 -- Purpose: refuse an id that no workspace has.
--- Errors: IB002 where neither the host nor our tables know the workspace.
+-- Errors: IB002 where neither the host nor our tables know the workspace; 42501 as count_scopes.
 -- Reads: "Client", workspace, inbox_counts (each by key).
 -- INVOKER: called by our DEFINER functions only.
 begin
