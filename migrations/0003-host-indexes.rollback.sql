@@ -1,6 +1,6 @@
--- Undoes 0003-host-indexes: counting looks through all of a workspace's messages and drafts again.
--- Locks: SHARE UPDATE EXCLUSIVE on "AIDraft", then on "Message", which stops no reader and no writer; it waits for every
---   transaction that uses the table.
+-- Undoes 0003-host-indexes: counting reads all of a workspace's messages and drafts again.
+-- Locks: SHARE UPDATE EXCLUSIVE on "AIDraft", then on "Message", which stops no reader and no writer; it waits for
+--   every transaction that uses the table.
 
 set lock_timeout = 0;
 

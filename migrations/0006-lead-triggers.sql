@@ -2,7 +2,7 @@
 --   before this transaction was not noted.
 -- Locks: SHARE ROW EXCLUSIVE on "Lead" alone, for milliseconds once granted; while it queues, at most the 2 s of
 --   lock_timeout, writers queue behind it. One table per transaction, so that it cannot deadlock with a writer.
--- Undo: 0006-lead-triggers.rollback.sql drops the triggers under the same kind of lock.
+-- Undo: 0006-lead-triggers.rollback.sql drops the triggers, under ACCESS EXCLUSIVE, as briefly.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0006-lead-triggers.sql (one transaction).
 -- depends: 0005-ai-draft-triggers
 
