@@ -1,0 +1,241 @@
+"""Run the benchmarks on an embedded server and print a Markdown table.
+
+    python -m tests.bench [--rounds 5] [--leads 1000000] [--seconds 10]
+
+Everything that is compared runs in turn within each round, so that whatever else the machine does hits both.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from inboxdb import embedded, migrate, sources
+
+HERE = Path(__file__).parent
+WRITER = "bench_writer"  # the application: owns nothing, has no right in inboxdb
+SETTINGS = {"shared_buffers": "2GB", "max_connections": "100", "max_wal_size": "16GB", "checkpoint_timeout": "30min"}
+
+Measure = Callable[[], float]
+
+
+class Report:
+    """The table that the run prints."""
+
+    def __init__(self) -> None:
+        """Print its head."""
+        sys.stdout.write("| measured | one | other | ratio (median) | rounds | wanted |\n|---|---|---|---|---|---|\n")
+
+    def compare(self, name: str, one: Measure, other: Measure, *, rounds: int, unit: str, wanted: str) -> None:
+        """Measure both in turn, `rounds` times, and print medians and the median ratio one / other."""
+        pairs = [(one(), other()) for _ in range(rounds)]
+        ratios = sorted(a / b for a, b in pairs)
+        sys.stdout.write(
+            f"| {name} | {median(a for a, _ in pairs):,.4g} {unit} | {median(b for _, b in pairs):,.4g} {unit} "
+            f"| **{median(ratios):.3g}** ({ratios[0]:.3g} to {ratios[-1]:.3g}) | {rounds} | {wanted} |\n"
+        )
+        sys.stdout.flush()
+
+
+class Bench:
+    """A database with the host's tables, on the benchmark's server."""
+
+    def __init__(self, server: str, name: str) -> None:
+        """Create it.
+
+        Parameters: server, the superuser's DSN; name, the new database's.
+        """
+        self.server = server
+        with psycopg.connect(server, autocommit=True) as admin:
+            admin.execute(f"create database {name}")
+            if not admin.execute("select 1 from pg_roles where rolname = %s", (WRITER,)).fetchone():
+                admin.execute(f"create role {WRITER} login")
+        self.dsn = make_conninfo(server, dbname=name)
+        self.connection = psycopg.connect(self.dsn, autocommit=True)
+        self.connection.execute((sources.HOST / "host.sql").read_bytes())
+        self.connection.execute((sources.HOST / "generate.sql").read_bytes())
+        self.connection.execute(f"grant select, insert, update, delete on all tables in schema public to {WRITER}")
+
+    def generate(self, *, workspaces: int, leads: int, seed: int, messages_per_lead: float) -> str:
+        """Make data, and return the id of its largest workspace."""
+        self.connection.execute(
+            "select pg_temp.generate_host(workspaces => %s, leads => %s, seed => %s, messages_per_lead => %s)",
+            (workspaces, leads, seed, messages_per_lead),
+        )
+        row = self.connection.execute("select pg_temp.generated_id(%s, 'Client', 1)::text", (seed,)).fetchone()
+        assert row
+        return str(row[0])
+
+    def number_leads(self, workspace: str) -> None:
+        """Give pgbench something to choose leads by: their numbers."""
+        self.connection.execute("create schema bench")
+        self.connection.execute(
+            'create table bench.lead as select row_number() over (order by id) as n, id from public."Lead"'
+            ' where "clientId" = %s',
+            (workspace,),
+        )
+        self.connection.execute("alter table bench.lead add primary key (n)")
+        self.connection.execute(f"grant usage on schema bench to {WRITER}")
+        self.connection.execute(f"grant select on bench.lead to {WRITER}")
+        self.connection.execute("vacuum analyze")
+
+    def triggers(self, state: str) -> None:
+        """Switch ours on "Lead" on or off: `enable` or `disable`."""
+        self.connection.execute(f'alter table public."Lead" {state} trigger user')
+
+    def seconds(self, statement: str) -> float:
+        """Run a statement as the superuser, who is not the one that is measured, and return its duration."""
+        began = time.perf_counter()
+        self.connection.execute(statement.encode())
+        return time.perf_counter() - began
+
+    def writer_seconds(self, statement: str) -> float:
+        """Run a statement as the application and roll it back; return its duration."""
+        with psycopg.connect(make_conninfo(self.dsn, user=WRITER)) as connection:
+            connection.execute("select 1")
+            began = time.perf_counter()
+            connection.execute(statement.encode())
+            took = time.perf_counter() - began
+            connection.rollback()
+        return took
+
+    def pgbench(self, script: str, *, clients: int, seconds: int) -> float:
+        """Run a script of tests/bench as the application and return transactions per second."""
+        leads = self.connection.execute("select count(*) from bench.lead").fetchone()
+        assert leads
+        answer = subprocess.run(
+            [
+                embedded.binaries(18) / "pgbench",
+                *("--no-vacuum", "--client", str(clients), "--jobs", "2", "--time", str(seconds)),
+                *("--define", f"leads={leads[0]}", "--file", HERE / script),
+                make_conninfo(self.dsn, user=WRITER),
+            ],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return float(next(line.split()[2] for line in answer.stdout.splitlines() if line.startswith("tps")))
+
+
+def with_triggers(bench: Bench, state: str, measure: Measure) -> Measure:
+    """Return the measure, taken with our triggers on "Lead" `enable`d or `disable`d."""
+
+    def measured() -> float:
+        bench.triggers(state)
+        return measure()
+
+    return measured
+
+
+def refresh(report: Report, server: str, leads: int, rounds: int) -> Bench:
+    """Recompute of a huge workspace against the application's own queries, before our indexes exist."""
+    bench = Bench(server, "bench")
+    workspace = bench.generate(workspaces=1, leads=leads, seed=1, messages_per_lead=3)
+    bench.generate(workspaces=10, leads=leads // 2, seed=2, messages_per_lead=3)
+    bench.number_leads(workspace)
+    own = (HERE / "application.sql").read_text().replace(":workspace", f"'{workspace}'")
+    bench.seconds(own)
+    application = [bench.seconds(own) for _ in range(min(rounds, 3))]
+
+    migrate.apply(bench.dsn)
+    bench.connection.execute("vacuum analyze")
+    recompute = f"select inboxdb.recompute_inbox_counts('{workspace}')"
+    bench.seconds(recompute)
+    report.compare(
+        f"refresh of {leads:,} leads: recompute / the application's own queries",
+        lambda: bench.seconds(recompute),
+        lambda: median(application),
+        rounds=rounds,
+        unit="s",
+        wanted="at most 1/15 = 0.067",
+    )
+    return bench
+
+
+def writers(report: Report, bench: Bench, rounds: int, seconds: int) -> None:
+    """Writers in one workspace, with our triggers and without."""
+    for script, milliseconds, wanted in (
+        ("update_at_once.sql", 0, "(reported)"),
+        ("update_and_wait.sql", 5, "at least 0.85"),
+    ):
+
+        def throughput(script: str = script) -> float:
+            return bench.pgbench(script, clients=16, seconds=seconds)
+
+        report.compare(
+            f"16 writers in one workspace, transactions open {milliseconds} ms: with triggers / without",
+            with_triggers(bench, "enable", throughput),
+            with_triggers(bench, "disable", throughput),
+            rounds=rounds,
+            unit="tps",
+            wanted=wanted,
+        )
+
+    for name, column, wanted in (
+        ("100,000 leads in one UPDATE", "\"sentimentTag\" = 'Interested' || n", "at most 1.25"),
+        ("the same of a column that is not counted", "\"jobTitle\" = 'Director ' || n", "(reported)"),
+    ):
+        statement = f'update public."Lead" as l set {column} from bench.lead as b where b.id = l.id and n <= 100000'
+
+        def duration(statement: str = statement) -> float:
+            took = bench.writer_seconds(statement)
+            bench.connection.execute('vacuum public."Lead"')
+            return took
+
+        report.compare(
+            f"{name}: with triggers / without",
+            with_triggers(bench, "enable", duration),
+            with_triggers(bench, "disable", duration),
+            rounds=rounds,
+            unit="s",
+            wanted=wanted,
+        )
+
+
+def neighbours(report: Report, server: str, rounds: int) -> None:
+    """A small workspace alone, and beside a million AI-sent messages of others, at default work_mem."""
+    alone = Bench(server, "alone")
+    beside = Bench(server, "beside")
+    for bench in (alone, beside):
+        workspace = bench.generate(workspaces=1, leads=5000, seed=1, messages_per_lead=3)
+    beside.generate(workspaces=10, leads=200_000, seed=2, messages_per_lead=0)
+    beside.connection.execute((HERE / "ai_sent_by_others.sql").read_bytes(), prepare=False)
+    for bench in (alone, beside):
+        migrate.apply(bench.dsn)
+        bench.connection.execute("vacuum analyze")
+    recompute = f"select inboxdb.recompute_inbox_counts('{workspace}')"
+    for bench in (alone, beside):
+        bench.seconds(recompute)
+    report.compare(
+        "refresh of 5,000 leads: beside 1,000,000 AI-sent messages of others / alone",
+        lambda: beside.seconds(recompute),
+        lambda: alone.seconds(recompute),
+        rounds=rounds * 5,
+        unit="s",
+        wanted="at most 2",
+    )
+
+
+def main() -> None:
+    """Run them all."""
+    options = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    options.add_argument("--rounds", type=int, default=5, help="how often everything is measured (5)")
+    options.add_argument("--leads", type=int, default=1_000_000, help="leads in the huge workspace (1,000,000)")
+    options.add_argument("--seconds", type=int, default=10, help="how long each pgbench run lasts (10)")
+    given = options.parse_args()
+    with embedded.server(Path(tempfile.mkdtemp(prefix="inboxdb-bench-")), settings=SETTINGS) as server:
+        report = Report()
+        bench = refresh(report, server, given.leads, given.rounds)
+        writers(report, bench, given.rounds, given.seconds)
+        neighbours(report, server, given.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+\set n random(1, :leads)
+begin;
+update "Lead"
+set "sentimentTag" = case "sentimentTag" when 'Interested' then 'Neutral' else 'Interested' end, "updatedAt" = now()
+where id = (select id from bench.lead where n = :n);
+\sleep 5 ms
+commit;
