@@ -1,0 +1,43 @@
+# Every target sets up what it needs in .venv; nothing else on the machine is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help demo test lint ci migration bench clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/embedded ## show the whole thing working on an embedded Postgres
+	$(BIN)/inboxdb demo
+
+test: .venv/test ## run the tests on the PostgreSQL versions at hand (ARGS are pytest's)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ARGS)
+
+lint: .venv/dev ## formatting, lint and types of Python; lint of sql/ and migrations/
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m inboxdb.sources --check
+	$(BIN)/sqlfluff lint --disable-progress-bar sql
+	$(BIN)/squawk migrations/*.sql
+
+ci: ## all that CI runs
+	.ci/run
+
+migration: .venv/embedded ## write the bodies in migrations/ anew from sql/
+	$(BIN)/python -m inboxdb.sources
+
+bench: .venv/test ## run the benchmarks (ARGS are tests.bench's)
+	$(BIN)/python -m tests.bench $(ARGS)
+
+clean: ## remove .venv and what tools leave behind
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+
+# One virtual environment; each stamp stands for an extra that is installed in it.
+.venv/%: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "inboxdb needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
