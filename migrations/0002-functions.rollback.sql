@@ -37,3 +37,6 @@ drop view inboxdb.change;
 drop function inboxdb.read_from();
 drop view inboxdb.known_workspace;
 drop view inboxdb.classified_lead;
+
+-- as 0001 left its functions
+grant execute on all routines in schema inboxdb to public;

@@ -1,6 +1,7 @@
 -- inboxdb 0004: triggers on "Client": a workspace made, deleted or renamed is noted.
--- Locks: SHARE ROW EXCLUSIVE on "Client" alone, for milliseconds once granted; while it queues, at most the 2 s of
---   lock_timeout, writers queue behind it. One table per transaction, so that it cannot deadlock with a writer.
+-- Locks: SHARE ROW EXCLUSIVE on "Client" alone, which stops writers; while it queues, at most the 2 s of lock_timeout,
+--   they queue behind it. One table per transaction, so that it cannot deadlock with a writer.
+--   Duration: milliseconds once granted.
 -- Undo: 0004-client-triggers.rollback.sql drops the triggers, under ACCESS EXCLUSIVE, as briefly.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0004-client-triggers.sql (one transaction).
 -- depends: 0003-host-indexes

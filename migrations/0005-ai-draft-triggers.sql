@@ -1,6 +1,7 @@
 -- inboxdb 0005: triggers on "AIDraft": drafts that come, go or change state are noted.
--- Locks: SHARE ROW EXCLUSIVE on "AIDraft" alone, for milliseconds once granted; while it queues, at most the 2 s of
---   lock_timeout, writers queue behind it. One table per transaction, so that it cannot deadlock with a writer.
+-- Locks: SHARE ROW EXCLUSIVE on "AIDraft" alone, which stops writers; while it queues, at most the 2 s of lock_timeout,
+--   they queue behind it. One table per transaction, so that it cannot deadlock with a writer.
+--   Duration: milliseconds once granted.
 -- Undo: 0005-ai-draft-triggers.rollback.sql drops the triggers, under ACCESS EXCLUSIVE, as briefly.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0005-ai-draft-triggers.sql (one transaction).
 -- depends: 0004-client-triggers

@@ -1,7 +1,8 @@
 -- inboxdb 0006: triggers on "Lead": changes of leads are noted; then every workspace is marked, since whatever happened
 --   before this transaction was not noted.
--- Locks: SHARE ROW EXCLUSIVE on "Lead" alone, for milliseconds once granted; while it queues, at most the 2 s of
---   lock_timeout, writers queue behind it. One table per transaction, so that it cannot deadlock with a writer.
+-- Locks: SHARE ROW EXCLUSIVE on "Lead" alone, which stops writers; while it queues, at most the 2 s of lock_timeout,
+--   they queue behind it. One table per transaction, so that it cannot deadlock with a writer.
+--   Duration: milliseconds once granted.
 -- Undo: 0006-lead-triggers.rollback.sql drops the triggers, under ACCESS EXCLUSIVE, as briefly.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0006-lead-triggers.sql (one transaction).
 -- depends: 0005-ai-draft-triggers
