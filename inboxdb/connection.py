@@ -1,29 +1,41 @@
 """Which database to talk to, and a connection to it that is safe behind a pooler."""
 
 import os
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from inboxdb.errors import CannotConnect, UnusableDsn
+from inboxdb.errors import CannotConnect, ConnectionLost, DatabaseRefused, MalformedId, UnusableDsn, is_lost
+
+Connection = psycopg.Connection[tuple[Any, ...]]
 
 # libpq's own words are not repeated: where a password was not percent-encoded they quote parts of it.
 REASONS = {
     "authentication failed": "the server refused the user or the password",
     "no password supplied": "the server wants a password",
+    "no pg_hba.conf entry": "the server does not let this user in from here",
     "does not exist": "the server has no such database or role",
+    "permission denied for database": "the role may not connect to that database",
     "refused": "nothing listens there",
     "No such file": "nothing listens there",
-    "translate host name": "there is no such host",
+    "resolve host": "there is no such host",
+    "unreachable": "there is no way to that host from here",
     "timeout expired": "it did not answer in time",
     "too many": "the server has no connection left",
+    "remaining connection slots": "the server has no connection left",
     "starting up": "the server is starting up",
     "shutting down": "the server is shutting down",
+    "SSL": "the two sides do not agree on SSL (see sslmode)",
+    "certificate": "the server's certificate was not accepted",
+    "invalid": "the connection string has a parameter with a value that libpq does not take",
 }
 
-# What Prisma allows in a DATABASE_URL and libpq refuses.
-PRISMA_PARAMETERS = {
+# What Prisma and hosting platforms allow in a DATABASE_URL and libpq refuses.
+FOREIGN_PARAMETERS = {
     "schema",
     "connection_limit",
     "pool_timeout",
@@ -31,10 +43,14 @@ PRISMA_PARAMETERS = {
     "pgbouncer",
     "statement_cache_size",
     "single_use_connections",
+    "max_connection_lifetime",
+    "max_idle_connection_lifetime",
     "sslaccept",
     "sslidentity",
-    "sslpassword",
+    "supa",
 }
+
+CONNECT_TIMEOUT = 10  # seconds, where neither the connection string nor PGCONNECT_TIMEOUT says
 
 
 def resolve_dsn(explicit: str | None) -> str:
@@ -52,41 +68,92 @@ def resolve_dsn(explicit: str | None) -> str:
     for name, value in sources.items():
         if value:
             try:
-                dsn = _without_prisma_parameters(value)
-                if "@" in str(conninfo_to_dict(dsn).get("host", "")):
-                    raise ValueError("an @ in the password that is not percent-encoded")
-            except (psycopg.ProgrammingError, ValueError) as error:
-                raise UnusableDsn(name) from error
+                dsn = _without_foreign_parameters(value)
+                known = conninfo_to_dict(dsn)
+            except psycopg.ProgrammingError:
+                # not chained: libpq quotes the string
+                raise UnusableDsn(name) from None
+            # where a password has a raw @ or /, libpq takes part of it for one of these
+            if "://" in dsn and any("@" in str(known.get(part, "")) for part in ("host", "port", "dbname")):
+                raise UnusableDsn(name)
             return dsn
     return ""
 
 
-def _without_prisma_parameters(dsn: str) -> str:
-    if "://" not in dsn:
+def _without_foreign_parameters(dsn: str) -> str:
+    """Leave everything else as it is written: the password may hold anything."""
+    address, mark, query = dsn.rpartition("?")
+    if "://" not in address:
         return dsn
-    parts = urlsplit(dsn)
-    kept = [(k, v) for k, v in parse_qsl(parts.query, keep_blank_values=True) if k not in PRISMA_PARAMETERS]
-    return urlunsplit(parts._replace(query=urlencode(kept)))
+    kept = [part for part in query.split("&") if part.partition("=")[0] not in FOREIGN_PARAMETERS]
+    return address + mark + "&".join(kept)
 
 
-def connect(dsn: str, *, application_name: str = "inboxdb") -> psycopg.Connection[tuple[object, ...]]:
+def connect(dsn: str, *, application_name: str = "inboxdb") -> Connection:
     """Open an autocommit connection that prepares nothing, so that it works through a pooler in transaction mode.
+
+    Its transactions are READ COMMITTED whatever the role's or the database's default is: the drain needs that.
 
     Parameters: dsn, a libpq connection string; application_name, shown in pg_stat_activity.
     Raises CannotConnect, naming host and database, never the password.
     """
+    parameters: dict[str, Any] = {"application_name": application_name}
+    if "connect_timeout" not in conninfo_to_dict(dsn) and "PGCONNECT_TIMEOUT" not in os.environ:
+        parameters["connect_timeout"] = CONNECT_TIMEOUT
     try:
-        return psycopg.connect(
-            make_conninfo(dsn, application_name=application_name), autocommit=True, prepare_threshold=None
-        )
+        connection = psycopg.connect(make_conninfo(dsn, **parameters), autocommit=True, prepare_threshold=None)
     except psycopg.OperationalError as error:
         reason = next((said for needle, said in REASONS.items() if needle in str(error)), "the connection failed")
         raise CannotConnect(describe(dsn), reason) from error
+    connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    return connection
+
+
+@contextmanager
+def session(dsn: str, *, application_name: str) -> Iterator[Connection]:
+    """Connect for as long as the `with` block lasts.
+
+    Parameters: as connect.
+    Raises CannotConnect; ConnectionLost and DatabaseRefused in place of what psycopg raises in the block.
+    """
+    with connect(dsn, application_name=application_name) as connection:
+        try:
+            yield connection
+        except psycopg.Error as error:
+            if is_lost(error):
+                raise ConnectionLost(describe(dsn), error.sqlstate) from error
+            raise DatabaseRefused(error, describe(dsn)) from error
+
+
+@contextmanager
+def transaction(connection: Connection, time_limit: float) -> Iterator[None]:
+    """Run a transaction, its settings local to it: a pooler may give the next one another backend.
+
+    Parameters: connection; time_limit for each statement, in seconds, whatever the role's statement_timeout is.
+    Raises psycopg.errors.QueryCanceled for a statement that takes longer.
+    """
+    with connection.transaction():
+        connection.execute("select pg_catalog.set_config('statement_timeout', %s, true)", (f"{time_limit * 1000:.0f}",))
+        yield
+
+
+@contextmanager
+def naming(*ids: str) -> Iterator[None]:
+    """Name the ids that a statement is about to use, should the host's ids have another form.
+
+    Raises MalformedId.
+    """
+    try:
+        yield
+    except psycopg.errors.InvalidTextRepresentation as error:
+        raise MalformedId(*ids) from error
 
 
 def describe(dsn: str) -> str:
-    """Name a database for people: host and name, never user or password."""
-    known = conninfo_to_dict(dsn)
-    host = known.get("host") or os.environ.get("PGHOST") or "the local socket"
-    name = known.get("dbname") or os.environ.get("PGDATABASE") or "the default database"
-    return f"{name} on {host}"
+    """Name a database for people: name, host and port, never user or password."""
+    defaults = {option.keyword.decode(): option.val.decode() for option in pq.Conninfo.get_defaults() if option.val}
+    known = defaults | {name: str(value) for name, value in conninfo_to_dict(dsn).items()}
+    name = known.get("dbname") or known.get("service") or "the default database"
+    host = known.get("host") or known.get("hostaddr") or "the local socket"
+    port = known.get("port", "5432")
+    return f"{name} on {host}" + (f":{port}" if port != "5432" else "")

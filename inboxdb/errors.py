@@ -10,6 +10,9 @@ class InboxdbError(Exception):
     The message says what happened, to what, and what to do; it holds no secret and no personal data.
     """
 
+    sqlstate: str | None = None
+    """The SQLSTATE, where a database raised the error."""
+
 
 class UnusableDsn(InboxdbError):
     """A connection string that libpq cannot read."""
@@ -32,33 +35,59 @@ class CannotConnect(InboxdbError):
         )
 
 
+class ConnectionLost(InboxdbError):
+    """A connection that ended while it was in use."""
+
+    def __init__(self, database: str, sqlstate: str | None) -> None:
+        """Name the database without user or password."""
+        self.sqlstate = sqlstate
+        super().__init__(
+            f"lost the connection to {database}. What had not been committed was undone, and no change is lost: "
+            "run the command again."
+        )
+
+
 class DatabaseRefused(InboxdbError):
     """The database raised an error; ours (class IB) say what to do, others are named by SQLSTATE alone."""
 
-    def __init__(self, error: psycopg.Error) -> None:
+    def __init__(self, error: psycopg.Error, database: str = "the database") -> None:
         """Keep what inboxdb itself says, and nothing the server says: that may quote rows."""
-        code = error.sqlstate or "no SQLSTATE"
-        if code.startswith("IB"):
+        self.sqlstate = error.sqlstate
+        if self.sqlstate and self.sqlstate.startswith("IB"):
             said = ". ".join(filter(None, (error.diag.message_primary, error.diag.message_detail)))
-            super().__init__(f"{said.rstrip('.')}. {error.diag.message_hint or ''} ({code})")
+            super().__init__(f"{said.rstrip('.')}. {error.diag.message_hint or ''} ({self.sqlstate})")
         else:
-            super().__init__(f"the database answered with SQLSTATE {code}{self._remedy(error)}")
+            code = f"SQLSTATE {self.sqlstate}" if self.sqlstate else type(error).__name__
+            super().__init__(f"{database}: {self._remedy(error)} ({code})")
 
     @staticmethod
     def _remedy(error: psycopg.Error) -> str:
         match error:
             case errors.UndefinedTable() | errors.InvalidSchemaName() | errors.UndefinedFunction():
-                return ": inboxdb is not installed there, or only in part. Run `inboxdb migrate apply`."
+                return "inboxdb is not installed there, or only in part: run `inboxdb migrate apply`."
             case errors.InsufficientPrivilege():
-                return ": the role lacks a right. Connect as the role that installed inboxdb."
-            case errors.InvalidTextRepresentation():
-                return ": an id does not have the form of the host's ids (a uuid, perhaps)."
+                return (
+                    "the role lacks a right, or row-level security hides rows from it. Connect as the role that "
+                    "installed inboxdb; to install it, as one that owns the host's tables and may create a schema."
+                )
             case errors.ReadOnlySqlTransaction():
-                return ": the server is read-only, a standby perhaps. Connect to the primary."
+                return "the server is read-only, a standby perhaps. Connect to the primary."
             case errors.LockNotAvailable():
-                return ": a lock was not free in time. Nothing was changed; try again."
+                return "a lock was not free in time. What this step had changed was undone; try again."
+            case errors.QueryCanceled():
+                return "a query was cancelled, or hit its time limit. What it had changed was undone; try again."
             case _:
-                return ": the server log has the details."
+                return "the server refused a query, and its log says why."
+
+
+class MalformedId(InboxdbError):
+    """An id that cannot be one of the host's."""
+
+    def __init__(self, *ids: str) -> None:
+        """Name the ids, one of which is malformed."""
+        super().__init__(
+            f"{' or '.join(map(repr, ids))} does not have the form of this host's ids (uuid). Nothing was changed."
+        )
 
 
 class MigrationFailed(InboxdbError):
@@ -66,6 +95,7 @@ class MigrationFailed(InboxdbError):
 
     def __init__(self, migration: str, cause: DatabaseRefused, stands: str) -> None:
         """Name the migration, why it failed, and what state the database is in."""
+        self.sqlstate = cause.sqlstate
         super().__init__(f"migration {migration} failed: {cause} {stands}")
 
 
@@ -78,3 +108,10 @@ class MigrationsBusy(InboxdbError):
             "another `inboxdb migrate` is at work on this database: wait for it to end. It holds the advisory lock "
             "with classid 1768841850 in pg_locks."
         )
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Tell whether an error means that the connection is gone, rather than that the server refused a statement."""
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

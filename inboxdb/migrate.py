@@ -5,14 +5,14 @@ migration runs and is recorded in one transaction where it is transactional, the
 that is not to be had in time is tried again, and a rollback file must exist.
 """
 
+import itertools
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from yoyo import read_migrations
@@ -21,7 +21,7 @@ from yoyo.connections import parse_uri
 from yoyo.migrations import Migration, MigrationList
 
 from inboxdb import sources
-from inboxdb.connection import connect
+from inboxdb.connection import Connection, describe, session
 from inboxdb.errors import DatabaseRefused, InboxdbError, MigrationFailed, MigrationsBusy
 
 # How long to wait for another runner to end, in seconds.
@@ -36,20 +36,32 @@ LOCK_CLASS = 1768841850  # beside 'inbx' (workspaces) and its successor (the col
 
 @dataclass(frozen=True)
 class MigrationStatus:
-    """A migration, and when it was applied (UTC), if it was."""
+    """A migration, and when it was applied, if it was."""
 
     id: str
     applied_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Undone:
+    """A migration that was undone, and what that means, as its rollback file says."""
+
+    id: str
+    meaning: str
+
+
+OnStep = Callable[[str], None]
+"""Called with a migration's id before it is run."""
+
+
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     """yoyo's backend on one connection of ours, for reading, running and recording alike."""
 
-    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._ours = connection
         super().__init__(parse_uri("postgresql+psycopg:///"), "_yoyo_migration")
 
-    def connect(self, dburi: object) -> psycopg.Connection[Any]:
+    def connect(self, dburi: object) -> Connection:
         """Use our connection, with yoyo's tables in our schema."""
         self.schema = "inboxdb"
         return self._ours
@@ -65,55 +77,64 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         yield self
 
 
-def apply(dsn: str, *, batch: int | None = None) -> list[str]:
+def apply(dsn: str, *, batch: int | None = None, on_step: OnStep = lambda _: None) -> list[str]:
     """Apply what is pending, in order.
 
-    Parameters: dsn; batch, at most so many.
+    Parameters: dsn; batch, at most so many; on_step.
     Returns the ids of the migrations applied.
     Raises DatabaseRefused (IB001) for a host that does not fit, before anything is changed; MigrationFailed;
     MigrationsBusy.
     """
-    with _session(dsn) as connection:
-        _refuse_unfit_host(connection)
-        _run(connection, "create schema if not exists inboxdb")
+    with _alone(dsn) as connection:
+        connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
+        connection.execute("create schema if not exists inboxdb")
         backend = _Backend(connection)
         pending = list(backend.to_apply(_shipped()))[:batch]
         for migration in pending:
-            _retrying(backend, migration, "apply")
+            on_step(migration.id)
+            _retrying(backend, migration, "apply", describe(dsn))
         return [migration.id for migration in pending]
 
 
-def rollback(dsn: str, *, count: int | None = 1) -> list[str]:
+def rollback(dsn: str, *, count: int | None = 1, on_step: OnStep = lambda _: None) -> list[Undone]:
     """Undo the latest migrations, newest first.
 
-    Parameters: dsn; count, how many, None for all.
-    Returns the ids of the migrations undone.
-    Raises MigrationFailed, MigrationsBusy, and InboxdbError for a migration without a rollback file, before any is undone.
+    Parameters: dsn; count, how many, None for all; on_step.
+    Returns the migrations undone.
+    Raises MigrationFailed, MigrationsBusy; InboxdbError for a migration without a rollback file, before any is undone.
     """
-    with _session(dsn) as connection:
+    with _alone(dsn) as connection:
         if not _installed(connection):
             return []
         backend = _Backend(connection)
-        undone = list(backend.to_rollback(_shipped()))[:count]
-        for migration in undone:
-            if not Path(migration.path).with_suffix(".rollback.sql").exists():
-                raise InboxdbError(f"migration {migration.id} has no rollback file, so nothing was undone.")
-        for migration in undone:
-            _retrying(backend, migration, "rollback")
-        return [migration.id for migration in undone]
+        latest = list(backend.to_rollback(_shipped()))[:count]
+        undone = [Undone(migration.id, _meaning(migration)) for migration in latest]
+        for migration in latest:
+            on_step(migration.id)
+            _retrying(backend, migration, "rollback", describe(dsn))
+        return undone
 
 
 def status(dsn: str) -> list[MigrationStatus]:
     """List every shipped migration and when it was applied. Changes nothing, and needs no lock."""
-    with connect(dsn) as connection:
+    with session(dsn, application_name="inboxdb migrate") as connection:
         applied: dict[str, datetime] = {}
         if _installed(connection):
-            try:
-                rows = connection.execute("select migration_id, applied_at_utc from inboxdb._yoyo_migration")
-            except psycopg.Error as error:
-                raise DatabaseRefused(error) from error
-            applied = dict(rows.fetchall())  # type: ignore[arg-type]
+            rows = connection.execute(
+                "select m.migration_id, m.applied_at_utc at time zone 'UTC' from inboxdb._yoyo_migration as m"
+            )
+            applied = dict(rows.fetchall())
         return [MigrationStatus(m.id, applied.get(m.id)) for m in _shipped()]
+
+
+def _meaning(migration: Migration) -> str:
+    """Read what undoing a migration means from the comment on top of its rollback file, up to what it says of locks."""
+    file = Path(migration.path).with_suffix(".rollback.sql")
+    if not file.exists():
+        raise InboxdbError(f"migration {migration.id} has no rollback file, so nothing was undone.")
+    lines = file.read_text().splitlines()
+    comment = itertools.takewhile(lambda line: line.startswith("-- ") and "Locks:" not in line, lines)
+    return " ".join(line.removeprefix("--").strip() for line in comment)
 
 
 def _shipped() -> MigrationList:
@@ -121,9 +142,9 @@ def _shipped() -> MigrationList:
 
 
 @contextmanager
-def _session(dsn: str) -> Iterator[psycopg.Connection[Any]]:
+def _alone(dsn: str) -> Iterator[Connection]:
     """Connect, alone: one migration runner per database, by a lock that ends with the connection."""
-    with connect(dsn, application_name="inboxdb migrate") as connection:
+    with session(dsn, application_name="inboxdb migrate") as connection:
         # polled: a session that waits in pg_advisory_lock deadlocks CREATE INDEX CONCURRENTLY
         give_up_at = time.monotonic() + PATIENCE
         while connection.execute("select pg_catalog.pg_try_advisory_lock(%s, 0)", (LOCK_CLASS,)).fetchone() != (True,):
@@ -133,24 +154,12 @@ def _session(dsn: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-def _installed(connection: psycopg.Connection[Any]) -> bool:
-    return connection.execute("select pg_catalog.to_regclass('inboxdb._yoyo_migration') is not null").fetchone() == (
-        True,
-    )
+def _installed(connection: Connection) -> bool:
+    row = connection.execute("select pg_catalog.to_regclass('inboxdb._yoyo_migration') is not null").fetchone()
+    return row == (True,)
 
 
-def _refuse_unfit_host(connection: psycopg.Connection[Any]) -> None:
-    _run(connection, (sources.SQL / "checks" / "host.sql").read_text())
-
-
-def _run(connection: psycopg.Connection[Any], statement: str) -> None:
-    try:
-        connection.execute(statement.encode())
-    except psycopg.Error as error:
-        raise DatabaseRefused(error) from error
-
-
-def _retrying(backend: _Backend, migration: Migration, direction: str) -> None:
+def _retrying(backend: _Backend, migration: Migration, direction: str, database: str) -> None:
     """Run one migration, trying again while its lock is not to be had: the pause lets the writers behind it through."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -164,7 +173,7 @@ def _retrying(backend: _Backend, migration: Migration, direction: str) -> None:
                 continue
             else:
                 stands = "It was undone as a whole; the ones before it stand."
-            raise MigrationFailed(migration.id, DatabaseRefused(error), stands) from error
+            raise MigrationFailed(migration.id, DatabaseRefused(error, database), stands) from error
 
 
 def _process(backend: _Backend, migration: Migration, direction: str) -> None:

@@ -1,0 +1,357 @@
+"""The command line: what DBAs, cron and CI call."""
+
+import functools
+import json
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Concatenate, NoReturn, ParamSpec
+
+import click
+import psycopg
+
+from inboxdb import __version__, counts, drain, status
+from inboxdb.connection import describe, resolve_dsn, session
+from inboxdb.errors import InboxdbError
+
+ERROR, NOT_HEALTHY, INTERRUPTED = 1, 3, 130
+
+Arguments = ParamSpec("Arguments")
+
+
+@dataclass(frozen=True)
+class Call:
+    """What every command is called with."""
+
+    dsn: str
+    as_json: bool
+
+    def answer(self, data: Mapping[str, object], text: str) -> None:
+        """Give the result to whoever asked: to a machine the data as one JSON object, to people the text."""
+        click.echo(json.dumps(data, default=_json_value) if self.as_json else text)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--dsn", metavar="DSN", help="The database, for whichever command follows.")
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def main(dsn: str | None) -> None:
+    """Inbox badge counts kept right inside Postgres.
+
+    The database is the one that --dsn names, else INBOXDB_DSN, else DATABASE_URL, else libpq's PG* variables. Prefer
+    the variables where the connection string holds a password: other users of the machine can read command lines.
+
+    Data goes to stdout, progress and errors to stderr. Exit status: 0 done, 1 error, 2 usage, 3 not healthy (drift, a
+    workspace unverified or failed).
+    """
+
+
+@main.group()
+def migrate() -> None:
+    """Install inboxdb into a database, upgrade it, undo it."""
+
+
+def command(
+    group: click.Group, name: str | None = None, *, database: bool = True
+) -> Callable[[Callable[Concatenate[Call, Arguments], bool]], click.Command]:
+    """Make a function a command, with the options and the ways to end that all commands share.
+
+    Parameters: group it belongs to; name, the function's if None; database, whether it takes --dsn.
+    Returns a decorator for a function of a Call and the command's own parameters, which returns whether all is well.
+    """
+
+    def decorate(function: Callable[Concatenate[Call, Arguments], bool]) -> click.Command:
+        @functools.wraps(function)
+        def run(
+            as_json: bool,
+            debug: bool,
+            dsn: str | None = None,
+            *args: Arguments.args,
+            **kwargs: Arguments.kwargs,
+        ) -> None:
+            context = click.get_current_context()
+            try:
+                explicit = dsn or context.find_root().params["dsn"]
+                healthy = function(Call(resolve_dsn(explicit) if database else "", as_json), *args, **kwargs)
+            except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
+                raise
+            except KeyboardInterrupt:
+                click.echo("interrupted", err=True)
+                context.exit(INTERRUPTED)
+            except Exception as error:
+                _fail(error, as_json, debug)
+            context.exit(0 if healthy else NOT_HEALTHY)
+
+        options = [
+            click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+            click.option("--debug", is_flag=True, help="Print a traceback with an error."),
+        ]
+        if database:
+            options.append(click.option("--dsn", metavar="DSN", help="The database; see `inboxdb -h`."))
+        for option in options:
+            run = option(run)
+        return group.command(name)(run)
+
+    return decorate
+
+
+def _fail(error: Exception, as_json: bool, debug: bool) -> NoReturn:
+    """Say in one line what went wrong, and exit. What a server or a library says is not repeated: it may quote rows."""
+    said = str(error) if isinstance(error, InboxdbError) else f"internal error: {_unspoken(error)} (see --debug)"
+    said = " ".join(said.split())
+    if debug:
+        chain: BaseException | None = error
+        while chain is not None:
+            click.echo("".join(traceback.format_tb(chain.__traceback__)) + _unspoken(chain), err=True)
+            chain = chain.__cause__
+    sqlstate = error.sqlstate if isinstance(error, InboxdbError) else None
+    click.echo(json.dumps({"error": said, "sqlstate": sqlstate}) if as_json else f"inboxdb: {said}", err=True)
+    sys.exit(ERROR)
+
+
+def _unspoken(error: BaseException) -> str:
+    code = f" {error.sqlstate}" if isinstance(error, psycopg.Error) and error.sqlstate else ""
+    return type(error).__name__ + code
+
+
+def _json_value(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def _table(rows: Mapping[str, object]) -> str:
+    width = max(map(len, rows)) + 2
+    return "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _scope(is_global: bool, scope_user_id: str) -> str:
+    return "the whole workspace" if is_global else f"user {scope_user_id}"
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[drain.Progress | None]:
+    """Show a progress bar on stderr, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _show_step(verb: str) -> Callable[[str], None]:
+    return lambda migration: click.echo(f"{verb} {migration}", err=True)
+
+
+@command(migrate, "apply")
+def migrate_apply(call: Call) -> bool:
+    """Apply the migrations that are pending.
+
+    Connect directly, not through a pooler, as a role that owns the host's tables and may create a schema. The counts
+    are filled by the first `inboxdb drain-dirty`.
+    """
+    from inboxdb import migrate as migrations
+
+    applied = migrations.apply(call.dsn, on_step=_show_step("applying"))
+    text = f"applied {_plural(len(applied), 'migration')}: {describe(call.dsn)} is up to date"
+    if applied:
+        text += "\nevery workspace waits for a refresh now: run `inboxdb drain-dirty`"
+    call.answer({"applied": applied}, text)
+    return True
+
+
+@command(migrate, "status")
+def migrate_status(call: Call) -> bool:
+    """List the migrations, and when each was applied."""
+    from inboxdb import migrate as migrations
+
+    listed = migrations.status(call.dsn)
+    call.answer(
+        {"migrations": [asdict(one) for one in listed]},
+        _table({one.id: f"{one.applied_at:%Y-%m-%d %H:%M:%S} UTC" if one.applied_at else "pending" for one in listed}),
+    )
+    return True
+
+
+@command(migrate, "rollback")
+@click.option("--all", "everything", is_flag=True, help="Undo all migrations, not just the latest.")
+def migrate_rollback(call: Call, everything: bool) -> bool:
+    """Undo the latest migration.
+
+    Without its triggers inboxdb notes no changes, so the counts go stale; without its tables they are gone. Applying
+    again brings everything back, since the counts are derived from the host's tables.
+    """
+    from inboxdb import migrate as migrations
+
+    undone = migrations.rollback(call.dsn, count=None if everything else 1, on_step=_show_step("undoing"))
+    call.answer(
+        {"undone": [asdict(one) for one in undone]},
+        "\n".join(one.meaning for one in undone) + "\n`inboxdb migrate apply` brings it back, counts included."
+        if undone
+        else f"nothing to undo: {describe(call.dsn)} has no migration of inboxdb",
+    )
+    return True
+
+
+@command(main, "drain-dirty")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Refresh N workspaces at most.")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N", default=1, help="Connections side by side  [1]")
+def drain_dirty(call: Call, limit: int | None, workers: int) -> bool:
+    """Bring the counts of all waiting workspaces up to date.
+
+    Any number of drains may run at once. Exit status 3 when a workspace failed; its changes are kept and it is tried
+    again later.
+    """
+    with _progress("draining") as on_progress:
+        result = drain.drain(call.dsn, limit=limit, workers=workers, on_progress=on_progress)
+    text = (
+        f"refreshed {result.refreshed:,}, failed {result.failed:,}, skipped {result.skipped:,}, "
+        f"remaining {result.remaining:,}, in {result.duration_ms / 1000:.1f} s"
+    )
+    for failure in result.failures:
+        text += f"\nworkspace {failure.client_id} failed: {failure.error}"
+    call.answer(asdict(result), text)
+    return result.failed == 0
+
+
+@command(main, "counts")
+@click.argument("client_id")
+@click.option("--setter", metavar="USER_ID", help="The counts of one user, not of the whole workspace.")
+def show_counts(call: Call, client_id: str, setter: str | None) -> bool:
+    """Show the stored counts of a workspace."""
+    with session(call.dsn, application_name="inboxdb counts") as connection:
+        row = counts.read(connection, client_id, setter)
+    text = {"workspace": row.client_id, "scope": _scope(row.is_global, row.scope_user_id)}
+    text |= {name: f"{getattr(row, name):,}" for name in counts.NAMES}
+    text |= {
+        "computed at": f"{row.computed_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        "version": str(row.version or "none"),
+        "dirty": "yes, a refresh is due" if row.dirty else "no",
+    }
+    call.answer(asdict(row), _table(text))
+    return True
+
+
+@command(main)
+@click.argument("client_ids", metavar="[CLIENT_ID...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Mark every workspace.")
+def mark(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
+    """Ask for a refresh of workspaces by the next drain. If one id is wrong, none is marked."""
+    if everything == bool(client_ids):
+        raise click.UsageError("Name the workspaces to mark, or give --all.")
+    with session(call.dsn, application_name="inboxdb mark") as connection:
+        if everything:
+            connection.execute("select inboxdb.mark_all_inbox_counts_dirty()")
+        else:
+            drain.mark(connection, client_ids)
+    marked = "every workspace" if everything else _plural(len(client_ids), "workspace")
+    call.answer({"all": everything, "client_ids": client_ids}, f"marked {marked} for the next `inboxdb drain-dirty`")
+    return True
+
+
+@command(main)
+@click.argument("client_ids", metavar="CLIENT_ID...", nargs=-1, required=True)
+def recompute(call: Call, client_ids: tuple[str, ...]) -> bool:
+    """Bring workspaces up to date now, dirty or not. If one id is wrong, none is recomputed."""
+    with session(call.dsn, application_name="inboxdb recompute") as connection:
+        drain.recompute(connection, client_ids)
+    call.answer({"client_ids": client_ids}, f"recomputed {_plural(len(client_ids), 'workspace')}")
+    return True
+
+
+@command(main, "status")
+def show_status(call: Call) -> bool:
+    """Show how far behind the drain is.
+
+    Exit status 3 when a workspace's last refresh failed.
+    """
+    with session(call.dsn, application_name="inboxdb status") as connection:
+        now = status.read(connection)
+        failing = status.failing(connection)
+    text = _table(
+        {
+            "database": describe(call.dsn),
+            "dirty workspaces": f"{now.dirty_workspaces:,}",
+            "pending changes": f"{now.pending_changes:,}",
+            "oldest dirty": f"{now.oldest_dirty_seconds:.1f} s",
+            "failing workspaces": f"{now.failing_workspaces:,}",
+            "last collected": f"{now.collected_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+            if now.collected_at
+            else "never: nobody has drained yet",
+        }
+    )
+    for one in failing:
+        text += f"\nworkspace {one.client_id} failed {one.attempts} times: {one.last_error}"
+    call.answer(asdict(now) | {"failing": [asdict(one) for one in failing]}, text)
+    return now.failing_workspaces == 0
+
+
+@command(main)
+@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Look at N workspaces, taken at random.")
+@click.option("--repair", is_flag=True, help="Refresh the workspaces that drifted, and compare them again.")
+def verify(call: Call, sample: int | None, repair: bool) -> bool:
+    """Compare the stored counts with the live ones.
+
+    A workspace with changes waiting is drained first. Exit status 3 when a scope drifted and was not repaired, or a
+    workspace could not be compared.
+    """
+    from inboxdb.verify import verify as compare
+
+    with _progress("verifying") as on_progress:
+        result = compare(call.dsn, sample=sample, repair=repair, on_progress=on_progress)
+    text = (
+        f"verified {_plural(result.workspaces, 'workspace')}, {_plural(result.scopes, 'scope')}: "
+        f"{result.drifted or 'none'} drifted"
+        + (f", {result.repaired} repaired" if repair else "")
+        + f", {_plural(result.unverified, 'workspace')} unverified"
+    )
+    for one in result.differences:
+        stored, live = ("no row" if number is None else number for number in (one.stored, one.live))
+        text += (
+            f"\nworkspace {one.client_id}, {_scope(one.is_global, one.scope_user_id)}: {one.count} was stored as "
+            f"{stored}, live {live}{', repaired' if one.repaired else ''}"
+        )
+    for unverified in result.unverified_workspaces:
+        text += f"\nworkspace {unverified.client_id} is unverified: {unverified.reason}"
+    if result.drifted > result.repaired:
+        text += "\n`inboxdb verify --repair` refreshes what drifted"
+    figures = {name: getattr(result, name) for name in ("workspaces", "scopes", "drifted", "unverified")}
+    call.answer(figures | asdict(result), text)
+    return result.healthy
+
+
+@command(main, database=False)
+@click.option("--workspaces", type=click.IntRange(min=1), metavar="N", default=40, help="How many workspaces  [40]")
+@click.option("--leads", type=click.IntRange(min=1), metavar="N", default=200_000, help="How many leads  [200000]")
+@click.option(
+    "--seconds", type=click.FloatRange(min=1), metavar="S", default=15.0, help="How long to write and drain  [15]"
+)
+@click.option("--keep", is_flag=True, help="Leave the server up, and print how to connect to it.")
+@click.option(
+    "--directory", type=click.Path(path_type=Path), metavar="PATH", help="Where the server lives  [a temporary one]"
+)
+def demo(call: Call, workspaces: int, leads: int, seconds: float, keep: bool, directory: Path | None) -> bool:
+    """Show it all at work on a PostgreSQL server of its own."""
+    from inboxdb import demo as show
+
+    def run() -> bool:
+        return show.run(workspaces=workspaces, leads=leads, seconds=seconds, keep=keep, directory=directory)
+
+    if not call.as_json:
+        return run()
+    with redirect_stdout(sys.stderr):
+        healthy = run()
+    call.answer({"healthy": healthy}, "")
+    return healthy

@@ -1,0 +1,81 @@
+"""Read a workspace's stored counts."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from psycopg.rows import class_row
+
+from inboxdb.connection import Connection, naming
+from inboxdb.errors import InboxdbError
+
+SENTINEL = "00000000-0000-0000-0000-000000000000"
+NAMES = (
+    "all_responses",
+    "requires_attention",
+    "previously_required_attention",
+    "total_non_blacklisted",
+    "awaiting_reply",
+    "needs_repair",
+    "ai_sent",
+    "ai_review",
+    "total",
+)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The counts of one scope, as of `computed_at`; `dirty` says that something has changed since."""
+
+    client_id: str
+    is_global: bool
+    scope_user_id: str
+    all_responses: int
+    requires_attention: int
+    previously_required_attention: int
+    total_non_blacklisted: int
+    awaiting_reply: int
+    needs_repair: int
+    ai_sent: int
+    ai_review: int
+    total: int
+    computed_at: datetime
+    version: int | None
+    dirty: bool
+
+
+def read(connection: Connection, client_id: str, setter: str | None = None) -> Counts:
+    """Read the counts of a workspace, or of one user in it, by primary key.
+
+    Parameters: client_id; setter, a user's id. One without a lead in the workspace has zeros.
+    Raises MalformedId; DatabaseRefused (IB002, through the session) for an unknown workspace; InboxdbError for a
+    workspace that was never counted, and for the sentinel as setter.
+    """
+    if setter == SENTINEL:
+        raise InboxdbError(f"{setter} is nobody's id: it stands for the whole workspace. Leave --setter out for that.")
+    with naming(client_id, *([setter] if setter else [])), connection.cursor(row_factory=class_row(Counts)) as cursor:
+        # both rows in one snapshot, so that zeros are never older than the computed_at they are given
+        row = cursor.execute(
+            """
+            select
+              s.client_id::text, s.is_global, s.scope_user_id::text, s.all_responses, s.requires_attention,
+              s.previously_required_attention, s.total_non_blacklisted, s.awaiting_reply, s.needs_repair, s.ai_sent,
+              s.ai_review, s.total, s.computed_at, v.version,
+              exists (select from inboxdb.waiting as w where w.client_id = s.client_id) as dirty
+            from inboxdb.inbox_counts as s
+            left join inboxdb.cache_version as v on v.client_id = s.client_id and v.family = 'inbox'
+            where s.client_id = %(client_id)s
+              and (s.is_global, s.scope_user_id) in ((true, inboxdb.sentinel()), (false, %(setter)s))
+            order by s.is_global
+            limit 1
+            """,
+            {"client_id": client_id, "setter": setter},
+        ).fetchone()
+        if row is None:
+            connection.execute("select inboxdb.require_workspace(%s)", (client_id,))
+            raise InboxdbError(
+                f"workspace {client_id!r} has not been counted yet: run `inboxdb drain-dirty`, or "
+                f"`inboxdb recompute {client_id}` for it alone."
+            )
+    if setter and row.is_global:
+        return Counts(**asdict(row) | {"is_global": False, "scope_user_id": setter} | dict.fromkeys(NAMES, 0))
+    return row
