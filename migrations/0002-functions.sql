@@ -175,6 +175,8 @@ set search_path = ''
 set row_security = off
 -- the statistics of this workspace, not of an average one
 set plan_cache_mode = force_custom_plan
+-- refresh_workspace, which calls this, does without
+set enable_seqscan = on
 set work_mem = '4MB'
 set jit = off
 set max_parallel_workers_per_gather = 0
@@ -598,7 +600,8 @@ $$;
 create function inboxdb.refresh_workspace(target_client_id inboxdb.client_id) returns bigint
 language plpgsql volatile
 set search_path = ''
-set plan_cache_mode = force_custom_plan
+-- a plan made while the log is small is kept, and must do for a bloated one
+set enable_seqscan = off
 as $$
 -- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
 -- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.

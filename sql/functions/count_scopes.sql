@@ -21,6 +21,8 @@ set search_path = ''
 set row_security = off
 -- the statistics of this workspace, not of an average one
 set plan_cache_mode = force_custom_plan
+-- refresh_workspace, which calls this, does without
+set enable_seqscan = on
 set work_mem = '4MB'
 set jit = off
 set max_parallel_workers_per_gather = 0

@@ -1,7 +1,8 @@
 create function inboxdb.refresh_workspace(target_client_id inboxdb.client_id) returns bigint
 language plpgsql volatile
 set search_path = ''
-set plan_cache_mode = force_custom_plan
+-- a plan made while the log is small is kept, and must do for a bloated one
+set enable_seqscan = off
 as $$
 -- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
 -- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
