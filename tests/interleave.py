@@ -1,0 +1,149 @@
+"""Races forced step by step: sessions that stop where a test wants them to, while it takes the next step elsewhere.
+
+A test takes its steps one after the other. A statement that has to stop on its way runs in a thread (`Step`): it stops
+at a pause written into one of inboxdb's functions, or at a lock that another session of the test holds. Nothing sleeps
+and hopes: whoever waits for a step polls the server until it is there, and fails loudly when it does not come.
+"""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from psycopg import Connection
+
+from tests.servers import Database
+
+# How long a step may take to get where the test wants it, in seconds: never reached unless something is wrong.
+DEADLINE = 30.0
+
+# A session that is not meant to wait fails after this: whoever holds the lock does not go on meanwhile.
+NO_WAIT = "-c lock_timeout=2s -c statement_timeout=60s"
+
+PAUSE = """
+create schema interleave;
+grant usage on schema interleave to public;
+
+create function interleave.pause(here text) returns void
+language plpgsql
+-- a session that pauses waits for the test, however long that takes
+set lock_timeout = 0
+as $$
+begin
+  if pg_catalog.current_setting('interleave.pause_at', true) = here then
+    perform pg_catalog.pg_advisory_lock_shared(4242, pg_catalog.pg_backend_pid());
+    perform pg_catalog.pg_advisory_unlock_shared(4242, pg_catalog.pg_backend_pid());
+  end if;
+end
+$$;
+"""
+
+
+class Step:
+    """A statement under way on a session, in a thread of its own."""
+
+    def __init__(self, stage: "Stage", session: Connection[Any], outcome: Future[list[Any]]) -> None:
+        """Keep what there is to know of it; `Stage.start` makes it."""
+        self._stage = stage
+        self.session = session
+        self.outcome = outcome
+
+    def waits_for(self, holder: Connection[Any]) -> bool:
+        """Say whether the statement is, now, waiting for a lock that `holder` holds."""
+        pids = self._stage.watcher.execute("select pg_blocking_pids(%s)", [self.session.info.backend_pid]).fetchone()
+        assert pids
+        return holder.info.backend_pid in pids[0]
+
+    def wait_until_it_waits_for(self, holder: Connection[Any]) -> None:
+        """Return once the statement waits for a lock that `holder` holds; fail if it ends or never gets there."""
+        give_up_at = time.monotonic() + DEADLINE
+        while not self.waits_for(holder):
+            if self.outcome.done():
+                raise AssertionError(f"the statement did not wait, it ended: {self.outcome.result()}")
+            if time.monotonic() > give_up_at:
+                raise AssertionError(f"the statement did not come to wait: {self._stage.activity()}")
+            time.sleep(0.002)
+
+    def assert_paused(self) -> None:
+        """Fail unless the statement still stands at its pause."""
+        assert self.waits_for(self._stage.gate), f"nothing is paused: {self._stage.activity()}"
+
+    def resume(self) -> list[Any]:
+        """Let a paused statement go on to its end; return its rows, or raise its error."""
+        self._stage.gate.execute("select pg_advisory_unlock(4242, %s)", [self.session.info.backend_pid])
+        return self.finish()
+
+    def finish(self) -> list[Any]:
+        """Wait for the statement to end; return its rows, or raise its error."""
+        try:
+            return self.outcome.result(DEADLINE)
+        except TimeoutError:
+            raise AssertionError(f"the statement did not end: {self._stage.activity()}") from None
+
+
+class Stage:
+    """The sessions of one race in one database."""
+
+    def __init__(self, database: Database) -> None:
+        """Prepare `database` for pauses."""
+        self.database = database
+        self.owner = self.session()
+        self.owner.execute(PAUSE)
+        self.watcher = database.connect()
+        self.gate = database.connect()
+        self._threads = ThreadPoolExecutor(thread_name_prefix="step")
+        self._steps: list[Step] = []
+
+    def session(self, role: str | None = None) -> Connection[Any]:
+        """Connect as the host's owner or another role. The session raises 55P03 where it would wait for a lock."""
+        return self.database.connect(role, options=NO_WAIT)
+
+    def edit(self, function: str, code: str, replacement: str) -> None:
+        """Replace a piece of one of inboxdb's functions, in this database: the piece has to be there once."""
+        found = self.owner.execute(
+            "select pg_get_functiondef(oid) from pg_proc where pronamespace = 'inboxdb'::regnamespace and proname = %s",
+            [function],
+        ).fetchall()
+        assert len(found) == 1, f"{function} is not the name of one function"
+        [(definition,)] = found
+        assert definition.count(code) == 1, f"{function} does not have this piece once: {code!r}"
+        self.owner.execute(definition.replace(code, replacement).encode())
+
+    def pause_before(self, function: str, code: str, name: str) -> None:
+        """Write a pause, for `start(pause_at=name)`, into one of inboxdb's PL/pgSQL functions, before some code."""
+        self.edit(function, code, f"\n  perform interleave.pause('{name}');\n{code}")
+
+    def start(
+        self, session: Connection[Any], statement: str, parameters: Sequence[Any] = (), *, pause_at: str | None = None
+    ) -> Step:
+        """Run a statement in a thread.
+
+        Parameters: pause_at, the name of a pause at which it stops; it has stopped there when this returns.
+        """
+        if pause_at is not None:
+            session.execute("select set_config('interleave.pause_at', %s, false)", [pause_at])
+            self.gate.execute("select pg_advisory_lock(4242, %s)", [session.info.backend_pid])
+
+        def run() -> list[Any]:
+            cursor = session.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+        step = Step(self, session, self._threads.submit(run))
+        self._steps.append(step)
+        if pause_at is not None:
+            step.wait_until_it_waits_for(self.gate)
+        return step
+
+    def activity(self) -> list[Any]:
+        """Say what every session of the database is doing, for a failure's message."""
+        return self.watcher.execute(
+            "select pid, state, wait_event_type, wait_event, pg_blocking_pids(pid), left(query, 120) "
+            "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        ).fetchall()
+
+    def close(self) -> None:
+        """End what is still under way, as it is when a test failed."""
+        for step in self._steps:
+            if not step.outcome.done():
+                step.session.cancel_safe()
+        self._threads.shutdown()
