@@ -168,6 +168,7 @@ language sql volatile
 as $$
   -- Purpose: the one place that reads the time, so that a test can move it by replacing this function.
   -- Returns: the wall clock, not the start of the transaction.
+  -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
   select pg_catalog.clock_timestamp()
 $$;
@@ -179,8 +180,9 @@ $$;
 create function inboxdb.utc(host_time timestamp) returns timestamptz
 language sql immutable strict parallel safe
 as $$
-  -- Purpose: the instant a host's timestamp WITHOUT time zone stands for, whatever the session's TimeZone.
-  -- Parameters: host_time, in UTC by the host's convention; infinities stay infinite.
+  -- Purpose: read a host's timestamp WITHOUT time zone, whatever the session's TimeZone.
+  -- Parameters: host_time, in UTC by the host's convention.
+  -- Returns: the instant it stands for; infinities stay infinite.
   -- INVOKER: reads nothing.
   select host_time at time zone 'UTC'
 $$;
@@ -190,6 +192,7 @@ language sql immutable strict parallel safe
 as $$
   -- Purpose: the same for hosts that use timestamp WITH time zone: nothing to do.
   -- Parameters: host_time.
+  -- Returns: host_time.
   -- INVOKER: reads nothing.
   select host_time
 $$;

@@ -475,6 +475,7 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: refuse an id that no workspace has.
+-- Parameters: target_client_id.
 -- Errors: IB002 where neither the host nor our tables know the workspace; 42501 as count_scopes.
 -- Reads: "Client", workspace, inbox_counts (each by key).
 -- INVOKER: called by our DEFINER functions only.

@@ -3,6 +3,7 @@ language sql volatile
 as $$
   -- Purpose: the one place that reads the time, so that a test can move it by replacing this function.
   -- Returns: the wall clock, not the start of the transaction.
+  -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
   select pg_catalog.clock_timestamp()
 $$;

@@ -3,8 +3,9 @@
 create function inboxdb.utc(host_time timestamp) returns timestamptz
 language sql immutable strict parallel safe
 as $$
-  -- Purpose: the instant a host's timestamp WITHOUT time zone stands for, whatever the session's TimeZone.
-  -- Parameters: host_time, in UTC by the host's convention; infinities stay infinite.
+  -- Purpose: read a host's timestamp WITHOUT time zone, whatever the session's TimeZone.
+  -- Parameters: host_time, in UTC by the host's convention.
+  -- Returns: the instant it stands for; infinities stay infinite.
   -- INVOKER: reads nothing.
   select host_time at time zone 'UTC'
 $$;
@@ -14,6 +15,7 @@ language sql immutable strict parallel safe
 as $$
   -- Purpose: the same for hosts that use timestamp WITH time zone: nothing to do.
   -- Parameters: host_time.
+  -- Returns: host_time.
   -- INVOKER: reads nothing.
   select host_time
 $$;
