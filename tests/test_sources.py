@@ -1,0 +1,102 @@
+"""sql/ keeps the habits that a reader and a DBA rely on, and docs/errors.md knows every error that it raises."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from inboxdb import sources
+
+FILES = sorted(sources.SQL.rglob("*.sql"))
+TEXTS = {file.relative_to(sources.SQL).as_posix(): file.read_text() for file in FILES}
+
+# name, what stands between it and the body, body
+ROUTINE = re.compile(
+    r"^create (?:function|procedure) inboxdb\.(?P<name>\w+)(?P<head>.*?)\nas \$\$\n(?P<body>.*?)^\$\$;$",
+    re.MULTILINE | re.DOTALL,
+)
+ROUTINES = [pytest.param(found, id=found["name"]) for text in TEXTS.values() for found in ROUTINE.finditer(text)]
+QUOTED = re.compile(r"""--.*|'(?:[^']|'')*'|"[^"]*\"""")
+
+
+def test_contents_list_every_file_once() -> None:
+    assert sorted(sources.contents()) == sorted(TEXTS.keys() - {"inboxdb.sql"})
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_form(name: str) -> None:
+    text = TEXTS[name]
+    assert text.endswith("\n")
+    assert all(len(line) <= 120 and line == line.rstrip() for line in text.splitlines())
+    assert not re.search(r"[A-Z]", QUOTED.sub("", text)), "keywords and names in lower case"
+
+
+@pytest.mark.parametrize("name", [name for name in TEXTS if not name.startswith(("tables/change_slices", "grants/"))])
+def test_object_is_in_the_file_named_after_it(name: str) -> None:
+    made = re.findall(
+        r"^create (?:function|procedure|view|table|index concurrently if not exists) (?:inboxdb[._])?(\w+)",
+        TEXTS[name],
+        re.MULTILINE,
+    )
+    assert set(made) <= {Path(name).stem}
+
+
+def test_every_routine_is_found() -> None:
+    made = sum(len(re.findall(r"^create (?:function|procedure)", text, re.MULTILINE)) for text in TEXTS.values())
+    assert len(ROUTINES) == made > 30
+
+
+@pytest.mark.parametrize("routine", ROUTINES)
+def test_routine_says_what_it_does_and_for_whom(routine: re.Match[str]) -> None:
+    comment = re.match(r"(?: *--.*\n)+", routine["body"])
+    assert comment, "no header inside the body"
+    header = comment[0]
+    said = set(re.findall(r"-- ([A-Z][a-z]+|DEFINER|INVOKER)(?=: |, )", header))
+    parameters = re.match(r"\((.*?)\)(?:\s+returns|\s+language|\s*\n)", routine["head"], re.DOTALL)
+    assert "Purpose" in said
+    assert ("DEFINER" if "security definer" in routine["head"] else "INVOKER") in said
+    if parameters and re.sub(r"\bout \w+ [^,]*,?", "", parameters[1]).strip():
+        assert "Parameters" in said
+    if not re.search(r"returns (void|trigger)\b|^create procedure", routine[0]):
+        assert "Returns" in said
+    for code in re.findall(r"errcode = '(IB\d+)'", routine["body"]):
+        assert re.search(rf"-- Errors: .*{code}", header, re.DOTALL)
+
+
+@pytest.mark.parametrize("routine", ROUTINES)
+def test_routine_pins_its_search_path(routine: re.Match[str]) -> None:
+    if "\nset search_path = ''\n" in routine["head"] + "\n":
+        return
+    assert "security definer" not in routine["head"]
+    # Inlined, committing, or for cost: the file says which. Then nothing in it may be looked up by a search_path.
+    text = next(text for text in TEXTS.values() if routine[0] in text)
+    assert re.search(r"--.*(search_path|\bSET\b)", text), "neither a search_path nor a word why not"
+
+
+def test_errors_are_documented() -> None:
+    raised = {code for text in TEXTS.values() for code in re.findall(r"errcode = '(IB\d{3})'", text)}
+    table = re.findall(r"^\| `(IB\d{3})` \| `\w+` \| .+ \| .+ \|$", documented(), re.MULTILINE)
+    assert len(table) == len(set(table))
+    assert set(table) == raised
+
+
+NO_DETAIL = pytest.mark.xfail(reason="IB002 says in its HINT what belongs in DETAIL")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[NO_DETAIL] if name == "functions/require_workspace.sql" else [])
+        for name, text in TEXTS.items()
+        if "raise exception" in text
+    ],
+)
+def test_errors_say_what_to_do(name: str) -> None:
+    raises = re.findall(r"raise exception using\n(.*?);\n\s*end", TEXTS[name], re.DOTALL)
+    assert len(raises) == TEXTS[name].count("raise exception")
+    for said in raises:
+        assert re.findall(r"^\s+(\w+) =", said, re.MULTILINE) == ["errcode", "message", "detail", "hint"]
+
+
+def documented() -> str:
+    return (Path(__file__).parent.parent / "docs" / "errors.md").read_text()
