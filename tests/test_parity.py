@@ -300,7 +300,7 @@ WORKSPACES: list[tuple[str, Workspace, Scopes]] = [
 
 @dataclass(frozen=True)
 class Scene:
-    """Two workspaces: here with a lead that requires Ann's attention and has a draft, there with a quiet one of hers."""
+    """Two workspaces: here with a lead that requires Ann's attention and has a draft, there with a quiet one."""
 
     here: str
     there: str
