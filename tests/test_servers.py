@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ import psycopg
 import pytest
 
 from inboxdb import embedded
-from tests.servers import OWNER, WRITER, Database, Server
+from tests.servers import OWNER, WRITER, Database, Server, new_folder
 
 # Its last query must find the server up, although the interrupt went to every process in the foreground.
 RUN_A_SERVER = """
@@ -34,7 +33,7 @@ with embedded.server(Path(sys.argv[1])) as dsn, psycopg.connect(dsn) as connecti
 @pytest.fixture
 def directory() -> Iterator[Path]:
     """A path that is free, and that the user `nobody` can reach, as they can't reach pytest's own."""
-    parent = Path(tempfile.mkdtemp(prefix="inboxdb-tests-"))
+    parent = new_folder()
     parent.chmod(0o755)
     yield parent / "server"
     shutil.rmtree(parent)
