@@ -52,7 +52,7 @@ begin
       r.host_column,
       r.kind,
       r.equals,
-      c.oid is not null as table_exists,
+      c.relkind,
       -- varchar and text compare with the same operators and share their indexes
       case a.atttypid when 'pg_catalog.varchar'::pg_catalog.regtype then 'text'
         else pg_catalog.format_type(a.atttypid, null) end as type_name
@@ -68,7 +68,10 @@ begin
     select
       f.place,
       case
-        when not f.table_exists then pg_catalog.format('table public.%I is missing', f.host_table)
+        when f.relkind is null then pg_catalog.format('table public.%I is missing', f.host_table)
+        -- attaching or truncating a partition fires no trigger, and no index on it is built concurrently
+        when f.relkind = 'p'
+          then pg_catalog.format('table public.%I is partitioned, which inboxdb cannot follow', f.host_table)
         when f.type_name is null
           then pg_catalog.format('column public.%I.%I is missing', f.host_table, f.host_column)
         when f.kind = 'id' and f.type_name not in ('text', 'uuid')

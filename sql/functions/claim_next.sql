@@ -10,16 +10,16 @@ as $$
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   candidate inboxdb.client_id;
+  busy inboxdb.client_id[] := '{}';
   collected boolean := false;
 begin
   perform inboxdb.require_read_committed();
   loop
     select d.client_id into candidate
     from inboxdb.inbox_counts_dirty as d
-    where d.next_attempt_at <= inboxdb.clock()
+    where d.next_attempt_at <= inboxdb.clock() and d.client_id <> all (busy)
     order by d.next_attempt_at
-    limit 1
-    for update skip locked;
+    limit 1;
 
     if candidate is null then
       if collected then
@@ -30,18 +30,18 @@ begin
       continue;
     end if;
 
-    -- a lock call per chosen candidate: as a condition of the query above it would lock whatever the plan visits
+    -- A lock call per chosen candidate: as a condition of the query above it would lock whatever the plan visits.
+    -- Claims and refreshes hold it while they change the workspace's row, so that none waits for another's row lock.
     if inboxdb.try_lock_workspace(candidate) then
       update inboxdb.inbox_counts_dirty as d
       set attempts = d.attempts + 1, next_attempt_at = inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1)
-      where d.client_id = candidate;
-      return candidate;
+      -- another drain may have claimed it, or refreshed it, before the lock was ours
+      where d.client_id = candidate and d.next_attempt_at <= inboxdb.clock();
+      if found then
+        return candidate;
+      end if;
     end if;
-
-    -- somebody is refreshing it: look again in a second, should it still be dirty then
-    update inboxdb.inbox_counts_dirty as d
-    set next_attempt_at = inboxdb.clock() + interval '1 second'
-    where d.client_id = candidate;
+    busy := busy || candidate;
   end loop;
 end
 $$;

@@ -23,7 +23,8 @@ begin
   perform inboxdb.assign_changes();
 
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
-  select found.client_id, pg_catalog.min(found.since), pg_catalog.min(found.since)
+  -- due at once, also where the clock that noted the change was ahead of this one
+  select found.client_id, pg_catalog.min(found.since), least(pg_catalog.min(found.since), inboxdb.clock())
   from (
     select c.client_id, c.noted_at as since
     from inboxdb.change as c
