@@ -34,9 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
         chosen = config.getoption("--pg") or ([] if dsn else [18])
         sources = {f"pg{version}": find(version) for version in chosen} | ({"dsn": dsn} if dsn else {})
         servers = Servers(sources, secrets.token_hex(16))
+        config.add_cleanup(servers.close)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the servers as Ctrl-C does
     config.stash[SERVERS] = servers
-    config.add_cleanup(servers.close)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -45,6 +45,12 @@ def pytest_configure_node(node: Any) -> None:
     servers = node.config.stash[SERVERS]
     node.workerinput["servers"] = {name: servers[name].dsn for name in servers.sources}
     node.workerinput["password"] = servers.password
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Let a worker drop its templates before it says that it is done: it has only 10 s to live from then on."""
+    if hasattr(session.config, "workerinput"):
+        session.config.stash[SERVERS].close()
 
 
 def pytest_report_header(config: pytest.Config) -> str:
