@@ -1062,12 +1062,12 @@ $$;
 
 -- >>> sql/functions/drain_dirty.sql
 -- A procedure that commits may have neither SET nor SECURITY DEFINER, so everything in it is qualified, operators too.
-create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
+create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default 55)
 language plpgsql
 as $$
 -- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh until nothing is due.
 -- Parameters: max_workspaces to claim, null for no limit; max_seconds after which no further one is started, null for
---   no limit. A statement_timeout bounds the whole call, not one refresh.
+--   no limit (under steady writes it then never ends). A statement_timeout bounds the whole call, not one refresh.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
 -- Reads, writes: as claim_next, drain_next, empty_slice.
 -- INVOKER: its caller needs EXECUTE on those three.
