@@ -172,7 +172,8 @@ def _retrying(backend: _Backend, migration: Migration, direction: str, database:
                 time.sleep(random.uniform(*PAUSE))
                 continue
             else:
-                stands = "It was undone as a whole; the ones before it stand."
+                undone = "as a whole" if migration.use_transactions else "as far as that was possible"
+                stands = f"It was undone {undone}; the ones before it stand."
             raise MigrationFailed(migration.id, DatabaseRefused(error, database), stands) from error
 
 
