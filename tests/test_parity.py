@@ -113,6 +113,7 @@ LEADS: list[tuple[str, Lead, Counts]] = [
     ("tag, outbound at infinity", Lead("Interested", inbound=MONDAY, outbound="infinity"), HANDLED),
     ("tag, ZRG's at -infinity", Lead("Interested", inbound=MONDAY, zrg="-infinity", outbound=TUESDAY), ATTENTION),
     ("tag, ZRG's at infinity", Lead("Interested", inbound=TUESDAY, zrg="infinity", outbound=MONDAY), HANDLED),
+    ("heard from before 1970, never written to", Lead(inbound="1969-07-20 20:17:40+00"), OPEN),
     (
         "tag, answered as 1970 began",
         Lead("Interested", inbound="1969-12-31 23:59:59.999+00", outbound="1970-01-01 00:00:00+00"),
