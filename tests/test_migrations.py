@@ -191,6 +191,22 @@ def test_failed_migration_leaves_nothing(database: Database, tmp_path: Path, mon
     assert not_applied(database) == ["0007-broken"]
 
 
+def test_migration_that_cannot_be_recorded_is_undone(
+    threads: ThreadPoolExecutor, bare_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrate.apply(bare_database.dsn, batch=len(NAMES) - 1)
+    owner = bare_database.connect()
+    before = catalog(owner)
+    monkeypatch.setattr(migrate, "ATTEMPTS", 1)
+    reader = bare_database.connect(autocommit=False)
+    reader.execute("lock table inboxdb._yoyo_migration in share mode")
+    with pytest.raises(MigrationFailed, match="55P03"):
+        threads.submit(migrate.apply, bare_database.dsn).result(DEADLINE)
+    assert not difference(before, catalog(owner))
+    reader.rollback()
+    assert migrate.apply(bare_database.dsn) == [LAST]
+
+
 def test_missing_rollback_file_undoes_nothing(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,8 +282,9 @@ def test_two_runners(threads: ThreadPoolExecutor, bare_database: Database, monke
     waiting_for(reader, bare_database)
 
     monkeypatch.setattr(migrate, "PATIENCE", 0.0)
+    refused = threads.submit(migrate.apply, bare_database.dsn)
     with pytest.raises(MigrationsBusy):
-        migrate.apply(bare_database.dsn)
+        refused.result(DEADLINE)
 
     monkeypatch.setattr(migrate, "PATIENCE", DEADLINE)
     second = threads.submit(migrate.apply, bare_database.dsn)
@@ -308,6 +325,7 @@ def test_no_write_before_the_last_trigger_is_lost(threads: ThreadPoolExecutor, b
     drained(owner)
     late.commit()
     assert applying.result(DEADLINE) == NAMES
+    assert drained(owner)[workspace][GLOBAL].total == 2
 
     host.lead(workspace)
     assert drained(owner)[workspace][GLOBAL].total == 3
