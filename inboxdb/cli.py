@@ -293,7 +293,7 @@ def show_status(call: Call) -> bool:
         }
     )
     for one in failing:
-        text += f"\nworkspace {one.client_id} failed {one.attempts} times: {one.last_error}"
+        text += f"\nworkspace {one.client_id} failed (attempt {one.attempts}): {one.last_error}"
     call.answer(asdict(now) | {"failing": [asdict(one) for one in failing]}, text)
     return now.failing_workspaces == 0
 

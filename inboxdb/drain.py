@@ -1,17 +1,17 @@
 """Bring the counts of waiting workspaces up to date, each in a transaction of its own."""
 
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Event, Lock
+from time import monotonic, sleep
 
 import psycopg
 
 from inboxdb import status
 from inboxdb.connection import Connection, naming, session, transaction
-from inboxdb.errors import is_lost
 
 TIME_LIMIT = 60.0  # seconds for one workspace; a scan of 1,000,000 leads takes about one
 
@@ -65,7 +65,7 @@ def drain(
     Raises CannotConnect; ConnectionLost and DatabaseRefused once the other workers are done. On KeyboardInterrupt
     the refreshes at hand are undone and it is raised again.
     """
-    started = time.monotonic()
+    started = monotonic()
     with ExitStack() as stack:
         connections = [
             stack.enter_context(session(dsn, application_name="inboxdb drain-dirty")) for _ in range(workers)
@@ -80,7 +80,7 @@ def drain(
             pause = run.seconds_to_next_attempt(first)
             if pause is None or waited + pause > PATIENCE:
                 break
-            time.sleep(pause)
+            sleep(pause)
             waited += pause
 
         with transaction(first, time_limit):
@@ -90,7 +90,7 @@ def drain(
             failed=len(run.failed),
             skipped=run.skipped,
             remaining=status.read(first).dirty_workspaces,
-            duration_ms=round((time.monotonic() - started) * 1000),
+            duration_ms=round((monotonic() - started) * 1000),
             failures=run.failures(first),
         )
 
@@ -135,12 +135,14 @@ class _Run:
         """Claim a workspace and refresh it, until none is due."""
         while self.may_claim():
             with transaction(connection, self.time_limit):
-                client_id = connection.execute("select inboxdb.claim_next()::text").fetchall()[0][0]
+                ((client_id, started_at),) = connection.execute(
+                    "select claimed::text, inboxdb.clock() from inboxdb.claim_next() as claimed"
+                ).fetchall()
             if client_id is None:
                 with self.lock:
                     self.claimed -= 1
                 return
-            self.note(client_id, self.refresh(connection, client_id))
+            self.note(client_id, self.refresh(connection, client_id, started_at))
 
     def may_claim(self) -> bool:
         """Take one of the claims that the limit allows."""
@@ -150,13 +152,12 @@ class _Run:
             self.claimed += 1
             return True
 
-    def refresh(self, connection: Connection, client_id: str) -> str:
+    def refresh(self, connection: Connection, client_id: str, started_at: datetime) -> str:
         """Refresh a claimed workspace, and record why if that was cancelled: what is rolled back cannot say so."""
-        started_at = connection.execute("select inboxdb.clock()").fetchall()[0][0]
         try:
             return drain_workspace(connection, client_id, self.time_limit)
         except psycopg.Error as error:
-            if self.interrupted.is_set() or is_lost(error):
+            if self.interrupted.is_set():
                 raise
             with transaction(connection, self.time_limit):
                 connection.execute("select inboxdb.record_failure(%s, %s, %s)", (client_id, started_at, error.sqlstate))
@@ -192,8 +193,8 @@ class _Run:
             """,
             (list(self.refreshed | self.failed),),
         ).fetchall()[0][0]
-        # due already, but not to be had just now: somebody else is claiming it
-        return None if seconds is None else max(seconds, 0.05)
+        # due already, but not to be had just now: somebody else is claiming it, or about to commit its refresh
+        return None if seconds is None else max(seconds, 0.2)
 
     def failures(self, connection: Connection) -> list[Failure]:
         """Say why the failed workspaces failed."""
@@ -216,8 +217,8 @@ def drain_workspace(connection: Connection, client_id: str, time_limit: float = 
     Raises psycopg.errors.QueryCanceled past the time limit, in seconds; that is not recorded.
     """
     with transaction(connection, time_limit):
-        outcome: str = connection.execute("select outcome from inboxdb.drain_next(%s)", (client_id,)).fetchall()[0][0]
-    return outcome
+        ((outcome,),) = connection.execute("select outcome from inboxdb.drain_next(%s)", (client_id,)).fetchall()
+    return str(outcome)
 
 
 def mark(connection: Connection, client_ids: Sequence[str]) -> None:

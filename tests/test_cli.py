@@ -1,0 +1,496 @@
+"""The command line, as DBAs, cron and CI use it: what it prints where, and how it exits."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from psycopg.conninfo import make_conninfo
+
+import inboxdb
+from inboxdb import cli, counts
+from tests.rows import GLOBAL, Host, new_id
+from tests.servers import OWNER, Database
+
+VARIABLES = ("INBOXDB_DSN", "DATABASE_URL", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGSERVICE")
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+
+
+def program(*arguments: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the program itself."""
+    command = [sys.executable, "-W", "error", "-m", "inboxdb", *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+
+
+def invoke(*arguments: str, env: Mapping[str, str] | None = None) -> Result:
+    """Run a command in this process."""
+    result = CliRunner().invoke(cli.main, arguments, env=env)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    return result
+
+
+def answer(database: Database, *arguments: str, status: int = 0) -> Any:
+    """Run a command with --json, and return what it answers."""
+    result = invoke(*arguments, "--json", "--dsn", database.dsn)
+    assert result.exit_code == status, result.output
+    assert result.stdout.endswith("}\n")
+    assert result.stdout.count("\n") == 1
+    return json.loads(result.stdout)
+
+
+def refusal(database: Database, *arguments: str, status: int = 1) -> str:
+    """Run a command that has to fail, saying so in one line on stderr and nothing on stdout; return the line."""
+    result = invoke(*arguments, "--dsn", database.dsn)
+    assert result.exit_code == status, result.output
+    assert result.stdout == ""
+    if status == 1:
+        assert result.stderr.startswith("inboxdb: ")
+        assert result.stderr.count("\n") == 1
+        as_json = invoke(*arguments, "--json", "--dsn", database.dsn)
+        assert (as_json.exit_code, as_json.stdout) == (1, "")
+        assert json.loads(as_json.stderr)["error"] == result.stderr.removeprefix("inboxdb: ").rstrip("\n")
+    assert database.server.password not in result.stderr
+    return result.stderr
+
+
+def everything_stored(database: Database) -> list[Any]:
+    """Read whatever a command might have changed."""
+    return [
+        database.connect().execute(f"select t::text from inboxdb.{table} as t order by 1").fetchall()
+        for table in ("inbox_counts", "inbox_counts_dirty", "change", "cache_version", "job_status")
+    ]
+
+
+@pytest.fixture
+def host(database: Database) -> Host:
+    return Host(database.writer())
+
+
+def small_workspace(host: Host, user: str) -> str:
+    """Make a workspace with an open reply that asks for attention and is assigned, and a draft to review."""
+    workspace = host.workspace()
+    lead = host.lead(
+        workspace,
+        sentimentTag="Interested",
+        lastInboundAt="2024-01-02 00:00:00+00",
+        assignedToUserId=user,
+    )
+    host.draft(lead)
+    host.lead(workspace, status="needs_repair")
+    return workspace
+
+
+# The program itself
+
+
+def test_the_whole_life_of_an_installation(bare_database: Database) -> None:
+    env = {"INBOXDB_DSN": bare_database.dsn, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    password = bare_database.server.password
+    user = new_id()
+
+    def run(*arguments: str, status: int = 0) -> str:
+        done = program(*arguments, env=env)
+        assert done.returncode == status, done.stderr
+        assert password not in done.stdout + done.stderr
+        return done.stdout if status == 0 else done.stderr
+
+    assert "not installed" in run("status", status=1)
+    assert run("migrate", "status").count("pending") == 6
+    assert "applied 6 migrations" in run("migrate", "apply")
+    workspace = small_workspace(Host(bare_database.writer()), user)
+    assert "refreshed 1, failed 0, skipped 0, remaining 0" in run("drain-dirty")
+    assert "total                          2" in run("counts", workspace)
+    assert json.loads(run("verify", "--json"))["drifted"] == 0
+    bare_database.connect().execute("update inboxdb.inbox_counts set total = 7")
+    assert "total was stored as 7, live 2" in program("verify", env=env).stdout
+    assert program("verify", env=env).returncode == 3
+    assert "dirty workspaces    0" in run("status")
+    assert '"Lead", and counts go stale' in run("migrate", "rollback")
+    assert "Undoes 0001-tables" in run("migrate", "rollback", "--all")
+    assert "nothing to undo" in run("migrate", "rollback")
+
+
+def test_version_and_help() -> None:
+    assert program("--version").stdout == f"inboxdb {inboxdb.__version__}\n"
+    assert program("-h").stdout.startswith("Usage: inboxdb [OPTIONS] COMMAND")
+    assert "--workers" in invoke("drain-dirty", "-h").stdout
+
+
+# Which database
+
+
+def test_the_dsn_may_stand_before_or_behind_the_command_and_wins(database: Database) -> None:
+    elsewhere = "host=127.0.0.1 port=1 dbname=elsewhere"
+    right = database.dsn
+    assert invoke("status", "--dsn", right, env={"INBOXDB_DSN": elsewhere}).exit_code == 0
+    assert invoke("--dsn", right, "status", env={"INBOXDB_DSN": elsewhere}).exit_code == 0
+    assert invoke("--dsn", elsewhere, "status", "--dsn", right).exit_code == 0
+    assert invoke("status", env={"INBOXDB_DSN": right, "DATABASE_URL": elsewhere}).exit_code == 0
+    assert invoke("status", env={"DATABASE_URL": right, "PGHOST": "127.0.0.1", "PGPORT": "1"}).exit_code == 0
+
+    result = invoke("status", env={"INBOXDB_DSN": elsewhere, "DATABASE_URL": right})
+    assert result.exit_code == 1
+    assert result.stderr.startswith("inboxdb: cannot connect to elsewhere on 127.0.0.1:1: nothing listens there.")
+
+
+def test_libpqs_variables_are_enough(database: Database) -> None:
+    info = database.connect().info
+    variables = {"PGHOST": info.host, "PGPORT": str(info.port), "PGDATABASE": info.dbname, "PGUSER": OWNER}
+    result = invoke("status", env={**variables, "PGPASSWORD": database.server.password})
+    assert result.exit_code == 0
+    assert f"database            {info.dbname} on {info.host}" in result.stdout
+
+
+def test_the_server_sees_which_command_it_is(database: Database) -> None:
+    owner = database.connect()
+    owner.execute(
+        "create or replace function inboxdb.clock() returns timestamptz language sql volatile as "
+        "$$ select case when current_setting('application_name') = 'inboxdb status' "
+        "then clock_timestamp() + interval '1 hour' else clock_timestamp() end $$"
+    )
+    Host(database.writer()).workspace()
+    assert answer(database, "status")["oldest_dirty_seconds"] >= 3600
+
+
+# What each command answers to a machine
+
+
+def test_migrate_answers(bare_database: Database) -> None:
+    names = [one["id"] for one in answer(bare_database, "migrate", "status")["migrations"]]
+    assert names[0] == "0001-tables"
+    assert answer(bare_database, "migrate", "apply") == {"applied": names}
+    assert answer(bare_database, "migrate", "apply") == {"applied": []}
+    assert all("+00:00" in one["applied_at"] for one in answer(bare_database, "migrate", "status")["migrations"])
+    [latest] = answer(bare_database, "migrate", "rollback")["undone"]
+    assert latest["id"] == names[-1]
+    assert latest["meaning"].startswith(f"Undoes {names[-1]}")
+    listed = answer(bare_database, "migrate", "status")["migrations"]
+    assert [one["id"] for one in listed if not one["applied_at"]] == [names[-1]]
+    assert [one["id"] for one in answer(bare_database, "migrate", "rollback", "--all")["undone"]] == names[-2::-1]
+    assert answer(bare_database, "migrate", "rollback") == {"undone": []}
+
+
+@pytest.mark.all_hosts
+def test_counts_answer(database: Database, host: Host) -> None:
+    user, stranger = new_id(), new_id()
+    workspace = small_workspace(host, user)
+    drained = answer(database, "drain-dirty")
+    assert drained.pop("duration_ms") > 0
+    assert drained == {"refreshed": 1, "failed": 0, "skipped": 0, "remaining": 0, "failures": []}
+
+    whole = answer(database, "counts", workspace)
+    assert whole["computed_at"].endswith("+00:00")
+    assert {name: whole[name] for name in counts.NAMES} == {
+        "all_responses": 1,
+        "requires_attention": 1,
+        "previously_required_attention": 0,
+        "total_non_blacklisted": 2,
+        "awaiting_reply": 1,
+        "needs_repair": 1,
+        "ai_sent": 0,
+        "ai_review": 1,
+        "total": 2,
+    }
+    place = ("client_id", "is_global", "scope_user_id", "dirty")
+    assert [whole[name] for name in place] == [workspace, True, GLOBAL, False]
+
+    own = answer(database, "counts", workspace, "--setter", user)
+    assert [own[name] for name in place] == [workspace, False, user, False]
+    assert (own["total"], own["needs_repair"], own["version"]) == (1, 0, whole["version"])
+
+    nothing = answer(database, "counts", workspace, "--setter", stranger)
+    assert [nothing[name] for name in place] == [workspace, False, stranger, False]
+    assert {nothing[name] for name in counts.NAMES} == {0}
+    assert nothing["computed_at"] == whole["computed_at"]
+
+    host.lead(workspace)
+    assert answer(database, "counts", workspace)["dirty"] is True
+    assert "yes, a refresh is due" in invoke("counts", workspace, "--dsn", database.dsn).stdout
+    answer(database, "drain-dirty")
+    again = answer(database, "counts", workspace)
+    assert (again["total"], again["dirty"]) == (3, False)
+    assert again["version"] > whole["version"]
+
+
+def test_mark_recompute_and_status_answer(database: Database, host: Host) -> None:
+    first, second = host.workspace(), host.workspace()
+    answer(database, "drain-dirty")
+    quiet = answer(database, "status")
+    assert (quiet["dirty_workspaces"], quiet["pending_changes"], quiet["oldest_dirty_seconds"]) == (0, 0, 0)
+    assert quiet["collected_at"].endswith("+00:00")
+
+    assert answer(database, "mark", first, first) == {"all": False, "client_ids": [first, first]}
+    marked = answer(database, "status")
+    assert (marked["dirty_workspaces"], marked["pending_changes"]) == (1, 2)
+    assert 0 < marked["oldest_dirty_seconds"] < 60
+
+    assert answer(database, "mark", "--all") == {"all": True, "client_ids": []}
+    assert answer(database, "status")["dirty_workspaces"] == 2
+    assert answer(database, "recompute", first, second) == {"client_ids": [first, second]}
+    assert answer(database, "drain-dirty")["remaining"] == 0
+
+
+def test_a_limit_leaves_the_rest(database: Database, host: Host) -> None:
+    for _ in range(3):
+        host.workspace()
+    drained = answer(database, "drain-dirty", "--limit", "2", "--workers", "2")
+    assert (drained["refreshed"], drained["remaining"]) == (2, 1)
+
+
+# Not healthy
+
+
+@pytest.mark.all_hosts
+def test_drift_is_found_named_and_repaired(database: Database, host: Host) -> None:
+    user = new_id()
+    workspace, other = small_workspace(host, user), small_workspace(host, user)
+    answer(database, "drain-dirty")
+    healthy = answer(database, "verify")
+    assert healthy == {
+        "workspaces": 2,
+        "scopes": 4,
+        "drifted": 0,
+        "unverified": 0,
+        "repaired": 0,
+        "differences": [],
+        "unverified_workspaces": [],
+    }
+    version = answer(database, "counts", workspace)["version"]
+
+    owner = database.connect()
+    owner.execute("update inboxdb.inbox_counts set total = 9 where is_global and client_id = %s", [workspace])
+    owner.execute("delete from inboxdb.inbox_counts where not is_global and client_id = %s", [other])
+    found = answer(database, "verify", status=3)
+    assert (found["workspaces"], found["scopes"], found["drifted"], found["unverified"]) == (2, 4, 2, 0)
+    place = {"client_id": workspace, "is_global": True, "scope_user_id": GLOBAL, "repaired": False}
+    assert {**place, "count": "total", "stored": 9, "live": 2} in found["differences"]
+    place = {"client_id": other, "is_global": False, "scope_user_id": user, "repaired": False}
+    assert {**place, "count": "ai_review", "stored": None, "live": 1} in found["differences"]
+    assert len(found["differences"]) == 1 + len(counts.NAMES)
+    text = invoke("verify", "--dsn", database.dsn).stdout
+    assert f"workspace {workspace}, the whole workspace: total was stored as 9, live 2\n" in text
+    assert f"workspace {other}, user {user}: ai_review was stored as no row, live 1\n" in text
+    assert "--repair" in text
+
+    repaired = answer(database, "verify", "--repair")
+    assert (repaired["drifted"], repaired["repaired"]) == (2, 2)
+    assert all(one["repaired"] for one in repaired["differences"])
+    assert answer(database, "counts", workspace)["version"] > version  # or caches would keep the drift
+    assert answer(database, "verify") == healthy
+
+
+def test_a_sample_looks_at_no_more(database: Database, host: Host) -> None:
+    for _ in range(3):
+        host.workspace()
+    assert answer(database, "verify", "--sample", "2")["workspaces"] == 2
+    assert answer(database, "verify", "--sample", "5")["workspaces"] == 3
+
+
+def test_waiting_changes_are_drained_not_called_drift(database: Database, host: Host) -> None:
+    workspace = small_workspace(host, new_id())
+    assert answer(database, "verify")["drifted"] == 0
+    host.lead(workspace)
+    host.delete("Client", workspace)
+    gone = answer(database, "verify")
+    assert (gone["workspaces"], gone["scopes"], gone["drifted"]) == (1, 0, 0)
+    assert answer(database, "verify")["workspaces"] == 0
+
+
+def test_what_cannot_be_compared_is_unverified_not_drifted(database: Database, host: Host) -> None:
+    busy, quiet = host.workspace(), host.workspace()
+    answer(database, "drain-dirty")
+    owner = database.connect()
+    owner.execute("update inboxdb.inbox_counts set total = 9 where client_id = %s", [busy])
+    host.lead(busy)
+
+    # somebody else has it
+    holder = database.connect(autocommit=False)
+    assert holder.execute("select inboxdb.try_lock_workspace(%s)", [busy]).fetchall() == [(True,)]
+    found = answer(database, "verify", status=3)
+    assert (found["workspaces"], found["drifted"], found["unverified"]) == (2, 0, 1)
+    reason = "another drain or recompute had it"
+    assert found["unverified_workspaces"] == [{"client_id": busy, "reason": reason}]
+    assert f"workspace {busy} is unverified: {reason}\n" in invoke("verify", "--dsn", database.dsn).stdout
+    holder.rollback()
+
+    # it changes whenever it is refreshed
+    owner.execute(
+        "create function public.again() returns trigger language plpgsql as "
+        "$$ begin perform inboxdb.note_change(new.client_id, null); return null; end $$"
+    )
+    owner.execute(
+        "create trigger again after update on inboxdb.inbox_counts for each row "
+        f"when (new.client_id = '{busy}') execute function public.again()"
+    )
+    found = answer(database, "verify", "--repair", status=3)
+    assert (found["drifted"], found["repaired"], found["unverified"]) == (0, 0, 1)
+    assert found["unverified_workspaces"] == [{"client_id": busy, "reason": "it kept changing"}]
+    owner.execute("drop trigger again on inboxdb.inbox_counts")
+    assert answer(database, "verify")["unverified"] == 0
+    assert answer(database, "counts", quiet)["total"] == 0
+
+
+def test_a_failed_workspace_is_named_and_the_others_are_refreshed(database: Database, host: Host) -> None:
+    good, bad = host.workspace(), host.workspace()
+    owner = database.connect()
+    owner.execute(f"alter table inboxdb.inbox_counts add check (client_id::text <> '{bad}' or total = 0)")
+    host.lead(good)
+    host.lead(bad, firstName="Ada")
+    error = "23514: the refresh failed; the server log has the details"
+    drained = answer(database, "drain-dirty", status=3)
+    assert (drained["refreshed"], drained["failed"], drained["remaining"]) == (1, 1, 1)
+    assert drained["failures"] == [{"client_id": bad, "error": error}]
+    status = answer(database, "status", status=3)
+    assert status["failing_workspaces"] == 1
+    assert (status["failing"][0]["client_id"], status["failing"][0]["last_error"]) == (bad, error)
+    assert (
+        f"workspace {bad} failed (attempt {status['failing'][0]['attempts']}): {error}\n"
+        in invoke("status", "--dsn", database.dsn).stdout
+    )
+    found = answer(database, "verify", status=3)
+    assert found["unverified_workspaces"] == [{"client_id": bad, "reason": "its refresh failed: see `inboxdb status`"}]
+
+
+# Errors
+
+
+def test_a_host_that_does_not_fit_is_named_before_anything_is_changed(bare_database: Database) -> None:
+    bare_database.connect().execute('alter table "Lead" drop column "snoozedUntil"')
+    said = refusal(bare_database, "migrate", "apply")
+    assert 'public."Lead"."snoozedUntil" is missing' in said
+    assert "(IB001)" in said
+    assert bare_database.connect().execute("select to_regnamespace('inboxdb')").fetchall() == [(None,)]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["drain-dirty"],
+        ["counts", "x"],
+        ["mark", "x"],
+        ["mark", "--all"],
+        ["recompute", "x"],
+        ["verify"],
+    ],
+    ids=" ".join,
+)
+def test_a_database_without_inboxdb_is_said_to_be(arguments: list[str], bare_database: Database) -> None:
+    said = refusal(bare_database, *arguments)
+    assert f"{bare_database.name} on " in said
+    assert "not installed" in said
+    assert "`inboxdb migrate apply`" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["drain-dirty", "--limit", "0"], "'--limit': 0"),
+        (["drain-dirty", "--workers", "0"], "'--workers': 0"),
+        (["verify", "--sample", "0"], "'--sample': 0"),
+        (["mark"], "--all"),
+        (["mark", "--all", "x"], "--all"),
+        (["recompute"], "CLIENT_ID"),
+        (["counts"], "CLIENT_ID"),
+        (["counts", "x", "y"], "y"),
+        (["migrate"], "Usage"),
+        (["demo", "--leads", "0"], "--leads"),
+        (["nothing"], "nothing"),
+    ],
+    ids=str,
+)
+def test_wrong_usage_exits_2(arguments: list[str], said: str) -> None:
+    result = invoke(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
+def test_an_unknown_workspace_is_named_and_nothing_is_changed(database: Database, host: Host) -> None:
+    known = host.workspace()
+    answer(database, "drain-dirty")
+    before = everything_stored(database)
+    for arguments in (["mark", known, "absent"], ["recompute", known, "absent"], ["counts", "absent"]):
+        said = refusal(database, *arguments)
+        assert "'absent'" in said
+        assert "(IB002)" in said
+    assert everything_stored(database) == before
+
+
+@pytest.mark.host_variants("uuid")
+def test_a_malformed_id_is_named_and_nothing_is_changed(database: Database, host: Host) -> None:
+    known = host.workspace()
+    answer(database, "drain-dirty")
+    before = everything_stored(database)
+    for arguments in (["mark", known, "42"], ["recompute", known, "42"], ["counts", known, "--setter", "42"]):
+        assert "'42' does not have the form of this host's ids" in refusal(database, *arguments)
+    assert everything_stored(database) == before
+
+
+def test_a_workspace_not_counted_yet_is_told_from_an_unknown_one(database: Database, host: Host) -> None:
+    workspace = host.workspace()
+    said = refusal(database, "counts", workspace)
+    assert f"'{workspace}' has not been counted yet" in said
+    assert "`inboxdb drain-dirty`" in said
+    assert refusal(database, "counts", workspace, "--setter", new_id()) == said
+
+
+def test_the_sentinel_is_nobody(database: Database, host: Host) -> None:
+    assert "nobody's id" in refusal(database, "counts", host.workspace(), "--setter", GLOBAL)
+
+
+def test_a_workspace_that_stays_locked_is_an_error(database: Database, host: Host) -> None:
+    workspace = host.workspace()
+    holder = database.connect(autocommit=False)
+    holder.execute("select inboxdb.try_lock_workspace(%s)", [workspace])
+    result = invoke("recompute", workspace, "--dsn", database.dsn)
+    assert result.exit_code == 1
+    assert "stayed locked for 5 seconds" in result.stderr
+    assert "(IB003)" in result.stderr
+
+
+def test_a_read_only_server_is_said_to_be(database: Database, host: Host) -> None:
+    workspace = host.workspace()
+    answer(database, "drain-dirty")
+    database.superuser().execute(f"alter database {database.name} set default_transaction_read_only = on")
+    for arguments in (["drain-dirty"], ["mark", workspace], ["mark", "--all"], ["recompute", workspace]):
+        assert "read-only" in refusal(database, *arguments)
+    # what only reads works on a standby
+    assert answer(database, "counts", workspace)["total"] == 0
+    assert answer(database, "verify")["workspaces"] == 1
+    assert answer(database, "status")["dirty_workspaces"] == 0
+
+
+def test_a_role_without_rights_is_told_whom_to_be(database: Database) -> None:
+    dsn = database.server.dsn_of(database.name, "app_writer")
+    for arguments in (["status"], ["drain-dirty"], ["verify"], ["migrate", "apply"]):
+        result = invoke(*arguments, "--dsn", dsn)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "lacks a right" in result.stderr
+        assert "the role that installed inboxdb" in result.stderr
+
+
+def test_a_traceback_only_if_asked_for_and_never_a_servers_words(database: Database) -> None:
+    dsn = make_conninfo(database.dsn, dbname="absent")
+    assert "Traceback" not in invoke("status", "--dsn", dsn).stderr
+    debug = invoke("status", "--debug", "--dsn", dsn).stderr
+    assert "in connect\n" in debug
+    assert "OperationalError" in debug
+    assert 'database "absent" does not exist' not in debug
+    assert database.server.password not in debug
+    assert debug.splitlines()[-1].startswith("inboxdb: cannot connect to absent on ")
+
+
+def test_a_mistake_of_ours_is_one_line_too(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mistaken(_: object) -> None:
+        raise KeyError("secret")
+
+    monkeypatch.setattr("inboxdb.status.read", mistaken)
+    assert refusal(database, "status") == "inboxdb: internal error: KeyError (see --debug)\n"
