@@ -20,6 +20,12 @@ from inboxdb.errors import InboxdbError
 
 ERROR, NOT_HEALTHY, INTERRUPTED = 1, 3, 130
 
+DSN = click.Option(["--dsn"], metavar="DSN", help="The database; see `inboxdb -h`.")
+COMMON = [
+    click.Option(["as_json", "--json"], is_flag=True, help="Print JSON."),
+    click.Option(["--debug"], is_flag=True, help="Print a traceback with an error."),
+]
+
 Arguments = ParamSpec("Arguments")
 
 
@@ -85,15 +91,10 @@ def command(
                 _fail(error, as_json, debug)
             context.exit(0 if healthy else NOT_HEALTHY)
 
-        options = [
-            click.option("--json", "as_json", is_flag=True, help="Print JSON."),
-            click.option("--debug", is_flag=True, help="Print a traceback with an error."),
-        ]
-        if database:
-            options.append(click.option("--dsn", metavar="DSN", help="The database; see `inboxdb -h`."))
-        for option in options:
-            run = option(run)
-        return group.command(name)(run)
+        made = group.command(name)(run)
+        # behind its own options in the help
+        made.params += [DSN, *COMMON] if database else COMMON
+        return made
 
     return decorate
 
@@ -207,7 +208,9 @@ def migrate_rollback(call: Call, everything: bool) -> bool:
 
 @command(main, "drain-dirty")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Refresh N workspaces at most.")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N", default=1, help="Connections side by side  [1]")
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Connections side by side."
+)
 def drain_dirty(call: Call, limit: int | None, workers: int) -> bool:
     """Bring the counts of all waiting workspaces up to date.
 
@@ -333,14 +336,16 @@ def verify(call: Call, sample: int | None, repair: bool) -> bool:
 
 
 @command(main, database=False)
-@click.option("--workspaces", type=click.IntRange(min=1), metavar="N", default=40, help="How many workspaces  [40]")
-@click.option("--leads", type=click.IntRange(min=1), metavar="N", default=200_000, help="How many leads  [200000]")
+@click.option("--workspaces", type=click.IntRange(min=1), default=40, show_default=True, help="How many workspaces.")
+@click.option("--leads", type=click.IntRange(min=1), default=200_000, show_default=True, help="How many leads.")
 @click.option(
-    "--seconds", type=click.FloatRange(min=1), metavar="S", default=15.0, help="How long to write and drain  [15]"
+    "--seconds", type=click.FloatRange(min=1), default=15, show_default=True, help="How long to write and drain."
 )
 @click.option("--keep", is_flag=True, help="Leave the server up, and print how to connect to it.")
 @click.option(
-    "--directory", type=click.Path(path_type=Path), metavar="PATH", help="Where the server lives  [a temporary one]"
+    "--directory",
+    type=click.Path(path_type=Path),
+    help="Where the server lives: a new or an empty one; a temporary one if not given.",
 )
 def demo(call: Call, workspaces: int, leads: int, seconds: float, keep: bool, directory: Path | None) -> bool:
     """Show it all at work on a PostgreSQL server of its own."""
