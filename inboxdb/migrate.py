@@ -6,6 +6,7 @@ that is not to be had in time is tried again, and a rollback file must exist.
 """
 
 import itertools
+import logging
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +31,9 @@ PATIENCE = 5.0
 # How often a migration is tried whose lock was not free within its lock_timeout, and the pause between, in seconds.
 ATTEMPTS = 10
 PAUSE = (0.5, 1.5)
+
+# It would repeat what the server said, which may quote rows.
+logging.getLogger("yoyo.migrations").disabled = True
 
 LOCK_CLASS = 1768841850  # beside 'inbx' (workspaces) and its successor (the collector)
 

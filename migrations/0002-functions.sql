@@ -69,7 +69,7 @@ comment on view inboxdb.classified_lead is
 -- >>> sql/views/known_workspace.sql
 create view inboxdb.known_workspace as
 -- Every workspace that has counts or should have: those of the host, and those it deleted whose rows still stand.
-select c.id as client_id
+select c.id::inboxdb.client_id as client_id
 from public."Client" as c
 union
 select w.client_id
@@ -95,7 +95,7 @@ as $$
     when s.server_started_at = pg_catalog.pg_postmaster_start_time()
       and s.read_from <= pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())
       then s.read_from
-    else '0'::xid8
+    else '0'::pg_catalog.xid8
   end
   from inboxdb.drain_state as s
 $$;
@@ -131,7 +131,7 @@ select c.client_id, c.noted_at as since
 from inboxdb.change as c
 where c.client_id is not null
 union all
-select l."clientId", c.noted_at
+select l."clientId"::inboxdb.client_id, c.noted_at
 from inboxdb.change as c
 inner join public."Lead" as l on c.lead_id = l.id
 where c.client_id is null
@@ -202,7 +202,7 @@ begin
     (select pg_catalog.count(*) from public."Lead" as l where l."clientId" = target_client_id)
   );
   perform pg_catalog.set_config(
-    'work_mem', least(greatest(lead_estimate / 10, 64), 262144)::text || 'kB', true);
+    'work_mem', least(greatest(lead_estimate / 10, 64), 262144)::pg_catalog.text || 'kB', true);
 
   return query
   select
@@ -282,7 +282,7 @@ as $$
 -- Reads: inbox_counts, waiting, and what live_inbox_counts does. Costs a scan of the workspace.
 -- DEFINER: as live_inbox_counts.
 declare
-  as_of timestamptz := coalesce(
+  as_of pg_catalog.timestamptz := coalesce(
     (select s.computed_at from inboxdb.inbox_counts as s where s.client_id = target_client_id and s.is_global),
     inboxdb.clock()
   );
@@ -293,10 +293,8 @@ begin
     and not exists (
       select
       from pg_catalog.pg_class as c
-      where c.oid in (
-          'inboxdb.change_0'::regclass, 'inboxdb.change_1'::regclass, 'inboxdb.change_2'::regclass,
-          'inboxdb.change_3'::regclass
-        )
+      where c.relnamespace = pg_catalog.to_regnamespace('inboxdb')
+        and c.relname in ('change_0', 'change_1', 'change_2', 'change_3')
         and c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)
     );
 
@@ -304,12 +302,14 @@ begin
   stored as (
     select
       s.is_global, s.scope_user_id,
-      pg_catalog.to_jsonb(s) - '{client_id,is_global,scope_user_id,computed_at,updated_at}'::text[] as counts
+      pg_catalog.to_jsonb(s) - '{client_id,is_global,scope_user_id,computed_at,updated_at}'::pg_catalog.text[] as counts
     from inboxdb.inbox_counts as s
     where s.client_id = target_client_id
   ),
   live as (
-    select l.is_global, l.scope_user_id, pg_catalog.to_jsonb(l) - '{is_global,scope_user_id}'::text[] as counts
+    select
+      l.is_global, l.scope_user_id,
+      pg_catalog.to_jsonb(l) - '{is_global,scope_user_id}'::pg_catalog.text[] as counts
     from inboxdb.live_inbox_counts(target_client_id, as_of) as l
   )
   select
@@ -495,7 +495,8 @@ begin
     raise exception using
       errcode = 'IB002',
       message = pg_catalog.format('no workspace has the id %L', target_client_id),
-      hint = 'The id is "Client"."id". Nothing was changed.';
+      detail = 'Nothing was changed.',
+      hint = 'The id is "Client"."id".';
   end if;
 end
 $$;
@@ -512,7 +513,7 @@ as $$
   -- Returns: whether it was free. The lock ends with the transaction or with its backend; it survives poolers.
   -- INVOKER: an advisory lock, class 'inbx' in pg_locks.classid.
   select pg_catalog.pg_try_advisory_xact_lock(
-    x'696e6278'::integer, pg_catalog.hashtext(target_client_id::text))
+    x'696e6278'::integer, pg_catalog.hashtext(target_client_id::pg_catalog.text))
 $$;
 -- <<< sql/functions/try_lock_workspace.sql
 
@@ -587,7 +588,7 @@ as $$
 -- Writes: inbox_counts_dirty, job_status.
 -- DEFINER: the runner calls it for a refresh that was cancelled.
 declare
-  sentence text := pg_catalog.format('%s: %s', error_code, case
+  sentence pg_catalog.text := pg_catalog.format('%s: %s', error_code, case
     when error_code = '57014' then 'the refresh was cancelled, or hit its time limit'
     when error_code in ('40001', '40P01', '55P03') then 'the refresh lost against another transaction'
     when error_code = '42501' then 'the refresh may not read what it counts (row-level security or a missing right)'
@@ -614,6 +615,8 @@ language plpgsql volatile
 set search_path = ''
 -- a plan made while the log is small is kept, and must do for a bloated one
 set enable_seqscan = off
+-- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+set jit = off
 as $$
 -- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
 -- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
@@ -625,8 +628,8 @@ as $$
 -- INVOKER: called by our DEFINER functions only.
 declare
   -- read after the lock, before the snapshot: never later than what the counts see
-  as_of timestamptz := inboxdb.clock();
-  from_xid xid8 := inboxdb.read_from();
+  as_of pg_catalog.timestamptz := inboxdb.clock();
+  from_xid pg_catalog.xid8 := inboxdb.read_from();
   taken bigint;
   ended_snoozes bigint;
   still_exists boolean;
@@ -778,7 +781,7 @@ as $$
 -- Reads, writes: as refresh_workspace.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
-  give_up_at timestamptz := pg_catalog.clock_timestamp() + interval '5 seconds';
+  give_up_at pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '5 seconds';
 begin
   perform inboxdb.require_read_committed();
   perform inboxdb.require_workspace(target_client_id);
@@ -806,6 +809,8 @@ set row_security = off
 set plan_cache_mode = force_custom_plan
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows before read_from
 set enable_seqscan = off
+-- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+set jit = off
 as $$
 -- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is
 --   in now, a TRUNCATE's by one for each workspace. A lead that moves afterwards notes its own change, which is
@@ -814,7 +819,7 @@ as $$
 -- Reads: the change log, "Lead", known_workspace. Writes: the change log.
 -- INVOKER: called by collect only, under its lock.
 declare
-  from_xid xid8 := inboxdb.read_from();
+  from_xid pg_catalog.xid8 := inboxdb.read_from();
 begin
   if not exists (select from inboxdb.change as c where c.client_id is null) then
     return;
@@ -861,6 +866,8 @@ set search_path = ''
 set plan_cache_mode = force_custom_plan
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows before read_from
 set enable_seqscan = off
+-- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+set jit = off
 as $$
 -- Purpose: find the workspaces that became dirty since, and put them on the work list. Meant to be a short transaction
 --   of its own; it never waits: one collector at a time, and only keys without a visible row are inserted.
@@ -992,8 +999,8 @@ as $$
 -- Reads, writes: as claim_next, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
-  started_at timestamptz;
-  error_code text;
+  started_at pg_catalog.timestamptz;
+  error_code pg_catalog.text;
 begin
   perform inboxdb.require_read_committed();
   client_id := coalesce(claimed, inboxdb.claim_next());
@@ -1034,7 +1041,7 @@ as $$
 --   transaction.
 -- DEFINER: truncating is the owner's.
 declare
-  slice regclass := pg_catalog.format('inboxdb.change_%s', (inboxdb.current_slice() + 2) % 4);
+  slice pg_catalog.regclass := pg_catalog.format('inboxdb.change_%s', (inboxdb.current_slice() + 2) % 4);
   holds_changes boolean;
 begin
   perform inboxdb.require_read_committed();
@@ -1072,7 +1079,7 @@ as $$
 -- Reads, writes: as claim_next, drain_next, empty_slice.
 -- INVOKER: its caller needs EXECUTE on those three.
 declare
-  stop_at timestamptz := pg_catalog.clock_timestamp()
+  stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
     operator(pg_catalog.+) pg_catalog.make_interval(secs => max_seconds);
   drained integer := 0;
   claimed inboxdb.client_id;

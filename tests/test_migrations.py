@@ -235,7 +235,6 @@ def test_interrupted_index_build(
     assert not difference(catalog(database.connect()), catalog(owner))
 
 
-@pytest.mark.xfail(reason="yoyo logs what the server said when it cannot undo the steps of a lost connection")
 def test_lost_connection_is_not_logged_in_the_servers_words(
     threads: ThreadPoolExecutor, bare_database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:

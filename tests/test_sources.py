@@ -80,17 +80,7 @@ def test_errors_are_documented() -> None:
     assert set(table) == raised
 
 
-NO_DETAIL = pytest.mark.xfail(reason="IB002 says in its HINT what belongs in DETAIL")
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[NO_DETAIL] if name == "functions/require_workspace.sql" else [])
-        for name, text in TEXTS.items()
-        if "raise exception" in text
-    ],
-)
+@pytest.mark.parametrize("name", [name for name, text in TEXTS.items() if "raise exception" in text])
 def test_errors_say_what_to_do(name: str) -> None:
     raises = re.findall(r"raise exception using\n(.*?);\n\s*end", TEXTS[name], re.DOTALL)
     assert len(raises) == TEXTS[name].count("raise exception")

@@ -6,6 +6,8 @@ set row_security = off
 set plan_cache_mode = force_custom_plan
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows before read_from
 set enable_seqscan = off
+-- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+set jit = off
 as $$
 -- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is
 --   in now, a TRUNCATE's by one for each workspace. A lead that moves afterwards notes its own change, which is
@@ -14,7 +16,7 @@ as $$
 -- Reads: the change log, "Lead", known_workspace. Writes: the change log.
 -- INVOKER: called by collect only, under its lock.
 declare
-  from_xid xid8 := inboxdb.read_from();
+  from_xid pg_catalog.xid8 := inboxdb.read_from();
 begin
   if not exists (select from inboxdb.change as c where c.client_id is null) then
     return;

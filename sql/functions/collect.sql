@@ -4,6 +4,8 @@ set search_path = ''
 set plan_cache_mode = force_custom_plan
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows before read_from
 set enable_seqscan = off
+-- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+set jit = off
 as $$
 -- Purpose: find the workspaces that became dirty since, and put them on the work list. Meant to be a short transaction
 --   of its own; it never waits: one collector at a time, and only keys without a visible row are inserted.

@@ -48,7 +48,7 @@ begin
     (select pg_catalog.count(*) from public."Lead" as l where l."clientId" = target_client_id)
   );
   perform pg_catalog.set_config(
-    'work_mem', least(greatest(lead_estimate / 10, 64), 262144)::text || 'kB', true);
+    'work_mem', least(greatest(lead_estimate / 10, 64), 262144)::pg_catalog.text || 'kB', true);
 
   return query
   select

@@ -9,7 +9,7 @@ as $$
 -- Reads, writes: as claim_next, drain_next, empty_slice.
 -- INVOKER: its caller needs EXECUTE on those three.
 declare
-  stop_at timestamptz := pg_catalog.clock_timestamp()
+  stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
     operator(pg_catalog.+) pg_catalog.make_interval(secs => max_seconds);
   drained integer := 0;
   claimed inboxdb.client_id;

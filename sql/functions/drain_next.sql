@@ -14,8 +14,8 @@ as $$
 -- Reads, writes: as claim_next, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
-  started_at timestamptz;
-  error_code text;
+  started_at pg_catalog.timestamptz;
+  error_code pg_catalog.text;
 begin
   perform inboxdb.require_read_committed();
   client_id := coalesce(claimed, inboxdb.claim_next());

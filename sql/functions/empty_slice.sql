@@ -10,7 +10,7 @@ as $$
 --   transaction.
 -- DEFINER: truncating is the owner's.
 declare
-  slice regclass := pg_catalog.format('inboxdb.change_%s', (inboxdb.current_slice() + 2) % 4);
+  slice pg_catalog.regclass := pg_catalog.format('inboxdb.change_%s', (inboxdb.current_slice() + 2) % 4);
   holds_changes boolean;
 begin
   perform inboxdb.require_read_committed();

@@ -11,7 +11,7 @@ as $$
     when s.server_started_at = pg_catalog.pg_postmaster_start_time()
       and s.read_from <= pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())
       then s.read_from
-    else '0'::xid8
+    else '0'::pg_catalog.xid8
   end
   from inboxdb.drain_state as s
 $$;

@@ -8,7 +8,7 @@ as $$
 -- Reads, writes: as refresh_workspace.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
-  give_up_at timestamptz := pg_catalog.clock_timestamp() + interval '5 seconds';
+  give_up_at pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '5 seconds';
 begin
   perform inboxdb.require_read_committed();
   perform inboxdb.require_workspace(target_client_id);

@@ -10,7 +10,7 @@ as $$
 -- Writes: inbox_counts_dirty, job_status.
 -- DEFINER: the runner calls it for a refresh that was cancelled.
 declare
-  sentence text := pg_catalog.format('%s: %s', error_code, case
+  sentence pg_catalog.text := pg_catalog.format('%s: %s', error_code, case
     when error_code = '57014' then 'the refresh was cancelled, or hit its time limit'
     when error_code in ('40001', '40P01', '55P03') then 'the refresh lost against another transaction'
     when error_code = '42501' then 'the refresh may not read what it counts (row-level security or a missing right)'

@@ -3,6 +3,8 @@ language plpgsql volatile
 set search_path = ''
 -- a plan made while the log is small is kept, and must do for a bloated one
 set enable_seqscan = off
+-- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+set jit = off
 as $$
 -- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
 -- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
@@ -14,8 +16,8 @@ as $$
 -- INVOKER: called by our DEFINER functions only.
 declare
   -- read after the lock, before the snapshot: never later than what the counts see
-  as_of timestamptz := inboxdb.clock();
-  from_xid xid8 := inboxdb.read_from();
+  as_of pg_catalog.timestamptz := inboxdb.clock();
+  from_xid pg_catalog.xid8 := inboxdb.read_from();
   taken bigint;
   ended_snoozes bigint;
   still_exists boolean;

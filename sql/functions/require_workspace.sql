@@ -14,7 +14,8 @@ begin
     raise exception using
       errcode = 'IB002',
       message = pg_catalog.format('no workspace has the id %L', target_client_id),
-      hint = 'The id is "Client"."id". Nothing was changed.';
+      detail = 'Nothing was changed.',
+      hint = 'The id is "Client"."id".';
   end if;
 end
 $$;

@@ -8,5 +8,5 @@ as $$
   -- Returns: whether it was free. The lock ends with the transaction or with its backend; it survives poolers.
   -- INVOKER: an advisory lock, class 'inbx' in pg_locks.classid.
   select pg_catalog.pg_try_advisory_xact_lock(
-    x'696e6278'::integer, pg_catalog.hashtext(target_client_id::text))
+    x'696e6278'::integer, pg_catalog.hashtext(target_client_id::pg_catalog.text))
 $$;

@@ -15,7 +15,7 @@ as $$
 -- Reads: inbox_counts, waiting, and what live_inbox_counts does. Costs a scan of the workspace.
 -- DEFINER: as live_inbox_counts.
 declare
-  as_of timestamptz := coalesce(
+  as_of pg_catalog.timestamptz := coalesce(
     (select s.computed_at from inboxdb.inbox_counts as s where s.client_id = target_client_id and s.is_global),
     inboxdb.clock()
   );
@@ -26,10 +26,8 @@ begin
     and not exists (
       select
       from pg_catalog.pg_class as c
-      where c.oid in (
-          'inboxdb.change_0'::regclass, 'inboxdb.change_1'::regclass, 'inboxdb.change_2'::regclass,
-          'inboxdb.change_3'::regclass
-        )
+      where c.relnamespace = pg_catalog.to_regnamespace('inboxdb')
+        and c.relname in ('change_0', 'change_1', 'change_2', 'change_3')
         and c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)
     );
 
@@ -37,12 +35,14 @@ begin
   stored as (
     select
       s.is_global, s.scope_user_id,
-      pg_catalog.to_jsonb(s) - '{client_id,is_global,scope_user_id,computed_at,updated_at}'::text[] as counts
+      pg_catalog.to_jsonb(s) - '{client_id,is_global,scope_user_id,computed_at,updated_at}'::pg_catalog.text[] as counts
     from inboxdb.inbox_counts as s
     where s.client_id = target_client_id
   ),
   live as (
-    select l.is_global, l.scope_user_id, pg_catalog.to_jsonb(l) - '{is_global,scope_user_id}'::text[] as counts
+    select
+      l.is_global, l.scope_user_id,
+      pg_catalog.to_jsonb(l) - '{is_global,scope_user_id}'::pg_catalog.text[] as counts
     from inboxdb.live_inbox_counts(target_client_id, as_of) as l
   )
   select

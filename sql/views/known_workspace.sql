@@ -1,6 +1,6 @@
 create view inboxdb.known_workspace as
 -- Every workspace that has counts or should have: those of the host, and those it deleted whose rows still stand.
-select c.id as client_id
+select c.id::inboxdb.client_id as client_id
 from public."Client" as c
 union
 select w.client_id

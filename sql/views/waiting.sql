@@ -5,7 +5,7 @@ select c.client_id, c.noted_at as since
 from inboxdb.change as c
 where c.client_id is not null
 union all
-select l."clientId", c.noted_at
+select l."clientId"::inboxdb.client_id, c.noted_at
 from inboxdb.change as c
 inner join public."Lead" as l on c.lead_id = l.id
 where c.client_id is null
