@@ -1,0 +1,112 @@
+"""What is counted, a second time: plain Python over the host's raw rows.
+
+It shares nothing with the SQL under test and knows none of its tables, so that the two can hardly be wrong in the
+same way. It is meant for a few dozen rows, not for speed.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.rows import dict_row
+
+from tests.rows import GLOBAL, Counts
+
+ATTENTION_TAGS = {
+    "Meeting Booked",
+    "Meeting Requested",
+    "Call Requested",
+    "Information Requested",
+    "Positive",
+    "Interested",
+    "Follow Up",
+}
+
+EVER = {"-infinity": datetime.min.replace(tzinfo=UTC), "infinity": datetime.max.replace(tzinfo=UTC)}
+
+Row = dict[str, Any]
+
+
+def naive_counts(connection: Connection[Any], as_of: datetime) -> dict[str, dict[str, Counts]]:
+    """Count everything: by workspace, then by scope (GLOBAL, or the id of a user who has a lead there).
+
+    Parameters: connection, which may read the host's tables; as_of, the instant at which snoozes are judged.
+    """
+    leads, messages, drafts = (_rows(connection, table) for table in ("Lead", "Message", "AIDraft"))
+    sent_by_ai = {str(message["leadId"]) for message in messages if _is_sent_by_ai(message)}
+    to_review = {str(draft["leadId"]) for draft in drafts if _is_to_review(draft)}
+
+    workspaces: dict[str, dict[str, Counts]] = {}
+    for workspace in _rows(connection, "Client"):
+        scopes = {GLOBAL: Counts()}
+        for lead in leads:
+            if lead["clientId"] != workspace["id"]:
+                continue
+            counts = Counts()
+            if lead["snoozedUntil"] is None or lead["snoozedUntil"] <= as_of:
+                lead_id = str(lead["id"])
+                counts = _count(lead, ai_sent=lead_id in sent_by_ai, ai_review=lead_id in to_review)
+            # a set, because the sentinel is nobody: what it is assigned counts once
+            for scope in {GLOBAL, GLOBAL if lead["assignedToUserId"] is None else str(lead["assignedToUserId"])}:
+                so_far = scopes.get(scope, Counts())
+                scopes[scope] = Counts(*(a + b for a, b in zip(so_far, counts, strict=True)))
+        workspaces[str(workspace["id"])] = {
+            scope: counts._replace(awaiting_reply=max(counts.total_non_blacklisted - counts.requires_attention, 0))
+            for scope, counts in scopes.items()
+        }
+    return workspaces
+
+
+def _count(lead: Row, *, ai_sent: bool, ai_review: bool) -> Counts:
+    """Count one visible lead; who awaits a reply follows from the sums."""
+    last_inbound = lead["lastInboundAt"]
+    touches = (lead["lastZrgOutboundAt"], lead["lastOutboundAt"], EVER["-infinity"])
+    last_touch = next(touch for touch in touches if touch is not None)
+    open_reply = last_inbound is not None and last_inbound > last_touch
+    answered = last_inbound is not None and last_touch >= last_inbound
+    attention_tag = lead["sentimentTag"] in ATTENTION_TAGS
+    workable = lead["status"] not in ("blacklisted", "unqualified")
+    return Counts(
+        all_responses=int(open_reply),
+        requires_attention=int(open_reply and attention_tag and workable),
+        previously_required_attention=int(answered and attention_tag and workable),
+        total_non_blacklisted=int(workable),
+        needs_repair=int(lead["status"] == "needs_repair"),
+        ai_sent=int(ai_sent),
+        ai_review=int(ai_review),
+        total=int(workable or lead["status"] == "blacklisted"),
+    )
+
+
+def _is_sent_by_ai(message: Row) -> bool:
+    return (
+        message["channel"] == "email"
+        and message["direction"] == "outbound"
+        and message["source"] == "zrg"
+        and message["sentBy"] == "ai"
+        and message["aiDraftId"] is not None
+    )
+
+
+def _is_to_review(draft: Row) -> bool:
+    return bool(draft["status"] == "pending" and draft["autoSendAction"] == "needs_review")
+
+
+def _rows(connection: Connection[Any], table: str) -> list[Row]:
+    cursor = connection.cursor(row_factory=dict_row)
+    cursor.adapters.register_loader("timestamp", _InstantLoader)
+    cursor.adapters.register_loader("timestamptz", _InstantLoader)
+    return cursor.execute(f'select * from public."{table}"'.encode()).fetchall()
+
+
+class _InstantLoader(Loader):
+    """Loads either kind of timestamp as an instant: one without a time zone is in UTC; infinities compare as such."""
+
+    def load(self, data: Buffer) -> datetime:
+        text = bytes(data).decode()
+        if text in EVER:
+            return EVER[text]
+        moment = datetime.fromisoformat(text)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
