@@ -424,7 +424,8 @@ def test_draft_delete_notes_the_leads_of_messages_sent_from_it(world: World) -> 
     world.host.message(untouched, aiDraftId=other_draft)
     world.taken()
 
-    assert world.noted('delete from "AIDraft" where id = %s', draft) == changes((None, lead), (None, sent_twice))
+    # how often does not matter
+    assert set(world.noted('delete from "AIDraft" where id = %s', draft)) == {(None, lead), (None, sent_twice)}
     # by cascade, too
     assert world.noted('delete from "Lead" where id = %s', lead) == changes(
         (HERE, lead), (None, lead), (None, untouched)

@@ -364,6 +364,32 @@ def test_trigger_that_names_the_workspace_it_saw_loses_the_draft(stage: Stage) -
     assert stored_counts(stage.owner)[THERE][GLOBAL].ai_review == 0
 
 
+def test_draft_deleted_while_a_message_sent_from_it_moves(stage: Stage) -> None:
+    """The deletion waits for the move, as the host's foreign key would make it, and notes where the message went."""
+    host = Host(stage.session(WRITER))
+    draft = host.draft(host.lead(HERE), status="approved")
+    message = host.message(host.lead(HERE), **BY_AI, aiDraftId=draft)
+    goal = host.lead(THERE)
+    mover, deleter = stage.session(WRITER), stage.session(WRITER)
+    mover.execute("begin")
+    Host(mover).update("Message", message, leadId=goal)
+    Host(mover).update("Lead", goal, lastOutboundAt=None)
+    deleter.execute("set lock_timeout = 0")
+    deleter.execute("begin")
+
+    deletion = stage.start(deleter, 'delete from "AIDraft" where id = %s', [draft])
+    deletion.wait_until_it_waits_for(mover)
+    mover.execute("commit")
+    deletion.finish()
+    drain(stage)
+    assert stored_counts(stage.owner)[THERE][GLOBAL].ai_sent == 1
+
+    deleter.execute("commit")
+    drain(stage)
+    assert stored_counts(stage.owner)[THERE][GLOBAL].ai_sent == 0
+    assert_right(stage)
+
+
 # --- Emptying a slice of the log
 
 
@@ -542,6 +568,34 @@ def test_snapshots_older_than_a_lock_are_refused(slices: Stage, isolation: str, 
     assert raised.value.sqlstate == "IB004"
     assert (sizes(slices), stored_counts(slices.owner)) == before
     assert changes_left(slices) == 1
+
+
+# --- Merged leads
+
+
+def test_draft_deleted_while_its_message_moves(stage: Stage) -> None:
+    """The foreign key nulls "aiDraftId" wherever the message has gone by then, and that lead is to be counted anew."""
+    host = Host(stage.session(WRITER))
+    here, there = host.lead(HERE), host.lead(THERE)
+    draft = host.draft(here)
+    message = host.message(here, **BY_AI, aiDraftId=draft)
+    drain(stage)
+    mover, deleter = stage.session(WRITER), stage.session(WRITER)
+    mover.execute("begin")
+    Host(mover).update("Message", message, leadId=there)
+    for lead in (here, there):
+        Host(mover).update("Lead", lead, lastOutboundAt=None)
+
+    deleter.execute("set lock_timeout = 0")
+    deleter.execute("begin")
+    deletion = stage.start(deleter, 'delete from "AIDraft" where id = %s', [draft])
+    deletion.wait_until_it_waits_for(mover)
+    mover.execute("commit")
+    deletion.finish()
+    drain(stage)
+    deleter.execute("commit")
+    drain(stage)
+    assert_right(stage)
 
 
 # --- Nobody waits
