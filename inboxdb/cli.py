@@ -207,7 +207,7 @@ def migrate_rollback(call: Call, everything: bool) -> bool:
 
 
 @command(main, "drain-dirty")
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Refresh N workspaces at most.")
+@click.option("--limit", type=click.IntRange(1, 2**31 - 1), metavar="N", help="Refresh N workspaces at most.")
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Connections side by side."
 )
@@ -302,7 +302,7 @@ def show_status(call: Call) -> bool:
 
 
 @command(main)
-@click.option("--sample", type=click.IntRange(min=1), metavar="N", help="Look at N workspaces, taken at random.")
+@click.option("--sample", type=click.IntRange(1, 2**31 - 1), metavar="N", help="Look at N workspaces, taken at random.")
 @click.option("--repair", is_flag=True, help="Refresh the workspaces that drifted, and compare them again.")
 def verify(call: Call, sample: int | None, repair: bool) -> bool:
     """Compare the stored counts with the live ones.

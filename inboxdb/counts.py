@@ -8,7 +8,6 @@ from psycopg.rows import class_row
 from inboxdb.connection import Connection, naming
 from inboxdb.errors import InboxdbError
 
-SENTINEL = "00000000-0000-0000-0000-000000000000"
 NAMES = (
     "all_responses",
     "requires_attention",
@@ -48,11 +47,19 @@ def read(connection: Connection, client_id: str, setter: str | None = None) -> C
 
     Parameters: client_id; setter, a user's id. One without a lead in the workspace has zeros.
     Raises MalformedId; DatabaseRefused (IB002, through the session) for an unknown workspace; InboxdbError for a
-    workspace that was never counted, and for the sentinel as setter.
+    workspace that was never counted, and for a setter who is nobody: the empty id, and the sentinel.
     """
-    if setter == SENTINEL:
-        raise InboxdbError(f"{setter} is nobody's id: it stands for the whole workspace. Leave --setter out for that.")
-    with naming(client_id, *([setter] if setter else [])), connection.cursor(row_factory=class_row(Counts)) as cursor:
+    if setter == "":
+        raise InboxdbError("--setter is empty: name a user, or leave it out for the whole workspace.")
+    with naming(client_id, *filter(None, [setter])), connection.cursor(row_factory=class_row(Counts)) as cursor:
+        # in the host's form, whatever form it was typed in
+        (scope, is_nobody) = connection.execute(
+            "select u.id::text, u.id = inboxdb.sentinel() from (select %s::inboxdb.user_id as id) as u", (setter,)
+        ).fetchall()[0]
+        if is_nobody:
+            raise InboxdbError(
+                f"{scope} is nobody's id: it stands for the whole workspace. Leave --setter out for that."
+            )
         # both rows in one snapshot, so that zeros are never older than the computed_at they are given
         row = cursor.execute(
             """
@@ -68,7 +75,7 @@ def read(connection: Connection, client_id: str, setter: str | None = None) -> C
             order by s.is_global
             limit 1
             """,
-            {"client_id": client_id, "setter": setter},
+            {"client_id": client_id, "setter": scope},
         ).fetchone()
         if row is None:
             connection.execute("select inboxdb.require_workspace(%s)", (client_id,))
@@ -76,6 +83,6 @@ def read(connection: Connection, client_id: str, setter: str | None = None) -> C
                 f"workspace {client_id!r} has not been counted yet: run `inboxdb drain-dirty`, or "
                 f"`inboxdb recompute {client_id}` for it alone."
             )
-    if setter and row.is_global:
-        return Counts(**asdict(row) | {"is_global": False, "scope_user_id": setter} | dict.fromkeys(NAMES, 0))
+    if scope is not None and row.is_global:
+        return Counts(**asdict(row) | {"is_global": False, "scope_user_id": scope} | dict.fromkeys(NAMES, 0))
     return row

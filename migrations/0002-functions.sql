@@ -136,10 +136,20 @@ from inboxdb.change as c
 inner join public."Lead" as l on c.lead_id = l.id
 where c.client_id is null
 union all
-select k.client_id, c.noted_at
-from inboxdb.change as c
-cross join inboxdb.known_workspace as k
-where c.client_id is null and c.lead_id is null
+-- nothing of known_workspace is read where no such change waits
+select
+  k.client_id,
+  (
+    select pg_catalog.min(c.noted_at)
+    from inboxdb.change as c
+    where c.client_id is null and c.lead_id is null
+  ) as since
+from inboxdb.known_workspace as k
+where exists (
+    select
+    from inboxdb.change as c
+    where c.client_id is null and c.lead_id is null
+  )
 union all
 select w.client_id, w.next_snooze_at
 from inboxdb.workspace as w
@@ -409,12 +419,14 @@ begin
     perform inboxdb.note_change(null, new."leadId");
   end if;
   if tg_op = 'DELETE' then
+    -- Locked, so that one which another transaction is moving is found where it goes. The foreign key's action, which
+    -- comes next, updates the same rows: it would wait for that transaction too.
     for message_lead_id in
-      select distinct m."leadId"
-      from public."Message" as m
-      where m."aiDraftId" = old.id and m."leadId" <> old."leadId"
+      select m."leadId" from public."Message" as m where m."aiDraftId" = old.id for no key update
     loop
-      perform inboxdb.note_change(null, message_lead_id);
+      if message_lead_id <> old."leadId" then
+        perform inboxdb.note_change(null, message_lead_id);
+      end if;
     end loop;
     return old;
   end if;
@@ -583,6 +595,7 @@ set search_path = ''
 as $$
 -- Purpose: record why a refresh failed, outside whatever was rolled back. The workspace keeps its changes and the next
 --   attempt that its claim gave it.
+-- Records nothing where the workspace is not on the work list, or somebody else is at work on it.
 -- Parameters: target_client_id; started_at; error_code, the SQLSTATE. What the server said is not kept: it may quote
 --   rows.
 -- Writes: inbox_counts_dirty, job_status.
@@ -596,15 +609,21 @@ declare
       then 'the host''s tables no longer fit: apply the migrations again'
     when error_code like '53%' then 'the server is out of resources'
     when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
-    else 'the refresh failed; the server log has the details'
+    else 'the refresh failed; inboxdb.recompute_inbox_counts raises the error in full'
   end);
   attempt_number integer;
 begin
+  -- somebody else has it by now: how that goes is what counts
+  if not inboxdb.try_lock_workspace(target_client_id) then
+    return;
+  end if;
   update inboxdb.inbox_counts_dirty as d
   set last_error = sentence
   where d.client_id = target_client_id
   returning d.attempts into attempt_number;
-  perform inboxdb.record_job(target_client_id, started_at, coalesce(attempt_number, 1), sentence);
+  if found then
+    perform inboxdb.record_job(target_client_id, started_at, attempt_number, sentence);
+  end if;
 end
 $$;
 -- <<< sql/functions/record_failure.sql
@@ -886,6 +905,16 @@ begin
 
   perform inboxdb.assign_changes();
 
+  -- Later than any delay: claimed by a clock that was ahead. Not waited for where a refresh is deleting it.
+  update inboxdb.inbox_counts_dirty as d
+  set next_attempt_at = inboxdb.clock()
+  where d.client_id in (
+    select late.client_id
+    from inboxdb.inbox_counts_dirty as late
+    where late.next_attempt_at > (select inboxdb.clock()) + inboxdb.retry_delay(2147483647)
+    for update skip locked
+  );
+
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
   -- due at once, also where the clock that noted the change was ahead of this one
   select found.client_id, pg_catalog.min(found.since), least(pg_catalog.min(found.since), inboxdb.clock())
@@ -952,7 +981,7 @@ begin
   loop
     select d.client_id into candidate
     from inboxdb.inbox_counts_dirty as d
-    where d.next_attempt_at <= inboxdb.clock() and d.client_id <> all (busy)
+    where d.next_attempt_at <= (select inboxdb.clock()) and d.client_id <> all (busy)
     order by d.next_attempt_at
     limit 1;
 
@@ -992,7 +1021,8 @@ set search_path = ''
 as $$
 -- Purpose: refresh one dirty workspace in this transaction; collects when nothing is due.
 -- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
---   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once.
+--   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once,
+--   and nobody else collects until this transaction ends.
 -- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it),
 --   idle (nothing is due; workspace null); the inbox cache version after a refresh.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.

@@ -1,6 +1,7 @@
 -- inboxdb 0003: partial indexes that make AI-sent emails and drafts to review cheap to find.
 -- Locks: SHARE UPDATE EXCLUSIVE on "Message" and "AIDraft" while it builds, which stops no reader and no writer; at its
 --   end it waits for every transaction that began before. Duration: a scan or two of each table, plus those waits.
+--   Where an interrupted build left an invalid index, dropping that takes ACCESS EXCLUSIVE on its table, within 2 s.
 --   Without lock_timeout, which would cancel that wait and leave an invalid index behind.
 -- Undo: 0003-host-indexes.rollback.sql drops them, concurrently too.
 -- By hand: psql -v ON_ERROR_STOP=1 -f migrations/0003-host-indexes.sql (NOT in a transaction).

@@ -17,7 +17,7 @@ begin
   loop
     select d.client_id into candidate
     from inboxdb.inbox_counts_dirty as d
-    where d.next_attempt_at <= inboxdb.clock() and d.client_id <> all (busy)
+    where d.next_attempt_at <= (select inboxdb.clock()) and d.client_id <> all (busy)
     order by d.next_attempt_at
     limit 1;
 

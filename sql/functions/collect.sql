@@ -24,6 +24,16 @@ begin
 
   perform inboxdb.assign_changes();
 
+  -- Later than any delay: claimed by a clock that was ahead. Not waited for where a refresh is deleting it.
+  update inboxdb.inbox_counts_dirty as d
+  set next_attempt_at = inboxdb.clock()
+  where d.client_id in (
+    select late.client_id
+    from inboxdb.inbox_counts_dirty as late
+    where late.next_attempt_at > (select inboxdb.clock()) + inboxdb.retry_delay(2147483647)
+    for update skip locked
+  );
+
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
   -- due at once, also where the clock that noted the change was ahead of this one
   select found.client_id, pg_catalog.min(found.since), least(pg_catalog.min(found.since), inboxdb.clock())

@@ -7,7 +7,8 @@ set search_path = ''
 as $$
 -- Purpose: refresh one dirty workspace in this transaction; collects when nothing is due.
 -- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
---   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once.
+--   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once,
+--   and nobody else collects until this transaction ends.
 -- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it),
 --   idle (nothing is due; workspace null); the inbox cache version after a refresh.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.

@@ -18,12 +18,14 @@ begin
     perform inboxdb.note_change(null, new."leadId");
   end if;
   if tg_op = 'DELETE' then
+    -- Locked, so that one which another transaction is moving is found where it goes. The foreign key's action, which
+    -- comes next, updates the same rows: it would wait for that transaction too.
     for message_lead_id in
-      select distinct m."leadId"
-      from public."Message" as m
-      where m."aiDraftId" = old.id and m."leadId" <> old."leadId"
+      select m."leadId" from public."Message" as m where m."aiDraftId" = old.id for no key update
     loop
-      perform inboxdb.note_change(null, message_lead_id);
+      if message_lead_id <> old."leadId" then
+        perform inboxdb.note_change(null, message_lead_id);
+      end if;
     end loop;
     return old;
   end if;

@@ -10,10 +10,20 @@ from inboxdb.change as c
 inner join public."Lead" as l on c.lead_id = l.id
 where c.client_id is null
 union all
-select k.client_id, c.noted_at
-from inboxdb.change as c
-cross join inboxdb.known_workspace as k
-where c.client_id is null and c.lead_id is null
+-- nothing of known_workspace is read where no such change waits
+select
+  k.client_id,
+  (
+    select pg_catalog.min(c.noted_at)
+    from inboxdb.change as c
+    where c.client_id is null and c.lead_id is null
+  ) as since
+from inboxdb.known_workspace as k
+where exists (
+    select
+    from inboxdb.change as c
+    where c.client_id is null and c.lead_id is null
+  )
 union all
 select w.client_id, w.next_snooze_at
 from inboxdb.workspace as w
