@@ -570,34 +570,6 @@ def test_snapshots_older_than_a_lock_are_refused(slices: Stage, isolation: str, 
     assert changes_left(slices) == 1
 
 
-# --- Merged leads
-
-
-def test_draft_deleted_while_its_message_moves(stage: Stage) -> None:
-    """The foreign key nulls "aiDraftId" wherever the message has gone by then, and that lead is to be counted anew."""
-    host = Host(stage.session(WRITER))
-    here, there = host.lead(HERE), host.lead(THERE)
-    draft = host.draft(here)
-    message = host.message(here, **BY_AI, aiDraftId=draft)
-    drain(stage)
-    mover, deleter = stage.session(WRITER), stage.session(WRITER)
-    mover.execute("begin")
-    Host(mover).update("Message", message, leadId=there)
-    for lead in (here, there):
-        Host(mover).update("Lead", lead, lastOutboundAt=None)
-
-    deleter.execute("set lock_timeout = 0")
-    deleter.execute("begin")
-    deletion = stage.start(deleter, 'delete from "AIDraft" where id = %s', [draft])
-    deletion.wait_until_it_waits_for(mover)
-    mover.execute("commit")
-    deletion.finish()
-    drain(stage)
-    deleter.execute("commit")
-    drain(stage)
-    assert_right(stage)
-
-
 # --- Nobody waits
 #
 # Every session here raises 55P03 where it would wait for a lock: the one that holds it does not go on meanwhile.
