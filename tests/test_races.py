@@ -1052,9 +1052,13 @@ def test_lost_work_list_is_made_anew(stage: Stage) -> None:
     assert_right(stage)
 
 
-def test_clock_that_goes_back_delays_nothing(stage: Stage) -> None:
+@pytest.mark.parametrize("claimed", [False, True])
+def test_clock_that_goes_back_delays_nothing(stage: Stage, claimed: bool) -> None:
+    """Neither a change that was noted in what is now the future, nor a workspace that was claimed there."""
     set_clock(stage.owner, "2024-06-10 10:00:00+00")
     Host(stage.session(WRITER)).lead(HERE)
+    if claimed:
+        assert value(stage.owner, "select inboxdb.claim_next()") == HERE
     set_clock(stage.owner, "2024-06-10 09:00:00+00")
     assert drain(stage) == [HERE]
     assert_right(stage)
