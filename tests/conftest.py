@@ -36,6 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
         servers = Servers(sources, secrets.token_hex(16))
         config.add_cleanup(servers.close)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the servers as Ctrl-C does
+        # Ignored where a shell started us in the background, and then by every program that a test starts.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[SERVERS] = servers
 
 
