@@ -88,32 +88,36 @@ LEAD_CHANGES = changes_of(status=STATUSES, sentimentTag=TAGS, snoozedUntil=SNOOZ
 DRAFT_CHANGES = changes_of(
     status=("pending", "pending", "approved"), autoSendAction=("needs_review", "needs_review", None), content=("…",)
 )
-NUMBERS = st.integers(0, 11)
-IDS = NUMBERS.map(row_id)
+NUMBERS = st.sampled_from((0, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7))
+IDS = st.integers(0, 11).map(row_id)
 WORKSPACE_IDS = st.integers(0, 5).map(row_id)
 WRITERS = st.integers(0, 2)
 ENDS = st.sampled_from(("commit", "commit", "rollback"))
 BEFORE = (None, "begin isolation level read committed", "begin isolation level repeatable read", "savepoint")
-AFTER = (None, None, None, "commit", "commit", "rollback", "rollback to savepoint", "release savepoint", "compare")
+AFTER = (
+    *((), (), (), ("compare",), ("commit",), ("commit", "compare"), ("commit", "compare")),
+    *(("rollback",), ("rollback to savepoint",), ("release savepoint",)),
+)
 
 
 @dataclass(frozen=True)
 class Turn:
     """Who takes a step, and what becomes of its transaction before and after it, where that can be.
 
-    "compare" leaves that open, and compares what is committed.
+    "compare" leaves it as it is, and compares what is committed.
     """
 
     writer: int
     before: str | None = None
-    after: str | None = None
+    after: tuple[str, ...] = ()
 
 
 TURNS = st.builds(Turn, WRITERS, st.sampled_from(BEFORE), st.sampled_from(AFTER))
 
 # Every kind of operation, `step` adds the others: one that never took effect fails the test.
 KINDS = {
-    *filter(None, BEFORE + AFTER[:-1]),
+    *filter(None, BEFORE),
+    *("commit", "rollback", "rollback to savepoint", "release savepoint"),
     *("compare beside open writers", "compare when quiet"),
     *("announce", "stop drain", "commit drain", "rollback drain"),
     # comparisons of a workspace in which the count was above 0
@@ -191,14 +195,14 @@ POPULATION = re.sub(
       ('#2', '#2', '…', 'needs_review', now())
     on conflict (id) do nothing;
 
-    -- to others than the drafts' leads
+    -- to leads of other workspaces than the drafts'
     insert into public."Message" (id, "leadId", "aiDraftId", body, channel, direction, source, "sentBy")
     values
-      ('#0', '#3', '#0', '…', 'email', 'outbound', 'zrg', 'ai'),
-      ('#1', '#4', '#1', '…', 'email', 'outbound', 'zrg', 'ai')
+      ('#0', '#4', '#0', '…', 'email', 'outbound', 'zrg', 'ai'),
+      ('#1', '#5', '#1', '…', 'email', 'outbound', 'zrg', 'ai')
     on conflict (id) do nothing;
 
-    update public."Lead" set "lastOutboundAt" = "lastOutboundAt" where id in ('#3', '#4');
+    update public."Lead" set "lastOutboundAt" = "lastOutboundAt" where id in ('#4', '#5');
     """,
 ).encode()
 
@@ -379,7 +383,6 @@ class World:
 
     def set_slice(self, number: int) -> None:
         """Let this slice of the log take changes from here on."""
-        self.slice = number
         self.owner.execute(
             "create or replace function inboxdb.current_slice() returns integer language sql volatile parallel safe "
             f"as 'select {number}'"
@@ -415,10 +418,11 @@ class Histories(RuleBasedStateMachine):
             if turn.before:
                 writer.control(turn.before)
             yield writer
-            if turn.after == "compare":
-                self.compare()
-            elif turn.after:
-                writer.control(turn.after)
+            for command in turn.after:
+                if command == "compare":
+                    self.compare()
+                else:
+                    writer.control(command)
         except REFUSALS as error:
             if isinstance(error, errors.LockNotAvailable):
                 others = [other for other in self.world.writers if other is not writer and other.is_open]
@@ -454,28 +458,27 @@ class Histories(RuleBasedStateMachine):
                 return True
         return False
 
-    @step(
-        "in some columns",
-        "in all columns",
-        "to same values",
-        "in other columns",
-        turn=TURNS,
-        number=NUMBERS,
-        changes=LEAD_CHANGES,
-    )
-    def update_lead(self, kind: str, turn: Turn, number: int, changes: Columns) -> bool:
-        if kind == "in some columns":
-            set_to = assigned(changes)
-        elif kind == "in all columns":
-            # as an ORM does that saves an object
-            unchanged = (f'"{column}" = "{column}"' for column in self.world.lead_columns if column not in changes)
-            set_to = ", ".join([*unchanged, assigned(changes)])
-        elif kind == "to same values":
-            set_to = 'status = status, "snoozedUntil" = "snoozedUntil", "clientId" = "clientId"'
-        else:
-            set_to = """ "firstName" = '…', "scoredAt" = now(), "updatedAt" = now() """
+    def update_lead(self, turn: Turn, number: int, set_to: str, values: Columns) -> bool:
         statement = f'update public."Lead" set {set_to} where id = ({nth("Lead")})'
-        return self.write(turn, statement, number=number, **changes)
+        return self.write(turn, statement, number=number, **values)
+
+    @step(turn=TURNS, number=NUMBERS, changes=LEAD_CHANGES)
+    def update_counted_columns(self, turn: Turn, number: int, changes: Columns) -> bool:
+        return self.update_lead(turn, number, assigned(changes), changes)
+
+    @step(turn=TURNS, number=NUMBERS, changes=LEAD_CHANGES)
+    def update_all_columns(self, turn: Turn, number: int, changes: Columns) -> bool:
+        """Update as an ORM does that saves an object."""
+        unchanged = (f'"{column}" = "{column}"' for column in self.world.lead_columns if column not in changes)
+        return self.update_lead(turn, number, ", ".join([*unchanged, assigned(changes)]), changes)
+
+    @step("to same values", "in other columns", turn=TURNS, number=NUMBERS)
+    def update_nothing_counted(self, kind: str, turn: Turn, number: int) -> bool:
+        set_to = {
+            "to same values": 'status = status, "snoozedUntil" = "snoozedUntil", "clientId" = "clientId"',
+            "in other columns": """ "firstName" = '…', "scoredAt" = now(), "updatedAt" = now() """,
+        }
+        return self.update_lead(turn, number, set_to[kind], {})
 
     @step(turn=TURNS, number=NUMBERS, changes=LEAD_CHANGES)
     def update_leads_of_a_workspace(self, turn: Turn, number: int, changes: Columns) -> bool:
@@ -609,7 +612,7 @@ class Histories(RuleBasedStateMachine):
             # nothing announces this but an UPDATE that sees every lead
             if self.world.writers[turn.writer].is_open:
                 return False
-            turn = Turn(turn.writer, "begin isolation level read committed", "commit")
+            turn = Turn(turn.writer, "begin isolation level read committed", ("commit",))
         with self.turn(turn, truncates=True) as writer:
             writer.connection.execute(f'truncate public."{kind}" cascade')
             writer.has_truncated = writer.is_open
@@ -639,10 +642,6 @@ class Histories(RuleBasedStateMachine):
         except errors.LockNotAvailable:
             assert self.has_truncated(), "a drain waits for nobody"
 
-    def claim(self) -> Any:
-        [(claimed,)] = self.owner.execute("select inboxdb.claim_next()").fetchall()
-        return claimed
-
     def refresh(self, claimed: Any) -> bool:
         """Drain a workspace, None for any; return whether that refreshed one."""
         [(outcome,)] = self.owner.execute("select outcome from inboxdb.drain_next(%s)", [claimed]).fetchall()
@@ -655,34 +654,31 @@ class Histories(RuleBasedStateMachine):
             return self.refresh(None)
         return False
 
-    @step()
-    def claim_and_drain(self) -> bool:
+    @step("and drain", "and crash")
+    def claim(self, kind: str) -> bool:
         with self.unhindered():
-            claimed = self.claim()
-            return claimed is not None and self.refresh(claimed)
+            [(claimed,)] = self.owner.execute("select inboxdb.claim_next()").fetchall()
+            return claimed is not None and (kind == "and crash" or self.refresh(claimed))
         return False
 
-    @step()
-    def abandon_claim(self) -> bool:
-        """Claim, and crash before the refresh."""
+    @step(reading=st.integers(0, 9), command=ENDS)
+    def leave_drain_open(self, reading: int, command: str) -> bool:
+        """Drain and leave the transaction open, stopped on its way if `reading` is not 0; end it if it is open."""
+        return self.open_or_end_drain(None, reading, command)
+
+    @step(number=NUMBERS, reading=st.integers(0, 4), command=ENDS)
+    def leave_refresh_open(self, number: int, reading: int, command: str) -> bool:
+        """Do that with a given workspace, marked dirty. Two of the readings are before it is counted, two after."""
+        statement = f"select id, inboxdb.mark_inbox_counts_dirty(id) from ({nth('Client')}) as c"
         with self.unhindered():
-            return self.claim() is not None
+            for workspace, _ in self.owner.execute(statement, {"number": number}).fetchall():
+                return self.open_or_end_drain(workspace, reading, command)
         return False
 
-    @step("of any", "of a claimed one", reading=st.integers(0, 9), command=ENDS)
-    def leave_drain_open(self, kind: str, reading: int, command: str) -> bool:
-        """Drain a workspace and leave the transaction open, stopped somewhere on its way or not; if it is open, end it."""
+    def open_or_end_drain(self, claimed: Any, reading: int, command: str) -> bool:
         if self.world.open_drain.is_open:
             self.end_drain(command)
             return False
-        claimed = None
-        if kind == "of a claimed one":
-            with self.unhindered():
-                claimed = self.claim()
-            if claimed is None:
-                return False
-            # at both readings before it counts, and at both after; those of claiming are over
-            reading = reading % 5
         stopped = self.world.open_drain.start(claimed, reading)
         self.done["stop drain"] += stopped
         return stopped or self.resume_drain()
@@ -708,18 +704,15 @@ class Histories(RuleBasedStateMachine):
             return self.owner.execute("select inboxdb.collect()").fetchone() != (0,)
         return False
 
-    @step("recompute_inbox_counts", "mark_inbox_counts_dirty", number=NUMBERS)
+    @step(
+        "recompute_inbox_counts(c.id)", "mark_inbox_counts_dirty(c.id)", "mark_all_inbox_counts_dirty()", number=NUMBERS
+    )
     def call(self, kind: str, number: int) -> bool:
         self.end_drain("commit")  # or recompute would wait for it
         with self.unhindered():
-            statement = f"select inboxdb.{kind}(id) from ({nth('Client')}) as c"
+            statement = f"select inboxdb.{kind} from ({nth('Client')}) as c"
             return self.owner.execute(statement, {"number": number}).rowcount > 0
         return False
-
-    @step()
-    def mark_all(self) -> bool:
-        self.owner.execute("select inboxdb.mark_all_inbox_counts_dirty()")
-        return True
 
     @step()
     def lose_work_list(self) -> bool:
@@ -727,26 +720,22 @@ class Histories(RuleBasedStateMachine):
         return self.owner.execute("delete from inboxdb.inbox_counts_dirty").rowcount > 0
 
     @step(number=st.integers(0, 3))
-    def turn_to_slice(self, number: int) -> bool:
-        self.world.set_slice(number)
-        return True
-
-    @step()
-    def empty_slice(self) -> bool:
-        """Empty the slice furthest from use, after filling it with dead rows enough for that to be worth it."""
+    def empty_slice(self, number: int) -> bool:
+        """Empty a slice when it is the one furthest from use, and has dead rows enough for that to be worth it."""
+        self.world.set_slice((number + 2) % 4)
         self.owner.execute(
             f"""
             begin;
-            insert into inboxdb.change_{(self.world.slice + 2) % 4} (noted_at)
-            select now() from generate_series(1, 2500);
+            insert into inboxdb.change_{number} (noted_at) select now() from generate_series(1, 2500);
             rollback
             """
         )
         return self.owner.execute("select inboxdb.empty_slice()").fetchone() == (True,)
 
-    @step(minutes=st.integers(1, 3))
-    def advance_clock(self, minutes: int) -> bool:
+    @step(minutes=st.integers(1, 3), slice=st.integers(0, 3))
+    def let_time_pass(self, minutes: int, slice: int) -> bool:
         self.world.set_clock(self.world.now + timedelta(minutes=minutes))
+        self.world.set_slice(slice)
         return True
 
     # What must hold
