@@ -344,7 +344,7 @@ def test_a_failed_workspace_is_named_and_the_others_are_refreshed(database: Data
     owner.execute(f"alter table inboxdb.inbox_counts add check (client_id::text <> '{bad}' or total = 0)")
     host.lead(good)
     host.lead(bad, firstName="Ada")
-    error = "23514: the refresh failed; the server log has the details"
+    error = "23514: the refresh failed; inboxdb.recompute_inbox_counts raises the error in full"
     drained = answer(database, "drain-dirty", status=3)
     assert (drained["refreshed"], drained["failed"], drained["remaining"]) == (1, 1, 1)
     assert drained["failures"] == [{"client_id": bad, "error": error}]
@@ -444,6 +444,7 @@ def test_a_workspace_not_counted_yet_is_told_from_an_unknown_one(database: Datab
 
 def test_the_sentinel_is_nobody(database: Database, host: Host) -> None:
     assert "nobody's id" in refusal(database, "counts", host.workspace(), "--setter", GLOBAL)
+    assert "--setter is empty" in refusal(database, "counts", host.workspace(), "--setter", "")
 
 
 def test_a_workspace_that_stays_locked_is_an_error(database: Database, host: Host) -> None:
