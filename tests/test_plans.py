@@ -139,7 +139,9 @@ def test_counts_are_read_by_one_look_at_the_primary_key(full: Database) -> None:
         [(index, condition)] = index_conditions(owner, read).items()
         assert index == "inbox_counts_pkey"
         assert all(part in condition for part in (f"'{workspace}'", "is_global", f"'{scope}'"))
-        assert use(owner, read) == {"inbox_counts_pkey": Used(1, 1)}
+        used = use(owner, read)
+        assert used.keys() == {"inbox_counts_pkey"}
+        assert used["inbox_counts_pkey"].times == 1
 
 
 @pytest.mark.all_hosts
