@@ -20,6 +20,13 @@ from inboxdb.errors import InboxdbError
 
 ERROR, NOT_HEALTHY, INTERRUPTED = 1, 3, 130
 
+LEAD_RLS = {
+    "undecided": 'not decided for "Lead": see `inboxdb rls plan`',
+    "left_out": 'left out on "Lead"',
+    "enabled": 'on for "Lead"',
+    "joined": 'on for "Lead", beside the host\'s own policies',
+}
+
 DSN = click.Option(["--dsn"], metavar="DSN", help="The database; see `inboxdb -h`.")
 COMMON = [
     click.Option(["as_json", "--json"], is_flag=True, help="Print JSON."),
@@ -282,7 +289,7 @@ def show_status(call: Call) -> bool:
     """
     with session(call.dsn, application_name="inboxdb status") as connection:
         now = status.read(connection)
-        failing = status.failing(connection)
+        failing = status.failing(connection, limit=status.SHOWN)
     text = _table(
         {
             "database": describe(call.dsn),
@@ -293,6 +300,8 @@ def show_status(call: Call) -> bool:
             "last collected": f"{now.collected_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
             if now.collected_at
             else "never: nobody has drained yet",
+            "inbox_api answers from": f"{now.counts_source} counts",
+            "row-level security": LEAD_RLS[now.lead_rls],
         }
     )
     for one in failing:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event, Lock
@@ -14,6 +14,8 @@ from inboxdb import status
 from inboxdb.connection import Connection, naming, session, transaction
 
 TIME_LIMIT = 60.0  # seconds for one workspace; a scan of 1,000,000 leads takes about one
+
+SIGNALS_LIMIT = 5.0  # seconds for the signals of one workspace
 
 # How long one run waits, in all, for workspaces that are not due yet: those whose last claim came to nothing, because
 # its process was killed or somebody else had the workspace. Five seconds cover the delays after a first and a second
@@ -186,38 +188,34 @@ class _Run:
         if self.enough.is_set() or self.claimed == self.limit:
             return None
         seconds = connection.execute(
-            """
-            select pg_catalog.date_part('epoch', pg_catalog.min(d.next_attempt_at) - inboxdb.clock())
-            from inboxdb.inbox_counts_dirty as d
-            where d.client_id::text <> all (%s::text[])
-            """,
-            (list(self.refreshed | self.failed),),
+            "select inboxdb.seconds_to_next_attempt(%s::text[])", (list(self.refreshed | self.failed),)
         ).fetchall()[0][0]
         # due already, but not to be had just now: somebody else is claiming it, or about to commit its refresh
         return None if seconds is None else max(seconds, 0.2)
 
     def failures(self, connection: Connection) -> list[Failure]:
         """Say why the failed workspaces failed."""
-        rows = connection.execute(
-            """
-            select d.client_id::text, d.last_error
-            from inboxdb.inbox_counts_dirty as d
-            where d.client_id::text = any (%s::text[]) and d.last_error is not null
-            order by d.client_id
-            """,
-            (list(self.failed),),
-        )
-        return [Failure(client_id, error) for client_id, error in rows]
+        return [
+            Failure(one.client_id, one.last_error) for one in status.failing(connection) if one.client_id in self.failed
+        ]
 
 
 def drain_workspace(connection: Connection, client_id: str, time_limit: float = TIME_LIMIT) -> str:
-    """Refresh one workspace, due or not.
+    """Refresh one workspace, due or not, and tell its clients.
 
     Returns the outcome: refreshed, failed (recorded), skipped (somebody else has it).
     Raises psycopg.errors.QueryCanceled past the time limit, in seconds; that is not recorded.
     """
     with transaction(connection, time_limit):
-        ((outcome,),) = connection.execute("select outcome from inboxdb.drain_next(%s)", (client_id,)).fetchall()
+        ((outcome, version, scopes),) = connection.execute(
+            "select outcome, version, changed_scopes::text[] from inboxdb.drain_next(%s)", (client_id,)
+        ).fetchall()
+    if scopes is not None:
+        # The refresh stands whatever becomes of its signals: clients without one poll.
+        with suppress(psycopg.Error), transaction(connection, SIGNALS_LIMIT):
+            connection.execute(
+                "select inboxdb.send_signals(%s, %s, %s::text[]::inboxdb.user_id[])", (client_id, version, scopes)
+            )
     return str(outcome)
 
 

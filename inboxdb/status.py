@@ -7,7 +7,7 @@ from psycopg.rows import class_row
 
 from inboxdb.connection import Connection
 
-SHOWN = 20
+SHOWN = 20  # failing workspaces, at most
 
 
 @dataclass(frozen=True)
@@ -22,13 +22,19 @@ class FailingWorkspace:
 
 @dataclass(frozen=True)
 class Status:
-    """The queue, from the change log itself and not only from what a drain has seen."""
+    """The queue, from the change log itself and not only from what a drain has seen.
+
+    `counts_source` is where inbox_api.inbox_counts answers from, stored or live; `lead_rls` what is decided about
+    row-level security on "Lead": undecided, left_out, enabled, joined.
+    """
 
     dirty_workspaces: int
     pending_changes: int
     oldest_dirty_seconds: float
     failing_workspaces: int
     collected_at: datetime | None
+    counts_source: str
+    lead_rls: str
 
 
 def read(connection: Connection) -> Status:
@@ -36,21 +42,21 @@ def read(connection: Connection) -> Status:
     with connection.cursor(row_factory=class_row(Status)) as cursor:
         return cursor.execute(
             """
-            select s.dirty_workspaces, s.pending_changes, s.oldest_dirty_seconds, s.failing_workspaces, s.collected_at
+            select
+              s.dirty_workspaces, s.pending_changes, s.oldest_dirty_seconds, s.failing_workspaces, s.collected_at,
+              s.counts_source, s.lead_rls
             from inboxdb.drain_status() as s
             """
         ).fetchall()[0]
 
 
-def failing(connection: Connection, *, limit: int = SHOWN) -> list[FailingWorkspace]:
+def failing(connection: Connection, *, limit: int | None = None) -> list[FailingWorkspace]:
     """List workspaces whose last attempt failed, those longest behind first, at most `limit` of them."""
     with connection.cursor(row_factory=class_row(FailingWorkspace)) as cursor:
         return cursor.execute(
             """
-            select d.client_id::text, d.attempts, d.next_attempt_at, d.last_error
-            from inboxdb.inbox_counts_dirty as d
-            where d.last_error is not null
-            order by d.dirty_since, d.client_id
+            select f.client_id::text, f.attempts, f.next_attempt_at, f.last_error
+            from inboxdb.failing_workspaces() as f
             limit %s
             """,
             (limit,),

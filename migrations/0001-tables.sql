@@ -303,6 +303,7 @@ create table inboxdb.change_0 (
   id bigint generated always as identity,
   client_id inboxdb.client_id,
   lead_id inboxdb.lead_id,
+  left_user_id inboxdb.user_id,
   noted_at timestamptz not null default inboxdb.clock(),
   primary key (xid, id)
 )
@@ -335,6 +336,8 @@ comment on column inboxdb.change_0.client_id is
 'The workspace; null where the writer named none: the workspace of lead_id, or, where that is null too, every '
 'workspace.';
 comment on column inboxdb.change_0.lead_id is 'The lead; null for the whole workspace.';
+comment on column inboxdb.change_0.left_user_id is
+'Whose lead it was, where it no longer is: who it is now is looked up by the refresh.';
 comment on column inboxdb.change_0.noted_at is 'When the change was noted, which may be long before it was committed.';
 -- <<< sql/tables/change_slices.sql
 
@@ -373,3 +376,23 @@ comment on column inboxdb.drain_state.server_started_at is
 'The server that read_from was found on: another one (a restore, a failover) counts transactions anew.';
 comment on column inboxdb.drain_state.collected_at is 'When a collector last looked for changes (kept to the second).';
 -- <<< sql/tables/drain_state.sql
+
+-- >>> sql/tables/setting.sql
+create table inboxdb.setting (
+  setting_name text primary key,
+  setting_value text not null,
+  constraint setting_is_known check (
+    (setting_name = 'counts_source' and setting_value in ('stored', 'live'))
+    or (setting_name = 'lead_rls' and setting_value in ('undecided', 'left_out', 'enabled', 'joined'))
+  )
+);
+
+insert into inboxdb.setting (setting_name, setting_value)
+values ('counts_source', 'stored'), ('lead_rls', 'undecided');
+
+comment on table inboxdb.setting is 'What is decided at run time: changed by an UPDATE, in force from its commit on.';
+comment on column inboxdb.setting.setting_value is
+'counts_source: inbox_api.inbox_counts answers from the stored counts, or live. lead_rls, kept by protect_leads and '
+'unprotect_leads: whether "Lead" has our policies, and whether we turned its row-level security on (enabled) or found '
+'it on (joined).';
+-- <<< sql/tables/setting.sql

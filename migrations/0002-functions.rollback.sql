@@ -6,7 +6,11 @@
 set local lock_timeout = '2s';
 
 drop function inboxdb.drain_status();
+drop function inboxdb.failing_workspaces();
+drop function inboxdb.seconds_to_next_attempt(text[]);
 drop procedure inboxdb.drain_dirty(integer, integer);
+drop function inboxdb.send_signals(inboxdb.client_id, bigint, inboxdb.user_id[]);
+drop function inboxdb.signal_topic(inboxdb.client_id, inboxdb.user_id);
 drop function inboxdb.empty_slice();
 drop function inboxdb.drain_next(inboxdb.client_id);
 drop function inboxdb.claim_next();
@@ -27,7 +31,7 @@ drop function inboxdb.note_truncate();
 drop function inboxdb.note_workspace_change();
 drop function inboxdb.note_draft_change();
 drop function inboxdb.note_lead_change();
-drop function inboxdb.note_change(inboxdb.client_id, inboxdb.lead_id);
+drop function inboxdb.note_change(inboxdb.client_id, inboxdb.lead_id, inboxdb.user_id);
 drop function inboxdb.current_slice();
 drop function inboxdb.verify_workspace(inboxdb.client_id);
 drop function inboxdb.live_inbox_counts(inboxdb.client_id, timestamptz);

@@ -352,27 +352,32 @@ $$;
 -- <<< sql/functions/current_slice.sql
 
 -- >>> sql/functions/note_change.sql
-create function inboxdb.note_change(changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id)
-returns void
+create function inboxdb.note_change(
+  changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id, former_user_id inboxdb.user_id default null
+) returns void
 -- No search_path of its own: its callers pin theirs, everything in it is qualified, and setting it once more made each
 -- written lead's trigger a quarter dearer.
 language plpgsql volatile
 as $$
 -- Purpose: append one change to the log. Never waits: it inserts a row of its own and locks nobody else's.
 -- Parameters: changed_client_id, null where the caller does not know the workspace; changed_lead_id, null for the whole
---   workspace. Both null: every workspace.
+--   workspace. Both null: every workspace. former_user_id, whose lead it was, where it no longer is.
 -- Writes: the current slice.
 -- INVOKER: called by our DEFINER functions only.
 begin
   case inboxdb.current_slice()
     when 0 then
-      insert into inboxdb.change_0 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+      insert into inboxdb.change_0 (client_id, lead_id, left_user_id)
+      values (changed_client_id, changed_lead_id, former_user_id);
     when 1 then
-      insert into inboxdb.change_1 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+      insert into inboxdb.change_1 (client_id, lead_id, left_user_id)
+      values (changed_client_id, changed_lead_id, former_user_id);
     when 2 then
-      insert into inboxdb.change_2 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+      insert into inboxdb.change_2 (client_id, lead_id, left_user_id)
+      values (changed_client_id, changed_lead_id, former_user_id);
     when 3 then
-      insert into inboxdb.change_3 (client_id, lead_id) values (changed_client_id, changed_lead_id);
+      insert into inboxdb.change_3 (client_id, lead_id, left_user_id)
+      values (changed_client_id, changed_lead_id, former_user_id);
   end case;
 end
 $$;
@@ -383,12 +388,19 @@ create function inboxdb.note_lead_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: row trigger on "Lead": note the lead, on both sides of a move.
+-- Purpose: row trigger on "Lead": note the lead, on both sides of a move between workspaces or users.
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 begin
+  if tg_op = 'UPDATE'
+    and (old."clientId", old.id, old."assignedToUserId")
+    is not distinct from (new."clientId", new.id, new."assignedToUserId")
+  then
+    perform inboxdb.note_change(new."clientId", new.id);
+    return null;
+  end if;
   if tg_op <> 'INSERT' then
-    perform inboxdb.note_change(old."clientId", old.id);
+    perform inboxdb.note_change(old."clientId", old.id, old."assignedToUserId");
   end if;
   if tg_op = 'INSERT' or (tg_op = 'UPDATE' and (old."clientId", old.id) is distinct from (new."clientId", new.id)) then
     perform inboxdb.note_change(new."clientId", new.id);
@@ -629,7 +641,9 @@ $$;
 -- <<< sql/functions/record_failure.sql
 
 -- >>> sql/functions/refresh_workspace.sql
-create function inboxdb.refresh_workspace(target_client_id inboxdb.client_id) returns bigint
+create function inboxdb.refresh_workspace(
+  target_client_id inboxdb.client_id, out version bigint, out changed_scopes inboxdb.user_id[]
+)
 language plpgsql volatile
 set search_path = ''
 -- a plan made while the log is small is kept, and must do for a bloated one
@@ -640,9 +654,9 @@ as $$
 -- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
 -- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
---   it has none.
+--   it has none; with a new one also the users whose counts or leads changed.
 -- Errors: those of count_scopes.
--- Reads: classified_lead. Writes: the change log, inbox_counts, workspace, cache_version, job_status,
+-- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version, job_status,
 --   inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
 -- INVOKER: called by our DEFINER functions only.
 declare
@@ -653,21 +667,31 @@ declare
   ended_snoozes bigint;
   still_exists boolean;
   attempt_number integer;
-  new_version bigint;
 begin
   -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
   with
   taken_0 as (
-    delete from inboxdb.change_0 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+    delete from inboxdb.change_0 as c
+    where c.client_id = target_client_id and c.xid >= from_xid
+    returning c.lead_id, c.left_user_id
   ),
   taken_1 as (
-    delete from inboxdb.change_1 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+    delete from inboxdb.change_1 as c
+    where c.client_id = target_client_id and c.xid >= from_xid
+    returning c.lead_id, c.left_user_id
   ),
   taken_2 as (
-    delete from inboxdb.change_2 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+    delete from inboxdb.change_2 as c
+    where c.client_id = target_client_id and c.xid >= from_xid
+    returning c.lead_id, c.left_user_id
   ),
   taken_3 as (
-    delete from inboxdb.change_3 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+    delete from inboxdb.change_3 as c
+    where c.client_id = target_client_id and c.xid >= from_xid
+    returning c.lead_id, c.left_user_id
+  ),
+  changed as materialized (
+    select * from taken_0 union all select * from taken_1 union all select * from taken_2 union all select * from taken_3
   ),
   counted as materialized (
     select * from inboxdb.count_scopes(target_client_id, as_of)
@@ -678,6 +702,7 @@ begin
       and not exists (
         select from counted as c where c.is_global = s.is_global and c.scope_user_id = s.scope_user_id
       )
+    returning s.is_global, s.scope_user_id
   ),
   stored as (
     insert into inboxdb.inbox_counts as s (
@@ -711,6 +736,7 @@ begin
         ) then s.updated_at
         else excluded.updated_at
       end
+    returning s.is_global, s.scope_user_id, s.updated_at = as_of as differs
   ),
   remembered as (
     insert into inboxdb.workspace (client_id, leads, next_snooze_at)
@@ -722,25 +748,51 @@ begin
   forgotten as (
     delete from inboxdb.workspace as w
     where w.client_id = target_client_id and not exists (select from counted)
+  ),
+  -- more leads than are worth looking up one by one, or the whole workspace: then anybody's
+  sweeping as (
+    select pg_catalog.count(*) > 1000 or pg_catalog.bool_or(c.lead_id is null) as is_so
+    from changed as c
+  ),
+  touched as (
+    select s.scope_user_id from stored as s where s.differs and not s.is_global
+    union
+    select v.scope_user_id from vanished as v where not v.is_global
+    union
+    select c.left_user_id from changed as c where c.left_user_id is not null
+    union
+    select c.scope_user_id from counted as c where not c.is_global and (select s.is_so from sweeping as s)
+    union
+    select l.scope_user_id
+    from changed as c
+    -- by key, whatever the planner takes `changed` for
+    cross join lateral (
+      select l."assignedToUserId" as scope_user_id
+      from public."Lead" as l
+      where l.id = c.lead_id and l."clientId" = target_client_id
+      offset 0
+    ) as l
+    where not (select s.is_so from sweeping as s) and l.scope_user_id is not null
   )
   select
-    (select pg_catalog.count(*) from taken_0) + (select pg_catalog.count(*) from taken_1)
-    + (select pg_catalog.count(*) from taken_2) + (select pg_catalog.count(*) from taken_3),
+    (select pg_catalog.count(*) from changed),
     -- as it stood before this statement
     (
       select pg_catalog.count(*)
       from inboxdb.workspace as w
       where w.client_id = target_client_id and w.next_snooze_at <= as_of
     ),
-    exists (select from counted)
-  into taken, ended_snoozes, still_exists;
+    exists (select from counted),
+    array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel())
+  into taken, ended_snoozes, still_exists, changed_scopes;
 
   if taken + ended_snoozes > 0 then
-    new_version := inboxdb.bump_versions(target_client_id);
+    version := inboxdb.bump_versions(target_client_id);
   else
-    select v.version into new_version
-    from inboxdb.cache_version as v
-    where v.client_id = target_client_id and v.family = 'inbox';
+    changed_scopes := null;
+    version := (
+      select v.version from inboxdb.cache_version as v where v.client_id = target_client_id and v.family = 'inbox'
+    );
   end if;
 
   delete from inboxdb.inbox_counts_dirty as d
@@ -752,7 +804,6 @@ begin
     delete from inboxdb.job_status as j
     where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts';
   end if;
-  return new_version;
 end
 $$;
 -- <<< sql/functions/refresh_workspace.sql
@@ -1014,7 +1065,7 @@ $$;
 -- >>> sql/functions/drain_next.sql
 create function inboxdb.drain_next(
   claimed inboxdb.client_id default null,
-  out client_id inboxdb.client_id, out outcome text, out version bigint
+  out client_id inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[]
 )
 language plpgsql volatile security definer
 set search_path = ''
@@ -1024,7 +1075,8 @@ as $$
 --   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once,
 --   and nobody else collects until this transaction ends.
 -- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it),
---   idle (nothing is due; workspace null); the inbox cache version after a refresh.
+--   idle (nothing is due; workspace null); the inbox cache version after a refresh; the users whose counts or leads
+--   changed with it, null where nothing did. Once this is committed, they are for send_signals.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.
 -- Reads, writes: as claim_next, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
@@ -1047,7 +1099,7 @@ begin
 
   started_at := inboxdb.clock();
   begin
-    version := inboxdb.refresh_workspace(client_id);
+    select r.version, r.changed_scopes into version, changed_scopes from inboxdb.refresh_workspace(client_id) as r;
     outcome := 'refreshed';
   exception when others then
     get stacked diagnostics error_code = returned_sqlstate;
@@ -1097,6 +1149,70 @@ end
 $$;
 -- <<< sql/functions/empty_slice.sql
 
+-- >>> sql/functions/signal_topic.sql
+create function inboxdb.signal_topic(client_id inboxdb.client_id, scope_user_id inboxdb.user_id) returns text
+language sql immutable parallel safe
+set search_path = ''
+as $$
+  -- Purpose: the realtime topic of one scope.
+  -- Parameters: client_id; scope_user_id, the sentinel for the whole workspace.
+  -- Returns: inbox:v1:{workspace}:{scope}, with % and : inside ids as %25 and %3A, so that no two scopes share a topic.
+  -- Source: docs/contracts.md.
+  -- INVOKER: called by our DEFINER functions only.
+  select pg_catalog.format(
+    'inbox:v1:%s:%s',
+    pg_catalog.replace(pg_catalog.replace(client_id::pg_catalog.text, '%', '%25'), ':', '%3A'),
+    pg_catalog.replace(pg_catalog.replace(scope_user_id::pg_catalog.text, '%', '%25'), ':', '%3A')
+  )
+$$;
+-- <<< sql/functions/signal_topic.sql
+
+-- >>> sql/functions/send_signals.sql
+create function inboxdb.send_signals(
+  target_client_id inboxdb.client_id, new_version bigint, changed_scopes inboxdb.user_id[]
+) returns integer
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: tell clients that something changed, never what: one signal to the workspace's global scope, one to each
+--   user's whose counts or leads did. Called once the new version is committed, in a transaction of its own, which also
+--   keeps the database-wide lock of NOTIFY and a broken realtime out of the refresh.
+-- Parameters: target_client_id, new_version, changed_scopes: what drain_next returned.
+-- Returns: how many signals were handed over. One that cannot be is left: clients poll, too.
+-- Source: docs/contracts.md.
+-- Writes: realtime.messages through Supabase's realtime.send, where that exists; else the channel inboxdb.
+-- DEFINER: the drain has no rights in Supabase's schema realtime.
+declare
+  scope inboxdb.user_id;
+  payload pg_catalog.jsonb;
+  on_supabase constant pg_catalog.bool :=
+    pg_catalog.to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null;
+  sent pg_catalog.int4 := 0;
+begin
+  foreach scope in array inboxdb.sentinel() || changed_scopes loop
+    payload := pg_catalog.jsonb_build_object('workspace', target_client_id, 'scope', scope, 'version', new_version);
+    begin
+      if on_supabase then
+        -- dynamic: the function is not there elsewhere
+        execute 'select realtime.send($1, ''inbox_changed'', $2, true)'
+        using payload, inboxdb.signal_topic(target_client_id, scope);
+      -- a full queue would fail the commit, past any exception block
+      elsif pg_catalog.pg_notification_queue_usage() < 0.9 then
+        perform pg_catalog.pg_notify('inboxdb', payload::pg_catalog.text);
+      else
+        continue;
+      end if;
+      sent := sent + 1;
+    exception when others then
+      -- what the server says may quote the payload's neighbours; the client polls
+      null;
+    end;
+  end loop;
+  return sent;
+end
+$$;
+-- <<< sql/functions/send_signals.sql
+
 -- >>> sql/functions/drain_dirty.sql
 -- A procedure that commits may have neither SET nor SECURITY DEFINER, so everything in it is qualified, operators too.
 create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default 55)
@@ -1106,13 +1222,15 @@ as $$
 -- Parameters: max_workspaces to claim, null for no limit; max_seconds after which no further one is started, null for
 --   no limit (under steady writes it then never ends). A statement_timeout bounds the whole call, not one refresh.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
--- Reads, writes: as claim_next, drain_next, empty_slice.
--- INVOKER: its caller needs EXECUTE on those three.
+-- Reads, writes: as claim_next, drain_next, send_signals, empty_slice.
+-- INVOKER: its caller needs EXECUTE on those four.
 declare
   stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
     operator(pg_catalog.+) pg_catalog.make_interval(secs => max_seconds);
   drained integer := 0;
   claimed inboxdb.client_id;
+  new_version bigint;
+  scopes inboxdb.user_id[];
 begin
   loop
     -- whatever default_transaction_isolation says
@@ -1125,7 +1243,12 @@ begin
     drained := drained operator(pg_catalog.+) 1;
     commit;
     set transaction isolation level read committed;
-    perform inboxdb.drain_next(claimed);
+    select d.version, d.changed_scopes into new_version, scopes from inboxdb.drain_next(claimed) as d;
+    if scopes is not null then
+      commit;
+      set transaction isolation level read committed;
+      perform inboxdb.send_signals(claimed, new_version, scopes);
+    end if;
   end loop;
   commit;
   set transaction isolation level read committed;
@@ -1140,7 +1263,9 @@ create function inboxdb.drain_status(
   out pending_changes bigint,
   out oldest_dirty_seconds double precision,
   out failing_workspaces integer,
-  out collected_at timestamptz
+  out collected_at timestamptz,
+  out counts_source text,
+  out lead_rls text
 )
 language sql stable security definer
 set search_path = ''
@@ -1148,8 +1273,8 @@ as $$
   -- Purpose: how far behind the drain is, from the log itself and not only from what a collector has seen.
   -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0
   --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces whose
-  --   last attempt failed; when a collector last looked.
-  -- Reads: waiting, change, inbox_counts_dirty, drain_state. Its cost grows with the log.
+  --   last attempt failed; when a collector last looked; the settings counts_source and lead_rls.
+  -- Reads: waiting, change, inbox_counts_dirty, drain_state, setting. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   select
     (select pg_catalog.count(distinct w.client_id) from inboxdb.waiting as w),
@@ -1159,9 +1284,45 @@ as $$
       from inboxdb.waiting as w
     ),
     (select pg_catalog.count(*) from inboxdb.inbox_counts_dirty as d where d.last_error is not null),
-    (select s.collected_at from inboxdb.drain_state as s)
+    (select s.collected_at from inboxdb.drain_state as s),
+    (select s.setting_value from inboxdb.setting as s where s.setting_name = 'counts_source'),
+    (select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls')
 $$;
 -- <<< sql/functions/drain_status.sql
+
+-- >>> sql/functions/seconds_to_next_attempt.sql
+create function inboxdb.seconds_to_next_attempt(except_client_ids text[] default '{}') returns double precision
+language sql volatile security definer
+set search_path = ''
+as $$
+  -- Purpose: how long until a dirty workspace is due.
+  -- Parameters: except_client_ids, workspaces not to look at.
+  -- Returns: seconds, negative for one that is due already; null where none is left.
+  -- Reads: inbox_counts_dirty.
+  -- DEFINER: the drain may not read the work list.
+  select pg_catalog.date_part('epoch', pg_catalog.min(d.next_attempt_at) - inboxdb.clock())
+  from inboxdb.inbox_counts_dirty as d
+  where d.client_id::pg_catalog.text <> all (except_client_ids)
+$$;
+-- <<< sql/functions/seconds_to_next_attempt.sql
+
+-- >>> sql/functions/failing_workspaces.sql
+create function inboxdb.failing_workspaces()
+returns table (client_id inboxdb.client_id, attempts integer, next_attempt_at timestamptz, last_error text)
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: the workspaces whose last attempt failed, those longest behind first.
+  -- Returns: the workspace; how often it was claimed since it became dirty; when it is tried again; SQLSTATE and our own
+  --   sentence.
+  -- Reads: inbox_counts_dirty.
+  -- DEFINER: neither the drain nor who watches it may read the work list.
+  select d.client_id, d.attempts, d.next_attempt_at, d.last_error
+  from inboxdb.inbox_counts_dirty as d
+  where d.last_error is not null
+  order by d.dirty_since, d.client_id
+$$;
+-- <<< sql/functions/failing_workspaces.sql
 
 -- >>> sql/grants/public.sql
 -- Functions are executable by everyone unless told otherwise.

@@ -23,6 +23,7 @@ create schema if not exists inboxdb;
 \ir tables/change_slices.sql
 \ir tables/workspace.sql
 \ir tables/drain_state.sql
+\ir tables/setting.sql
 
 -- internal: the definition of what is counted, and what waits to be
 \ir views/classified_lead.sql
@@ -65,9 +66,44 @@ create schema if not exists inboxdb;
 \ir functions/claim_next.sql
 \ir functions/drain_next.sql
 \ir functions/empty_slice.sql
+\ir functions/signal_topic.sql
+\ir functions/send_signals.sql
 \ir functions/drain_dirty.sql
 \ir functions/drain_status.sql
+\ir functions/seconds_to_next_attempt.sql
+\ir functions/failing_workspaces.sql
 \ir grants/public.sql
+
+-- internal: who is asking, and what they may see
+\ir functions/is_json.sql
+\ir functions/can_be_id.sql
+\ir functions/current_user_id.sql
+\ir views/member_access.sql
+\ir functions/member_workspaces.sql
+\ir functions/setter_workspaces.sql
+\ir functions/has_client_access.sql
+\ir functions/has_topic_access.sql
+\ir functions/require_access.sql
+\ir functions/not_modified.sql
+\ir functions/read_inbox_counts.sql
+\ir policies/inbox_counts.sql
+\ir policies/cache_version.sql
+\ir policies/job_status.sql
+
+-- public: for the application, and for browsers through PostgREST
+create schema if not exists inbox_api;
+\ir api/inbox_counts.sql
+
+-- public: for the owner, who decides about the host's roles and tables
+\ir grants/matrix.sql
+\ir functions/apply_grants.sql
+\ir views/lead_right.sql
+\ir views/lead_policy.sql
+\ir functions/role_list.sql
+\ir functions/protect_leads.sql
+\ir functions/unprotect_leads.sql
+\ir functions/publish_leads.sql
+\ir grants/apply.sql
 
 -- on the host's tables
 \ir indexes/message_ai_sent.sql

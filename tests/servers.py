@@ -1,5 +1,6 @@
 """The PostgreSQL servers that the tests run on, and a database of its own for each test."""
 
+import json
 import os
 import secrets
 import subprocess
@@ -22,6 +23,12 @@ HOST_FILES = {"text": "host.sql", "uuid": "host_uuid_timestamptz.sql", "mixed": 
 
 OWNER = "host_owner"  # owns the host's tables and installs inboxdb; no superuser
 WRITER = "app_writer"  # the application: writes the host's tables, owns nothing, has no right in inboxdb
+MEMBER = "app_member"  # connects for browsers, as PostgREST does: nothing of its own, becomes authenticated or anon
+DRAINER = "cron"  # nothing but inboxdb_drainer
+MONITOR = "watcher"  # nothing but inboxdb_monitor
+
+# Roles that inboxdb gives rights to, and the login roles that hold them.
+HELD = {"anon": MEMBER, "authenticated": MEMBER, "inboxdb_drainer": DRAINER, "inboxdb_monitor": MONITOR}
 
 SETTINGS = {
     "fsync": "off",
@@ -76,9 +83,9 @@ class Server:
     """A running server, and we its superuser."""
 
     def __init__(self, dsn: str, password: str) -> None:
-        """Connect, and see to it that OWNER and WRITER exist.
+        """Connect, and see to it that the tests' roles exist.
 
-        Parameters: dsn, the superuser's; password, the two roles', the same in all processes of a session.
+        Parameters: dsn, the superuser's; password, the login roles', the same in all processes of a session.
         """
         self.dsn = dsn
         self.password = password
@@ -86,9 +93,13 @@ class Server:
         self._admin = psycopg.connect(dsn, autocommit=True, application_name="inboxdb tests")
         with self._admin.transaction():
             self._admin.execute("select pg_advisory_xact_lock(0)")  # xdist's workers all come this way
-            for role in (OWNER, WRITER):
+            options = dict.fromkeys((OWNER, WRITER, DRAINER, MONITOR), f"login password '{password}'")
+            options |= {MEMBER: f"login noinherit password '{password}'"} | dict.fromkeys(HELD, "nologin")
+            for role, option in options.items():
                 known = self._admin.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone()
-                self._admin.execute(f"{'alter' if known else 'create'} role {role} login password '{password}'")
+                self._admin.execute(f"{'alter' if known else 'create'} role {role} {option}")
+            for role, holder in HELD.items():
+                self._admin.execute(f"grant {role} to {holder}")
 
     def close(self) -> None:
         """Drop the templates and disconnect."""
@@ -171,6 +182,14 @@ class Database:
         """Connect as WRITER."""
         return self.connect(WRITER, **options)
 
+    def signed_in(self, user: str | None, role: str = "authenticated") -> psycopg.Connection[Any]:
+        """Connect as MEMBER does for a browser: in a role that owns nothing, with a user's claims, or without any."""
+        connection = self.connect(MEMBER)
+        connection.execute(f"set role {role}")
+        if user is not None:
+            connection.execute("select set_config('request.jwt.claims', %s, false)", (json.dumps({"sub": user}),))
+        return connection
+
     def superuser(self, **options: Any) -> psycopg.Connection[Any]:
         """Connect as the superuser, who sees and ends everyone's sessions."""
         return self._open(self.server.dsn_of(self.name), **{"autocommit": True, **options})
@@ -185,7 +204,7 @@ class Servers(dict[str, Server]):
     """The servers of a session by name; each is started when first asked for."""
 
     def __init__(self, sources: Mapping[str, Source], password: str) -> None:
-        """Take note of where the servers are, and of the password of OWNER and WRITER."""
+        """Take note of where the servers are, and of the password of the login roles."""
         super().__init__()
         self.sources = sources
         self.password = password

@@ -6,13 +6,15 @@ as $$
 -- Parameters: max_workspaces to claim, null for no limit; max_seconds after which no further one is started, null for
 --   no limit (under steady writes it then never ends). A statement_timeout bounds the whole call, not one refresh.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
--- Reads, writes: as claim_next, drain_next, empty_slice.
--- INVOKER: its caller needs EXECUTE on those three.
+-- Reads, writes: as claim_next, drain_next, send_signals, empty_slice.
+-- INVOKER: its caller needs EXECUTE on those four.
 declare
   stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
     operator(pg_catalog.+) pg_catalog.make_interval(secs => max_seconds);
   drained integer := 0;
   claimed inboxdb.client_id;
+  new_version bigint;
+  scopes inboxdb.user_id[];
 begin
   loop
     -- whatever default_transaction_isolation says
@@ -25,7 +27,12 @@ begin
     drained := drained operator(pg_catalog.+) 1;
     commit;
     set transaction isolation level read committed;
-    perform inboxdb.drain_next(claimed);
+    select d.version, d.changed_scopes into new_version, scopes from inboxdb.drain_next(claimed) as d;
+    if scopes is not null then
+      commit;
+      set transaction isolation level read committed;
+      perform inboxdb.send_signals(claimed, new_version, scopes);
+    end if;
   end loop;
   commit;
   set transaction isolation level read committed;

@@ -1,4 +1,6 @@
-create function inboxdb.refresh_workspace(target_client_id inboxdb.client_id) returns bigint
+create function inboxdb.refresh_workspace(
+  target_client_id inboxdb.client_id, out version bigint, out changed_scopes inboxdb.user_id[]
+)
 language plpgsql volatile
 set search_path = ''
 -- a plan made while the log is small is kept, and must do for a bloated one
@@ -9,9 +11,9 @@ as $$
 -- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
 -- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
---   it has none.
+--   it has none; with a new one also the users whose counts or leads changed.
 -- Errors: those of count_scopes.
--- Reads: classified_lead. Writes: the change log, inbox_counts, workspace, cache_version, job_status,
+-- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version, job_status,
 --   inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
 -- INVOKER: called by our DEFINER functions only.
 declare
@@ -22,21 +24,31 @@ declare
   ended_snoozes bigint;
   still_exists boolean;
   attempt_number integer;
-  new_version bigint;
 begin
   -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
   with
   taken_0 as (
-    delete from inboxdb.change_0 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+    delete from inboxdb.change_0 as c
+    where c.client_id = target_client_id and c.xid >= from_xid
+    returning c.lead_id, c.left_user_id
   ),
   taken_1 as (
-    delete from inboxdb.change_1 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+    delete from inboxdb.change_1 as c
+    where c.client_id = target_client_id and c.xid >= from_xid
+    returning c.lead_id, c.left_user_id
   ),
   taken_2 as (
-    delete from inboxdb.change_2 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+    delete from inboxdb.change_2 as c
+    where c.client_id = target_client_id and c.xid >= from_xid
+    returning c.lead_id, c.left_user_id
   ),
   taken_3 as (
-    delete from inboxdb.change_3 as c where c.client_id = target_client_id and c.xid >= from_xid returning 1
+    delete from inboxdb.change_3 as c
+    where c.client_id = target_client_id and c.xid >= from_xid
+    returning c.lead_id, c.left_user_id
+  ),
+  changed as materialized (
+    select * from taken_0 union all select * from taken_1 union all select * from taken_2 union all select * from taken_3
   ),
   counted as materialized (
     select * from inboxdb.count_scopes(target_client_id, as_of)
@@ -47,6 +59,7 @@ begin
       and not exists (
         select from counted as c where c.is_global = s.is_global and c.scope_user_id = s.scope_user_id
       )
+    returning s.is_global, s.scope_user_id
   ),
   stored as (
     insert into inboxdb.inbox_counts as s (
@@ -80,6 +93,7 @@ begin
         ) then s.updated_at
         else excluded.updated_at
       end
+    returning s.is_global, s.scope_user_id, s.updated_at = as_of as differs
   ),
   remembered as (
     insert into inboxdb.workspace (client_id, leads, next_snooze_at)
@@ -91,25 +105,51 @@ begin
   forgotten as (
     delete from inboxdb.workspace as w
     where w.client_id = target_client_id and not exists (select from counted)
+  ),
+  -- more leads than are worth looking up one by one, or the whole workspace: then anybody's
+  sweeping as (
+    select pg_catalog.count(*) > 1000 or pg_catalog.bool_or(c.lead_id is null) as is_so
+    from changed as c
+  ),
+  touched as (
+    select s.scope_user_id from stored as s where s.differs and not s.is_global
+    union
+    select v.scope_user_id from vanished as v where not v.is_global
+    union
+    select c.left_user_id from changed as c where c.left_user_id is not null
+    union
+    select c.scope_user_id from counted as c where not c.is_global and (select s.is_so from sweeping as s)
+    union
+    select l.scope_user_id
+    from changed as c
+    -- by key, whatever the planner takes `changed` for
+    cross join lateral (
+      select l."assignedToUserId" as scope_user_id
+      from public."Lead" as l
+      where l.id = c.lead_id and l."clientId" = target_client_id
+      offset 0
+    ) as l
+    where not (select s.is_so from sweeping as s) and l.scope_user_id is not null
   )
   select
-    (select pg_catalog.count(*) from taken_0) + (select pg_catalog.count(*) from taken_1)
-    + (select pg_catalog.count(*) from taken_2) + (select pg_catalog.count(*) from taken_3),
+    (select pg_catalog.count(*) from changed),
     -- as it stood before this statement
     (
       select pg_catalog.count(*)
       from inboxdb.workspace as w
       where w.client_id = target_client_id and w.next_snooze_at <= as_of
     ),
-    exists (select from counted)
-  into taken, ended_snoozes, still_exists;
+    exists (select from counted),
+    array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel())
+  into taken, ended_snoozes, still_exists, changed_scopes;
 
   if taken + ended_snoozes > 0 then
-    new_version := inboxdb.bump_versions(target_client_id);
+    version := inboxdb.bump_versions(target_client_id);
   else
-    select v.version into new_version
-    from inboxdb.cache_version as v
-    where v.client_id = target_client_id and v.family = 'inbox';
+    changed_scopes := null;
+    version := (
+      select v.version from inboxdb.cache_version as v where v.client_id = target_client_id and v.family = 'inbox'
+    );
   end if;
 
   delete from inboxdb.inbox_counts_dirty as d
@@ -121,6 +161,5 @@ begin
     delete from inboxdb.job_status as j
     where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts';
   end if;
-  return new_version;
 end
 $$;

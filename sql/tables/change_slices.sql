@@ -6,6 +6,7 @@ create table inboxdb.change_0 (
   id bigint generated always as identity,
   client_id inboxdb.client_id,
   lead_id inboxdb.lead_id,
+  left_user_id inboxdb.user_id,
   noted_at timestamptz not null default inboxdb.clock(),
   primary key (xid, id)
 )
@@ -38,4 +39,6 @@ comment on column inboxdb.change_0.client_id is
 'The workspace; null where the writer named none: the workspace of lead_id, or, where that is null too, every '
 'workspace.';
 comment on column inboxdb.change_0.lead_id is 'The lead; null for the whole workspace.';
+comment on column inboxdb.change_0.left_user_id is
+'Whose lead it was, where it no longer is: who it is now is looked up by the refresh.';
 comment on column inboxdb.change_0.noted_at is 'When the change was noted, which may be long before it was committed.';

@@ -1,0 +1,975 @@
+-- inboxdb 0007: who may see what: row-level security on inboxdb's own tables, the schema inbox_api, and the rights of the
+--   roles authenticated, inboxdb_drainer and inboxdb_monitor, where they exist (inboxdb.apply_grants() again once they
+--   do). "Lead" is left alone: that is for `inboxdb rls`, or inboxdb.protect_leads().
+-- Locks: ACCESS EXCLUSIVE on inboxdb.inbox_counts, inboxdb.cache_version and inboxdb.job_status, which stops their readers
+--   and a drain that is about to store a result, until commit; ACCESS SHARE on "Client" and "ClientMember".
+--   Duration: milliseconds once granted.
+-- Undo: 0007-access.rollback.sql takes every policy of ours off "Lead" first, then drops the rest.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0007-access.sql (one transaction).
+-- depends: 0006-lead-triggers
+
+set local lock_timeout = '2s';
+set local search_path = '';
+
+-- >>> sql/functions/is_json.sql
+create function inboxdb.is_json(candidate text) returns boolean
+language plpgsql immutable strict parallel safe
+-- No search_path of its own: its callers pin theirs, and setting it once more costs each reader of counts 2 µs.
+as $$
+-- Purpose: say whether a text can be cast to json and each of its values read. Catching the cast's error would need a
+--   subtransaction, which parallel queries may not start; and that error quotes the text.
+-- Parameters: candidate. More than 16,384 characters or 1,000 objects and arrays are no JSON here: whoever sends them
+--   is after the parser's stack.
+-- Source: RFC 8259; PostgreSQL refuses the escapes \u0000 and single surrogates besides.
+-- INVOKER: called by our functions only, with search_path = ''.
+declare
+  scalar constant pg_catalog.text := pg_catalog.chr(1);
+  string constant pg_catalog.text := pg_catalog.chr(2);
+  reduced pg_catalog.text := candidate;
+  before pg_catalog.text;
+begin
+  if pg_catalog.length(candidate) > 1000 and (
+    pg_catalog.length(candidate) > 16384 or pg_catalog.regexp_count(candidate, '[[{]') > 1000
+  ) then
+    return false;
+  end if;
+  if pg_catalog.current_setting('server_version_num') >= '160000' then
+    return pg_catalog.pg_input_is_valid(candidate, 'jsonb');
+  end if;
+
+  -- PostgreSQL 15: values are replaced from within by characters that no JSON holds, until one is left
+  if candidate ~ '[\x01-\x08\x0b\x0c\x0e-\x1f]' then
+    return false;
+  end if;
+  reduced := pg_catalog.regexp_replace(
+    reduced,
+    '"([^"\\\x01-\x1f]|\\["\\/bfnrt]|\\u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4}'
+    '|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"',
+    string, 'g'
+  );
+  reduced := pg_catalog.regexp_replace(
+    reduced, 'true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?', scalar, 'g'
+  );
+  reduced := pg_catalog.regexp_replace(reduced, '[ \t\n\r]+', '', 'g');
+  loop
+    before := reduced;
+    reduced := pg_catalog.regexp_replace(
+      reduced, '\[([\x01\x02](,[\x01\x02])*)?\]|\{(\x02:[\x01\x02](,\x02:[\x01\x02])*)?\}', scalar, 'g'
+    );
+    exit when reduced = before;
+  end loop;
+  return reduced in (scalar, string);
+end
+$$;
+-- <<< sql/functions/is_json.sql
+
+-- >>> sql/functions/can_be_id.sql
+-- Overloaded for the two types that a host gives its ids; callers pass a value of the type they want. Inlined into
+-- their queries, so without a search_path of their own.
+create function inboxdb.can_be_id(candidate text, like_this uuid) returns boolean
+language sql immutable parallel safe
+as $$
+  -- Purpose: say whether a text can be cast to the type of a host's ids.
+  -- Parameters: candidate; like_this, any value of that type.
+  -- INVOKER: reads nothing.
+  select candidate operator(pg_catalog.~) '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$'
+$$;
+
+create function inboxdb.can_be_id(candidate text, like_this text) returns boolean
+language sql immutable parallel safe
+as $$
+  -- Purpose: as above; any text is a text.
+  -- INVOKER: reads nothing.
+  select true
+$$;
+-- <<< sql/functions/can_be_id.sql
+
+-- >>> sql/functions/current_user_id.sql
+create function inboxdb.current_user_id() returns inboxdb.user_id
+language plpgsql stable parallel safe security definer
+set search_path = ''
+as $$
+-- Purpose: the one place that knows who is asking: the subject of the JSON web token whose claims PostgREST, Supabase
+--   or the application put into the transaction (set local request.jwt.claims).
+-- Returns: the user's id; null for nobody: no claims, '' (what a `set local` leaves behind), no subject, or the
+--   sentinel.
+-- Errors: IB005 for claims that are no JSON object, or a subject that no user can have. What they say is not repeated.
+-- Reads: the settings request.jwt.claims and, where that is absent, request.jwt.claim.sub (PostgREST before 9).
+-- DEFINER: policies call it for whoever queries, who then needs no right on what it calls. It must stay free of
+--   exception blocks: they start subtransactions, which parallel queries may not.
+declare
+  claims constant pg_catalog.text := nullif(pg_catalog.current_setting('request.jwt.claims', true), '');
+  subject pg_catalog.text;
+  problem pg_catalog.text;
+begin
+  if claims is null then
+    subject := pg_catalog.current_setting('request.jwt.claim.sub', true);
+  elsif not inboxdb.is_json(claims) then
+    problem := 'request.jwt.claims is not JSON';
+  elsif pg_catalog.json_typeof(claims::pg_catalog.json) <> 'object' then
+    problem := 'request.jwt.claims is not a JSON object';
+  else
+    subject := claims::pg_catalog.json ->> 'sub';
+    if subject is not null and pg_catalog.json_typeof(claims::pg_catalog.json -> 'sub') <> 'string' then
+      problem := 'the claim "sub" is not a string';
+    end if;
+  end if;
+  if problem is null and subject <> '' and not inboxdb.can_be_id(subject, inboxdb.sentinel()) then
+    problem := 'the claim "sub" is not a user id of this database';
+  end if;
+
+  if problem is not null then
+    raise exception using
+      errcode = 'IB005',
+      message = 'malformed claims: ' || problem,
+      detail = 'Nobody is signed in by them, so nothing was shown.',
+      hint = 'Set request.jwt.claims to a JSON object whose "sub" is the user''s id, for the transaction only.';
+  end if;
+  return nullif(nullif(subject, '')::inboxdb.user_id, inboxdb.sentinel());
+end
+$$;
+-- <<< sql/functions/current_user_id.sql
+
+-- >>> sql/views/member_access.sql
+create view inboxdb.member_access as
+-- The one definition of who sees what: a member's highest role decides, and the owner needs no membership. Roles that
+-- are not known here give nothing.
+select
+  m.client_id,
+  m.user_id,
+  -- OWNER = ADMIN > INBOX_MANAGER > SETTER > CLIENT_PORTAL, and only a setter sees less than all
+  pg_catalog.bool_or(m.member_role in ('OWNER', 'ADMIN', 'INBOX_MANAGER'))
+  or not pg_catalog.bool_or(m.member_role = 'SETTER')
+    as sees_whole
+from (
+  select c.id as client_id, c."userId" as user_id, 'OWNER' as member_role
+  from public."Client" as c
+  union all
+  select m."clientId", m."userId", m.role::text
+  from public."ClientMember" as m
+  where m.role::text in ('ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL')
+) as m
+group by m.client_id, m.user_id;
+
+comment on view inboxdb.member_access is
+'Users and the workspaces they have access to; sees_whole is false for a setter, who sees only their own leads.';
+-- <<< sql/views/member_access.sql
+
+-- >>> sql/functions/member_workspaces.sql
+create function inboxdb.member_workspaces() returns setof inboxdb.client_id
+language plpgsql stable parallel safe security definer
+rows 10
+set search_path = ''
+-- a policy that hid memberships would narrow what their holder sees: raise instead
+set row_security = off
+as $$
+-- Purpose: the workspaces that the current user is a member of, whole or as a setter; for policies, which put it into
+--   a sub-select of its own so that it runs once per query.
+-- Returns: their ids; none without an identity.
+-- Errors: those of current_user_id.
+-- Reads: member_access.
+-- DEFINER: the caller may not read "Client" and "ClientMember".
+declare
+  me constant inboxdb.user_id := inboxdb.current_user_id();
+begin
+  return query
+  select a.client_id::inboxdb.client_id from inboxdb.member_access as a where a.user_id = me;
+end
+$$;
+-- <<< sql/functions/member_workspaces.sql
+
+-- >>> sql/functions/setter_workspaces.sql
+create function inboxdb.setter_workspaces() returns setof inboxdb.client_id
+language plpgsql stable parallel safe security definer
+rows 10
+set search_path = ''
+-- as in member_workspaces
+set row_security = off
+as $$
+-- Purpose: the workspaces where the current user's highest role is SETTER: there they see only what is theirs. For
+--   policies, as member_workspaces.
+-- Returns: their ids; none without an identity.
+-- Errors: those of current_user_id.
+-- Reads: member_access.
+-- DEFINER: the caller may not read "Client" and "ClientMember".
+declare
+  me constant inboxdb.user_id := inboxdb.current_user_id();
+begin
+  return query
+  select a.client_id::inboxdb.client_id from inboxdb.member_access as a where a.user_id = me and not a.sees_whole;
+end
+$$;
+-- <<< sql/functions/setter_workspaces.sql
+
+-- >>> sql/functions/has_client_access.sql
+create function inboxdb.has_client_access(client_id inboxdb.client_id) returns boolean
+language plpgsql stable parallel safe security definer
+set search_path = ''
+-- as in member_workspaces
+set row_security = off
+as $$
+-- Purpose: say whether the current user is a member of a workspace, in whatever role. A call per row is slow: a policy
+--   wants member_workspaces and setter_workspaces.
+-- Parameters: client_id.
+-- Returns: true or false; false without an identity, and where there is no such workspace.
+-- Errors: those of current_user_id.
+-- Reads: member_access, by key.
+-- DEFINER: the caller may not read "Client" and "ClientMember".
+declare
+  me constant inboxdb.user_id := inboxdb.current_user_id();
+begin
+  return exists (
+    select
+    from inboxdb.member_access as a
+    where a.user_id = me and a.client_id = has_client_access.client_id
+  );
+end
+$$;
+-- <<< sql/functions/has_client_access.sql
+
+-- >>> sql/functions/has_topic_access.sql
+create function inboxdb.has_topic_access(topic text) returns boolean
+language plpgsql stable parallel safe security definer
+set search_path = ''
+-- as in member_workspaces
+set row_security = off
+as $$
+-- Purpose: say whether the current user may hear a realtime topic: who may see the scope.
+-- Parameters: topic, as signal_topic makes them.
+-- Returns: true or false; false without an identity.
+-- Errors: those of current_user_id.
+-- Reads: member_access, inbox_counts. Topics are compared, not taken apart: no id can pretend to be two.
+-- DEFINER: the caller may not read "Client" and "ClientMember".
+declare
+  me constant inboxdb.user_id := inboxdb.current_user_id();
+begin
+  return exists (
+    select
+    from inboxdb.member_access as a
+    where a.user_id = me
+      and (
+        topic = inboxdb.signal_topic(a.client_id, me)
+        or (a.sees_whole and topic = inboxdb.signal_topic(a.client_id, inboxdb.sentinel()))
+        or (
+          a.sees_whole
+          and exists (
+            select
+            from inboxdb.inbox_counts as s
+            where s.client_id = a.client_id and topic = inboxdb.signal_topic(a.client_id, s.scope_user_id)
+          )
+        )
+      )
+  );
+end
+$$;
+-- <<< sql/functions/has_topic_access.sql
+
+-- >>> sql/functions/require_access.sql
+create function inboxdb.require_access(target_client_id inboxdb.client_id) returns inboxdb.user_id
+language plpgsql stable parallel safe
+-- No settings of its own: read_inbox_counts pins both, and each of them costs a reader 2 µs.
+as $$
+-- Purpose: refuse whoever may not see a workspace's counts, and say which of them they read.
+-- Parameters: target_client_id.
+-- Returns: the scope: the sentinel for a member who sees the whole workspace, a setter's own id.
+-- Errors: IB006 without an identity; IB007 without access, and word for word the same where there is no such
+--   workspace; those of current_user_id.
+-- Reads: member_access, by key.
+-- INVOKER: called by our DEFINER functions only, with search_path = '' and row_security = off.
+declare
+  me constant inboxdb.user_id := inboxdb.current_user_id();
+  sees_whole pg_catalog.bool;
+begin
+  if me is null then
+    raise exception using
+      errcode = 'IB006',
+      message = 'nobody is signed in',
+      detail = 'The transaction carries no claims, or claims without a subject.',
+      hint = 'Set request.jwt.claims to a JSON object whose "sub" is the user''s id, for the transaction only.';
+  end if;
+  select a.sees_whole into sees_whole
+  from inboxdb.member_access as a
+  where a.user_id = me and a.client_id = target_client_id;
+  if not found then
+    raise exception using
+      errcode = 'IB007',
+      message = 'no access to this workspace',
+      detail = 'Either there is no workspace of this id, or the user who is signed in is not a member of it.',
+      hint = 'The id is "Client"."id".';
+  end if;
+  return case when sees_whole then inboxdb.sentinel() else me end;
+end
+$$;
+-- <<< sql/functions/require_access.sql
+
+-- >>> sql/functions/not_modified.sql
+create function inboxdb.not_modified(state jsonb) returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: HTTP's conditional GET, which PostgREST leaves to functions: tag the answer with what it depends on, and
+--   say 304 to a client that has it already. Call it after access was checked, and where request.headers is set.
+-- Parameters: state, everything that decides whether an older answer will still do.
+-- Returns: true where the client has it.
+-- Source: RFC 9110, 8.8.3 (a weak tag: the bytes of two such answers may differ), 13.1.2 and 15.4.5.
+-- Reads: the settings request.headers, request.method. Writes: response.headers, response.status, for this transaction.
+-- INVOKER: called by our DEFINER functions only.
+declare
+  headers constant pg_catalog.text := pg_catalog.current_setting('request.headers');
+  tag constant pg_catalog.text := pg_catalog.format(
+    'W/"%s"', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(state::pg_catalog.text, 'UTF8')), 'hex')
+  );
+  wanted pg_catalog.text;
+begin
+  perform pg_catalog.set_config(
+    'response.headers',
+    (
+      coalesce(nullif(pg_catalog.current_setting('response.headers', true), ''), '[]')::pg_catalog.jsonb
+      || pg_catalog.jsonb_build_array(
+        pg_catalog.jsonb_build_object('ETag', tag),
+        pg_catalog.jsonb_build_object('Cache-Control', 'private, no-cache')
+      )
+    )::pg_catalog.text,
+    true
+  );
+  if pg_catalog.current_setting('request.method', true) in ('GET', 'HEAD') and inboxdb.is_json(headers) then
+    wanted := headers::pg_catalog.json ->> 'if-none-match';
+    if wanted = '*' or pg_catalog.replace(tag, 'W/', '') = any (
+      pg_catalog.string_to_array(pg_catalog.replace(pg_catalog.replace(wanted, 'W/', ''), ' ', ''), ',')
+    ) then
+      perform pg_catalog.set_config('response.status', '304', true);
+      return true;
+    end if;
+  end if;
+  return false;
+end
+$$;
+-- <<< sql/functions/not_modified.sql
+
+-- >>> sql/functions/read_inbox_counts.sql
+create function inboxdb.read_inbox_counts(
+  target_client_id inboxdb.client_id,
+  out scope_user_id inboxdb.user_id,
+  out all_responses integer,
+  out requires_attention integer,
+  out previously_required_attention integer,
+  out total_non_blacklisted integer,
+  out awaiting_reply integer,
+  out needs_repair integer,
+  out ai_sent integer,
+  out ai_review integer,
+  out total integer,
+  out computed_at timestamptz,
+  out version bigint,
+  out dirty_since timestamptz,
+  out is_stale boolean,
+  out source text
+)
+language plpgsql stable security definer
+set search_path = ''
+-- for require_access
+set row_security = off
+as $$
+-- Purpose: the counts that the current user has of a workspace, and how fresh they are.
+-- Parameters: target_client_id.
+-- Returns: see inbox_api.inbox_counts.
+-- Errors: those of require_access, before anything else is looked at; in live mode those of count_scopes.
+-- Reads: inbox_counts, cache_version, inbox_counts_dirty, drain_state, setting (by key, in one statement); in live mode
+--   what live_inbox_counts does, which costs a scan of the workspace.
+-- DEFINER: members may read neither the work list nor the settings.
+#variable_conflict use_column
+declare
+  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
+begin
+  scope_user_id := scope;
+  select
+    s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
+    s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total, s.computed_at, v.version, d.dirty_since,
+    coalesce(d.dirty_since < inboxdb.clock() - interval '15 seconds', false)
+    or coalesce(state.collected_at < pg_catalog.clock_timestamp() - interval '15 seconds', true),
+    chosen.setting_value
+  into
+    all_responses, requires_attention, previously_required_attention, total_non_blacklisted,
+    awaiting_reply, needs_repair, ai_sent, ai_review, total, computed_at, version, dirty_since,
+    is_stale,
+    source
+  from inboxdb.drain_state as state
+  inner join inboxdb.setting as chosen on chosen.setting_name = 'counts_source'
+  left join inboxdb.inbox_counts as s
+    on s.client_id = target_client_id
+    and s.is_global = (scope = inboxdb.sentinel())
+    and s.scope_user_id = scope
+  left join inboxdb.cache_version as v on v.client_id = target_client_id and v.family = 'inbox'
+  left join inboxdb.inbox_counts_dirty as d on d.client_id = target_client_id;
+
+  if source = 'live' then
+    computed_at := inboxdb.clock();
+    dirty_since := null;
+    is_stale := false;
+    total := null;
+    select
+      l.all_responses, l.requires_attention, l.previously_required_attention, l.total_non_blacklisted,
+      l.awaiting_reply, l.needs_repair, l.ai_sent, l.ai_review, l.total
+    into
+      all_responses, requires_attention, previously_required_attention, total_non_blacklisted,
+      awaiting_reply, needs_repair, ai_sent, ai_review, total
+    from inboxdb.live_inbox_counts(target_client_id, computed_at) as l
+    where l.scope_user_id = scope;
+  end if;
+
+  if total is null then
+    all_responses := 0;
+    requires_attention := 0;
+    previously_required_attention := 0;
+    total_non_blacklisted := 0;
+    awaiting_reply := 0;
+    needs_repair := 0;
+    ai_sent := 0;
+    ai_review := 0;
+    total := 0;
+    -- a scope without a row was counted when its workspace was
+    computed_at := coalesce(computed_at, (
+      select s.computed_at from inboxdb.inbox_counts as s where s.client_id = target_client_id and s.is_global
+    ));
+  end if;
+
+  if source = 'stored' and pg_catalog.current_setting('request.headers', true) <> '' then
+    perform inboxdb.not_modified(pg_catalog.jsonb_build_array(target_client_id, scope, version, is_stale));
+  end if;
+end
+$$;
+-- <<< sql/functions/read_inbox_counts.sql
+
+-- >>> sql/policies/inbox_counts.sql
+alter table inboxdb.inbox_counts enable row level security;
+
+-- Each sub-select is uncorrelated, so it runs once per query and not once per row; the first condition can be looked up
+-- in an index.
+create policy inboxdb_member on inboxdb.inbox_counts
+for select
+using (
+  client_id = any (array(select inboxdb.member_workspaces()))
+  and (
+    client_id <> all (array(select inboxdb.setter_workspaces()))
+    or scope_user_id = (select inboxdb.current_user_id())
+  )
+);
+
+comment on policy inboxdb_member on inboxdb.inbox_counts is
+'Members see every row of their workspace, setters just their own.';
+-- <<< sql/policies/inbox_counts.sql
+
+-- >>> sql/policies/cache_version.sql
+alter table inboxdb.cache_version enable row level security;
+
+create policy inboxdb_member on inboxdb.cache_version
+for select
+using (client_id = any (array(select inboxdb.member_workspaces())));
+
+comment on policy inboxdb_member on inboxdb.cache_version is 'Members see their workspaces, setters too.';
+-- <<< sql/policies/cache_version.sql
+
+-- >>> sql/policies/job_status.sql
+alter table inboxdb.job_status enable row level security;
+
+create policy inboxdb_member on inboxdb.job_status
+for select
+using (client_id = any (array(select inboxdb.member_workspaces())));
+
+comment on policy inboxdb_member on inboxdb.job_status is 'Members see their workspaces, setters too.';
+-- <<< sql/policies/job_status.sql
+
+create schema if not exists inbox_api;
+
+-- >>> sql/api/inbox_counts.sql
+-- Inlined into the query that calls it, so without a search_path of its own.
+create function inbox_api.inbox_counts(client_id inboxdb.client_id)
+returns table (
+  scope_user_id inboxdb.user_id,
+  all_responses integer,
+  requires_attention integer,
+  previously_required_attention integer,
+  total_non_blacklisted integer,
+  awaiting_reply integer,
+  needs_repair integer,
+  ai_sent integer,
+  ai_review integer,
+  total integer,
+  computed_at timestamptz,
+  version bigint,
+  dirty_since timestamptz,
+  is_stale boolean,
+  source text
+)
+language sql stable
+rows 1
+as $$
+  -- Purpose: the counts that the current user has of a workspace. For the application, and for PostgREST's
+  --   GET /rpc/inbox_counts?client_id=… . Never recomputes.
+  -- Parameters: client_id, the workspace.
+  -- Returns: one row. scope_user_id, whose counts they are: the sentinel for the whole workspace, which every member but
+  --   a setter gets, else the user's; the nine counts, zeros where the scope has no lead; computed_at, the instant they
+  --   speak of, null where the workspace was never counted; version, the inbox family's cache version, null before the
+  --   first; dirty_since, when the oldest change that a collector has found was noted, null where none waits; is_stale,
+  --   true when that is over 15 seconds ago or nobody has collected for as long; source: stored, or live where the
+  --   setting counts_source says so (then computed_at is now, and nothing is stale).
+  --   Under PostgREST (where request.headers is set) it also sets response.headers to an ETag of workspace, scope,
+  --   version and is_stale, and response.status to 304 for a client that has that already; neither in live mode.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.
+  -- INVOKER: read_inbox_counts checks access, then looks.
+  select
+    c.scope_user_id, c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
+    c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total, c.computed_at, c.version, c.dirty_since,
+    c.is_stale, c.source
+  from inboxdb.read_inbox_counts(client_id) as c
+$$;
+-- <<< sql/api/inbox_counts.sql
+
+-- >>> sql/grants/matrix.sql
+create view inboxdb.grant_matrix as
+-- The one declaration of who may do what with inboxdb. What is not listed is nobody's but the owner's: PUBLIC has
+-- nothing, anon has nothing. apply_grants makes it so, for the roles that exist; the tests hold the catalog to it.
+select m.grantee, m.kind, m.target, m.privilege
+from (
+  values
+  -- signed-in users, each seeing what the policies let through
+  ('authenticated', 'schema', 'inboxdb', 'usage'),
+  ('authenticated', 'schema', 'inbox_api', 'usage'),
+  ('authenticated', 'table', 'inboxdb.inbox_counts', 'select'),
+  ('authenticated', 'table', 'inboxdb.cache_version', 'select'),
+  ('authenticated', 'table', 'inboxdb.job_status', 'select'),
+  ('authenticated', 'function', 'inboxdb.current_user_id()', 'execute'),
+  ('authenticated', 'function', 'inboxdb.member_workspaces()', 'execute'),
+  ('authenticated', 'function', 'inboxdb.setter_workspaces()', 'execute'),
+  ('authenticated', 'function', 'inboxdb.has_client_access(inboxdb.client_id)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.has_topic_access(text)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
+  ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
+  -- whoever drains
+  ('inboxdb_drainer', 'schema', 'inboxdb', 'usage'),
+  ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.collect()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.claim_next()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id)', 'execute'),
+  (
+    'inboxdb_drainer', 'function',
+    'inboxdb.record_failure(inboxdb.client_id, timestamp with time zone, text)', 'execute'
+  ),
+  (
+    'inboxdb_drainer', 'function',
+    'inboxdb.send_signals(inboxdb.client_id, bigint, inboxdb.user_id[])', 'execute'
+  ),
+  ('inboxdb_drainer', 'function', 'inboxdb.empty_slice()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.seconds_to_next_attempt(text[])', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.drain_status()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
+  -- whoever watches the drain: no counts
+  ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
+  ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute')
+) as m (grantee, kind, target, privilege)
+union
+-- roles that the policy on "Lead" restricts: what it calls
+select
+  case restricted.role_oid
+    when 0 then 'public' else pg_catalog.pg_get_userbyid(restricted.role_oid)::text
+  end as grantee,
+  'function' as kind,
+  called.signature as target,
+  'execute' as privilege
+from pg_catalog.pg_policy as p
+cross join lateral pg_catalog.unnest(p.polroles) as restricted (role_oid)
+cross join (
+  values ('inboxdb.current_user_id()'), ('inboxdb.member_workspaces()'), ('inboxdb.setter_workspaces()')
+) as called (signature)
+where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('public."Lead"');
+
+comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole: see apply_grants.';
+-- <<< sql/grants/matrix.sql
+
+-- >>> sql/functions/apply_grants.sql
+create function inboxdb.apply_grants() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: give every role that exists what grant_matrix says, and take everything else in our schemas from everybody
+--   but the owner, PUBLIC and grants made by hand included. On Supabase also let members hear their topics.
+-- Errors: 42501 for a caller who does not own inboxdb.
+-- Reads: grant_matrix. Changes privileges, and the policy inboxdb_member on realtime.messages.
+-- INVOKER: for the owner.
+declare
+  statement pg_catalog.text;
+begin
+  for statement in
+    with ours (kind, name, acl, owner) as (
+      select 'schema', n.nspname::pg_catalog.text, coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner)), n.nspowner
+      from pg_catalog.pg_namespace as n
+      where n.nspname in ('inboxdb', 'inbox_api')
+      union all
+      select
+        case c.relkind when 'S' then 'sequence' else 'table' end,
+        c.oid::pg_catalog.regclass::pg_catalog.text,
+        coalesce(
+          c.relacl,
+          pg_catalog.acldefault((case c.relkind when 'S' then 's' else 'r' end)::pg_catalog."char", c.relowner)
+        ),
+        c.relowner
+      from pg_catalog.pg_class as c
+      inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+      where n.nspname in ('inboxdb', 'inbox_api') and c.relkind in ('r', 'v', 'S')
+      union all
+      select 'table', c.oid::pg_catalog.regclass::pg_catalog.text, a.attacl, c.relowner
+      from pg_catalog.pg_attribute as a
+      inner join pg_catalog.pg_class as c on a.attrelid = c.oid
+      inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+      where n.nspname in ('inboxdb', 'inbox_api') and a.attacl is not null
+      union all
+      select
+        'routine', p.oid::pg_catalog.regprocedure::pg_catalog.text,
+        coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner)), p.proowner
+      from pg_catalog.pg_proc as p
+      inner join pg_catalog.pg_namespace as n on p.pronamespace = n.oid
+      where n.nspname in ('inboxdb', 'inbox_api')
+      union all
+      select
+        'type', t.oid::pg_catalog.regtype::pg_catalog.text,
+        coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner)), t.typowner
+      from pg_catalog.pg_type as t
+      inner join pg_catalog.pg_namespace as n on t.typnamespace = n.oid
+      where n.nspname in ('inboxdb', 'inbox_api') and t.typtype = 'd'
+    )
+    select distinct
+      pg_catalog.format(
+        'revoke all on %s %s from %s', o.kind, o.name,
+        case e.grantee when 0 then 'public'
+          else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)::pg_catalog.text) end
+      )
+    from ours as o
+    cross join lateral pg_catalog.aclexplode(o.acl) as e
+    where e.grantee <> o.owner
+  loop
+    execute statement;
+  end loop;
+
+  for statement in
+    select pg_catalog.format(
+      'grant %s on %s %s to %s', m.privilege, m.kind, m.target,
+      case m.grantee when 'public' then m.grantee else pg_catalog.quote_ident(m.grantee) end
+    )
+    from inboxdb.grant_matrix as m
+    where m.grantee = 'public' or pg_catalog.to_regrole(pg_catalog.quote_ident(m.grantee)) is not null
+  loop
+    execute statement;
+  end loop;
+
+  if pg_catalog.to_regrole('authenticated') is not null
+    and pg_catalog.to_regclass('realtime.messages') is not null
+    and pg_catalog.to_regprocedure('realtime.topic()') is not null
+    and not exists (
+      select
+      from pg_catalog.pg_policy as p
+      where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('realtime.messages')
+    )
+  then
+    begin
+      -- the row's own topic too: who reads the table itself, whatever realtime.topic they claim, sees what they may hear
+      create policy inboxdb_member on realtime.messages
+      for select
+      to authenticated
+      using (
+        extension = 'broadcast'
+        and topic = (select realtime.topic())
+        and (select inboxdb.has_topic_access((select realtime.topic())))
+      );
+    exception when insufficient_privilege then
+      raise warning 'inboxdb may not make its policy on realtime.messages, so that nobody can join its topics'
+        using hint = 'Let the owner of realtime.messages create it, as docs/contracts.md has it.';
+    end;
+  end if;
+end
+$$;
+-- <<< sql/functions/apply_grants.sql
+
+-- >>> sql/views/lead_right.sql
+create view inboxdb.lead_right as
+-- Who has rights on "Lead", and whether row-level security on it is theirs to feel. Members of a role that is listed
+-- are not listed for it.
+with lead as (
+  select c.oid, c.relowner, c.relacl
+  from pg_catalog.pg_class as c
+  where c.oid = pg_catalog.to_regclass('public."Lead"')
+),
+
+given (holder, privilege) as (
+  select e.grantee, e.privilege_type
+  from lead as l
+  cross join lateral pg_catalog.aclexplode(coalesce(l.relacl, pg_catalog.acldefault('r', l.relowner))) as e
+  union
+  select e.grantee, e.privilege_type
+  from lead as l
+  inner join pg_catalog.pg_attribute as a on l.oid = a.attrelid
+  cross join lateral pg_catalog.aclexplode(a.attacl) as e
+  union
+  -- rights on every table, without a grant on this one
+  select r.oid, p.privilege
+  from (
+    values
+    ('pg_read_all_data', 'SELECT'),
+    ('pg_write_all_data', 'INSERT'),
+    ('pg_write_all_data', 'UPDATE'),
+    ('pg_write_all_data', 'DELETE')
+  ) as p (role_name, privilege)
+  inner join pg_catalog.pg_roles as r on p.role_name = r.rolname
+  where r.oid in (select m.roleid from pg_catalog.pg_auth_members as m)
+)
+
+select
+  case g.holder when 0 then 'public' else r.rolname::text end as role_name,
+  pg_catalog.lower(pg_catalog.string_agg(g.privilege, ', ' order by g.privilege)) as rights,
+  coalesce(r.rolbypassrls or pg_catalog.pg_has_role(r.oid, l.relowner, 'usage'), false) as bypasses,
+  (
+    select pg_catalog.min(case p.polname when 'inboxdb_trusted' then 'trusted' else 'restricted' end)
+    from pg_catalog.pg_policy as p
+    where p.polrelid = l.oid and p.polname in ('inboxdb_trusted', 'inboxdb_member') and g.holder = any (p.polroles)
+  ) as named
+from lead as l
+cross join given as g
+left join pg_catalog.pg_roles as r on g.holder = r.oid
+where g.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+group by g.holder, r.oid, r.rolname, r.rolbypassrls, l.oid, l.relowner;
+
+comment on view inboxdb.lead_right is
+'Roles that may read or write "Lead"; bypasses: its owner, superusers and BYPASSRLS, whom no policy binds; named: '
+'trusted or restricted, where protect_leads was told.';
+-- <<< sql/views/lead_right.sql
+
+-- >>> sql/views/lead_policy.sql
+create view inboxdb.lead_policy as
+-- The host's own policies on "Lead". Permissive ones are ORed with ours: a row that either lets through is seen.
+select
+  p.polname::text as policy_name,
+  case p.polcmd
+    when '*' then 'all' when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete'
+  end as command,
+  p.polpermissive as is_permissive,
+  p.polroles as bound_roles
+from pg_catalog.pg_policy as p
+where p.polrelid = pg_catalog.to_regclass('public."Lead"') and p.polname not in ('inboxdb_trusted', 'inboxdb_member');
+
+comment on view inboxdb.lead_policy is 'The policies on "Lead" that are not ours.';
+-- <<< sql/views/lead_policy.sql
+
+-- >>> sql/functions/role_list.sql
+create function inboxdb.role_list(names text[]) returns text
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: roles as a policy's TO wants them.
+  -- Parameters: names; 'public' stands for everybody.
+  -- INVOKER: called by protect_leads only.
+  select pg_catalog.string_agg(case n.name when 'public' then n.name else pg_catalog.quote_ident(n.name) end, ', ')
+  from pg_catalog.unnest(names) as n (name)
+$$;
+-- <<< sql/functions/role_list.sql
+
+-- >>> sql/functions/protect_leads.sql
+create function inboxdb.protect_leads(
+  trusted text[] default '{}', restricted text[] default '{}', keep_host_policies boolean default false
+) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: turn row-level security on "Lead" on, so that members see their workspaces' leads and setters their own.
+-- Parameters: trusted, roles for which nothing changes; restricted, roles that see and write only what the signed-in
+--   user may see ('public' names everybody else). Every role with rights on "Lead" that is not bound to bypass policies
+--   has to be in one of them; lead_right lists them. keep_host_policies, whether the host's own permissive policies may
+--   go on letting restricted roles see more.
+-- Errors: IB008 naming the roles or policies that stand against it, before anything is changed; 42501 for a caller who
+--   does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had.
+-- Reads: lead_right, lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
+-- INVOKER: for the owner.
+declare
+  unknown pg_catalog.text;
+  twice pg_catalog.text;
+  unnamed pg_catalog.text;
+  wider pg_catalog.text;
+  problem pg_catalog.text;
+  was_on pg_catalog.bool;
+  decided pg_catalog.text;
+  id_type pg_catalog.text;
+  user_type pg_catalog.text;
+begin
+  select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into unknown
+  from pg_catalog.unnest(trusted || restricted) as n (name)
+  where n.name <> 'public' and not exists (select from pg_catalog.pg_roles as r where r.rolname = n.name);
+
+  select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into twice
+  from pg_catalog.unnest(trusted) as n (name)
+  where n.name = any (restricted);
+
+  select pg_catalog.string_agg(pg_catalog.format('%I (%s)', l.role_name, l.rights), ', ' order by l.role_name)
+  into unnamed
+  from inboxdb.lead_right as l
+  where not l.bypasses and l.role_name <> all (trusted || restricted);
+
+  select pg_catalog.string_agg(pg_catalog.quote_ident(p.policy_name), ', ' order by p.policy_name) into wider
+  from inboxdb.lead_policy as p
+  where p.is_permissive and not keep_host_policies
+    and exists (
+      select
+      from pg_catalog.unnest(restricted) as n (name)
+      left join pg_catalog.pg_roles as r on n.name = r.rolname
+      cross join lateral pg_catalog.unnest(p.bound_roles) as bound (oid)
+      where bound.oid = 0 or (r.oid is not null and pg_catalog.pg_has_role(r.oid, bound.oid, 'usage'))
+    );
+
+  problem := case
+    when unknown is not null then 'no such role: ' || unknown
+    when twice is not null then 'named both trusted and restricted: ' || twice
+    when unnamed is not null then 'roles with rights on "Lead" are named neither trusted nor restricted: ' || unnamed
+    when wider is not null then 'policies of the host''s let restricted roles see more than members may: ' || wider
+  end;
+  if problem is not null then
+    raise exception using
+      errcode = 'IB008',
+      message = problem,
+      detail = 'Nothing was changed.',
+      hint = case when wider is not null and unnamed is null
+        then 'Drop them or bind them to other roles, or say that they are to be kept.'
+        else 'Name each role once: trusted, nothing changes for it; restricted, it sees what the signed-in user may see.'
+      end;
+  end if;
+
+  lock table public."Lead" in access exclusive mode;
+  select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
+  select s.value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
+  -- whether it was we who turned it on: also when called once more
+  decided := case when decided in ('enabled', 'joined') then decided when was_on then 'joined' else 'enabled' end;
+  update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';
+
+  select
+    pg_catalog.max(pg_catalog.format_type(a.atttypid, null)) filter (where a.attname = 'clientId'),
+    pg_catalog.max(pg_catalog.format_type(a.atttypid, null)) filter (where a.attname = 'assignedToUserId')
+  into id_type, user_type
+  from pg_catalog.pg_attribute as a
+  where a.attrelid = 'public."Lead"'::pg_catalog.regclass;
+
+  drop policy if exists inboxdb_member on public."Lead";
+  drop policy if exists inboxdb_trusted on public."Lead";
+  if pg_catalog.cardinality(restricted) > 0 then
+    -- Cast inside the sub-selects: outside it would be done anew for each row. Where row-level security was on before,
+    -- writing is the host's policies' affair; where it was off, nobody is to lose the writing of rows they may see.
+    execute pg_catalog.format(
+      $policy$
+      create policy inboxdb_member on public."Lead"
+      for %1$s
+      to %2$s
+      using (
+        "clientId" = any (array(select w.id::%3$s from inboxdb.member_workspaces() as w (id)))
+        and (
+          "clientId" <> all (array(select w.id::%3$s from inboxdb.setter_workspaces() as w (id)))
+          or "assignedToUserId" = (select inboxdb.current_user_id()::%4$s)
+        )
+      )
+      $policy$,
+      case decided when 'enabled' then 'all' else 'select' end,
+      inboxdb.role_list(restricted),
+      id_type,
+      user_type
+    );
+  end if;
+  if pg_catalog.cardinality(trusted) > 0 and decided = 'enabled' then
+    execute pg_catalog.format(
+      'create policy inboxdb_trusted on public."Lead" for all to %s using (true)', inboxdb.role_list(trusted)
+    );
+  end if;
+  if not was_on then
+    alter table public."Lead" enable row level security;
+  end if;
+  perform inboxdb.apply_grants();
+end
+$$;
+-- <<< sql/functions/protect_leads.sql
+
+-- >>> sql/functions/unprotect_leads.sql
+create function inboxdb.unprotect_leads() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: undo protect_leads: take our policies off "Lead", and turn its row-level security off if it was we who turned
+--   it on and no policy of the host's has come since. Also says that it is to be left out.
+-- Errors: 42501 for a caller who does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had; none where there is nothing to undo.
+-- Reads: lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
+-- INVOKER: for the owner.
+declare
+  decided pg_catalog.text := (select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls');
+begin
+  if decided in ('enabled', 'joined') then
+    drop policy if exists inboxdb_member on public."Lead";
+    drop policy if exists inboxdb_trusted on public."Lead";
+    if decided = 'enabled' and not exists (select from inboxdb.lead_policy) then
+      alter table public."Lead" disable row level security;
+    end if;
+  end if;
+  update inboxdb.setting as s set setting_value = 'left_out' where s.setting_name = 'lead_rls';
+  perform inboxdb.apply_grants();
+end
+$$;
+-- <<< sql/functions/unprotect_leads.sql
+
+-- >>> sql/functions/publish_leads.sql
+create function inboxdb.publish_leads() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: make the publication inboxdb_lead: inserted and updated leads as id, workspace, user and update time, without
+--   personal data and without deletes. Row-level security does not apply to a stream: whoever may read it reads every
+--   tenant's.
+-- Errors: IB009 where the replica identity of "Lead" has columns that are not published, or there is none: every UPDATE
+--   of the host's would fail; 42710 where there is a publication of this name; 42501 for a caller who does not own "Lead"
+--   or may not create one.
+-- Locks: SHARE UPDATE EXCLUSIVE on "Lead", which stops no writer.
+-- INVOKER: for the owner.
+declare
+  identity constant pg_catalog."char" := (
+    select c.relreplident from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass
+  );
+begin
+  if not exists (
+    select
+    from pg_catalog.pg_index as i
+    where i.indrelid = 'public."Lead"'::pg_catalog.regclass
+      and case identity when 'd' then i.indisprimary when 'i' then i.indisreplident else false end
+      and not exists (
+        select
+        from pg_catalog.unnest(i.indkey::pg_catalog.int2[]) as k (attnum)
+        inner join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+        where a.attname not in ('id', 'clientId', 'assignedToUserId', 'updatedAt')
+      )
+  ) then
+    raise exception using
+      errcode = 'IB009',
+      message = pg_catalog.format(
+        'the replica identity of "Lead" is %s, which inboxdb_lead would not publish',
+        case identity
+          when 'f' then 'FULL' when 'n' then 'NOTHING' when 'i' then 'an index' else 'a primary key' end
+      ),
+      detail = 'Beside such a publication every UPDATE of "Lead" fails. Nothing was changed.',
+      hint = 'alter table public."Lead" replica identity default; with "id" as the primary key, if no other'
+        ' publication needs it as it is.';
+  end if;
+  create publication inboxdb_lead for table public."Lead" (id, "clientId", "assignedToUserId", "updatedAt")
+  with (publish = 'insert, update');
+end
+$$;
+-- <<< sql/functions/publish_leads.sql
+
+-- >>> sql/grants/apply.sql
+do $apply$
+begin
+  perform inboxdb.apply_grants();
+end
+$apply$;
+-- <<< sql/grants/apply.sql

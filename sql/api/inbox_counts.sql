@@ -1,0 +1,41 @@
+-- Inlined into the query that calls it, so without a search_path of its own.
+create function inbox_api.inbox_counts(client_id inboxdb.client_id)
+returns table (
+  scope_user_id inboxdb.user_id,
+  all_responses integer,
+  requires_attention integer,
+  previously_required_attention integer,
+  total_non_blacklisted integer,
+  awaiting_reply integer,
+  needs_repair integer,
+  ai_sent integer,
+  ai_review integer,
+  total integer,
+  computed_at timestamptz,
+  version bigint,
+  dirty_since timestamptz,
+  is_stale boolean,
+  source text
+)
+language sql stable
+rows 1
+as $$
+  -- Purpose: the counts that the current user has of a workspace. For the application, and for PostgREST's
+  --   GET /rpc/inbox_counts?client_id=… . Never recomputes.
+  -- Parameters: client_id, the workspace.
+  -- Returns: one row. scope_user_id, whose counts they are: the sentinel for the whole workspace, which every member but
+  --   a setter gets, else the user's; the nine counts, zeros where the scope has no lead; computed_at, the instant they
+  --   speak of, null where the workspace was never counted; version, the inbox family's cache version, null before the
+  --   first; dirty_since, when the oldest change that a collector has found was noted, null where none waits; is_stale,
+  --   true when that is over 15 seconds ago or nobody has collected for as long; source: stored, or live where the
+  --   setting counts_source says so (then computed_at is now, and nothing is stale).
+  --   Under PostgREST (where request.headers is set) it also sets response.headers to an ETag of workspace, scope,
+  --   version and is_stale, and response.status to 304 for a client that has that already; neither in live mode.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.
+  -- INVOKER: read_inbox_counts checks access, then looks.
+  select
+    c.scope_user_id, c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
+    c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total, c.computed_at, c.version, c.dirty_since,
+    c.is_stale, c.source
+  from inboxdb.read_inbox_counts(client_id) as c
+$$;

@@ -1,0 +1,100 @@
+create function inboxdb.apply_grants() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: give every role that exists what grant_matrix says, and take everything else in our schemas from everybody
+--   but the owner, PUBLIC and grants made by hand included. On Supabase also let members hear their topics.
+-- Errors: 42501 for a caller who does not own inboxdb.
+-- Reads: grant_matrix. Changes privileges, and the policy inboxdb_member on realtime.messages.
+-- INVOKER: for the owner.
+declare
+  statement pg_catalog.text;
+begin
+  for statement in
+    with ours (kind, name, acl, owner) as (
+      select 'schema', n.nspname::pg_catalog.text, coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner)), n.nspowner
+      from pg_catalog.pg_namespace as n
+      where n.nspname in ('inboxdb', 'inbox_api')
+      union all
+      select
+        case c.relkind when 'S' then 'sequence' else 'table' end,
+        c.oid::pg_catalog.regclass::pg_catalog.text,
+        coalesce(
+          c.relacl,
+          pg_catalog.acldefault((case c.relkind when 'S' then 's' else 'r' end)::pg_catalog."char", c.relowner)
+        ),
+        c.relowner
+      from pg_catalog.pg_class as c
+      inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+      where n.nspname in ('inboxdb', 'inbox_api') and c.relkind in ('r', 'v', 'S')
+      union all
+      select 'table', c.oid::pg_catalog.regclass::pg_catalog.text, a.attacl, c.relowner
+      from pg_catalog.pg_attribute as a
+      inner join pg_catalog.pg_class as c on a.attrelid = c.oid
+      inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+      where n.nspname in ('inboxdb', 'inbox_api') and a.attacl is not null
+      union all
+      select
+        'routine', p.oid::pg_catalog.regprocedure::pg_catalog.text,
+        coalesce(p.proacl, pg_catalog.acldefault('f', p.proowner)), p.proowner
+      from pg_catalog.pg_proc as p
+      inner join pg_catalog.pg_namespace as n on p.pronamespace = n.oid
+      where n.nspname in ('inboxdb', 'inbox_api')
+      union all
+      select
+        'type', t.oid::pg_catalog.regtype::pg_catalog.text,
+        coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner)), t.typowner
+      from pg_catalog.pg_type as t
+      inner join pg_catalog.pg_namespace as n on t.typnamespace = n.oid
+      where n.nspname in ('inboxdb', 'inbox_api') and t.typtype = 'd'
+    )
+    select distinct
+      pg_catalog.format(
+        'revoke all on %s %s from %s', o.kind, o.name,
+        case e.grantee when 0 then 'public'
+          else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)::pg_catalog.text) end
+      )
+    from ours as o
+    cross join lateral pg_catalog.aclexplode(o.acl) as e
+    where e.grantee <> o.owner
+  loop
+    execute statement;
+  end loop;
+
+  for statement in
+    select pg_catalog.format(
+      'grant %s on %s %s to %s', m.privilege, m.kind, m.target,
+      case m.grantee when 'public' then m.grantee else pg_catalog.quote_ident(m.grantee) end
+    )
+    from inboxdb.grant_matrix as m
+    where m.grantee = 'public' or pg_catalog.to_regrole(pg_catalog.quote_ident(m.grantee)) is not null
+  loop
+    execute statement;
+  end loop;
+
+  if pg_catalog.to_regrole('authenticated') is not null
+    and pg_catalog.to_regclass('realtime.messages') is not null
+    and pg_catalog.to_regprocedure('realtime.topic()') is not null
+    and not exists (
+      select
+      from pg_catalog.pg_policy as p
+      where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('realtime.messages')
+    )
+  then
+    begin
+      -- the row's own topic too: who reads the table itself, whatever realtime.topic they claim, sees what they may hear
+      create policy inboxdb_member on realtime.messages
+      for select
+      to authenticated
+      using (
+        extension = 'broadcast'
+        and topic = (select realtime.topic())
+        and (select inboxdb.has_topic_access((select realtime.topic())))
+      );
+    exception when insufficient_privilege then
+      raise warning 'inboxdb may not make its policy on realtime.messages, so that nobody can join its topics'
+        using hint = 'Let the owner of realtime.messages create it, as docs/contracts.md has it.';
+    end;
+  end if;
+end
+$$;

@@ -1,0 +1,43 @@
+create function inboxdb.current_user_id() returns inboxdb.user_id
+language plpgsql stable parallel safe security definer
+set search_path = ''
+as $$
+-- Purpose: the one place that knows who is asking: the subject of the JSON web token whose claims PostgREST, Supabase
+--   or the application put into the transaction (set local request.jwt.claims).
+-- Returns: the user's id; null for nobody: no claims, '' (what a `set local` leaves behind), no subject, or the
+--   sentinel.
+-- Errors: IB005 for claims that are no JSON object, or a subject that no user can have. What they say is not repeated.
+-- Reads: the settings request.jwt.claims and, where that is absent, request.jwt.claim.sub (PostgREST before 9).
+-- DEFINER: policies call it for whoever queries, who then needs no right on what it calls. It must stay free of
+--   exception blocks: they start subtransactions, which parallel queries may not.
+declare
+  claims constant pg_catalog.text := nullif(pg_catalog.current_setting('request.jwt.claims', true), '');
+  subject pg_catalog.text;
+  problem pg_catalog.text;
+begin
+  if claims is null then
+    subject := pg_catalog.current_setting('request.jwt.claim.sub', true);
+  elsif not inboxdb.is_json(claims) then
+    problem := 'request.jwt.claims is not JSON';
+  elsif pg_catalog.json_typeof(claims::pg_catalog.json) <> 'object' then
+    problem := 'request.jwt.claims is not a JSON object';
+  else
+    subject := claims::pg_catalog.json ->> 'sub';
+    if subject is not null and pg_catalog.json_typeof(claims::pg_catalog.json -> 'sub') <> 'string' then
+      problem := 'the claim "sub" is not a string';
+    end if;
+  end if;
+  if problem is null and subject <> '' and not inboxdb.can_be_id(subject, inboxdb.sentinel()) then
+    problem := 'the claim "sub" is not a user id of this database';
+  end if;
+
+  if problem is not null then
+    raise exception using
+      errcode = 'IB005',
+      message = 'malformed claims: ' || problem,
+      detail = 'Nobody is signed in by them, so nothing was shown.',
+      hint = 'Set request.jwt.claims to a JSON object whose "sub" is the user''s id, for the transaction only.';
+  end if;
+  return nullif(nullif(subject, '')::inboxdb.user_id, inboxdb.sentinel());
+end
+$$;

@@ -1,0 +1,49 @@
+create function inboxdb.is_json(candidate text) returns boolean
+language plpgsql immutable strict parallel safe
+-- No search_path of its own: its callers pin theirs, and setting it once more costs each reader of counts 2 µs.
+as $$
+-- Purpose: say whether a text can be cast to json and each of its values read. Catching the cast's error would need a
+--   subtransaction, which parallel queries may not start; and that error quotes the text.
+-- Parameters: candidate. More than 16,384 characters or 1,000 objects and arrays are no JSON here: whoever sends them
+--   is after the parser's stack.
+-- Source: RFC 8259; PostgreSQL refuses the escapes \u0000 and single surrogates besides.
+-- INVOKER: called by our functions only, with search_path = ''.
+declare
+  scalar constant pg_catalog.text := pg_catalog.chr(1);
+  string constant pg_catalog.text := pg_catalog.chr(2);
+  reduced pg_catalog.text := candidate;
+  before pg_catalog.text;
+begin
+  if pg_catalog.length(candidate) > 1000 and (
+    pg_catalog.length(candidate) > 16384 or pg_catalog.regexp_count(candidate, '[[{]') > 1000
+  ) then
+    return false;
+  end if;
+  if pg_catalog.current_setting('server_version_num') >= '160000' then
+    return pg_catalog.pg_input_is_valid(candidate, 'jsonb');
+  end if;
+
+  -- PostgreSQL 15: values are replaced from within by characters that no JSON holds, until one is left
+  if candidate ~ '[\x01-\x08\x0b\x0c\x0e-\x1f]' then
+    return false;
+  end if;
+  reduced := pg_catalog.regexp_replace(
+    reduced,
+    '"([^"\\\x01-\x1f]|\\["\\/bfnrt]|\\u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4}'
+    '|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"',
+    string, 'g'
+  );
+  reduced := pg_catalog.regexp_replace(
+    reduced, 'true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?', scalar, 'g'
+  );
+  reduced := pg_catalog.regexp_replace(reduced, '[ \t\n\r]+', '', 'g');
+  loop
+    before := reduced;
+    reduced := pg_catalog.regexp_replace(
+      reduced, '\[([\x01\x02](,[\x01\x02])*)?\]|\{(\x02:[\x01\x02](,\x02:[\x01\x02])*)?\}', scalar, 'g'
+    );
+    exit when reduced = before;
+  end loop;
+  return reduced in (scalar, string);
+end
+$$;

@@ -1,0 +1,41 @@
+create function inboxdb.not_modified(state jsonb) returns boolean
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: HTTP's conditional GET, which PostgREST leaves to functions: tag the answer with what it depends on, and
+--   say 304 to a client that has it already. Call it after access was checked, and where request.headers is set.
+-- Parameters: state, everything that decides whether an older answer will still do.
+-- Returns: true where the client has it.
+-- Source: RFC 9110, 8.8.3 (a weak tag: the bytes of two such answers may differ), 13.1.2 and 15.4.5.
+-- Reads: the settings request.headers, request.method. Writes: response.headers, response.status, for this transaction.
+-- INVOKER: called by our DEFINER functions only.
+declare
+  headers constant pg_catalog.text := pg_catalog.current_setting('request.headers');
+  tag constant pg_catalog.text := pg_catalog.format(
+    'W/"%s"', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(state::pg_catalog.text, 'UTF8')), 'hex')
+  );
+  wanted pg_catalog.text;
+begin
+  perform pg_catalog.set_config(
+    'response.headers',
+    (
+      coalesce(nullif(pg_catalog.current_setting('response.headers', true), ''), '[]')::pg_catalog.jsonb
+      || pg_catalog.jsonb_build_array(
+        pg_catalog.jsonb_build_object('ETag', tag),
+        pg_catalog.jsonb_build_object('Cache-Control', 'private, no-cache')
+      )
+    )::pg_catalog.text,
+    true
+  );
+  if pg_catalog.current_setting('request.method', true) in ('GET', 'HEAD') and inboxdb.is_json(headers) then
+    wanted := headers::pg_catalog.json ->> 'if-none-match';
+    if wanted = '*' or pg_catalog.replace(tag, 'W/', '') = any (
+      pg_catalog.string_to_array(pg_catalog.replace(pg_catalog.replace(wanted, 'W/', ''), ' ', ''), ',')
+    ) then
+      perform pg_catalog.set_config('response.status', '304', true);
+      return true;
+    end if;
+  end if;
+  return false;
+end
+$$;

@@ -1,0 +1,117 @@
+create function inboxdb.protect_leads(
+  trusted text[] default '{}', restricted text[] default '{}', keep_host_policies boolean default false
+) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: turn row-level security on "Lead" on, so that members see their workspaces' leads and setters their own.
+-- Parameters: trusted, roles for which nothing changes; restricted, roles that see and write only what the signed-in
+--   user may see ('public' names everybody else). Every role with rights on "Lead" that is not bound to bypass policies
+--   has to be in one of them; lead_right lists them. keep_host_policies, whether the host's own permissive policies may
+--   go on letting restricted roles see more.
+-- Errors: IB008 naming the roles or policies that stand against it, before anything is changed; 42501 for a caller who
+--   does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had.
+-- Reads: lead_right, lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
+-- INVOKER: for the owner.
+declare
+  unknown pg_catalog.text;
+  twice pg_catalog.text;
+  unnamed pg_catalog.text;
+  wider pg_catalog.text;
+  problem pg_catalog.text;
+  was_on pg_catalog.bool;
+  decided pg_catalog.text;
+  id_type pg_catalog.text;
+  user_type pg_catalog.text;
+begin
+  select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into unknown
+  from pg_catalog.unnest(trusted || restricted) as n (name)
+  where n.name <> 'public' and not exists (select from pg_catalog.pg_roles as r where r.rolname = n.name);
+
+  select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into twice
+  from pg_catalog.unnest(trusted) as n (name)
+  where n.name = any (restricted);
+
+  select pg_catalog.string_agg(pg_catalog.format('%I (%s)', l.role_name, l.rights), ', ' order by l.role_name)
+  into unnamed
+  from inboxdb.lead_right as l
+  where not l.bypasses and l.role_name <> all (trusted || restricted);
+
+  select pg_catalog.string_agg(pg_catalog.quote_ident(p.policy_name), ', ' order by p.policy_name) into wider
+  from inboxdb.lead_policy as p
+  where p.is_permissive and not keep_host_policies
+    and exists (
+      select
+      from pg_catalog.unnest(restricted) as n (name)
+      left join pg_catalog.pg_roles as r on n.name = r.rolname
+      cross join lateral pg_catalog.unnest(p.bound_roles) as bound (oid)
+      where bound.oid = 0 or (r.oid is not null and pg_catalog.pg_has_role(r.oid, bound.oid, 'usage'))
+    );
+
+  problem := case
+    when unknown is not null then 'no such role: ' || unknown
+    when twice is not null then 'named both trusted and restricted: ' || twice
+    when unnamed is not null then 'roles with rights on "Lead" are named neither trusted nor restricted: ' || unnamed
+    when wider is not null then 'policies of the host''s let restricted roles see more than members may: ' || wider
+  end;
+  if problem is not null then
+    raise exception using
+      errcode = 'IB008',
+      message = problem,
+      detail = 'Nothing was changed.',
+      hint = case when wider is not null and unnamed is null
+        then 'Drop them or bind them to other roles, or say that they are to be kept.'
+        else 'Name each role once: trusted, nothing changes for it; restricted, it sees what the signed-in user may see.'
+      end;
+  end if;
+
+  lock table public."Lead" in access exclusive mode;
+  select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
+  select s.value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
+  -- whether it was we who turned it on: also when called once more
+  decided := case when decided in ('enabled', 'joined') then decided when was_on then 'joined' else 'enabled' end;
+  update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';
+
+  select
+    pg_catalog.max(pg_catalog.format_type(a.atttypid, null)) filter (where a.attname = 'clientId'),
+    pg_catalog.max(pg_catalog.format_type(a.atttypid, null)) filter (where a.attname = 'assignedToUserId')
+  into id_type, user_type
+  from pg_catalog.pg_attribute as a
+  where a.attrelid = 'public."Lead"'::pg_catalog.regclass;
+
+  drop policy if exists inboxdb_member on public."Lead";
+  drop policy if exists inboxdb_trusted on public."Lead";
+  if pg_catalog.cardinality(restricted) > 0 then
+    -- Cast inside the sub-selects: outside it would be done anew for each row. Where row-level security was on before,
+    -- writing is the host's policies' affair; where it was off, nobody is to lose the writing of rows they may see.
+    execute pg_catalog.format(
+      $policy$
+      create policy inboxdb_member on public."Lead"
+      for %1$s
+      to %2$s
+      using (
+        "clientId" = any (array(select w.id::%3$s from inboxdb.member_workspaces() as w (id)))
+        and (
+          "clientId" <> all (array(select w.id::%3$s from inboxdb.setter_workspaces() as w (id)))
+          or "assignedToUserId" = (select inboxdb.current_user_id()::%4$s)
+        )
+      )
+      $policy$,
+      case decided when 'enabled' then 'all' else 'select' end,
+      inboxdb.role_list(restricted),
+      id_type,
+      user_type
+    );
+  end if;
+  if pg_catalog.cardinality(trusted) > 0 and decided = 'enabled' then
+    execute pg_catalog.format(
+      'create policy inboxdb_trusted on public."Lead" for all to %s using (true)', inboxdb.role_list(trusted)
+    );
+  end if;
+  if not was_on then
+    alter table public."Lead" enable row level security;
+  end if;
+  perform inboxdb.apply_grants();
+end
+$$;

@@ -1,0 +1,91 @@
+create function inboxdb.read_inbox_counts(
+  target_client_id inboxdb.client_id,
+  out scope_user_id inboxdb.user_id,
+  out all_responses integer,
+  out requires_attention integer,
+  out previously_required_attention integer,
+  out total_non_blacklisted integer,
+  out awaiting_reply integer,
+  out needs_repair integer,
+  out ai_sent integer,
+  out ai_review integer,
+  out total integer,
+  out computed_at timestamptz,
+  out version bigint,
+  out dirty_since timestamptz,
+  out is_stale boolean,
+  out source text
+)
+language plpgsql stable security definer
+set search_path = ''
+-- for require_access
+set row_security = off
+as $$
+-- Purpose: the counts that the current user has of a workspace, and how fresh they are.
+-- Parameters: target_client_id.
+-- Returns: see inbox_api.inbox_counts.
+-- Errors: those of require_access, before anything else is looked at; in live mode those of count_scopes.
+-- Reads: inbox_counts, cache_version, inbox_counts_dirty, drain_state, setting (by key, in one statement); in live mode
+--   what live_inbox_counts does, which costs a scan of the workspace.
+-- DEFINER: members may read neither the work list nor the settings.
+#variable_conflict use_column
+declare
+  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
+begin
+  scope_user_id := scope;
+  select
+    s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
+    s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total, s.computed_at, v.version, d.dirty_since,
+    coalesce(d.dirty_since < inboxdb.clock() - interval '15 seconds', false)
+    or coalesce(state.collected_at < pg_catalog.clock_timestamp() - interval '15 seconds', true),
+    chosen.setting_value
+  into
+    all_responses, requires_attention, previously_required_attention, total_non_blacklisted,
+    awaiting_reply, needs_repair, ai_sent, ai_review, total, computed_at, version, dirty_since,
+    is_stale,
+    source
+  from inboxdb.drain_state as state
+  inner join inboxdb.setting as chosen on chosen.setting_name = 'counts_source'
+  left join inboxdb.inbox_counts as s
+    on s.client_id = target_client_id
+    and s.is_global = (scope = inboxdb.sentinel())
+    and s.scope_user_id = scope
+  left join inboxdb.cache_version as v on v.client_id = target_client_id and v.family = 'inbox'
+  left join inboxdb.inbox_counts_dirty as d on d.client_id = target_client_id;
+
+  if source = 'live' then
+    computed_at := inboxdb.clock();
+    dirty_since := null;
+    is_stale := false;
+    total := null;
+    select
+      l.all_responses, l.requires_attention, l.previously_required_attention, l.total_non_blacklisted,
+      l.awaiting_reply, l.needs_repair, l.ai_sent, l.ai_review, l.total
+    into
+      all_responses, requires_attention, previously_required_attention, total_non_blacklisted,
+      awaiting_reply, needs_repair, ai_sent, ai_review, total
+    from inboxdb.live_inbox_counts(target_client_id, computed_at) as l
+    where l.scope_user_id = scope;
+  end if;
+
+  if total is null then
+    all_responses := 0;
+    requires_attention := 0;
+    previously_required_attention := 0;
+    total_non_blacklisted := 0;
+    awaiting_reply := 0;
+    needs_repair := 0;
+    ai_sent := 0;
+    ai_review := 0;
+    total := 0;
+    -- a scope without a row was counted when its workspace was
+    computed_at := coalesce(computed_at, (
+      select s.computed_at from inboxdb.inbox_counts as s where s.client_id = target_client_id and s.is_global
+    ));
+  end if;
+
+  if source = 'stored' and pg_catalog.current_setting('request.headers', true) <> '' then
+    perform inboxdb.not_modified(pg_catalog.jsonb_build_array(target_client_id, scope, version, is_stale));
+  end if;
+end
+$$;

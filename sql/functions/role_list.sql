@@ -1,0 +1,10 @@
+create function inboxdb.role_list(names text[]) returns text
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: roles as a policy's TO wants them.
+  -- Parameters: names; 'public' stands for everybody.
+  -- INVOKER: called by protect_leads only.
+  select pg_catalog.string_agg(case n.name when 'public' then n.name else pg_catalog.quote_ident(n.name) end, ', ')
+  from pg_catalog.unnest(names) as n (name)
+$$;

@@ -1,0 +1,43 @@
+create function inboxdb.send_signals(
+  target_client_id inboxdb.client_id, new_version bigint, changed_scopes inboxdb.user_id[]
+) returns integer
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: tell clients that something changed, never what: one signal to the workspace's global scope, one to each
+--   user's whose counts or leads did. Called once the new version is committed, in a transaction of its own, which also
+--   keeps the database-wide lock of NOTIFY and a broken realtime out of the refresh.
+-- Parameters: target_client_id, new_version, changed_scopes: what drain_next returned.
+-- Returns: how many signals were handed over. One that cannot be is left: clients poll, too.
+-- Source: docs/contracts.md.
+-- Writes: realtime.messages through Supabase's realtime.send, where that exists; else the channel inboxdb.
+-- DEFINER: the drain has no rights in Supabase's schema realtime.
+declare
+  scope inboxdb.user_id;
+  payload pg_catalog.jsonb;
+  on_supabase constant pg_catalog.bool :=
+    pg_catalog.to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null;
+  sent pg_catalog.int4 := 0;
+begin
+  foreach scope in array inboxdb.sentinel() || changed_scopes loop
+    payload := pg_catalog.jsonb_build_object('workspace', target_client_id, 'scope', scope, 'version', new_version);
+    begin
+      if on_supabase then
+        -- dynamic: the function is not there elsewhere
+        execute 'select realtime.send($1, ''inbox_changed'', $2, true)'
+        using payload, inboxdb.signal_topic(target_client_id, scope);
+      -- a full queue would fail the commit, past any exception block
+      elsif pg_catalog.pg_notification_queue_usage() < 0.9 then
+        perform pg_catalog.pg_notify('inboxdb', payload::pg_catalog.text);
+      else
+        continue;
+      end if;
+      sent := sent + 1;
+    exception when others then
+      -- what the server says may quote the payload's neighbours; the client polls
+      null;
+    end;
+  end loop;
+  return sent;
+end
+$$;

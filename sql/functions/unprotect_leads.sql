@@ -1,0 +1,24 @@
+create function inboxdb.unprotect_leads() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: undo protect_leads: take our policies off "Lead", and turn its row-level security off if it was we who turned
+--   it on and no policy of the host's has come since. Also says that it is to be left out.
+-- Errors: 42501 for a caller who does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had; none where there is nothing to undo.
+-- Reads: lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
+-- INVOKER: for the owner.
+declare
+  decided pg_catalog.text := (select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls');
+begin
+  if decided in ('enabled', 'joined') then
+    drop policy if exists inboxdb_member on public."Lead";
+    drop policy if exists inboxdb_trusted on public."Lead";
+    if decided = 'enabled' and not exists (select from inboxdb.lead_policy) then
+      alter table public."Lead" disable row level security;
+    end if;
+  end if;
+  update inboxdb.setting as s set setting_value = 'left_out' where s.setting_name = 'lead_rls';
+  perform inboxdb.apply_grants();
+end
+$$;

@@ -1,0 +1,5 @@
+do $apply$
+begin
+  perform inboxdb.apply_grants();
+end
+$apply$;

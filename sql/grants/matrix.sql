@@ -1,0 +1,59 @@
+create view inboxdb.grant_matrix as
+-- The one declaration of who may do what with inboxdb. What is not listed is nobody's but the owner's: PUBLIC has
+-- nothing, anon has nothing. apply_grants makes it so, for the roles that exist; the tests hold the catalog to it.
+select m.grantee, m.kind, m.target, m.privilege
+from (
+  values
+  -- signed-in users, each seeing what the policies let through
+  ('authenticated', 'schema', 'inboxdb', 'usage'),
+  ('authenticated', 'schema', 'inbox_api', 'usage'),
+  ('authenticated', 'table', 'inboxdb.inbox_counts', 'select'),
+  ('authenticated', 'table', 'inboxdb.cache_version', 'select'),
+  ('authenticated', 'table', 'inboxdb.job_status', 'select'),
+  ('authenticated', 'function', 'inboxdb.current_user_id()', 'execute'),
+  ('authenticated', 'function', 'inboxdb.member_workspaces()', 'execute'),
+  ('authenticated', 'function', 'inboxdb.setter_workspaces()', 'execute'),
+  ('authenticated', 'function', 'inboxdb.has_client_access(inboxdb.client_id)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.has_topic_access(text)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
+  ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
+  -- whoever drains
+  ('inboxdb_drainer', 'schema', 'inboxdb', 'usage'),
+  ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.collect()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.claim_next()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id)', 'execute'),
+  (
+    'inboxdb_drainer', 'function',
+    'inboxdb.record_failure(inboxdb.client_id, timestamp with time zone, text)', 'execute'
+  ),
+  (
+    'inboxdb_drainer', 'function',
+    'inboxdb.send_signals(inboxdb.client_id, bigint, inboxdb.user_id[])', 'execute'
+  ),
+  ('inboxdb_drainer', 'function', 'inboxdb.empty_slice()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.seconds_to_next_attempt(text[])', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.drain_status()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
+  -- whoever watches the drain: no counts
+  ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
+  ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute')
+) as m (grantee, kind, target, privilege)
+union
+-- roles that the policy on "Lead" restricts: what it calls
+select
+  case restricted.role_oid
+    when 0 then 'public' else pg_catalog.pg_get_userbyid(restricted.role_oid)::text
+  end as grantee,
+  'function' as kind,
+  called.signature as target,
+  'execute' as privilege
+from pg_catalog.pg_policy as p
+cross join lateral pg_catalog.unnest(p.polroles) as restricted (role_oid)
+cross join (
+  values ('inboxdb.current_user_id()'), ('inboxdb.member_workspaces()'), ('inboxdb.setter_workspaces()')
+) as called (signature)
+where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('public."Lead"');
+
+comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole: see apply_grants.';

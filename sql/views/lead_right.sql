@@ -1,0 +1,50 @@
+create view inboxdb.lead_right as
+-- Who has rights on "Lead", and whether row-level security on it is theirs to feel. Members of a role that is listed
+-- are not listed for it.
+with lead as (
+  select c.oid, c.relowner, c.relacl
+  from pg_catalog.pg_class as c
+  where c.oid = pg_catalog.to_regclass('public."Lead"')
+),
+
+given (holder, privilege) as (
+  select e.grantee, e.privilege_type
+  from lead as l
+  cross join lateral pg_catalog.aclexplode(coalesce(l.relacl, pg_catalog.acldefault('r', l.relowner))) as e
+  union
+  select e.grantee, e.privilege_type
+  from lead as l
+  inner join pg_catalog.pg_attribute as a on l.oid = a.attrelid
+  cross join lateral pg_catalog.aclexplode(a.attacl) as e
+  union
+  -- rights on every table, without a grant on this one
+  select r.oid, p.privilege
+  from (
+    values
+    ('pg_read_all_data', 'SELECT'),
+    ('pg_write_all_data', 'INSERT'),
+    ('pg_write_all_data', 'UPDATE'),
+    ('pg_write_all_data', 'DELETE')
+  ) as p (role_name, privilege)
+  inner join pg_catalog.pg_roles as r on p.role_name = r.rolname
+  where r.oid in (select m.roleid from pg_catalog.pg_auth_members as m)
+)
+
+select
+  case g.holder when 0 then 'public' else r.rolname::text end as role_name,
+  pg_catalog.lower(pg_catalog.string_agg(g.privilege, ', ' order by g.privilege)) as rights,
+  coalesce(r.rolbypassrls or pg_catalog.pg_has_role(r.oid, l.relowner, 'usage'), false) as bypasses,
+  (
+    select pg_catalog.min(case p.polname when 'inboxdb_trusted' then 'trusted' else 'restricted' end)
+    from pg_catalog.pg_policy as p
+    where p.polrelid = l.oid and p.polname in ('inboxdb_trusted', 'inboxdb_member') and g.holder = any (p.polroles)
+  ) as named
+from lead as l
+cross join given as g
+left join pg_catalog.pg_roles as r on g.holder = r.oid
+where g.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
+group by g.holder, r.oid, r.rolname, r.rolbypassrls, l.oid, l.relowner;
+
+comment on view inboxdb.lead_right is
+'Roles that may read or write "Lead"; bypasses: its owner, superusers and BYPASSRLS, whom no policy binds; named: '
+'trusted or restricted, where protect_leads was told.';

@@ -1,0 +1,22 @@
+create view inboxdb.member_access as
+-- The one definition of who sees what: a member's highest role decides, and the owner needs no membership. Roles that
+-- are not known here give nothing.
+select
+  m.client_id,
+  m.user_id,
+  -- OWNER = ADMIN > INBOX_MANAGER > SETTER > CLIENT_PORTAL, and only a setter sees less than all
+  pg_catalog.bool_or(m.member_role in ('OWNER', 'ADMIN', 'INBOX_MANAGER'))
+  or not pg_catalog.bool_or(m.member_role = 'SETTER')
+    as sees_whole
+from (
+  select c.id as client_id, c."userId" as user_id, 'OWNER' as member_role
+  from public."Client" as c
+  union all
+  select m."clientId", m."userId", m.role::text
+  from public."ClientMember" as m
+  where m.role::text in ('ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL')
+) as m
+group by m.client_id, m.user_id;
+
+comment on view inboxdb.member_access is
+'Users and the workspaces they have access to; sees_whole is false for a setter, who sees only their own leads.';
