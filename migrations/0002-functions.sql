@@ -656,8 +656,8 @@ as $$
 -- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
 --   it has none; with a new one also the users whose counts or leads changed.
 -- Errors: those of count_scopes.
--- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version, job_status,
---   inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
+-- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version,
+--   job_status, inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
 -- INVOKER: called by our DEFINER functions only.
 declare
   -- read after the lock, before the snapshot: never later than what the counts see
@@ -691,7 +691,13 @@ begin
     returning c.lead_id, c.left_user_id
   ),
   changed as materialized (
-    select * from taken_0 union all select * from taken_1 union all select * from taken_2 union all select * from taken_3
+    select * from taken_0
+    union all
+    select * from taken_1
+    union all
+    select * from taken_2
+    union all
+    select * from taken_3
   ),
   counted as materialized (
     select * from inboxdb.count_scopes(target_client_id, as_of)
@@ -1313,8 +1319,8 @@ language sql stable security definer
 set search_path = ''
 as $$
   -- Purpose: the workspaces whose last attempt failed, those longest behind first.
-  -- Returns: the workspace; how often it was claimed since it became dirty; when it is tried again; SQLSTATE and our own
-  --   sentence.
+  -- Returns: the workspace; how often it was claimed since it became dirty; when it is tried again; SQLSTATE and our
+  --   own sentence.
   -- Reads: inbox_counts_dirty.
   -- DEFINER: neither the drain nor who watches it may read the work list.
   select d.client_id, d.attempts, d.next_attempt_at, d.last_error

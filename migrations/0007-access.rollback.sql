@@ -19,7 +19,8 @@ end
 $undo$;
 
 -- nobody has any right
-create or replace view inboxdb.grant_matrix as
+drop view inboxdb.grant_matrix;
+create view inboxdb.grant_matrix as
 select null::text as grantee, null::text as kind, null::text as target, null::text as privilege where false;
 select inboxdb.apply_grants();
 grant usage on type inboxdb.client_id, inboxdb.lead_id, inboxdb.user_id to public;

@@ -20,6 +20,7 @@ as $$
 --   subtransaction, which parallel queries may not start; and that error quotes the text.
 -- Parameters: candidate. More than 16,384 characters or 1,000 objects and arrays are no JSON here: whoever sends them
 --   is after the parser's stack.
+-- Returns: true or false; null for null.
 -- Source: RFC 8259; PostgreSQL refuses the escapes \u0000 and single surrogates besides.
 -- INVOKER: called by our functions only, with search_path = ''.
 declare
@@ -71,6 +72,7 @@ language sql immutable parallel safe
 as $$
   -- Purpose: say whether a text can be cast to the type of a host's ids.
   -- Parameters: candidate; like_this, any value of that type.
+  -- Returns: true or false; null for null.
   -- INVOKER: reads nothing.
   select candidate operator(pg_catalog.~) '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$'
 $$;
@@ -78,7 +80,9 @@ $$;
 create function inboxdb.can_be_id(candidate text, like_this text) returns boolean
 language sql immutable parallel safe
 as $$
-  -- Purpose: as above; any text is a text.
+  -- Purpose: as above.
+  -- Parameters: as above.
+  -- Returns: true: any text is a text.
   -- INVOKER: reads nothing.
   select true
 $$;
@@ -507,12 +511,12 @@ as $$
   -- Purpose: the counts that the current user has of a workspace. For the application, and for PostgREST's
   --   GET /rpc/inbox_counts?client_id=… . Never recomputes.
   -- Parameters: client_id, the workspace.
-  -- Returns: one row. scope_user_id, whose counts they are: the sentinel for the whole workspace, which every member but
-  --   a setter gets, else the user's; the nine counts, zeros where the scope has no lead; computed_at, the instant they
-  --   speak of, null where the workspace was never counted; version, the inbox family's cache version, null before the
-  --   first; dirty_since, when the oldest change that a collector has found was noted, null where none waits; is_stale,
-  --   true when that is over 15 seconds ago or nobody has collected for as long; source: stored, or live where the
-  --   setting counts_source says so (then computed_at is now, and nothing is stale).
+  -- Returns: one row. scope_user_id, whose counts they are: the sentinel for the whole workspace, which every member
+  --   but a setter gets, else the user's; the nine counts, zeros where the scope has no lead; computed_at, the instant
+  --   they speak of, null where the workspace was never counted; version, the inbox family's cache version, null
+  --   before the first; dirty_since, when the oldest change that a collector has found was noted, null where none
+  --   waits; is_stale, true when that is over 15 seconds ago or nobody has collected for as long; source: stored, or
+  --   live where the setting counts_source says so (then computed_at is now, and nothing is stale).
   --   Under PostgREST (where request.headers is set) it also sets response.headers to an ETag of workspace, scope,
   --   version and is_stale, and response.status to 304 for a client that has that already; neither in live mode.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.
@@ -602,7 +606,9 @@ declare
 begin
   for statement in
     with ours (kind, name, acl, owner) as (
-      select 'schema', n.nspname::pg_catalog.text, coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner)), n.nspowner
+      select
+        'schema', n.nspname::pg_catalog.text,
+        coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner)), n.nspowner
       from pg_catalog.pg_namespace as n
       where n.nspname in ('inboxdb', 'inbox_api')
       union all
@@ -672,7 +678,8 @@ begin
     )
   then
     begin
-      -- the row's own topic too: who reads the table itself, whatever realtime.topic they claim, sees what they may hear
+      -- the row's own topic too: who reads the table itself, whatever realtime.topic they claim, sees what they may
+      -- hear
       create policy inboxdb_member on realtime.messages
       for select
       to authenticated
@@ -766,6 +773,7 @@ set search_path = ''
 as $$
   -- Purpose: roles as a policy's TO wants them.
   -- Parameters: names; 'public' stands for everybody.
+  -- Returns: the list, quoted.
   -- INVOKER: called by protect_leads only.
   select pg_catalog.string_agg(case n.name when 'public' then n.name else pg_catalog.quote_ident(n.name) end, ', ')
   from pg_catalog.unnest(names) as n (name)
@@ -837,7 +845,7 @@ begin
       detail = 'Nothing was changed.',
       hint = case when wider is not null and unnamed is null
         then 'Drop them or bind them to other roles, or say that they are to be kept.'
-        else 'Name each role once: trusted, nothing changes for it; restricted, it sees what the signed-in user may see.'
+        else 'Name each role once: trusted, nothing changes for it; restricted, it sees what the signed-in user may.'
       end;
   end if;
 
@@ -897,8 +905,8 @@ create function inboxdb.unprotect_leads() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: undo protect_leads: take our policies off "Lead", and turn its row-level security off if it was we who turned
---   it on and no policy of the host's has come since. Also says that it is to be left out.
+-- Purpose: undo protect_leads: take our policies off "Lead", and turn its row-level security off if it was we who
+--   turned it on and no policy of the host's has come since. Also says that it is to be left out.
 -- Errors: 42501 for a caller who does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had; none where there is nothing to undo.
 -- Reads: lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
@@ -924,12 +932,12 @@ create function inboxdb.publish_leads() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: make the publication inboxdb_lead: inserted and updated leads as id, workspace, user and update time, without
---   personal data and without deletes. Row-level security does not apply to a stream: whoever may read it reads every
---   tenant's.
+-- Purpose: make the publication inboxdb_lead: inserted and updated leads as id, workspace, user and update time,
+--   without personal data and without deletes. Row-level security does not apply to a stream: whoever may read it
+--   reads every tenant's.
 -- Errors: IB009 where the replica identity of "Lead" has columns that are not published, or there is none: every UPDATE
---   of the host's would fail; 42710 where there is a publication of this name; 42501 for a caller who does not own "Lead"
---   or may not create one.
+--   of the host's would fail; 42710 where there is a publication of this name; 42501 for a caller who does not own
+--   "Lead" or may not create one.
 -- Locks: SHARE UPDATE EXCLUSIVE on "Lead", which stops no writer.
 -- INVOKER: for the owner.
 declare

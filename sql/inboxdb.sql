@@ -74,6 +74,13 @@ create schema if not exists inboxdb;
 \ir functions/failing_workspaces.sql
 \ir grants/public.sql
 
+-- on the host's tables
+\ir indexes/message_ai_sent.sql
+\ir indexes/ai_draft_to_review.sql
+\ir triggers/client.sql
+\ir triggers/ai_draft.sql
+\ir triggers/lead.sql
+
 -- internal: who is asking, and what they may see
 \ir functions/is_json.sql
 \ir functions/can_be_id.sql
@@ -104,10 +111,3 @@ create schema if not exists inbox_api;
 \ir functions/unprotect_leads.sql
 \ir functions/publish_leads.sql
 \ir grants/apply.sql
-
--- on the host's tables
-\ir indexes/message_ai_sent.sql
-\ir indexes/ai_draft_to_review.sql
-\ir triggers/client.sql
-\ir triggers/ai_draft.sql
-\ir triggers/lead.sql

@@ -12,7 +12,7 @@ TEXTS = {file.relative_to(sources.SQL).as_posix(): file.read_text() for file in 
 
 # name, what stands between it and the body, body
 ROUTINE = re.compile(
-    r"^create (?:function|procedure) inboxdb\.(?P<name>\w+)(?P<head>.*?)\nas \$\$\n(?P<body>.*?)^\$\$;$",
+    r"^create (?:function|procedure) inbox(?:db|_api)\.(?P<name>\w+)(?P<head>.*?)\nas \$\$\n(?P<body>.*?)^\$\$;$",
     re.MULTILINE | re.DOTALL,
 )
 ROUTINES = [pytest.param(found, id=found["name"]) for text in TEXTS.values() for found in ROUTINE.finditer(text)]
@@ -34,7 +34,7 @@ def test_form(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in TEXTS if not name.startswith(("tables/change_slices", "grants/"))])
 def test_object_is_in_the_file_named_after_it(name: str) -> None:
     made = re.findall(
-        r"^create (?:function|procedure|view|table|index concurrently if not exists) (?:inboxdb[._])?(\w+)",
+        r"^create (?:function|procedure|view|table|index concurrently if not exists) (?:inboxdb[._]|inbox_api\.)?(\w+)",
         TEXTS[name],
         re.MULTILINE,
     )

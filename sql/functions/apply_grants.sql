@@ -12,7 +12,9 @@ declare
 begin
   for statement in
     with ours (kind, name, acl, owner) as (
-      select 'schema', n.nspname::pg_catalog.text, coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner)), n.nspowner
+      select
+        'schema', n.nspname::pg_catalog.text,
+        coalesce(n.nspacl, pg_catalog.acldefault('n', n.nspowner)), n.nspowner
       from pg_catalog.pg_namespace as n
       where n.nspname in ('inboxdb', 'inbox_api')
       union all
@@ -82,7 +84,8 @@ begin
     )
   then
     begin
-      -- the row's own topic too: who reads the table itself, whatever realtime.topic they claim, sees what they may hear
+      -- the row's own topic too: who reads the table itself, whatever realtime.topic they claim, sees what they may
+      -- hear
       create policy inboxdb_member on realtime.messages
       for select
       to authenticated

@@ -5,6 +5,7 @@ language sql immutable parallel safe
 as $$
   -- Purpose: say whether a text can be cast to the type of a host's ids.
   -- Parameters: candidate; like_this, any value of that type.
+  -- Returns: true or false; null for null.
   -- INVOKER: reads nothing.
   select candidate operator(pg_catalog.~) '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$'
 $$;
@@ -12,7 +13,9 @@ $$;
 create function inboxdb.can_be_id(candidate text, like_this text) returns boolean
 language sql immutable parallel safe
 as $$
-  -- Purpose: as above; any text is a text.
+  -- Purpose: as above.
+  -- Parameters: as above.
+  -- Returns: true: any text is a text.
   -- INVOKER: reads nothing.
   select true
 $$;

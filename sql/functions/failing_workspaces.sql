@@ -4,8 +4,8 @@ language sql stable security definer
 set search_path = ''
 as $$
   -- Purpose: the workspaces whose last attempt failed, those longest behind first.
-  -- Returns: the workspace; how often it was claimed since it became dirty; when it is tried again; SQLSTATE and our own
-  --   sentence.
+  -- Returns: the workspace; how often it was claimed since it became dirty; when it is tried again; SQLSTATE and our
+  --   own sentence.
   -- Reads: inbox_counts_dirty.
   -- DEFINER: neither the drain nor who watches it may read the work list.
   select d.client_id, d.attempts, d.next_attempt_at, d.last_error

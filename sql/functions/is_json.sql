@@ -6,6 +6,7 @@ as $$
 --   subtransaction, which parallel queries may not start; and that error quotes the text.
 -- Parameters: candidate. More than 16,384 characters or 1,000 objects and arrays are no JSON here: whoever sends them
 --   is after the parser's stack.
+-- Returns: true or false; null for null.
 -- Source: RFC 8259; PostgreSQL refuses the escapes \u0000 and single surrogates besides.
 -- INVOKER: called by our functions only, with search_path = ''.
 declare

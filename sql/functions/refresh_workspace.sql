@@ -13,8 +13,8 @@ as $$
 -- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
 --   it has none; with a new one also the users whose counts or leads changed.
 -- Errors: those of count_scopes.
--- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version, job_status,
---   inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
+-- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version,
+--   job_status, inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
 -- INVOKER: called by our DEFINER functions only.
 declare
   -- read after the lock, before the snapshot: never later than what the counts see
@@ -48,7 +48,13 @@ begin
     returning c.lead_id, c.left_user_id
   ),
   changed as materialized (
-    select * from taken_0 union all select * from taken_1 union all select * from taken_2 union all select * from taken_3
+    select * from taken_0
+    union all
+    select * from taken_1
+    union all
+    select * from taken_2
+    union all
+    select * from taken_3
   ),
   counted as materialized (
     select * from inboxdb.count_scopes(target_client_id, as_of)

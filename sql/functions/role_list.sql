@@ -4,6 +4,7 @@ set search_path = ''
 as $$
   -- Purpose: roles as a policy's TO wants them.
   -- Parameters: names; 'public' stands for everybody.
+  -- Returns: the list, quoted.
   -- INVOKER: called by protect_leads only.
   select pg_catalog.string_agg(case n.name when 'public' then n.name else pg_catalog.quote_ident(n.name) end, ', ')
   from pg_catalog.unnest(names) as n (name)

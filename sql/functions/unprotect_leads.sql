@@ -2,8 +2,8 @@ create function inboxdb.unprotect_leads() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: undo protect_leads: take our policies off "Lead", and turn its row-level security off if it was we who turned
---   it on and no policy of the host's has come since. Also says that it is to be left out.
+-- Purpose: undo protect_leads: take our policies off "Lead", and turn its row-level security off if it was we who
+--   turned it on and no policy of the host's has come since. Also says that it is to be left out.
 -- Errors: 42501 for a caller who does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had; none where there is nothing to undo.
 -- Reads: lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
