@@ -7,7 +7,11 @@
 
 set local lock_timeout = '2s';
 
-select inboxdb.unprotect_leads();
+do $undo$
+begin
+  perform inboxdb.unprotect_leads();
+end
+$undo$;
 update inboxdb.setting set setting_value = 'undecided' where setting_name = 'lead_rls';
 drop publication if exists inboxdb_lead;
 do $undo$
@@ -22,7 +26,11 @@ $undo$;
 drop view inboxdb.grant_matrix;
 create view inboxdb.grant_matrix as
 select null::text as grantee, null::text as kind, null::text as target, null::text as privilege where false;
-select inboxdb.apply_grants();
+do $undo$
+begin
+  perform inboxdb.apply_grants();
+end
+$undo$;
 grant usage on type inboxdb.client_id, inboxdb.lead_id, inboxdb.user_id to public;
 
 drop function inboxdb.publish_leads();

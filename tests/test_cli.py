@@ -103,8 +103,8 @@ def test_the_whole_life_of_an_installation(bare_database: Database) -> None:
         return done.stdout if status == 0 else done.stderr
 
     assert "not installed" in run("status", status=1)
-    assert run("migrate", "status").count("pending") == 6
-    assert "applied 6 migrations" in run("migrate", "apply")
+    assert run("migrate", "status").count("pending") == 7
+    assert "applied 7 migrations" in run("migrate", "apply")
     workspace = small_workspace(Host(bare_database.writer()), user)
     assert "refreshed 1, failed 0, skipped 0, remaining 0" in run("drain-dirty")
     assert "total                          2" in run("counts", workspace)
@@ -112,7 +112,7 @@ def test_the_whole_life_of_an_installation(bare_database: Database) -> None:
     bare_database.connect().execute("update inboxdb.inbox_counts set total = 7")
     assert "total was stored as 7, live 2" in program("verify", env=env).stdout
     assert program("verify", env=env).returncode == 3
-    assert "dirty workspaces    0" in run("status")
+    assert "dirty workspaces        0" in run("status")
     assert '"Lead", and counts go stale' in run("migrate", "rollback")
     assert "Undoes 0001-tables" in run("migrate", "rollback", "--all")
     assert "nothing to undo" in run("migrate", "rollback")
@@ -146,7 +146,7 @@ def test_libpqs_variables_are_enough(database: Database) -> None:
     variables = {"PGHOST": info.host, "PGPORT": str(info.port), "PGDATABASE": info.dbname, "PGUSER": OWNER}
     result = invoke("status", env={**variables, "PGPASSWORD": database.server.password})
     assert result.exit_code == 0
-    assert f"database            {info.dbname} on {info.host}" in result.stdout
+    assert f"database                {info.dbname} on {info.host}" in result.stdout
 
 
 def test_the_server_sees_which_command_it_is(database: Database) -> None:
