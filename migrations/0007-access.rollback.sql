@@ -25,7 +25,7 @@ $undo$;
 -- nobody has any right
 drop view inboxdb.grant_matrix;
 create view inboxdb.grant_matrix as
-select null::text as grantee, null::text as kind, null::text as target, null::text as privilege where false;
+select null::text as grantee, null::text as kind, null::text as object_name, null::text as privilege where false;
 do $undo$
 begin
   perform inboxdb.apply_grants();

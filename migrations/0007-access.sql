@@ -533,7 +533,7 @@ $$;
 create view inboxdb.grant_matrix as
 -- The one declaration of who may do what with inboxdb. What is not listed is nobody's but the owner's: PUBLIC has
 -- nothing, anon has nothing. apply_grants makes it so, for the roles that exist; the tests hold the catalog to it.
-select m.grantee, m.kind, m.target, m.privilege
+select m.grantee, m.kind, m.object_name, m.privilege
 from (
   values
   -- signed-in users, each seeing what the policies let through
@@ -571,21 +571,21 @@ from (
   ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute')
-) as m (grantee, kind, target, privilege)
+) as m (grantee, kind, object_name, privilege)
 union
 -- roles that the policy on "Lead" restricts: what it calls
 select
-  case restricted.role_oid
-    when 0 then 'public' else pg_catalog.pg_get_userbyid(restricted.role_oid)::text
+  case bound.role_oid
+    when 0 then 'public' else pg_catalog.pg_get_userbyid(bound.role_oid)::text
   end as grantee,
   'function' as kind,
-  called.signature as target,
+  helper.signature as object_name,
   'execute' as privilege
 from pg_catalog.pg_policy as p
-cross join lateral pg_catalog.unnest(p.polroles) as restricted (role_oid)
+cross join lateral pg_catalog.unnest(p.polroles) as bound (role_oid)
 cross join (
   values ('inboxdb.current_user_id()'), ('inboxdb.member_workspaces()'), ('inboxdb.setter_workspaces()')
-) as called (signature)
+) as helper (signature)
 where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('public."Lead"');
 
 comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole: see apply_grants.';
@@ -659,7 +659,7 @@ begin
 
   for statement in
     select pg_catalog.format(
-      'grant %s on %s %s to %s', m.privilege, m.kind, m.target,
+      'grant %s on %s %s to %s', m.privilege, m.kind, m.object_name,
       case m.grantee when 'public' then m.grantee else pg_catalog.quote_ident(m.grantee) end
     )
     from inboxdb.grant_matrix as m

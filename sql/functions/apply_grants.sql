@@ -65,7 +65,7 @@ begin
 
   for statement in
     select pg_catalog.format(
-      'grant %s on %s %s to %s', m.privilege, m.kind, m.target,
+      'grant %s on %s %s to %s', m.privilege, m.kind, m.object_name,
       case m.grantee when 'public' then m.grantee else pg_catalog.quote_ident(m.grantee) end
     )
     from inboxdb.grant_matrix as m
