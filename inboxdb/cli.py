@@ -6,7 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Concatenate, NoReturn, ParamSpec
@@ -14,9 +14,9 @@ from typing import Concatenate, NoReturn, ParamSpec
 import click
 import psycopg
 
-from inboxdb import __version__, counts, drain, status
+from inboxdb import __version__, access, counts, drain, status
 from inboxdb.connection import describe, resolve_dsn, session
-from inboxdb.errors import InboxdbError
+from inboxdb.errors import DatabaseRefused, InboxdbError
 
 ERROR, NOT_HEALTHY, INTERRUPTED = 1, 3, 130
 
@@ -106,6 +106,32 @@ def command(
     return decorate
 
 
+def names_roles(function: Callable[..., bool]) -> Callable[..., bool]:
+    """Add the options that name the roles with rights on "Lead", given to the function as `named`."""
+
+    @functools.wraps(function)
+    def gather(
+        *args: object, trusted: tuple[str, ...], restricted: tuple[str, ...], keep_host_policies: bool, **rest: object
+    ) -> bool:
+        return function(*args, named=access.Named(trusted, restricted, keep_host_policies), **rest)
+
+    for option in (
+        click.option("--trust", "trusted", multiple=True, metavar="ROLE", help="Nothing changes for it. Repeatable."),
+        click.option(
+            "--restrict",
+            "restricted",
+            multiple=True,
+            metavar="ROLE",
+            help="It sees what the signed-in user may see; `public` stands for everybody else. Repeatable.",
+        ),
+        click.option(
+            "--keep-host-policies", is_flag=True, help="Let policies of the host's go on showing restricted roles more."
+        ),
+    ):
+        gather = option(gather)
+    return gather
+
+
 def _fail(error: Exception, as_json: bool, debug: bool) -> NoReturn:
     """Say in one line what went wrong, and exit. What a server or a library says is not repeated: it may quote rows."""
     said = str(error) if isinstance(error, InboxdbError) else f"internal error: {_unspoken(error)} (see --debug)"
@@ -136,6 +162,47 @@ def _table(rows: Mapping[str, object]) -> str:
     return "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
 
 
+def _lead_access(found: access.LeadAccess, named: access.Named | None) -> str:
+    """Say who sees what of "Lead", and with names also who will."""
+    state = "on" if found.enabled else "off"
+    if found.enabled and found.decided != "enabled":
+        state += ", with the host's own policies" if found.policies else ", without a policy of the host's"
+    text = f'row-level security on "Lead": {state}'
+    if found.forced:
+        text += "\nFORCE ROW LEVEL SECURITY is on: it binds the owner too, and inboxdb cannot count"
+    rows = {
+        right.role_name: f"{right.rights}: {_sees(found, right)}"
+        + (f" -> {_will_see(found, right, named)}" if named is not None and not right.bypasses else "")
+        for right in found.rights
+    }
+    text += f"\n{_table(rows)}"
+    for policy in found.policies:
+        kind = "permissive" if policy.is_permissive else "restrictive"
+        text += f"\npolicy {policy.policy_name} of the host's: {kind}, {policy.command}, to {', '.join(policy.roles)}"
+    for view in found.views:
+        text += f"\nview {view.view_name} reads every row for its readers: {view.readers or 'the owner'}"
+    return text
+
+
+def _sees(found: access.LeadAccess, right: access.LeadRight) -> str:
+    if right.bypasses or not found.enabled:
+        return "every row"
+    seen = [
+        "every row" if right.named == "trusted" else "",
+        "what the signed-in user may see" if right.named == "restricted" else "",
+        "what the host's policies let through" if right.has_host_policy else "",
+    ]
+    return ", and ".join(filter(None, seen)) or "no row"
+
+
+def _will_see(found: access.LeadAccess, right: access.LeadRight, named: access.Named) -> str:
+    if right.role_name in named.restricted:
+        return _sees(replace(found, enabled=True), replace(right, named="restricted"))
+    if right.role_name in named.trusted:
+        return _sees(found, replace(right, named=None if found.joins else "trusted"))
+    return "? name it with --trust or --restrict"
+
+
 def _plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
@@ -164,15 +231,48 @@ def _show_step(verb: str) -> Callable[[str], None]:
 
 
 @command(migrate, "apply")
-def migrate_apply(call: Call) -> bool:
+@names_roles
+@click.option("--without-rls", is_flag=True, help='Leave row-level security on "Lead" as it is.')
+@click.option("--create-roles", is_flag=True, help="Make the roles that are missing: see `inboxdb roles`.")
+def migrate_apply(call: Call, named: access.Named, without_rls: bool, create_roles: bool) -> bool:
     """Apply the migrations that are pending.
 
     Connect directly, not through a pooler, as a role that owns the host's tables and may create a schema. The counts
     are filled by the first `inboxdb drain-dirty`.
+
+    The first time it asks what becomes of every role with rights on "Lead" (see `inboxdb rls plan`): name each with
+    --trust or --restrict, or leave row-level security out with --without-rls. Until then it lists them and stops.
     """
     from inboxdb import migrate as migrations
 
-    applied = migrations.apply(call.dsn, on_step=_show_step("applying"))
+    if without_rls and named != access.Named():
+        raise click.UsageError("--without-rls leaves the roles alone: name none.")
+    undecided = False
+
+    def decide() -> None:
+        nonlocal undecided
+        found = access.lead_access(call.dsn)
+        undecided = found.undecided
+        if not undecided and (without_rls or named != access.Named()):
+            raise InboxdbError('row-level security on "Lead" is decided: see `inboxdb rls`. Nothing was changed.')
+        if undecided and not without_rls:
+            try:
+                access.check(call.dsn, named)
+            except InboxdbError:
+                click.echo(_lead_access(found, named), err=True)
+                raise
+        if create_roles:
+            access.roles(call.dsn, create=True, installed=False)
+
+    applied = migrations.apply(call.dsn, on_step=_show_step("applying"), before=decide)
+    if undecided:
+        _show_step("leaving out" if without_rls else "turning on")('row-level security on "Lead"')
+        if without_rls:
+            access.turn_off(call.dsn)
+        else:
+            access.turn_on(call.dsn, named)
+    if create_roles:
+        access.roles(call.dsn)
     text = f"applied {_plural(len(applied), 'migration')}: {describe(call.dsn)} is up to date"
     if applied:
         text += "\nevery workspace waits for a refresh now: run `inboxdb drain-dirty`"
@@ -209,6 +309,99 @@ def migrate_rollback(call: Call, everything: bool) -> bool:
         "\n".join(one.meaning for one in undone) + "\n`inboxdb migrate apply` brings it back, counts included."
         if undone
         else f"nothing to undo: {describe(call.dsn)} has no migration of inboxdb",
+    )
+    return True
+
+
+@main.group()
+def rls() -> None:
+    """Row-level security on "Lead": members see their workspaces' leads, setters their own."""
+
+
+@command(rls, "plan")
+@names_roles
+def rls_plan(call: Call, named: access.Named) -> bool:
+    """List who has rights on "Lead", what they see now, and what they would see. Changes nothing."""
+    found = access.lead_access(call.dsn)
+    asked = found.undecided or named != access.Named()
+    call.answer(asdict(found), _lead_access(found, named if asked else None))
+    return True
+
+
+@command(rls, "on")
+@names_roles
+def rls_on(call: Call, named: access.Named) -> bool:
+    """Turn it on, or name the roles anew.
+
+    Every role with rights on "Lead" that policies bind has to be named. Nothing changes for a trusted one. A
+    restricted one sees what the signed-in user may see, and where row-level security was off before, writes that too:
+    an UPDATE or DELETE with a WHERE obeys what may be seen, and no row can be moved out of sight.
+
+    Takes ACCESS EXCLUSIVE on "Lead" for milliseconds; waits for it 2 s at a time and lets writers through between.
+    """
+    before = access.lead_access(call.dsn)
+    try:
+        access.turn_on(call.dsn, named)
+    except DatabaseRefused as error:
+        if error.sqlstate == "IB008":
+            click.echo(_lead_access(before, named), err=True)
+        raise
+    call.answer(asdict(access.lead_access(call.dsn)), _lead_access(before, named))
+    return True
+
+
+@command(rls, "off")
+def rls_off(call: Call) -> bool:
+    """Take inboxdb's policies off "Lead", and its row-level security if it was inboxdb that turned it on.
+
+    Restricted roles then see what the host's own policies let through, or every row if there are none.
+    """
+    access.turn_off(call.dsn)
+    found = access.lead_access(call.dsn)
+    call.answer(asdict(found), _lead_access(found, None))
+    return True
+
+
+@command(main, "roles")
+@click.option("--create", is_flag=True, help="Make the missing ones, without login.")
+def show_roles(call: Call, create: bool) -> bool:
+    """Give the roles that inboxdb knows just the rights that they are to have.
+
+    authenticated: a signed-in user, who sees what the policies let through. anon: nothing. inboxdb_drainer: may drain.
+    inboxdb_monitor: may read the status. Grant them to the roles that log in. Rights given by hand on inboxdb's schemas
+    are taken away.
+    """
+    listed = access.roles(call.dsn, create=create)
+    words = {(False, False): "missing: see --create", (True, False): "there", (True, True): "created"}
+    call.answer(
+        {"roles": [asdict(one) for one in listed]},
+        _table({one.role: words[one.exists, one.created] for one in listed}),
+    )
+    return True
+
+
+@main.group()
+def publication() -> None:
+    """The publication inboxdb_lead: inserted and updated leads, without personal data. Off unless asked for."""
+
+
+@command(publication, "on")
+def publication_on(call: Call) -> bool:
+    """Make it: id, workspace, user and update time of "Lead".
+
+    Row-level security does not apply to a stream: whoever reads it, reads every tenant's.
+    """
+    access.publish(call.dsn)
+    call.answer({"published": True}, "made publication inboxdb_lead")
+    return True
+
+
+@command(publication, "off")
+def publication_off(call: Call) -> bool:
+    """Drop it."""
+    dropped = access.unpublish(call.dsn)
+    call.answer(
+        {"published": False}, "dropped publication inboxdb_lead" if dropped else "there was no publication inboxdb_lead"
     )
     return True
 

@@ -1,7 +1,9 @@
 """Which database to talk to, and a connection to it that is safe behind a pooler."""
 
 import os
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,6 +51,10 @@ FOREIGN_PARAMETERS = {
     "sslidentity",
     "supa",
 }
+
+# How often something is tried whose lock was not free within its lock_timeout, and the pause between, in seconds.
+ATTEMPTS = 10
+PAUSE = (0.5, 1.5)
 
 CONNECT_TIMEOUT = 10  # seconds, where neither the connection string nor PGCONNECT_TIMEOUT says
 
@@ -135,6 +141,21 @@ def transaction(connection: Connection, time_limit: float) -> Iterator[None]:
     with connection.transaction():
         connection.execute("select pg_catalog.set_config('statement_timeout', %s, true)", (f"{time_limit * 1000:.0f}",))
         yield
+
+
+def retrying(action: Callable[[], None]) -> None:
+    """Do something that needs a lock, and try again while that is not to be had within its lock_timeout.
+
+    The pauses between let the writers through that had queued behind it.
+
+    Raises psycopg.errors.LockNotAvailable once ATTEMPTS are used up.
+    """
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return action()
+        except psycopg.errors.LockNotAvailable:
+            time.sleep(random.uniform(*PAUSE))
+    return action()
 
 
 @contextmanager

@@ -7,7 +7,6 @@ that is not to be had in time is tried again, and a rollback file must exist.
 
 import itertools
 import logging
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,15 +21,11 @@ from yoyo.connections import parse_uri
 from yoyo.migrations import Migration, MigrationList
 
 from inboxdb import sources
-from inboxdb.connection import Connection, describe, session
+from inboxdb.connection import Connection, describe, retrying, session
 from inboxdb.errors import DatabaseRefused, InboxdbError, MigrationFailed, MigrationsBusy
 
 # How long to wait for another runner to end, in seconds.
 PATIENCE = 5.0
-
-# How often a migration is tried whose lock was not free within its lock_timeout, and the pause between, in seconds.
-ATTEMPTS = 10
-PAUSE = (0.5, 1.5)
 
 # It would repeat what the server said, which may quote rows.
 logging.getLogger("yoyo.migrations").disabled = True
@@ -81,22 +76,30 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
         yield self
 
 
-def apply(dsn: str, *, batch: int | None = None, on_step: OnStep = lambda _: None) -> list[str]:
+def apply(
+    dsn: str,
+    *,
+    batch: int | None = None,
+    on_step: OnStep = lambda _: None,
+    before: Callable[[], None] = lambda: None,
+) -> list[str]:
     """Apply what is pending, in order.
 
-    Parameters: dsn; batch, at most so many; on_step.
+    Parameters: dsn; batch, at most so many; on_step; before, called once the host is known to fit and before anything
+    is changed: what it raises stops everything.
     Returns the ids of the migrations applied.
     Raises DatabaseRefused (IB001) for a host that does not fit, before anything is changed; MigrationFailed;
     MigrationsBusy.
     """
     with _alone(dsn) as connection:
         connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
+        before()
         connection.execute("create schema if not exists inboxdb")
         backend = _Backend(connection)
         pending = list(backend.to_apply(_shipped()))[:batch]
         for migration in pending:
             on_step(migration.id)
-            _retrying(backend, migration, "apply", describe(dsn))
+            _run(backend, migration, "apply", describe(dsn))
         return [migration.id for migration in pending]
 
 
@@ -115,7 +118,7 @@ def rollback(dsn: str, *, count: int | None = 1, on_step: OnStep = lambda _: Non
         undone = [Undone(migration.id, _meaning(migration)) for migration in latest]
         for migration in latest:
             on_step(migration.id)
-            _retrying(backend, migration, "rollback", describe(dsn))
+            _run(backend, migration, "rollback", describe(dsn))
         return undone
 
 
@@ -163,22 +166,17 @@ def _installed(connection: Connection) -> bool:
     return row == (True,)
 
 
-def _retrying(backend: _Backend, migration: Migration, direction: str, database: str) -> None:
-    """Run one migration, trying again while its lock is not to be had: the pause lets the writers behind it through."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            _process(backend, migration, direction)
-            return
-        except psycopg.Error as error:
-            if backend.connection.closed:
-                stands = "The connection is gone: see `inboxdb migrate status`."
-            elif isinstance(error, psycopg.errors.LockNotAvailable) and attempt < ATTEMPTS:
-                time.sleep(random.uniform(*PAUSE))
-                continue
-            else:
-                undone = "as a whole" if migration.use_transactions else "as far as that was possible"
-                stands = f"It was undone {undone}; the ones before it stand."
-            raise MigrationFailed(migration.id, DatabaseRefused(error, database), stands) from error
+def _run(backend: _Backend, migration: Migration, direction: str, database: str) -> None:
+    """Run one migration, trying again while its lock is not to be had."""
+    try:
+        retrying(lambda: _process(backend, migration, direction))
+    except psycopg.Error as error:
+        if backend.connection.closed:
+            stands = "The connection is gone: see `inboxdb migrate status`."
+        else:
+            undone = "as a whole" if migration.use_transactions else "as far as that was possible"
+            stands = f"It was undone {undone}; the ones before it stand."
+        raise MigrationFailed(migration.id, DatabaseRefused(error, database), stands) from error
 
 
 def _process(backend: _Backend, migration: Migration, direction: str) -> None:

@@ -697,6 +697,22 @@ end
 $$;
 -- <<< sql/functions/apply_grants.sql
 
+-- >>> sql/views/lead_policy.sql
+create view inboxdb.lead_policy as
+-- The host's own policies on "Lead". Permissive ones are ORed with ours: a row that either lets through is seen.
+select
+  p.polname::text as policy_name,
+  case p.polcmd
+    when '*' then 'all' when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete'
+  end as command,
+  p.polpermissive as is_permissive,
+  p.polroles as bound_roles
+from pg_catalog.pg_policy as p
+where p.polrelid = pg_catalog.to_regclass('public."Lead"') and p.polname not in ('inboxdb_trusted', 'inboxdb_member');
+
+comment on view inboxdb.lead_policy is 'The policies on "Lead" that are not ours.';
+-- <<< sql/views/lead_policy.sql
+
 -- >>> sql/views/lead_right.sql
 create view inboxdb.lead_right as
 -- Who has rights on "Lead", and whether row-level security on it is theirs to feel. Members of a role that is listed
@@ -734,6 +750,14 @@ select
   case g.holder when 0 then 'public' else r.rolname::text end as role_name,
   pg_catalog.lower(pg_catalog.string_agg(g.privilege, ', ' order by g.privilege)) as rights,
   coalesce(r.rolbypassrls or pg_catalog.pg_has_role(r.oid, l.relowner, 'usage'), false) as bypasses,
+  exists (
+    select
+    from inboxdb.lead_policy as p
+    cross join lateral pg_catalog.unnest(p.bound_roles) as bound (role_oid)
+    where p.is_permissive
+      and p.command in ('all', 'select')
+      and (bound.role_oid = 0 or coalesce(pg_catalog.pg_has_role(r.oid, bound.role_oid, 'usage'), false))
+  ) as has_host_policy,
   (
     select pg_catalog.min(case p.polname when 'inboxdb_trusted' then 'trusted' else 'restricted' end)
     from pg_catalog.pg_policy as p
@@ -747,66 +771,55 @@ group by g.holder, r.oid, r.rolname, r.rolbypassrls, l.oid, l.relowner;
 
 comment on view inboxdb.lead_right is
 'Roles that may read or write "Lead"; bypasses: its owner, superusers and BYPASSRLS, whom no policy binds; named: '
-'trusted or restricted, where protect_leads was told.';
+'trusted or restricted, where protect_leads was told; has_host_policy: a policy of the host''s lets it read rows.';
 -- <<< sql/views/lead_right.sql
 
--- >>> sql/views/lead_policy.sql
-create view inboxdb.lead_policy as
--- The host's own policies on "Lead". Permissive ones are ORed with ours: a row that either lets through is seen.
-select
-  p.polname::text as policy_name,
-  case p.polcmd
-    when '*' then 'all' when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' else 'delete'
-  end as command,
-  p.polpermissive as is_permissive,
-  p.polroles as bound_roles
-from pg_catalog.pg_policy as p
-where p.polrelid = pg_catalog.to_regclass('public."Lead"') and p.polname not in ('inboxdb_trusted', 'inboxdb_member');
+-- >>> sql/views/lead_view.sql
+create view inboxdb.lead_view as
+-- Views of the host's that read "Lead" with their owner's rights, and materialized views, which keep a copy: row-level
+-- security does not bind whoever reads those.
+select distinct
+  c.oid::regclass::text as view_name,
+  (
+    select
+      pg_catalog.string_agg(
+        distinct case e.grantee when 0 then 'public' else pg_catalog.pg_get_userbyid(e.grantee)::text end, ', '
+      )
+    from pg_catalog.aclexplode(c.relacl) as e
+    where e.grantee <> c.relowner and e.privilege_type = 'SELECT'
+  ) as readers
+from pg_catalog.pg_depend as d
+inner join pg_catalog.pg_rewrite as w on d.objid = w.oid
+inner join pg_catalog.pg_class as c on w.ev_class = c.oid
+where d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+  and d.refobjid = pg_catalog.to_regclass('public."Lead"')
+  and c.relnamespace <> pg_catalog.to_regnamespace('inboxdb')
+  and c.relkind in ('v', 'm')
+  and not coalesce(
+    pg_catalog.lower(c.reloptions::text)::text[] && array['security_invoker=true', 'security_invoker=on'], false
+  );
 
-comment on view inboxdb.lead_policy is 'The policies on "Lead" that are not ours.';
--- <<< sql/views/lead_policy.sql
+comment on view inboxdb.lead_view is
+'Views through which "Lead" is read past its policies; readers: roles other than the owner.';
+-- <<< sql/views/lead_view.sql
 
--- >>> sql/functions/role_list.sql
-create function inboxdb.role_list(names text[]) returns text
-language sql immutable
+-- >>> sql/functions/require_named_roles.sql
+create function inboxdb.require_named_roles(trusted text[], restricted text[], keep_host_policies boolean) returns void
+language plpgsql stable
 set search_path = ''
 as $$
-  -- Purpose: roles as a policy's TO wants them.
-  -- Parameters: names; 'public' stands for everybody.
-  -- Returns: the list, quoted.
-  -- INVOKER: called by protect_leads only.
-  select pg_catalog.string_agg(case n.name when 'public' then n.name else pg_catalog.quote_ident(n.name) end, ', ')
-  from pg_catalog.unnest(names) as n (name)
-$$;
--- <<< sql/functions/role_list.sql
-
--- >>> sql/functions/protect_leads.sql
-create function inboxdb.protect_leads(
-  trusted text[] default '{}', restricted text[] default '{}', keep_host_policies boolean default false
-) returns void
-language plpgsql volatile
-set search_path = ''
-as $$
--- Purpose: turn row-level security on "Lead" on, so that members see their workspaces' leads and setters their own.
--- Parameters: trusted, roles for which nothing changes; restricted, roles that see and write only what the signed-in
---   user may see ('public' names everybody else). Every role with rights on "Lead" that is not bound to bypass policies
---   has to be in one of them; lead_right lists them. keep_host_policies, whether the host's own permissive policies may
---   go on letting restricted roles see more.
--- Errors: IB008 naming the roles or policies that stand against it, before anything is changed; 42501 for a caller who
---   does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
--- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had.
--- Reads: lead_right, lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
--- INVOKER: for the owner.
+-- Purpose: refuse to touch row-level security on "Lead" before its owner has decided about everybody.
+-- Parameters: as protect_leads.
+-- Errors: IB008 naming the roles that do not exist, are named twice or not at all, or the host's policies that let a
+--   restricted role see more than a member may.
+-- Reads: lead_right, lead_policy.
+-- INVOKER: called by protect_leads, and by `inboxdb migrate apply` before it changes anything.
 declare
   unknown pg_catalog.text;
   twice pg_catalog.text;
   unnamed pg_catalog.text;
   wider pg_catalog.text;
   problem pg_catalog.text;
-  was_on pg_catalog.bool;
-  decided pg_catalog.text;
-  id_type pg_catalog.text;
-  user_type pg_catalog.text;
 begin
   select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into unknown
   from pg_catalog.unnest(trusted || restricted) as n (name)
@@ -848,10 +861,52 @@ begin
         else 'Name each role once: trusted, nothing changes for it; restricted, it sees what the signed-in user may.'
       end;
   end if;
+end
+$$;
+-- <<< sql/functions/require_named_roles.sql
+
+-- >>> sql/functions/role_list.sql
+create function inboxdb.role_list(names text[]) returns text
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: roles as a policy's TO wants them.
+  -- Parameters: names; 'public' stands for everybody.
+  -- Returns: the list, quoted.
+  -- INVOKER: called by protect_leads only.
+  select pg_catalog.string_agg(case n.name when 'public' then n.name else pg_catalog.quote_ident(n.name) end, ', ')
+  from pg_catalog.unnest(names) as n (name)
+$$;
+-- <<< sql/functions/role_list.sql
+
+-- >>> sql/functions/protect_leads.sql
+create function inboxdb.protect_leads(
+  trusted text[] default '{}', restricted text[] default '{}', keep_host_policies boolean default false
+) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: turn row-level security on "Lead" on, so that members see their workspaces' leads and setters their own.
+-- Parameters: trusted, roles for which nothing changes; restricted, roles that see and write only what the signed-in
+--   user may see ('public' names everybody else). Every role with rights on "Lead" that is not bound to bypass policies
+--   has to be in one of them; lead_right lists them. keep_host_policies, whether the host's own permissive policies may
+--   go on letting restricted roles see more.
+-- Errors: those of require_named_roles, before anything is changed; 42501 for a caller who does not own "Lead"; 55P03
+--   where it is not to be had within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had.
+-- Reads: setting. Writes: policies on "Lead", setting; calls apply_grants.
+-- INVOKER: for the owner.
+declare
+  was_on pg_catalog.bool;
+  decided pg_catalog.text;
+  id_type pg_catalog.text;
+  user_type pg_catalog.text;
+begin
+  perform inboxdb.require_named_roles(trusted, restricted, keep_host_policies);
 
   lock table public."Lead" in access exclusive mode;
   select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
-  select s.value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
+  select s.setting_value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
   -- whether it was we who turned it on: also when called once more
   decided := case when decided in ('enabled', 'joined') then decided when was_on then 'joined' else 'enabled' end;
   update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';

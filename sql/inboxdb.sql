@@ -104,8 +104,10 @@ create schema if not exists inbox_api;
 -- public: for the owner, who decides about the host's roles and tables
 \ir grants/matrix.sql
 \ir functions/apply_grants.sql
-\ir views/lead_right.sql
 \ir views/lead_policy.sql
+\ir views/lead_right.sql
+\ir views/lead_view.sql
+\ir functions/require_named_roles.sql
 \ir functions/role_list.sql
 \ir functions/protect_leads.sql
 \ir functions/unprotect_leads.sql

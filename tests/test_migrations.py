@@ -19,7 +19,7 @@ import pytest
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 
-from inboxdb import embedded, migrate, sources
+from inboxdb import connection, embedded, migrate, sources
 from inboxdb.errors import InboxdbError, MigrationFailed, MigrationsBusy
 from tests.catalog import COMMITTED, HOW_TO_WRITE, catalog, difference
 from tests.rows import GLOBAL, Host, live_counts, new_id, stored_counts
@@ -198,7 +198,7 @@ def test_migration_that_cannot_be_recorded_is_undone(
     migrate.apply(bare_database.dsn, batch=len(NAMES) - 1)
     owner = bare_database.connect()
     before = catalog(owner)
-    monkeypatch.setattr(migrate, "ATTEMPTS", 1)
+    monkeypatch.setattr(connection, "ATTEMPTS", 1)
     reader = bare_database.connect(autocommit=False)
     reader.execute("lock table inboxdb._yoyo_migration in share mode")
     with pytest.raises(MigrationFailed, match="55P03"):
@@ -246,7 +246,7 @@ def test_lost_connection_is_not_logged_in_the_servers_words(
 def test_lock_that_is_not_free_is_tried_again_and_stops_no_writer(
     threads: ThreadPoolExecutor, bare_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrate, "PAUSE", (0.0, 0.0))
+    monkeypatch.setattr(connection, "PAUSE", (0.0, 0.0))
     workspace = Host(bare_database.writer()).workspace()
     holder = holding_lead(bare_database)
     applying = threads.submit(migrate.apply, bare_database.dsn)
@@ -265,7 +265,7 @@ def test_lock_that_is_not_free_is_tried_again_and_stops_no_writer(
 
 
 def test_lock_that_never_comes_free(bare_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(migrate, "ATTEMPTS", 1)
+    monkeypatch.setattr(connection, "ATTEMPTS", 1)
     holder = holding_lead(bare_database)
     with pytest.raises(MigrationFailed, match=LEADS) as failed:
         migrate.apply(bare_database.dsn)

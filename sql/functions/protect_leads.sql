@@ -9,66 +9,22 @@ as $$
 --   user may see ('public' names everybody else). Every role with rights on "Lead" that is not bound to bypass policies
 --   has to be in one of them; lead_right lists them. keep_host_policies, whether the host's own permissive policies may
 --   go on letting restricted roles see more.
--- Errors: IB008 naming the roles or policies that stand against it, before anything is changed; 42501 for a caller who
---   does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
+-- Errors: those of require_named_roles, before anything is changed; 42501 for a caller who does not own "Lead"; 55P03
+--   where it is not to be had within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had.
--- Reads: lead_right, lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
+-- Reads: setting. Writes: policies on "Lead", setting; calls apply_grants.
 -- INVOKER: for the owner.
 declare
-  unknown pg_catalog.text;
-  twice pg_catalog.text;
-  unnamed pg_catalog.text;
-  wider pg_catalog.text;
-  problem pg_catalog.text;
   was_on pg_catalog.bool;
   decided pg_catalog.text;
   id_type pg_catalog.text;
   user_type pg_catalog.text;
 begin
-  select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into unknown
-  from pg_catalog.unnest(trusted || restricted) as n (name)
-  where n.name <> 'public' and not exists (select from pg_catalog.pg_roles as r where r.rolname = n.name);
-
-  select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into twice
-  from pg_catalog.unnest(trusted) as n (name)
-  where n.name = any (restricted);
-
-  select pg_catalog.string_agg(pg_catalog.format('%I (%s)', l.role_name, l.rights), ', ' order by l.role_name)
-  into unnamed
-  from inboxdb.lead_right as l
-  where not l.bypasses and l.role_name <> all (trusted || restricted);
-
-  select pg_catalog.string_agg(pg_catalog.quote_ident(p.policy_name), ', ' order by p.policy_name) into wider
-  from inboxdb.lead_policy as p
-  where p.is_permissive and not keep_host_policies
-    and exists (
-      select
-      from pg_catalog.unnest(restricted) as n (name)
-      left join pg_catalog.pg_roles as r on n.name = r.rolname
-      cross join lateral pg_catalog.unnest(p.bound_roles) as bound (oid)
-      where bound.oid = 0 or (r.oid is not null and pg_catalog.pg_has_role(r.oid, bound.oid, 'usage'))
-    );
-
-  problem := case
-    when unknown is not null then 'no such role: ' || unknown
-    when twice is not null then 'named both trusted and restricted: ' || twice
-    when unnamed is not null then 'roles with rights on "Lead" are named neither trusted nor restricted: ' || unnamed
-    when wider is not null then 'policies of the host''s let restricted roles see more than members may: ' || wider
-  end;
-  if problem is not null then
-    raise exception using
-      errcode = 'IB008',
-      message = problem,
-      detail = 'Nothing was changed.',
-      hint = case when wider is not null and unnamed is null
-        then 'Drop them or bind them to other roles, or say that they are to be kept.'
-        else 'Name each role once: trusted, nothing changes for it; restricted, it sees what the signed-in user may.'
-      end;
-  end if;
+  perform inboxdb.require_named_roles(trusted, restricted, keep_host_policies);
 
   lock table public."Lead" in access exclusive mode;
   select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
-  select s.value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
+  select s.setting_value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
   -- whether it was we who turned it on: also when called once more
   decided := case when decided in ('enabled', 'joined') then decided when was_on then 'joined' else 'enabled' end;
   update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';

@@ -34,6 +34,14 @@ select
   case g.holder when 0 then 'public' else r.rolname::text end as role_name,
   pg_catalog.lower(pg_catalog.string_agg(g.privilege, ', ' order by g.privilege)) as rights,
   coalesce(r.rolbypassrls or pg_catalog.pg_has_role(r.oid, l.relowner, 'usage'), false) as bypasses,
+  exists (
+    select
+    from inboxdb.lead_policy as p
+    cross join lateral pg_catalog.unnest(p.bound_roles) as bound (role_oid)
+    where p.is_permissive
+      and p.command in ('all', 'select')
+      and (bound.role_oid = 0 or coalesce(pg_catalog.pg_has_role(r.oid, bound.role_oid, 'usage'), false))
+  ) as has_host_policy,
   (
     select pg_catalog.min(case p.polname when 'inboxdb_trusted' then 'trusted' else 'restricted' end)
     from pg_catalog.pg_policy as p
@@ -47,4 +55,4 @@ group by g.holder, r.oid, r.rolname, r.rolbypassrls, l.oid, l.relowner;
 
 comment on view inboxdb.lead_right is
 'Roles that may read or write "Lead"; bypasses: its owner, superusers and BYPASSRLS, whom no policy binds; named: '
-'trusted or restricted, where protect_leads was told.';
+'trusted or restricted, where protect_leads was told; has_host_policy: a policy of the host''s lets it read rows.';

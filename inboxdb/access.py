@@ -1,0 +1,258 @@
+"""Who may see what: roles and their rights, row-level security on "Lead", the publication. The rules are in SQL."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from psycopg.rows import class_row
+from psycopg.sql import SQL, Identifier
+
+from inboxdb import sources
+from inboxdb.connection import Connection, retrying, session
+from inboxdb.errors import InboxdbError
+
+ROLES = ("anon", "authenticated", "inboxdb_drainer", "inboxdb_monitor")
+
+LOCK_TIMEOUT = "2s"
+
+# What lists the rights on "Lead" and judges the names: needed before inboxdb is installed, too.
+LISTING = (
+    "views/lead_policy.sql",
+    "views/lead_right.sql",
+    "views/lead_view.sql",
+    "functions/require_named_roles.sql",
+)
+
+
+class Named(NamedTuple):
+    """What an owner has decided about the roles with rights on "Lead"."""
+
+    trusted: Sequence[str] = ()
+    restricted: Sequence[str] = ()
+    keep_host_policies: bool = False
+
+
+@dataclass(frozen=True)
+class LeadRight:
+    """A role that may read or write "Lead"."""
+
+    role_name: str
+    rights: str
+    bypasses: bool
+    has_host_policy: bool
+    named: str | None
+
+
+@dataclass(frozen=True)
+class LeadPolicy:
+    """A policy of the host's on "Lead"."""
+
+    policy_name: str
+    command: str
+    is_permissive: bool
+    roles: list[str]
+
+
+@dataclass(frozen=True)
+class LeadView:
+    """A view of the host's through which its readers see "Lead" past any policy."""
+
+    view_name: str
+    readers: str | None
+
+
+@dataclass(frozen=True)
+class LeadAccess:
+    """The starting state: whether row-level security is on, what was decided (None before the installation), who has
+    rights on "Lead", and what else lets rows through.
+    """
+
+    enabled: bool
+    forced: bool
+    decided: str | None
+    rights: list[LeadRight] = field(default_factory=list)
+    policies: list[LeadPolicy] = field(default_factory=list)
+    views: list[LeadView] = field(default_factory=list)
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the owner has yet to say if "Lead" is to be protected."""
+        return self.decided in (None, "undecided")
+
+    @property
+    def joins(self) -> bool:
+        """Whether row-level security was, or would be, found on rather than turned on by us."""
+        return self.decided == "joined" or (self.enabled and self.decided != "enabled")
+
+
+@dataclass(frozen=True)
+class RoleRights:
+    """A role of the grants matrix: whether it is there, and whether it was made just now."""
+
+    role: str
+    exists: bool
+    created: bool
+
+
+def lead_access(dsn: str) -> LeadAccess:
+    """List who has rights on "Lead", and the state of its row-level security. Changes nothing."""
+    with session(dsn, application_name="inboxdb rls") as connection, _listing(connection):
+        return _read(connection)
+
+
+def check(dsn: str, named: Named) -> None:
+    """Refuse what turn_on would refuse. Changes nothing.
+
+    Raises DatabaseRefused (IB008).
+    """
+    with session(dsn, application_name="inboxdb rls") as connection, _listing(connection):
+        connection.execute(
+            "select inboxdb.require_named_roles(%s, %s, %s)",
+            (list(named.trusted), list(named.restricted), named.keep_host_policies),
+        )
+
+
+def turn_on(dsn: str, named: Named) -> None:
+    """Turn row-level security on "Lead" on, or name its roles anew.
+
+    Raises DatabaseRefused (IB008, 55P03), before anything is changed.
+    """
+    _with_lead(
+        dsn,
+        "select inboxdb.protect_leads(%s, %s, %s)",
+        (list(named.trusted), list(named.restricted), named.keep_host_policies),
+    )
+
+
+def turn_off(dsn: str) -> None:
+    """Take our policies off "Lead", and its row-level security if it was we who turned it on. Also: leave it out.
+
+    Raises DatabaseRefused (55P03), before anything is changed.
+    """
+    _with_lead(dsn, "select inboxdb.unprotect_leads()", ())
+
+
+def roles(dsn: str, *, create: bool = False, installed: bool = True) -> list[RoleRights]:
+    """List the roles of the grants matrix, and give those that exist just the rights that it says.
+
+    Parameters: dsn; create, whether to make the missing ones, without login; installed, False to leave the rights to
+    the migration that is about to give them.
+    Raises InboxdbError where it may not create roles.
+    """
+    with session(dsn, application_name="inboxdb roles") as connection, connection.transaction():
+        known = {
+            name
+            for (name,) in connection.execute(
+                "select r.rolname from pg_catalog.pg_roles as r where r.rolname = any (%s)", (list(ROLES),)
+            )
+        }
+        missing = [role for role in ROLES if role not in known] if create else []
+        if missing and not _may_create_roles(connection):
+            raise InboxdbError(
+                f"this role may not create roles: let an administrator run `create role … nologin` for "
+                f"{', '.join(missing)}, then run `inboxdb roles`. Nothing was changed."
+            )
+        for role in missing:
+            connection.execute(SQL("create role {} nologin").format(Identifier(role)))
+        if installed:
+            connection.execute("select inboxdb.apply_grants()")
+        return [RoleRights(role, role in known or role in missing, role in missing) for role in ROLES]
+
+
+def publish(dsn: str) -> None:
+    """Make the publication inboxdb_lead.
+
+    Raises DatabaseRefused (IB009); InboxdbError where there is one already.
+    """
+    with session(dsn, application_name="inboxdb publication") as connection:
+        if _published(connection):
+            raise InboxdbError("there is a publication inboxdb_lead already. Nothing was changed.")
+    _with_lead(dsn, "select inboxdb.publish_leads()", ())
+
+
+def unpublish(dsn: str) -> bool:
+    """Drop the publication inboxdb_lead, and say whether there was one."""
+    with session(dsn, application_name="inboxdb publication") as connection:
+        there_was_one = _published(connection)
+        connection.execute("drop publication if exists inboxdb_lead")
+        return there_was_one
+
+
+def _published(connection: Connection) -> bool:
+    query = "select from pg_catalog.pg_publication as p where p.pubname = 'inboxdb_lead'"
+    return connection.execute(query).fetchone() is not None
+
+
+def _may_create_roles(connection: Connection) -> bool:
+    row = connection.execute(
+        "select r.rolsuper or r.rolcreaterole from pg_catalog.pg_roles as r where r.rolname = current_user"
+    ).fetchone()
+    return row == (True,)
+
+
+def _with_lead(dsn: str, statement: str, parameters: Sequence[object]) -> None:
+    with session(dsn, application_name="inboxdb rls") as connection:
+
+        def once() -> None:
+            with connection.transaction():
+                connection.execute("select pg_catalog.set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
+                connection.execute(statement.encode(), parameters)
+
+        retrying(once)
+
+
+@contextmanager
+def _listing(connection: Connection) -> Iterator[None]:
+    """Have the views that list rights for as long as the `with` block lasts: the installed ones, or, where they are
+    not there yet, ones in a transaction that is undone.
+    """
+    if connection.execute("select pg_catalog.to_regclass('inboxdb.lead_right') is null").fetchone() == (False,):
+        yield
+        return
+    with connection.transaction(force_rollback=True):
+        connection.execute("create schema if not exists inboxdb")
+        for file in LISTING:
+            connection.execute((sources.SQL / file).read_bytes())
+        yield
+
+
+def _read(connection: Connection) -> LeadAccess:
+    lead = connection.execute(
+        """
+        select c.relrowsecurity, c.relforcerowsecurity, pg_catalog.to_regclass('inboxdb.setting') is not null
+        from pg_catalog.pg_class as c
+        where c.oid = pg_catalog.to_regclass('public."Lead"')
+        """
+    ).fetchone()
+    if lead is None:
+        raise InboxdbError('there is no table public."Lead" here: connect to the application\'s database.')
+    enabled, forced, installed = lead
+    decided = None
+    if installed:
+        ((decided,),) = connection.execute(
+            "select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls'"
+        ).fetchall()
+    rights = connection.cursor(row_factory=class_row(LeadRight)).execute(
+        """
+        select l.role_name, l.rights, l.bypasses, l.has_host_policy, l.named
+        from inboxdb.lead_right as l
+        order by l.bypasses desc, l.role_name
+        """
+    )
+    policies = connection.cursor(row_factory=class_row(LeadPolicy)).execute(
+        """
+        select
+          p.policy_name, p.command, p.is_permissive,
+          array(
+            select case b.role_oid when 0 then 'public' else pg_catalog.pg_get_userbyid(b.role_oid)::text end
+            from pg_catalog.unnest(p.bound_roles) as b (role_oid)
+          ) as roles
+        from inboxdb.lead_policy as p
+        order by p.policy_name
+        """
+    )
+    views = connection.cursor(row_factory=class_row(LeadView)).execute(
+        "select v.view_name, v.readers from inboxdb.lead_view as v order by v.view_name"
+    )
+    return LeadAccess(enabled, forced, decided, rights.fetchall(), policies.fetchall(), views.fetchall())

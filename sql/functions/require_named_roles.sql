@@ -1,0 +1,59 @@
+create function inboxdb.require_named_roles(trusted text[], restricted text[], keep_host_policies boolean) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: refuse to touch row-level security on "Lead" before its owner has decided about everybody.
+-- Parameters: as protect_leads.
+-- Errors: IB008 naming the roles that do not exist, are named twice or not at all, or the host's policies that let a
+--   restricted role see more than a member may.
+-- Reads: lead_right, lead_policy.
+-- INVOKER: called by protect_leads, and by `inboxdb migrate apply` before it changes anything.
+declare
+  unknown pg_catalog.text;
+  twice pg_catalog.text;
+  unnamed pg_catalog.text;
+  wider pg_catalog.text;
+  problem pg_catalog.text;
+begin
+  select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into unknown
+  from pg_catalog.unnest(trusted || restricted) as n (name)
+  where n.name <> 'public' and not exists (select from pg_catalog.pg_roles as r where r.rolname = n.name);
+
+  select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into twice
+  from pg_catalog.unnest(trusted) as n (name)
+  where n.name = any (restricted);
+
+  select pg_catalog.string_agg(pg_catalog.format('%I (%s)', l.role_name, l.rights), ', ' order by l.role_name)
+  into unnamed
+  from inboxdb.lead_right as l
+  where not l.bypasses and l.role_name <> all (trusted || restricted);
+
+  select pg_catalog.string_agg(pg_catalog.quote_ident(p.policy_name), ', ' order by p.policy_name) into wider
+  from inboxdb.lead_policy as p
+  where p.is_permissive and not keep_host_policies
+    and exists (
+      select
+      from pg_catalog.unnest(restricted) as n (name)
+      left join pg_catalog.pg_roles as r on n.name = r.rolname
+      cross join lateral pg_catalog.unnest(p.bound_roles) as bound (oid)
+      where bound.oid = 0 or (r.oid is not null and pg_catalog.pg_has_role(r.oid, bound.oid, 'usage'))
+    );
+
+  problem := case
+    when unknown is not null then 'no such role: ' || unknown
+    when twice is not null then 'named both trusted and restricted: ' || twice
+    when unnamed is not null then 'roles with rights on "Lead" are named neither trusted nor restricted: ' || unnamed
+    when wider is not null then 'policies of the host''s let restricted roles see more than members may: ' || wider
+  end;
+  if problem is not null then
+    raise exception using
+      errcode = 'IB008',
+      message = problem,
+      detail = 'Nothing was changed.',
+      hint = case when wider is not null and unnamed is null
+        then 'Drop them or bind them to other roles, or say that they are to be kept.'
+        else 'Name each role once: trusted, nothing changes for it; restricted, it sees what the signed-in user may.'
+      end;
+  end if;
+end
+$$;
