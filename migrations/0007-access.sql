@@ -759,9 +759,12 @@ select
       and (bound.role_oid = 0 or coalesce(pg_catalog.pg_has_role(r.oid, bound.role_oid, 'usage'), false))
   ) as has_host_policy,
   (
-    select pg_catalog.min(case p.polname when 'inboxdb_trusted' then 'trusted' else 'restricted' end)
+    -- a policy to public is to everybody, and whoever is trusted besides sees every row
+    select pg_catalog.max(case p.polname when 'inboxdb_trusted' then 'trusted' else 'restricted' end)
     from pg_catalog.pg_policy as p
-    where p.polrelid = l.oid and p.polname in ('inboxdb_trusted', 'inboxdb_member') and g.holder = any (p.polroles)
+    where p.polrelid = l.oid
+      and p.polname in ('inboxdb_trusted', 'inboxdb_member')
+      and array[g.holder, 0] && p.polroles
   ) as named
 from lead as l
 cross join given as g
