@@ -172,13 +172,12 @@ def test_everybody_with_rights_is_listed(installed: Database) -> None:
     """Whoever has them from whatever source; those whom no policy binds need no name."""
     admin = installed.superuser()
     suffix = new_id()[:8]
-    by_column, inherits, above, unbound = (f"{name}_{suffix}" for name in ("col", "heir", "above", "unbound"))
-    for role in (by_column, inherits, above, unbound):
+    by_column, inherits, unbound = (f"{name}_{suffix}" for name in ("col", "heir", "unbound"))
+    for role in (by_column, inherits, unbound):
         admin.execute(f"create role {role}")
     try:
         admin.execute(f'grant select (id) on "Lead" to {by_column}')
         admin.execute(f'grant {OWNER} to {inherits}; grant select on "Lead" to {inherits}')
-        admin.execute(f"grant pg_read_all_data to {above}")
         admin.execute(f'alter role {unbound} bypassrls; grant update on "Lead" to {unbound}')
         admin.execute('grant delete on "Lead" to public; grant truncate, references, trigger on "Lead" to watcher')
         listed = {one.role_name: (one.rights, one.bypasses) for one in access.lead_access(installed.dsn).rights}
@@ -190,25 +189,34 @@ def test_everybody_with_rights_is_listed(installed: Database) -> None:
             WRITER: (every, False),
             RESTRICTED: (every, False),
             by_column: ("select", False),
-            "pg_read_all_data": ("select", False),
             "public": ("delete", False),
         }
         said = refused(lambda: access.turn_on(installed.dsn, NAMED))
-        for role in (by_column, "pg_read_all_data", "public"):
+        for role in (by_column, "public"):
             assert f"{role} (" in said
         for role in (inherits, unbound, OWNER, WRITER):
             assert f"{role} (" not in said
-        others = access.Named([WRITER, "pg_read_all_data"], [RESTRICTED, by_column, "public"])
+        others = access.Named([WRITER], [RESTRICTED, by_column, "public"])
         access.turn_on(installed.dsn, others)
         named = {one.role_name: one.named for one in access.lead_access(installed.dsn).rights}
         assert named["public"] == named[by_column] == "restricted"
-        assert named["pg_read_all_data"] == "trusted"
         assert not access.lead_access(installed.dsn).undecided
     finally:
         installed.superuser().execute('revoke delete on "Lead" from public')
         access.turn_off(installed.dsn)
-        for role in (by_column, inherits, above, unbound):
+        for role in (by_column, inherits, unbound):
             admin.execute(f"drop owned by {role}; drop role {role}")
+
+
+def test_rights_on_every_table_are_listed(installed: Database) -> None:
+    """In a transaction that is undone: the membership would show in every database of the server."""
+    admin = installed.superuser(autocommit=False)
+    admin.execute(f"grant pg_read_all_data to {REPORTER}")
+    listed = "select rights, bypasses from inboxdb.lead_right where role_name = 'pg_read_all_data'"
+    assert admin.execute(listed).fetchall() == [("select", False)]
+    with pytest.raises(errors.DatabaseError, match="pg_read_all_data") as refusal:
+        admin.execute("select inboxdb.require_named_roles(%s, %s, false)", [[WRITER], [RESTRICTED]])
+    assert refusal.value.sqlstate == "IB008"
 
 
 def test_names_that_make_no_sense(installed: Database) -> None:
