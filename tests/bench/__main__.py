@@ -1,11 +1,12 @@
 """Run the benchmarks on an embedded server and print a Markdown table.
 
-    python -m tests.bench [--rounds 5] [--leads 1000000] [--seconds 10]
+    python -m tests.bench [--rounds 5] [--leads 1000000] [--seconds 10] [--only access]
 
 Everything that is compared runs in turn within each round, so that whatever else the machine does hits both.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,9 @@ from inboxdb import embedded, migrate, sources
 
 HERE = Path(__file__).parent
 WRITER = "bench_writer"  # the application: owns nothing, has no right in inboxdb
+MEMBER = "bench_member"  # a user who is signed in: restricted on "Lead"
+READER = "bench_reader"  # the same, but for policies, so that it can read a bare table beside the API
+SENTINEL = "00000000-0000-0000-0000-000000000000"
 SETTINGS = {"shared_buffers": "2GB", "max_connections": "100", "max_wal_size": "16GB", "checkpoint_timeout": "30min"}
 
 Measure = Callable[[], float]
@@ -35,11 +39,14 @@ class Report:
 
     def compare(self, name: str, one: Measure, other: Measure, *, rounds: int, unit: str, wanted: str) -> None:
         """Measure both in turn, `rounds` times, and print medians and the median ratio one / other."""
-        pairs = [(one(), other()) for _ in range(rounds)]
+        self.tell(name, [(one(), other()) for _ in range(rounds)], unit=unit, wanted=wanted)
+
+    def tell(self, name: str, pairs: list[tuple[float, float]], *, unit: str, wanted: str) -> None:
+        """Print medians and the median ratio of pairs that were measured side by side."""
         ratios = sorted(a / b for a, b in pairs)
         sys.stdout.write(
             f"| {name} | {median(a for a, _ in pairs):,.4g} {unit} | {median(b for _, b in pairs):,.4g} {unit} "
-            f"| **{median(ratios):.3g}** ({ratios[0]:.3g} to {ratios[-1]:.3g}) | {rounds} | {wanted} |\n"
+            f"| **{median(ratios):.3g}** ({ratios[0]:.3g} to {ratios[-1]:.3g}) | {len(pairs)} | {wanted} |\n"
         )
         sys.stdout.flush()
 
@@ -56,7 +63,9 @@ class Bench:
         with psycopg.connect(server, autocommit=True) as admin:
             admin.execute(f"create database {name}")
             if not admin.execute("select 1 from pg_roles where rolname = %s", (WRITER,)).fetchone():
-                admin.execute(f"create role {WRITER} login")
+                admin.execute(f"create role {WRITER} login; create role authenticated")
+                admin.execute(f"create role {MEMBER} login in role authenticated")
+                admin.execute(f"create role {READER} login bypassrls in role authenticated")
         self.dsn = make_conninfo(server, dbname=name)
         self.connection = psycopg.connect(self.dsn, autocommit=True)
         self.connection.execute((sources.HOST / "host.sql").read_bytes())
@@ -122,6 +131,47 @@ class Bench:
             text=True,
         )
         return float(next(line.split()[2] for line in answer.stdout.splitlines() if line.startswith("tps")))
+
+    def sign_in(self, workspace: str) -> None:
+        """Let MEMBER and READER be the owner of a workspace from their next connection on."""
+        row = self.connection.execute('select "userId" from public."Client" where id = %s', (workspace,)).fetchone()
+        assert row
+        for role in (MEMBER, READER):
+            self.connection.execute(f"""alter role {role} set request.jwt.claims = '{{"sub":"{row[0]}"}}'""")
+
+    def read_latencies(self, workspace: str, mode: str, seconds: int) -> tuple[float, float]:
+        """Read one's counts through the API and by key, side by side in one pgbench run; return both latencies (ms)."""
+        with tempfile.TemporaryDirectory() as folder:
+            scripts: list[str | Path] = []
+            for name in ("read_through_api.sql", "read_by_key.sql"):
+                text = (HERE / name).read_text()
+                script = Path(folder) / name
+                script.write_text(text.replace(":workspace", f"'{workspace}'").replace(":sentinel", f"'{SENTINEL}'"))
+                scripts += ["--file", script]
+            answer = subprocess.run(
+                [
+                    embedded.binaries(18) / "pgbench",
+                    *("--no-vacuum", "--client", "1", "--time", str(seconds), "--protocol", mode),
+                    *scripts,
+                    make_conninfo(self.dsn, user=READER),
+                ],
+                check=True,
+                capture_output=True,
+                text=True,
+            )
+        # of the whole run, then of each script
+        _, through_api, by_key = re.findall(r"latency average = (\S+) ms", answer.stdout)
+        return float(through_api), float(by_key)
+
+    def buffers_read(self, workspace: str) -> int:
+        """Count the buffers that reading one's counts touches, in a session that has done it before."""
+        with psycopg.connect(make_conninfo(self.dsn, user=MEMBER), autocommit=True) as connection:
+            for _ in range(10):
+                plan = connection.execute(
+                    "explain (analyze, buffers, format json) select * from inbox_api.inbox_counts(%s)", (workspace,)
+                ).fetchone()
+            assert plan
+            return int(plan[0][0]["Plan"]["Shared Hit Blocks"]) + int(plan[0][0]["Plan"]["Shared Read Blocks"])
 
 
 def with_triggers(bench: Bench, state: str, measure: Measure) -> Measure:
@@ -223,18 +273,85 @@ def neighbours(report: Report, server: str, rounds: int) -> None:
     )
 
 
+def access_control(report: Report, server: str, leads: int, rounds: int, seconds: int) -> None:
+    """What row-level security costs whoever counts leads, and what the API costs whoever reads counts."""
+    bench = Bench(server, "access")
+    workspace = bench.generate(workspaces=1, leads=300_000, seed=1, messages_per_lead=0)
+    bench.generate(workspaces=20, leads=leads - 300_000, seed=2, messages_per_lead=0)
+    migrate.apply(bench.dsn)
+    bench.connection.execute('grant select on public."Lead" to authenticated')
+    bench.connection.execute("select inboxdb.protect_leads(%s, %s)", ([WRITER], ["authenticated"]))
+    bench.connection.execute("call inboxdb.drain_dirty()")
+    bench.connection.execute("vacuum analyze")
+    bench.sign_in(workspace)
+    count = f"""select count(*) from public."Lead" where "clientId" = '{workspace}'"""
+    with psycopg.connect(make_conninfo(bench.dsn, user=MEMBER), autocommit=True) as member:
+
+        def counted(connection: psycopg.Connection[tuple[int]]) -> float:
+            began = time.perf_counter()
+            assert connection.execute(count.encode()).fetchone() == (300_000,)
+            return time.perf_counter() - began
+
+        for processes in (0, 2):
+            for connection in (bench.connection, member):
+                connection.execute(f"set max_parallel_workers_per_gather = {processes}")
+                counted(connection)
+            report.compare(
+                f"count of 300,000 leads of {leads:,}, {processes} parallel workers: through the policy / as the owner",
+                lambda: counted(member),
+                lambda: counted(bench.connection),
+                rounds=rounds * 5,
+                unit="s",
+                wanted="at most 2.5",
+            )
+
+    for mode in ("prepared", "simple"):
+        report.tell(
+            f"read of one's counts, pgbench --protocol {mode}: inbox_api.inbox_counts / bare primary key",
+            [bench.read_latencies(workspace, mode, seconds) for _ in range(rounds)],
+            unit="ms",
+            wanted="at most 3.5",
+        )
+
+    small = Bench(server, "access_small")
+    few = small.generate(workspaces=1, leads=10_000, seed=1, messages_per_lead=0)
+    small.generate(workspaces=20, leads=10_000, seed=2, messages_per_lead=0)
+    migrate.apply(small.dsn)
+    small.connection.execute("call inboxdb.drain_dirty()")
+    small.connection.execute("vacuum analyze")
+    small.sign_in(few)
+    touched = small.buffers_read(few)
+    bench.sign_in(workspace)
+    report.compare(
+        f"buffers touched by reading one's counts: among {leads:,} leads / 20,000",
+        lambda: bench.buffers_read(workspace),
+        lambda: touched,
+        rounds=1,
+        unit="buffers",
+        wanted="1",
+    )
+
+
+PARTS = ("refresh", "neighbours", "access")
+
+
 def main() -> None:
     """Run them all."""
     options = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     options.add_argument("--rounds", type=int, default=5, help="how often everything is measured (5)")
     options.add_argument("--leads", type=int, default=1_000_000, help="leads in the huge workspace (1,000,000)")
     options.add_argument("--seconds", type=int, default=10, help="how long each pgbench run lasts (10)")
+    options.add_argument("--only", choices=PARTS, help="one part of them")
     given = options.parse_args()
+    parts = [given.only] if given.only else PARTS
     with embedded.server(Path(tempfile.mkdtemp(prefix="inboxdb-bench-")), settings=SETTINGS) as server:
         report = Report()
-        bench = refresh(report, server, given.leads, given.rounds)
-        writers(report, bench, given.rounds, given.seconds)
-        neighbours(report, server, given.rounds)
+        if "refresh" in parts:
+            writers(report, refresh(report, server, given.leads, given.rounds), given.rounds, given.seconds)
+        if "neighbours" in parts:
+            neighbours(report, server, given.rounds)
+        if "access" in parts:
+            access_control(report, server, given.leads, given.rounds, given.seconds)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+select * from inboxdb.inbox_counts where client_id = :workspace and is_global and scope_user_id = :sentinel;

@@ -1,0 +1,1 @@
+select * from inbox_api.inbox_counts(:workspace);
