@@ -8,6 +8,7 @@ the table was being drawn just then. The probe does not wait for its changes to 
 often as quick ones. Writers, probe, reader and drain are threads of one Python process, which slows them all.
 """
 
+import json
 import math
 import random
 import secrets
@@ -27,6 +28,7 @@ from threading import Event
 from typing import LiteralString, NoReturn
 from uuid import uuid4
 
+from psycopg import Error
 from psycopg.conninfo import make_conninfo
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -35,7 +37,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID
 from rich.table import Table
 
-from inboxdb import embedded, migrate, sources, status
+from inboxdb import access, embedded, migrate, sources, status
 from inboxdb.connection import Connection, session
 from inboxdb.drain import drain
 from inboxdb.verify import VerifyResult, verify
@@ -54,7 +56,9 @@ SHOWN_COUNTS = ("requires_attention", "all_responses", "ai_review", "total")
 
 APPLICATION = """
 create role app_writer login;
-grant usage on schema public to app_writer;
+create role authenticated;
+grant usage on schema public to app_writer, authenticated;
+grant select on public."Lead" to authenticated;
 grant select, insert, update, delete on all tables in schema public to app_writer;
 """
 
@@ -233,7 +237,10 @@ def _show(console: Console, dsn: str, workspaces: int, leads: int, seconds: floa
         step.said = "Synthetic host data: "
         step.said += f"{made['Client']:,} workspaces, {made['Lead']:,} leads, {made['Message']:,} messages"
     with _step(console, "Installing inboxdb") as step:
-        step.said = f"inboxdb is installed by {len(migrate.apply(dsn))} migrations"
+        access.roles(dsn, create=True, installed=False)
+        applied = migrate.apply(dsn)
+        access.turn_on(dsn, access.Named(trusted=["app_writer"], restricted=["authenticated"]))
+        step.said = f"inboxdb is installed by {len(applied)} migrations; row-level security is on"
     with _step(console, "Counting every workspace") as step:
         filled = drain(dsn, workers=2, on_progress=step.progress)
         step.said = f"First fill: {filled.refreshed} workspaces are counted"
@@ -250,6 +257,7 @@ def _show(console: Console, dsn: str, workspaces: int, leads: int, seconds: floa
         console.print("\n[bold]What you saw[/]")
         console.print(live.summary())
         console.print(_comparison(connection, live.watched[0]))
+        console.print(_as_members_see_it(connection, live.watched[0]))
     return result.healthy
 
 
@@ -478,6 +486,41 @@ def _comparison(connection: Connection, largest: _Workspace) -> str:
         f"{largest.name} has {largest.leads:,} leads. Reading its counts by primary key takes {read * 1000:.2f} ms, "
         f"counting on the spot {count * 1000:.0f} ms: {count / read:,.0f} times as long."
     )
+
+
+def _as_members_see_it(connection: Connection, workspace: _Workspace) -> str:
+    """Let a member who sees the whole workspace, a setter and a stranger ask for its counts and its leads."""
+    members = connection.execute(
+        """
+        select min(a.user_id) filter (where a.sees_whole), min(a.user_id) filter (where not a.sees_whole)
+        from inboxdb.member_access as a
+        where a.client_id = %s
+        """,
+        (workspace.client_id,),
+    ).fetchone()
+    assert members
+    names = ("An admin or owner", "a setter", "a stranger")
+    return f"{workspace.name} as its members see it: " + "; ".join(
+        f"{name} {_seen(connection, workspace.client_id, user)}"
+        for name, user in zip(names, (*members, str(uuid4())), strict=True)
+        if user is not None
+    )
+
+
+def _seen(connection: Connection, client_id: str, user: str) -> str:
+    """Sign a user in for a transaction, and say what the database shows them."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("set local role authenticated")
+        claims = json.dumps({"sub": user})
+        connection.execute("select pg_catalog.set_config('request.jwt.claims', %s, true)", (claims,))
+        leads = connection.execute('select count(*) from public."Lead" where "clientId" = %s', (client_id,)).fetchone()
+        assert leads
+        try:
+            counts = connection.execute("select total from inbox_api.inbox_counts(%s)", (client_id,)).fetchone()
+            assert counts
+            return f"sees {leads[0]:,} leads and a total of {counts[0]:,}"
+        except Error as error:
+            return f"sees {leads[0]:,} leads, and is refused the counts ({error.sqlstate})"
 
 
 def _seconds(connection: Connection, query: LiteralString, client_id: str, times: int) -> float:

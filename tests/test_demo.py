@@ -94,6 +94,7 @@ def test_in_plain_lines(place: Path) -> None:
     assert "\x1b" not in said
     assert re.search(r"Zero drift: \d+ rows of counts in 5 workspaces", said)
     assert re.search(r"after \d+\.\d\d s \(p50\), \d+\.\d\d s \(p99\)", said)
+    assert "a stranger sees 0 leads, and is refused the counts (IB007)" in said
     assert_nothing_left(place)
 
 
