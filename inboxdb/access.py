@@ -81,6 +81,11 @@ class LeadAccess:
         return self.decided in (None, "undecided")
 
     @property
+    def protected(self) -> bool:
+        """Whether "Lead" has our policies."""
+        return self.decided in ("enabled", "joined")
+
+    @property
     def joins(self) -> bool:
         """Whether row-level security was, or would be, found on rather than turned on by us."""
         return self.decided == "joined" or (self.enabled and self.decided != "enabled")

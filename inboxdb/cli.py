@@ -163,7 +163,7 @@ def _table(rows: Mapping[str, object]) -> str:
 
 
 def _lead_access(found: access.LeadAccess, named: access.Named | None) -> str:
-    """Say who sees what of "Lead", and with names also who will."""
+    """Say who sees what of "Lead" now, and then: with the roles named so, or once it is off."""
     state = "on" if found.enabled else "off"
     if found.enabled and found.decided != "enabled":
         state += ", with the host's own policies" if found.policies else ", without a policy of the host's"
@@ -172,7 +172,7 @@ def _lead_access(found: access.LeadAccess, named: access.Named | None) -> str:
         text += "\nFORCE ROW LEVEL SECURITY is on: it binds the owner too, and inboxdb cannot count"
     rows = {
         right.role_name: f"{right.rights}: {_sees(found, right)}"
-        + (f" -> {_will_see(found, right, named)}" if named is not None and not right.bypasses else "")
+        + ("" if right.bypasses else f" -> {_will_see(found, right, named) if named else _saw(found, right)}")
         for right in found.rights
     }
     text += f"\n{_table(rows)}"
@@ -201,6 +201,12 @@ def _will_see(found: access.LeadAccess, right: access.LeadRight, named: access.N
     if right.role_name in named.trusted:
         return _sees(found, replace(right, named=None if found.joins else "trusted"))
     return "? name it with --trust or --restrict"
+
+
+def _saw(found: access.LeadAccess, right: access.LeadRight) -> str:
+    if found.decided == "enabled" and not found.policies:
+        return "every row"
+    return _sees(found, replace(right, named=None))
 
 
 def _plural(number: int, noun: str) -> str:
@@ -321,10 +327,13 @@ def rls() -> None:
 @command(rls, "plan")
 @names_roles
 def rls_plan(call: Call, named: access.Named) -> bool:
-    """List who has rights on "Lead", what they see now, and what they would see. Changes nothing."""
+    """List who has rights on "Lead", what they see now, and what they would see. Changes nothing.
+
+    What they would see with the roles named so; without names, where it is on, after `inboxdb rls off`.
+    """
     found = access.lead_access(call.dsn)
-    asked = found.undecided or named != access.Named()
-    call.answer(asdict(found), _lead_access(found, named if asked else None))
+    off = found.protected and named == access.Named()
+    call.answer(asdict(found), _lead_access(found, None if off else named))
     return True
 
 
@@ -356,9 +365,9 @@ def rls_off(call: Call) -> bool:
 
     Restricted roles then see what the host's own policies let through, or every row if there are none.
     """
+    before = access.lead_access(call.dsn)
     access.turn_off(call.dsn)
-    found = access.lead_access(call.dsn)
-    call.answer(asdict(found), _lead_access(found, None))
+    call.answer(asdict(access.lead_access(call.dsn)), _lead_access(before, None))
     return True
 
 

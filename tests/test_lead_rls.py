@@ -257,7 +257,13 @@ def test_plan_says_what_will_change_for_whom(installed: Database) -> None:
     assert "view report reads every row for its readers: watcher\n" in now
     assert not difference(before, catalog(installed.connect()))
     access.turn_on(installed.dsn, NAMED)
-    assert f"{RESTRICTED}  {every}: what the signed-in user may see\n" in invoke(installed, "rls", "plan").stdout
+    off = f"{RESTRICTED}  {every}: what the signed-in user may see -> every row\n"
+    assert off in invoke(installed, "rls", "plan").stdout
+    installed.connect().execute("create policy hosts on \"Lead\" for select to public using (status = 'new')")
+    both = "what the signed-in user may see, and what the host's policies let through"
+    off = f"{RESTRICTED}  {every}: {both} -> what the host's policies let through\n"
+    assert off in invoke(installed, "rls", "plan").stdout
+    installed.connect().execute('drop policy hosts on "Lead"')
     machine = json.loads(invoke(installed, "rls", "off", "--json").stdout)
     assert (machine["enabled"], machine["decided"]) == (False, "left_out")
 
