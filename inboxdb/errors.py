@@ -68,7 +68,8 @@ class DatabaseRefused(InboxdbError):
             case errors.InsufficientPrivilege():
                 return (
                     "the role lacks a right, or row-level security hides rows from it. Connect as the role that "
-                    "installed inboxdb; to install it, as one that owns the host's tables and may create a schema."
+                    "installed inboxdb (a member of inboxdb_drainer may drain, of inboxdb_monitor read the status); to "
+                    "install it, as one that owns the host's tables and may create a schema."
                 )
             case errors.ReadOnlySqlTransaction():
                 return "the server is read-only, a standby perhaps. Connect to the primary."

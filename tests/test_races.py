@@ -900,7 +900,9 @@ def test_refresh_that_fails_keeps_its_changes_and_lets_others_by(stage: Stage, f
     stage.edit(function, code, broken)
 
     assert value(stage.owner, "select inboxdb.claim_next()") == HERE
-    assert stage.owner.execute("select * from inboxdb.drain_next(%s)", [HERE]).fetchall() == [(HERE, "failed", None, None)]
+    assert stage.owner.execute("select * from inboxdb.drain_next(%s)", [HERE]).fetchall() == [
+        (HERE, "failed", None, None)
+    ]
     assert drain(stage) == [THERE]
 
     attempts, due, error = work_list(stage)[HERE]
