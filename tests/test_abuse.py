@@ -321,10 +321,14 @@ def test_what_somebody_made_shows_others_no_more_than_themselves(attacked: Datab
     maker.execute('create view mine.v as select id from "Lead"')
     maker.execute("grant select on mine.v to public")
     maker.execute("create function mine.f() returns setof text language sql security definer as 'table mine.v'")
-    for viewer in (*READERS.values(), Viewer("anon", "")):
+    for viewer in READERS.values():
         other = enter(attacked, viewer.role, viewer.user)
         for statement in ("select id from mine.v", "select mine.f()"):
-            assert ids(attempt(other, statement)) == sorted(viewer.leads)
+            outcome = attempt(other, statement)
+            assert (outcome.sqlstate, ids(outcome)) == (None, sorted(viewer.leads))
+    nobody = enter(attacked, "anon", "")
+    assert attempt(nobody, "select id from mine.v").sqlstate == "42501", "the policy's functions are not theirs to call"
+    assert attempt(nobody, "select mine.f()")[:2] == (None, []), "they are the maker's, who is nobody here"
 
 
 @pytest.mark.all_hosts
@@ -979,3 +983,157 @@ def test_code_of_the_callers_would_be_run_by_a_careless_function(working: Databa
     assert spied(outcomes["operators"]) >= {f"operator || as {OWNER}"}
     assert spied(outcomes["functions"]) == {f"function replace as {OWNER}"}
     assert outcomes["tables"].rows == [(True,)]
+
+
+# What PostgreSQL tells nonetheless
+
+
+def search(connection: Connection[Any], condition: str, *settings: str) -> dict[str, Any]:
+    """Explain a search of "Lead", run to its end; return the plan's top node."""
+    explain = f'explain (analyze, format json) select from "Lead" where {condition}'
+    [([explained],)] = attempt(connection, *settings, explain).rows
+    node: dict[str, Any] = explained["Plan"]
+    return node
+
+
+def test_a_taken_id_is_told(attacked: Database) -> None:
+    """To whoever may insert or change one; not whose it is."""
+    connection = enter(attacked, "authenticated", ANN)
+    for lead, sqlstate, rows in ((THEIRS, "23505", []), (NO_LEAD, None, [(NO_LEAD,)])):
+        insert = f"insert into {NEW} ('{lead}', '{HERE}', now())"
+        outcome = attempt(connection, insert)
+        assert outcome.sqlstate == sqlstate
+        assert_nothing_hidden(VIEWERS["manager"], outcome)
+        assert attempt(connection, f"{insert} on conflict do nothing returning id").rows == rows
+        assert attempt(connection, f"update \"Lead\" set id = '{lead}' where id = '{SUES}'").sqlstate == sqlstate
+
+
+def test_a_foreign_key_tells_what_there_is(attacked: Database) -> None:
+    """To whoever may write a table that refers to "Lead"."""
+    connection = enter(attacked, WRITER, "")
+    for lead, sqlstate in ((THEIRS, None), (NO_LEAD, "23503")):
+        draft = f"values ('{NO_LEAD}', '{lead}', '', now())"
+        outcome = attempt(connection, f'insert into "AIDraft" (id, "leadId", content, "updatedAt") {draft}')
+        assert outcome.sqlstate == sqlstate
+
+
+def test_the_hosts_other_tables_are_the_hosts_affair(attacked: Database) -> None:
+    connection = enter(attacked, WRITER, "")
+    assert ids(attempt(connection, 'select id from "Client"')) == [HERE, THERE]
+
+
+def test_a_view_of_the_owners_shows_everything(attacked: Database) -> None:
+    """Unless it is made to ask for its reader."""
+    owner = attacked.connect()
+    for options, seen in (("", list(LEADS)), ("with (security_invoker)", [FREE, ANNS, SUES])):
+        owner.execute(f'create or replace view mine.owners {options} as select id from "Lead"')
+        owner.execute("grant select on mine.owners to authenticated")
+        connection = enter(attacked, "authenticated", ANN)
+        assert ids(attempt(connection, "select id from mine.owners")) == sorted(seen)
+
+
+def test_the_right_to_truncate_asks_no_policy(attacked: Database) -> None:
+    connection = enter(attacked, WRITER, "")
+    outcome = attempt(connection, 'truncate "Lead" cascade', """select pg_relation_size('"Lead"')""")
+    assert outcome.rows == [(0,)]
+
+
+def test_the_right_to_make_triggers_runs_code_as_whoever_writes(working: Database) -> None:
+    working.connect().execute('grant trigger on "Lead" to authenticated')
+    maker = enter(working, "authenticated", "")
+    maker.execute(
+        "create function mine.t() returns trigger language plpgsql "
+        "as $$ begin raise notice 'spy: trigger t as %', current_user; return new; end $$"
+    )
+    maker.execute('create trigger mine before update on "Lead" for each row execute function mine.t()')
+    outcome = attempt(enter(working, WRITER, ANN), """update "Lead" set phone = '' """)
+    assert spied(outcome) == {f"trigger t as {WRITER}"}
+
+
+def test_how_many_rows_there_are_is_told(attacked: Database) -> None:
+    """By the sizes of tables, by EXPLAIN, and by a condition that looks at no row."""
+    connection = enter(attacked, "authenticated", "")
+    everything = len(LEADS)
+    size = """select reltuples::integer from pg_class where oid = '"Lead"'::regclass"""
+    assert attempt(connection, size).rows == [(everything,)]
+    no_index = ("set local enable_indexscan = off", "set local enable_bitmapscan = off")
+    assert search(connection, "\"firstName\" <> 'x'", *no_index)["Rows Removed by Filter"] == everything
+    connection.execute("create sequence mine.evaluations")
+    assert attempt(connection, """select from "Lead" where nextval('mine.evaluations') > 0""").rows == []
+    assert connection.execute("select last_value from mine.evaluations").fetchall() == [(everything,)]
+
+
+def test_whether_a_value_occurs_is_told_to_whoever_guesses_it(attacked: Database) -> None:
+    """= on text is leakproof, so it may come before the policy; EXPLAIN tells, as do conditions that see no row."""
+    connection = enter(attacked, "authenticated", "")
+    connection.execute("create sequence mine.evaluations")
+    for lead, occurs in ((THEIRS, 1), (NO_LEAD, 0)):
+        guess = f"email = '{lead}'"
+        by_index = ("set local enable_seqscan = off", "set local enable_bitmapscan = off")
+        assert search(connection, guess, *by_index).get("Rows Removed by Filter", 0) == occurs
+        connection.execute("alter sequence mine.evaluations restart")
+        connection.execute(f"""select from "Lead" where {guess} and nextval('mine.evaluations') > 0""".encode())
+        assert connection.execute("select is_called from mine.evaluations").fetchall() == [(occurs == 1,)]
+    claim(connection, "hush")
+    for lead, sqlstate in ((THEIRS, "IB005"), (NO_LEAD, None)):
+        assert attempt(connection, f"""select from "Lead" where email = '{lead}'""").sqlstate == sqlstate
+
+
+def test_how_common_a_value_is_shows_in_estimates_to_whoever_guesses_it(working: Database) -> None:
+    owner = working.connect()
+    owner.execute(
+        """
+        insert into "Lead" (id, "clientId", email, "updatedAt")
+        select gen_random_uuid(), "clientId", 'common', "updatedAt" from "Lead", generate_series(1, 1000) where id = %s
+        """,
+        [THEIRS],
+    )
+    owner.execute('analyze "Lead"')
+    connection = enter(working, "authenticated", "")
+    by_bitmap = ("set local enable_seqscan = off", "set local enable_indexscan = off")
+    estimates = {
+        email: search(connection, f"email = '{email}'", *by_bitmap)["Plans"][-1]["Plan Rows"]
+        for email in ("common", NO_LEAD)
+    }
+    assert estimates["common"] > 900
+    assert estimates[NO_LEAD] < 10
+
+
+def test_statements_are_shown_to_the_role_that_connects(attacked: Database) -> None:
+    """Which is the same for all browsers: as long as they are in a role that they set, they do not see each other's."""
+    other = enter(attacked, "authenticated", ANN)
+    other.execute(f"select '{FREE}'")
+    spy = attacked.connect(MEMBER)
+    shown = "select query from pg_stat_activity where pid = %s"
+    assert spy.execute(shown, [other.info.backend_pid]).fetchall() == [(f"select '{FREE}'",)]
+    spy.execute("set role authenticated")
+    assert spy.execute(shown, [other.info.backend_pid]).fetchall() == [("<insufficient privilege>",)]
+
+
+def test_a_cursor_that_is_held_outlives_who_opened_it(attacked: Database) -> None:
+    """So a pooler that lends sessions has to DISCARD ALL between two users, which also takes their claims."""
+    connection = enter(attacked, "authenticated", ANN)
+    connection.execute('declare c cursor with hold for select id from "Lead"')
+    claim(connection, "")
+    assert ids(attempt(connection, "fetch all c")) == [FREE, ANNS, SUES]
+    connection.execute("discard all")
+    assert attempt(connection, "fetch all c").sqlstate == "34000"
+    assert connection.execute("select current_setting('request.jwt.claims', true)").fetchall() == [("",)]
+
+
+def test_a_drain_can_be_kept_from_a_workspace_by_whoever_takes_its_lock(working: Database) -> None:
+    """Advisory locks know no rights. It shows: the counts are stale, and `pg_locks` says who holds it."""
+    owner = working.connect()
+    blocker = enter(working, "anon", "")
+    blocker.execute("select pg_advisory_lock(x'696e6278'::integer, hashtext(%s))", [HERE])
+    assert owner.execute("select outcome from inboxdb.drain_next(%s)", [HERE]).fetchall() == [("skipped",)]
+    blocker.execute("select pg_advisory_lock(x'696e6278'::integer + 1, 0)")
+    owner.execute("update inboxdb.drain_state set collected_at = now() - interval '1 hour'")
+    owner.execute("call inboxdb.drain_dirty()")
+    asked = enter(working, "authenticated", ANN).execute(
+        "select is_stale, dirty_since is not null from inbox_api.inbox_counts(%s)", [HERE]
+    )
+    assert asked.fetchall() == [(True, True)]
+    blocker.execute("select pg_advisory_unlock_all()")
+    owner.execute("call inboxdb.drain_dirty()")
+    assert owner.execute("select dirty_workspaces from inboxdb.drain_status()").fetchall() == [(0,)]
