@@ -508,8 +508,9 @@ def test_the_roles_own_nothing_and_pass_no_policy(world: World) -> None:
         where rolname = any (%s) and (rolsuper or rolbypassrls or rolreplication or rolcreaterole or rolcreatedb)
     """
     owning = """
-        select distinct pg_get_userbyid(refobjid) from pg_shdepend
-        where deptype = 'o' and refclassid = 'pg_authid'::regclass and pg_get_userbyid(refobjid) = any (%s)
+        select distinct pg_get_userbyid(d.refobjid) from pg_shdepend as d
+        inner join pg_database as here on d.dbid = here.oid and here.datname = current_database()
+        where d.deptype = 'o' and d.refclassid = 'pg_authid'::regclass and pg_get_userbyid(d.refobjid) = any (%s)
     """
     for query in (privileged, owning):
         assert world.superuser.execute(query, [roles]).fetchall() == []
