@@ -1,5 +1,6 @@
 """Which database to talk to, and a connection to it that is safe behind a pooler."""
 
+import logging
 import os
 import random
 import time
@@ -12,6 +13,8 @@ from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from inboxdb.errors import CannotConnect, ConnectionLost, DatabaseRefused, MalformedId, UnusableDsn, is_lost
+
+logger = logging.getLogger("inboxdb")
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -112,7 +115,14 @@ def connect(dsn: str, *, application_name: str = "inboxdb") -> Connection:
         reason = next((said for needle, said in REASONS.items() if needle in str(error)), "the connection failed")
         raise CannotConnect(describe(dsn), reason) from error
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+    connection.add_notice_handler(_warn)
     return connection
+
+
+def _warn(notice: psycopg.errors.Diagnostic) -> None:
+    """Pass on what inboxdb itself warns of, and nothing the server or the host says: that may quote rows."""
+    if notice.severity_nonlocalized == "WARNING" and (notice.message_primary or "").startswith("inboxdb "):
+        logger.warning("%s. %s", notice.message_primary, notice.message_hint or "")
 
 
 @contextmanager

@@ -113,6 +113,7 @@ class _Run:
         self.failed: set[str] = set()
         self.enough = Event()
         self.interrupted = Event()
+        self.silent = Event()  # set once realtime hangs
 
     def pass_over(self, connections: Sequence[Connection]) -> None:
         """Let a worker on each connection refresh workspaces until none is due."""
@@ -157,7 +158,7 @@ class _Run:
     def refresh(self, connection: Connection, client_id: str, started_at: datetime) -> str:
         """Refresh a claimed workspace, and record why if that was cancelled: what is rolled back cannot say so."""
         try:
-            return drain_workspace(connection, client_id, self.time_limit)
+            return drain_workspace(connection, client_id, self.time_limit, silent=self.silent)
         except psycopg.Error as error:
             if self.interrupted.is_set():
                 raise
@@ -200,22 +201,29 @@ class _Run:
         ]
 
 
-def drain_workspace(connection: Connection, client_id: str, time_limit: float = TIME_LIMIT) -> str:
+def drain_workspace(
+    connection: Connection, client_id: str, time_limit: float = TIME_LIMIT, *, silent: Event | None = None
+) -> str:
     """Refresh one workspace, due or not, and tell its clients.
 
+    Parameters: connection; client_id; time_limit, in seconds; silent, nobody is told while it is set, and it is set
+    when realtime hangs.
     Returns the outcome: refreshed, failed (recorded), skipped (somebody else has it).
-    Raises psycopg.errors.QueryCanceled past the time limit, in seconds; that is not recorded.
+    Raises psycopg.errors.QueryCanceled past the time limit; that is not recorded.
     """
     with transaction(connection, time_limit):
         ((outcome, version, scopes),) = connection.execute(
             "select outcome, version, changed_scopes::text[] from inboxdb.drain_next(%s)", (client_id,)
         ).fetchall()
-    if scopes is not None:
+    if scopes is not None and not (silent and silent.is_set()):
+        sent = None
         # The refresh stands whatever becomes of its signals: clients without one poll.
         with suppress(psycopg.Error), transaction(connection, SIGNALS_LIMIT):
-            connection.execute(
+            ((sent,),) = connection.execute(
                 "select inboxdb.send_signals(%s, %s, %s::text[]::inboxdb.user_id[])", (client_id, version, scopes)
-            )
+            ).fetchall()
+        if sent is None and silent:
+            silent.set()
     return str(outcome)
 
 

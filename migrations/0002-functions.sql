@@ -1179,23 +1179,34 @@ create function inboxdb.send_signals(
 ) returns integer
 language plpgsql volatile security definer
 set search_path = ''
+set lock_timeout = '1s'
 as $$
 -- Purpose: tell clients that something changed, never what: one signal to the workspace's global scope, one to each
 --   user's whose counts or leads did. Called once the new version is committed, in a transaction of its own, which also
 --   keeps the database-wide lock of NOTIFY and a broken realtime out of the refresh.
 -- Parameters: target_client_id, new_version, changed_scopes: what drain_next returned.
--- Returns: how many signals were handed over. One that cannot be is left: clients poll, too.
+-- Returns: how many signals were handed over; one that cannot be is left: clients poll, too. Null where that took more
+--   than 2 s: the drain then does better to send no more for a while.
 -- Source: docs/contracts.md.
 -- Writes: realtime.messages through Supabase's realtime.send, where that exists; else the channel inboxdb.
 -- DEFINER: the drain has no rights in Supabase's schema realtime.
 declare
   scope inboxdb.user_id;
   payload pg_catalog.jsonb;
-  on_supabase constant pg_catalog.bool :=
-    pg_catalog.to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null;
+  on_supabase constant pg_catalog.bool := case
+    when pg_catalog.to_regnamespace('realtime') is null then false
+    -- looking into it would be an error
+    when not pg_catalog.has_schema_privilege('realtime', 'usage') then false
+    else pg_catalog.to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null
+  end;
+  give_up_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '2 seconds';
   sent pg_catalog.int4 := 0;
 begin
   foreach scope in array inboxdb.sentinel() || changed_scopes loop
+    -- realtime.send swallows a lock_timeout, and would wait anew for each user
+    if pg_catalog.clock_timestamp() > give_up_at then
+      return null;
+    end if;
     payload := pg_catalog.jsonb_build_object('workspace', target_client_id, 'scope', scope, 'version', new_version);
     begin
       if on_supabase then
@@ -1237,6 +1248,8 @@ declare
   claimed inboxdb.client_id;
   new_version bigint;
   scopes inboxdb.user_id[];
+  -- once realtime hangs, no further workspace waits for it
+  silent boolean := false;
 begin
   loop
     -- whatever default_transaction_isolation says
@@ -1250,10 +1263,10 @@ begin
     commit;
     set transaction isolation level read committed;
     select d.version, d.changed_scopes into new_version, scopes from inboxdb.drain_next(claimed) as d;
-    if scopes is not null then
+    if scopes is not null and not silent then
       commit;
       set transaction isolation level read committed;
-      perform inboxdb.send_signals(claimed, new_version, scopes);
+      silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
     end if;
   end loop;
   commit;

@@ -14,14 +14,6 @@ end
 $undo$;
 update inboxdb.setting set setting_value = 'undecided' where setting_name = 'lead_rls';
 drop publication if exists inboxdb_lead;
-do $undo$
-begin
-  if pg_catalog.to_regclass('realtime.messages') is not null then
-    drop policy if exists inboxdb_member on realtime.messages;
-  end if;
-end
-$undo$;
-
 -- nobody has any right
 drop view inboxdb.grant_matrix;
 create view inboxdb.grant_matrix as
@@ -29,6 +21,20 @@ select null::text as grantee, null::text as kind, null::text as object_name, nul
 do $undo$
 begin
   perform inboxdb.apply_grants();
+end
+$undo$;
+do $undo$
+begin
+  if exists (
+    select
+    from pg_catalog.pg_policy as p
+    inner join pg_catalog.pg_class as c on p.polrelid = c.oid
+    inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+    where n.nspname = 'realtime' and c.relname = 'messages' and p.polname = 'inboxdb_member'
+  ) then
+    drop policy inboxdb_member on realtime.messages;
+    drop policy if exists inboxdb_members_only on realtime.messages;
+  end if;
 end
 $undo$;
 grant usage on type inboxdb.client_id, inboxdb.lead_id, inboxdb.user_id to public;

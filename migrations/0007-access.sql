@@ -35,7 +35,7 @@ begin
     return false;
   end if;
   if pg_catalog.current_setting('server_version_num') >= '160000' then
-    return pg_catalog.pg_input_is_valid(candidate, 'jsonb');
+    return pg_catalog.pg_input_is_valid(candidate, 'pg_catalog.jsonb');
   end if;
 
   -- PostgreSQL 15: values are replaced from within by characters that no JSON holds, until one is left
@@ -600,7 +600,8 @@ as $$
 -- Purpose: give every role that exists what grant_matrix says, and take everything else in our schemas from everybody
 --   but the owner, PUBLIC and grants made by hand included. On Supabase also let members hear their topics.
 -- Errors: 42501 for a caller who does not own inboxdb.
--- Reads: grant_matrix. Changes privileges, and the policy inboxdb_member on realtime.messages.
+-- Reads: grant_matrix. Changes privileges, and the policies inboxdb_member and inboxdb_members_only on
+--   realtime.messages.
 -- INVOKER: for the owner.
 declare
   statement pg_catalog.text;
@@ -623,7 +624,7 @@ begin
         c.relowner
       from pg_catalog.pg_class as c
       inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
-      where n.nspname in ('inboxdb', 'inbox_api') and c.relkind in ('r', 'v', 'S')
+      where n.nspname in ('inboxdb', 'inbox_api') and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
       union all
       select 'table', c.oid::pg_catalog.regclass::pg_catalog.text, a.attacl, c.relowner
       from pg_catalog.pg_attribute as a
@@ -647,7 +648,7 @@ begin
     )
     select distinct
       pg_catalog.format(
-        'revoke all on %s %s from %s', o.kind, o.name,
+        'revoke all on %s %s from %s cascade', o.kind, o.name,
         case e.grantee when 0 then 'public'
           else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)::pg_catalog.text) end
       )
@@ -669,16 +670,23 @@ begin
     execute statement;
   end loop;
 
-  if pg_catalog.to_regrole('authenticated') is not null
-    and pg_catalog.to_regclass('realtime.messages') is not null
-    and pg_catalog.to_regprocedure('realtime.topic()') is not null
-    and not exists (
-      select
-      from pg_catalog.pg_policy as p
-      where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('realtime.messages')
-    )
+  -- Looked up by name in the catalog: where the schema is not ours to use, to_regclass would be an error.
+  if pg_catalog.to_regrole('anon') is not null
+    and pg_catalog.to_regrole('authenticated') is not null
+    and (
+      select pg_catalog.count(*) filter (where ours.polname is not null)
+      from pg_catalog.pg_class as c
+      inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+      inner join pg_catalog.pg_proc as p on p.pronamespace = n.oid and p.proname = 'topic' and p.pronargs = 0
+      left join pg_catalog.pg_policy as ours
+        on ours.polrelid = c.oid and ours.polname in ('inboxdb_member', 'inboxdb_members_only')
+      where n.nspname = 'realtime' and c.relname = 'messages'
+      having pg_catalog.count(*) > 0
+    ) < 2
   then
     begin
+      drop policy if exists inboxdb_member on realtime.messages;
+      drop policy if exists inboxdb_members_only on realtime.messages;
       -- the row's own topic too: who reads the table itself, whatever realtime.topic they claim, sees what they may
       -- hear
       create policy inboxdb_member on realtime.messages
@@ -689,9 +697,19 @@ begin
         and topic = (select realtime.topic())
         and (select inboxdb.has_topic_access((select realtime.topic())))
       );
+      -- Policies are ORed: one of the project's own that does not look at the topic would open ours to everybody.
+      create policy inboxdb_members_only on realtime.messages
+      as restrictive
+      for all
+      to anon, authenticated
+      using (
+        topic not like 'inbox:v1:%'
+        or (topic = (select realtime.topic()) and (select inboxdb.has_topic_access((select realtime.topic()))))
+      )
+      with check (topic not like 'inbox:v1:%');
     exception when insufficient_privilege then
-      raise warning 'inboxdb may not make its policy on realtime.messages, so that nobody can join its topics'
-        using hint = 'Let the owner of realtime.messages create it, as docs/contracts.md has it.';
+      raise warning 'inboxdb may not make its policies on realtime.messages, so that nobody can join its topics'
+        using hint = 'Let the owner of realtime.messages make them, as docs/contracts.md has them.';
     end;
   end if;
 end
@@ -1008,7 +1026,7 @@ begin
     select
     from pg_catalog.pg_index as i
     where i.indrelid = 'public."Lead"'::pg_catalog.regclass
-      and case identity when 'd' then i.indisprimary when 'i' then i.indisreplident else false end
+      and case identity when 'd' then i.indisprimary and i.indimmediate when 'i' then i.indisreplident else false end
       and not exists (
         select
         from pg_catalog.unnest(i.indkey::pg_catalog.int2[]) as k (attnum)

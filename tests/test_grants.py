@@ -164,7 +164,6 @@ def test_rights_changed_by_hand_are_mended(owner: Connection[Any], change: str) 
         require_as_declared(owner)
 
 
-@pytest.mark.xfail(raises=errors.DependentObjectsStillExist, reason="apply_grants revokes without CASCADE")
 def test_rights_passed_on_are_taken_back_too(superuser: Connection[Any]) -> None:
     with superuser.transaction(force_rollback=True):
         for role, grant in (

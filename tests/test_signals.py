@@ -440,6 +440,12 @@ def test_members_hear_what_they_may(supabase: Database, tenants: Tenants) -> Non
     assert_members_hear_what_they_may(supabase, tenants)
 
 
+OPEN_TO_ALL = """
+    create policy projects_read on realtime.messages for select to authenticated using (true);
+    create policy projects_write on realtime.messages for insert to authenticated with check (true);
+"""
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -447,17 +453,31 @@ def test_members_hear_what_they_may(supabase: Database, tenants: Tenants) -> Non
         "alter policy inboxdb_member on realtime.messages using (true)",
         "alter policy inboxdb_member on realtime.messages using (topic = (select realtime.topic()))",
         "alter policy inboxdb_member on realtime.messages using ((select inboxdb.has_topic_access(realtime.topic())))",
+        "create policy projects_own on realtime.messages for select to authenticated using (true)",
     ],
 )
-def test_without_the_policy_that_would_be_noticed(supabase: Database, tenants: Tenants, spoil: str) -> None:
+def test_without_the_policies_that_would_be_noticed(supabase: Database, tenants: Tenants, spoil: str) -> None:
     by_procedure(supabase)
-    supabase.superuser().execute(spoil)
+    supabase.superuser().execute(f"{spoil}; drop policy inboxdb_members_only on realtime.messages")
     with pytest.raises(AssertionError):
         assert_members_hear_what_they_may(supabase, tenants)
 
 
-def test_members_cannot_send(supabase: Database, tenants: Tenants) -> None:
+def test_policies_of_the_projects_open_nothing(supabase: Database, tenants: Tenants) -> None:
+    """Ours is restrictive beside them, on our topics and on no other."""
     by_procedure(supabase)
+    supabase.superuser().execute(OPEN_TO_ALL)
+    assert_members_hear_what_they_may(supabase, tenants)
+    member = supabase.signed_in(new_id())
+    elsewhere = "insert into realtime.messages (topic, extension) values ('room:1', 'broadcast')"
+    assert member.execute(elsewhere).rowcount == 1
+    assert member.execute("select topic from realtime.messages").fetchall() == [("room:1",)]
+
+
+@pytest.mark.parametrize("project", ["", OPEN_TO_ALL], ids=["alone", "beside the project's own policies"])
+def test_members_cannot_send(supabase: Database, tenants: Tenants, project: str) -> None:
+    by_procedure(supabase)
+    supabase.superuser().execute(project)
     sent = broadcasts(supabase)
     for user, topics in tenants.hears.items():
         member = supabase.signed_in(user)
@@ -470,17 +490,20 @@ def test_members_cannot_send(supabase: Database, tenants: Tenants) -> None:
     assert broadcasts(supabase) == sent
 
 
-def test_an_owner_who_may_not_make_the_policy_is_told_so(bare_database: Database) -> None:
+def test_an_owner_who_may_not_make_the_policy_is_told_so(
+    bare_database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
     """And whoever may makes it as the document has it."""
     superuser, owner = bare_database.superuser(), bare_database.connect()
     superuser.execute(SUPABASE)
     superuser.execute("alter table realtime.messages owner to current_user")
     migrate.apply(bare_database.dsn)
-    policy = "select * from pg_policies where schemaname = 'realtime'"
+    assert ["docs/contracts.md" in said for said in caplog.messages] == [True]
+    policy = "select * from pg_policies where schemaname = 'realtime' order by policyname"
     assert superuser.execute(policy).fetchall() == []
 
     warnings: list[str | None] = []
-    owner.add_notice_handler(lambda said: warnings.append(said.message_hint))
+    owner.add_notice_handler(lambda said: warnings.append(said.message_hint) if said.severity == "WARNING" else None)
     owner.execute("select inboxdb.apply_grants()")
     assert [hint for hint in warnings if hint and "docs/contracts.md" in hint] == warnings
     assert len(warnings) == 1
@@ -490,7 +513,7 @@ def test_an_owner_who_may_not_make_the_policy_is_told_so(bare_database: Database
     owner.execute("select inboxdb.apply_grants()")
     assert len(warnings) == 1
 
-    superuser.execute("drop policy inboxdb_member on realtime.messages")
+    superuser.execute("drop policy inboxdb_members_only on realtime.messages")
     superuser.execute("alter table realtime.messages owner to supabase_realtime_admin")
     owner.execute("select inboxdb.apply_grants()")
     assert superuser.execute(policy).fetchall() == made_by_hand
@@ -499,7 +522,7 @@ def test_an_owner_who_may_not_make_the_policy_is_told_so(bare_database: Database
 def test_the_policy_goes_with_inboxdb(supabase: Database) -> None:
     policies = "select from pg_policies where schemaname = 'realtime'"
     superuser = supabase.superuser()
-    assert superuser.execute(policies).rowcount == 1
+    assert superuser.execute(policies).rowcount == 2
     # one that was made by hand has to be dropped by hand first
     superuser.execute("alter table realtime.messages owner to current_user")
     with pytest.raises(MigrationFailed) as raised:

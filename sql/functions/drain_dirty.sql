@@ -15,6 +15,8 @@ declare
   claimed inboxdb.client_id;
   new_version bigint;
   scopes inboxdb.user_id[];
+  -- once realtime hangs, no further workspace waits for it
+  silent boolean := false;
 begin
   loop
     -- whatever default_transaction_isolation says
@@ -28,10 +30,10 @@ begin
     commit;
     set transaction isolation level read committed;
     select d.version, d.changed_scopes into new_version, scopes from inboxdb.drain_next(claimed) as d;
-    if scopes is not null then
+    if scopes is not null and not silent then
       commit;
       set transaction isolation level read committed;
-      perform inboxdb.send_signals(claimed, new_version, scopes);
+      silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
     end if;
   end loop;
   commit;

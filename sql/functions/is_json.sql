@@ -21,7 +21,7 @@ begin
     return false;
   end if;
   if pg_catalog.current_setting('server_version_num') >= '160000' then
-    return pg_catalog.pg_input_is_valid(candidate, 'jsonb');
+    return pg_catalog.pg_input_is_valid(candidate, 'pg_catalog.jsonb');
   end if;
 
   -- PostgreSQL 15: values are replaced from within by characters that no JSON holds, until one is left

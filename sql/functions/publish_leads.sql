@@ -19,7 +19,7 @@ begin
     select
     from pg_catalog.pg_index as i
     where i.indrelid = 'public."Lead"'::pg_catalog.regclass
-      and case identity when 'd' then i.indisprimary when 'i' then i.indisreplident else false end
+      and case identity when 'd' then i.indisprimary and i.indimmediate when 'i' then i.indisreplident else false end
       and not exists (
         select
         from pg_catalog.unnest(i.indkey::pg_catalog.int2[]) as k (attnum)
