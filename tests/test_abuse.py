@@ -202,11 +202,13 @@ WAYS_TO_READ = {
     "sub-select": ("""select (select l.id from "Lead" as l where l.id = i.id) from "Lead" as i""",),
     "union": ('select id from "Lead" union select id from "Lead"',),
     "sample": ('select id from "Lead" tablesample bernoulli (100)',),
-    "by physical place": ("""
+    "by physical place": (
+        """
         select id from "Lead" where ctid = any (array(
           select format('(%s,%s)', page, line)::tid from generate_series(0, 3) as page, generate_series(1, 99) as line
         ))
-    """,),
+    """,
+    ),
     "for update": ('select id from "Lead" for update',),
     "for share": ('select id from "Lead" for share skip locked',),
     "copy table": ('copy "Lead" (id) to stdout',),
@@ -271,7 +273,7 @@ WAYS_TO_READ = {
         """,
         """select id from "Lead" where "firstName" = 'merged'""",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.all_hosts
@@ -428,7 +430,7 @@ PREDICATES = {
     "in an update": "update {table} as t set {text} = {text} where mine.leak({text})",
     "in a delete": "delete from {table} as t where mine.leak({text})",
     "planned only": "explain select {text} from {table} as t where {text} operator(mine.<<<) 'x' and mine.leak({text})",
-}  # fmt: skip
+}
 
 
 def given(connection: Connection[Any], **names: str) -> set[str]:
@@ -689,7 +691,7 @@ REFUSED = {
     "ask without being checked": f"select inboxdb.require_access('{HERE}')",
     "tag": "select inboxdb.not_modified('[]')",
     "read what a table is made of": "select * from pg_statistic",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("role", ["authenticated", "anon", MEMBER, WRITER, DRAINER, MONITOR])
