@@ -320,10 +320,10 @@ def test_a_workspace_taken_after_the_claim_is_skipped_and_tried_again(
     somebody = database.connect(autocommit=False)
     outcomes: list[str] = []
 
-    def drain_workspace(connection: Connection, client_id: str, time_limit: float) -> str:
+    def drain_workspace(connection: Connection, client_id: str, *limits: float, **rest: Any) -> str:
         if not outcomes:
             assert somebody.execute("select inboxdb.try_lock_workspace(%s)", [client_id]).fetchall() == [(True,)]
-        outcomes.append(original(connection, client_id, time_limit))
+        outcomes.append(original(connection, client_id, *limits, **rest))
         somebody.rollback()
         return outcomes[-1]
 
