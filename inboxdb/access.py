@@ -35,10 +35,11 @@ class Named(NamedTuple):
 
 @dataclass(frozen=True)
 class LeadRight:
-    """A role that may read or write "Lead"."""
+    """A role with rights on "Lead": those that policies bind, and those that none does."""
 
     role_name: str
-    rights: str
+    rights: str | None
+    unbound_rights: str | None
     bypasses: bool
     has_host_policy: bool
     named: str | None
@@ -240,7 +241,7 @@ def _read(connection: Connection) -> LeadAccess:
         ).fetchall()
     rights = connection.cursor(row_factory=class_row(LeadRight)).execute(
         """
-        select l.role_name, l.rights, l.bypasses, l.has_host_policy, l.named
+        select l.role_name, l.rights, l.unbound_rights, l.bypasses, l.has_host_policy, l.named
         from inboxdb.lead_right as l
         order by l.bypasses desc, l.role_name
         """

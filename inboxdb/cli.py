@@ -174,8 +174,12 @@ def _lead_access(found: access.LeadAccess, named: access.Named | None) -> str:
         right.role_name: f"{right.rights}: {_sees(found, right)}"
         + ("" if right.bypasses else f" -> {_will_see(found, right, named) if named else _saw(found, right)}")
         for right in found.rights
+        if right.rights
     }
     text += f"\n{_table(rows)}"
+    for right in found.rights:
+        if right.unbound_rights and not right.bypasses:
+            text += f"\nno policy binds {right.unbound_rights} by {right.role_name}"
     for policy in found.policies:
         kind = "permissive" if policy.is_permissive else "restrictive"
         text += f"\npolicy {policy.policy_name} of the host's: {kind}, {policy.command}, to {', '.join(policy.roles)}"

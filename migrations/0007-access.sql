@@ -38,24 +38,25 @@ begin
     return pg_catalog.pg_input_is_valid(candidate, 'pg_catalog.jsonb');
   end if;
 
-  -- PostgreSQL 15: values are replaced from within by characters that no JSON holds, until one is left
-  if candidate ~ '[\x01-\x08\x0b\x0c\x0e-\x1f]' then
+  -- PostgreSQL 15: values are replaced from within by characters that no JSON holds, until one is left. Quoted by
+  -- dollars, which mean the same under any standard_conforming_strings.
+  if candidate ~ $re$[\x01-\x08\x0b\x0c\x0e-\x1f]$re$ then
     return false;
   end if;
   reduced := pg_catalog.regexp_replace(
     reduced,
-    '"([^"\\\x01-\x1f]|\\["\\/bfnrt]|\\u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4}'
-    '|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"',
+    $re$"([^"\\\x01-\x1f]|\\["\\/bfnrt]|\\u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4}$re$
+    || $re$|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"$re$,
     string, 'g'
   );
   reduced := pg_catalog.regexp_replace(
-    reduced, 'true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?', scalar, 'g'
+    reduced, $re$true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$re$, scalar, 'g'
   );
-  reduced := pg_catalog.regexp_replace(reduced, '[ \t\n\r]+', '', 'g');
+  reduced := pg_catalog.regexp_replace(reduced, $re$[ \t\n\r]+$re$, '', 'g');
   loop
     before := reduced;
     reduced := pg_catalog.regexp_replace(
-      reduced, '\[([\x01\x02](,[\x01\x02])*)?\]|\{(\x02:[\x01\x02](,\x02:[\x01\x02])*)?\}', scalar, 'g'
+      reduced, $re$\[([\x01\x02](,[\x01\x02])*)?\]|\{(\x02:[\x01\x02](,\x02:[\x01\x02])*)?\}$re$, scalar, 'g'
     );
     exit when reduced = before;
   end loop;
@@ -734,8 +735,9 @@ comment on view inboxdb.lead_policy is 'The policies on "Lead" that are not ours
 
 -- >>> sql/views/lead_right.sql
 create view inboxdb.lead_right as
--- Who has rights on "Lead", and whether row-level security on it is theirs to feel. Members of a role that is listed
--- are not listed for it.
+-- Who has rights on "Lead", and whether row-level security on it is theirs to feel. It binds rights on rows; whoever
+-- may TRUNCATE, or make triggers that run as whoever writes, does so past it. Members of a role that is listed are not
+-- listed for it.
 with lead as (
   select c.oid, c.relowner, c.relacl
   from pg_catalog.pg_class as c
@@ -767,7 +769,14 @@ given (holder, privilege) as (
 
 select
   case g.holder when 0 then 'public' else r.rolname::text end as role_name,
-  pg_catalog.lower(pg_catalog.string_agg(g.privilege, ', ' order by g.privilege)) as rights,
+  pg_catalog.lower(
+    pg_catalog.string_agg(g.privilege, ', ' order by g.privilege)
+    filter (where g.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE'))
+  ) as rights,
+  pg_catalog.lower(
+    pg_catalog.string_agg(g.privilege, ', ' order by g.privilege)
+    filter (where g.privilege not in ('SELECT', 'INSERT', 'UPDATE', 'DELETE'))
+  ) as unbound_rights,
   coalesce(r.rolbypassrls or pg_catalog.pg_has_role(r.oid, l.relowner, 'usage'), false) as bypasses,
   exists (
     select
@@ -788,12 +797,12 @@ select
 from lead as l
 cross join given as g
 left join pg_catalog.pg_roles as r on g.holder = r.oid
-where g.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
 group by g.holder, r.oid, r.rolname, r.rolbypassrls, l.oid, l.relowner;
 
 comment on view inboxdb.lead_right is
-'Roles that may read or write "Lead"; bypasses: its owner, superusers and BYPASSRLS, whom no policy binds; named: '
-'trusted or restricted, where protect_leads was told; has_host_policy: a policy of the host''s lets it read rows.';
+'Roles with rights on "Lead", those that policies bind and those that none does (unbound_rights). bypasses: its owner, '
+'superusers and BYPASSRLS, whom no policy binds at all. has_host_policy: a policy of the host''s lets it read rows. '
+'named: trusted or restricted, where protect_leads was told.';
 -- <<< sql/views/lead_right.sql
 
 -- >>> sql/views/lead_view.sql
@@ -854,7 +863,7 @@ begin
   select pg_catalog.string_agg(pg_catalog.format('%I (%s)', l.role_name, l.rights), ', ' order by l.role_name)
   into unnamed
   from inboxdb.lead_right as l
-  where not l.bypasses and l.role_name <> all (trusted || restricted);
+  where l.rights is not null and not l.bypasses and l.role_name <> all (trusted || restricted);
 
   select pg_catalog.string_agg(pg_catalog.quote_ident(p.policy_name), ', ' order by p.policy_name) into wider
   from inboxdb.lead_policy as p

@@ -180,7 +180,8 @@ def test_everybody_with_rights_is_listed(installed: Database) -> None:
         admin.execute(f'grant {OWNER} to {inherits}; grant select on "Lead" to {inherits}')
         admin.execute(f'alter role {unbound} bypassrls; grant update on "Lead" to {unbound}')
         admin.execute('grant delete on "Lead" to public; grant truncate, references, trigger on "Lead" to watcher')
-        listed = {one.role_name: (one.rights, one.bypasses) for one in access.lead_access(installed.dsn).rights}
+        rights = access.lead_access(installed.dsn).rights
+        listed = {one.role_name: (one.rights, one.bypasses) for one in rights}
         every = "delete, insert, select, update"
         assert listed == {
             OWNER: (every, True),
@@ -190,7 +191,13 @@ def test_everybody_with_rights_is_listed(installed: Database) -> None:
             RESTRICTED: (every, False),
             by_column: ("select", False),
             "public": ("delete", False),
+            "watcher": (None, False),  # nothing that policies bind, so it needs no name either
         }
+        unbound = {one.role_name: one.unbound_rights for one in rights}
+        assert unbound["watcher"] == "references, trigger, truncate"
+        assert unbound[WRITER] == "truncate"
+        plan = invoke(installed, "rls", "plan").stdout
+        assert "no policy binds references, trigger, truncate by watcher\n" in plan
         said = refused(lambda: access.turn_on(installed.dsn, NAMED))
         for role in (by_column, "public"):
             assert f"{role} (" in said

@@ -24,24 +24,25 @@ begin
     return pg_catalog.pg_input_is_valid(candidate, 'pg_catalog.jsonb');
   end if;
 
-  -- PostgreSQL 15: values are replaced from within by characters that no JSON holds, until one is left
-  if candidate ~ '[\x01-\x08\x0b\x0c\x0e-\x1f]' then
+  -- PostgreSQL 15: values are replaced from within by characters that no JSON holds, until one is left. Quoted by
+  -- dollars, which mean the same under any standard_conforming_strings.
+  if candidate ~ $re$[\x01-\x08\x0b\x0c\x0e-\x1f]$re$ then
     return false;
   end if;
   reduced := pg_catalog.regexp_replace(
     reduced,
-    '"([^"\\\x01-\x1f]|\\["\\/bfnrt]|\\u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4}'
-    '|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"',
+    $re$"([^"\\\x01-\x1f]|\\["\\/bfnrt]|\\u(?!0000|[dD][89a-fA-F])[0-9a-fA-F]{4}$re$
+    || $re$|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*"$re$,
     string, 'g'
   );
   reduced := pg_catalog.regexp_replace(
-    reduced, 'true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?', scalar, 'g'
+    reduced, $re$true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$re$, scalar, 'g'
   );
-  reduced := pg_catalog.regexp_replace(reduced, '[ \t\n\r]+', '', 'g');
+  reduced := pg_catalog.regexp_replace(reduced, $re$[ \t\n\r]+$re$, '', 'g');
   loop
     before := reduced;
     reduced := pg_catalog.regexp_replace(
-      reduced, '\[([\x01\x02](,[\x01\x02])*)?\]|\{(\x02:[\x01\x02](,\x02:[\x01\x02])*)?\}', scalar, 'g'
+      reduced, $re$\[([\x01\x02](,[\x01\x02])*)?\]|\{(\x02:[\x01\x02](,\x02:[\x01\x02])*)?\}$re$, scalar, 'g'
     );
     exit when reduced = before;
   end loop;

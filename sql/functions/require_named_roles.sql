@@ -26,7 +26,7 @@ begin
   select pg_catalog.string_agg(pg_catalog.format('%I (%s)', l.role_name, l.rights), ', ' order by l.role_name)
   into unnamed
   from inboxdb.lead_right as l
-  where not l.bypasses and l.role_name <> all (trusted || restricted);
+  where l.rights is not null and not l.bypasses and l.role_name <> all (trusted || restricted);
 
   select pg_catalog.string_agg(pg_catalog.quote_ident(p.policy_name), ', ' order by p.policy_name) into wider
   from inboxdb.lead_policy as p

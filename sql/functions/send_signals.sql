@@ -21,7 +21,9 @@ declare
     when pg_catalog.to_regnamespace('realtime') is null then false
     -- looking into it would be an error
     when not pg_catalog.has_schema_privilege('realtime', 'usage') then false
-    else pg_catalog.to_regprocedure('realtime.send(jsonb,text,text,boolean)') is not null
+    else pg_catalog.to_regprocedure(
+      'realtime.send(pg_catalog.jsonb,pg_catalog.text,pg_catalog.text,pg_catalog.bool)'
+    ) is not null
   end;
   give_up_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '2 seconds';
   sent pg_catalog.int4 := 0;

@@ -1,6 +1,7 @@
 create view inboxdb.lead_right as
--- Who has rights on "Lead", and whether row-level security on it is theirs to feel. Members of a role that is listed
--- are not listed for it.
+-- Who has rights on "Lead", and whether row-level security on it is theirs to feel. It binds rights on rows; whoever
+-- may TRUNCATE, or make triggers that run as whoever writes, does so past it. Members of a role that is listed are not
+-- listed for it.
 with lead as (
   select c.oid, c.relowner, c.relacl
   from pg_catalog.pg_class as c
@@ -32,7 +33,14 @@ given (holder, privilege) as (
 
 select
   case g.holder when 0 then 'public' else r.rolname::text end as role_name,
-  pg_catalog.lower(pg_catalog.string_agg(g.privilege, ', ' order by g.privilege)) as rights,
+  pg_catalog.lower(
+    pg_catalog.string_agg(g.privilege, ', ' order by g.privilege)
+    filter (where g.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE'))
+  ) as rights,
+  pg_catalog.lower(
+    pg_catalog.string_agg(g.privilege, ', ' order by g.privilege)
+    filter (where g.privilege not in ('SELECT', 'INSERT', 'UPDATE', 'DELETE'))
+  ) as unbound_rights,
   coalesce(r.rolbypassrls or pg_catalog.pg_has_role(r.oid, l.relowner, 'usage'), false) as bypasses,
   exists (
     select
@@ -53,9 +61,9 @@ select
 from lead as l
 cross join given as g
 left join pg_catalog.pg_roles as r on g.holder = r.oid
-where g.privilege in ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
 group by g.holder, r.oid, r.rolname, r.rolbypassrls, l.oid, l.relowner;
 
 comment on view inboxdb.lead_right is
-'Roles that may read or write "Lead"; bypasses: its owner, superusers and BYPASSRLS, whom no policy binds; named: '
-'trusted or restricted, where protect_leads was told; has_host_policy: a policy of the host''s lets it read rows.';
+'Roles with rights on "Lead", those that policies bind and those that none does (unbound_rights). bypasses: its owner, '
+'superusers and BYPASSRLS, whom no policy binds at all. has_host_policy: a policy of the host''s lets it read rows. '
+'named: trusted or restricted, where protect_leads was told.';
