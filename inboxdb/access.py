@@ -15,6 +15,7 @@ from inboxdb.errors import InboxdbError
 ROLES = ("anon", "authenticated", "inboxdb_drainer", "inboxdb_monitor")
 
 LOCK_TIMEOUT = "2s"
+SET_LOCK_TIMEOUT = "select pg_catalog.set_config('lock_timeout', %s, true)"
 
 # What lists the rights on "Lead" and judges the names: needed before inboxdb is installed, too.
 LISTING = (
@@ -86,6 +87,12 @@ class LeadAccess:
         """Whether "Lead" has our policies."""
         return self.decided in ("enabled", "joined")
 
+    def agrees(self, asked: Named) -> bool:
+        """Whether the roles were named so before, as far as the catalog tells."""
+        known = {right.role_name: right.named for right in self.rights}
+        trusted = all(known.get(role) in (None, "trusted") for role in asked.trusted)
+        return self.protected and trusted and all(known.get(role) in (None, "restricted") for role in asked.restricted)
+
     @property
     def joins(self) -> bool:
         """Whether row-level security was, or would be, found on rather than turned on by us."""
@@ -147,6 +154,7 @@ def roles(dsn: str, *, create: bool = False, installed: bool = True) -> list[Rol
     Raises InboxdbError where it may not create roles.
     """
     with session(dsn, application_name="inboxdb roles") as connection, connection.transaction():
+        connection.execute(SET_LOCK_TIMEOUT, (LOCK_TIMEOUT,))
         known = {
             name
             for (name,) in connection.execute(
@@ -162,7 +170,7 @@ def roles(dsn: str, *, create: bool = False, installed: bool = True) -> list[Rol
         for role in missing:
             connection.execute(SQL("create role {} nologin").format(Identifier(role)))
         if installed:
-            connection.execute("select inboxdb.apply_grants()")
+            connection.execute("select inboxdb.apply_grants(), inboxdb.protect_topics()")
         return [RoleRights(role, role in known or role in missing, role in missing) for role in ROLES]
 
 
@@ -202,7 +210,7 @@ def _with_lead(dsn: str, statement: str, parameters: Sequence[object]) -> None:
 
         def once() -> None:
             with connection.transaction():
-                connection.execute("select pg_catalog.set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
+                connection.execute(SET_LOCK_TIMEOUT, (LOCK_TIMEOUT,))
                 connection.execute(statement.encode(), parameters)
 
         retrying(once)

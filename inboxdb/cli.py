@@ -24,6 +24,7 @@ LEAD_RLS = {
     "undecided": 'not decided for "Lead": see `inboxdb rls plan`',
     "left_out": 'left out on "Lead"',
     "enabled": 'on for "Lead"',
+    "drifted": 'NOT AS DECIDED on "Lead": see `inboxdb rls plan`',
     "joined": 'on for "Lead", beside the host\'s own policies',
 }
 
@@ -176,6 +177,7 @@ def _lead_access(found: access.LeadAccess, named: access.Named | None) -> str:
         for right in found.rights
         if right.rights
     }
+    text += f"\nwho has which rights on rows, sees what now -> {'with these names' if named else 'once it is off'}"
     text += f"\n{_table(rows)}"
     for right in found.rights:
         if right.unbound_rights and not right.bypasses:
@@ -263,8 +265,11 @@ def migrate_apply(call: Call, named: access.Named, without_rls: bool, create_rol
         nonlocal undecided
         found = access.lead_access(call.dsn)
         undecided = found.undecided
-        if not undecided and (without_rls or named != access.Named()):
-            raise InboxdbError('row-level security on "Lead" is decided: see `inboxdb rls`. Nothing was changed.')
+        repeated = found.decided == "left_out" if without_rls else named == access.Named() or found.agrees(named)
+        if not undecided and not repeated:
+            raise InboxdbError(
+                'something else is decided about row-level security on "Lead": see `inboxdb rls`. Nothing was changed.'
+            )
         if undecided and not without_rls:
             try:
                 access.check(call.dsn, named)
@@ -337,7 +342,12 @@ def rls_plan(call: Call, named: access.Named) -> bool:
     """
     found = access.lead_access(call.dsn)
     off = found.protected and named == access.Named()
-    call.answer(asdict(found), _lead_access(found, None if off else named))
+    then = {
+        right.role_name: _saw(found, right) if off else _will_see(found, right, named)
+        for right in found.rights
+        if right.rights and not right.bypasses
+    }
+    call.answer(asdict(found) | {"will_see": then}, _lead_access(found, None if off else named))
     return True
 
 
@@ -491,7 +501,7 @@ def recompute(call: Call, client_ids: tuple[str, ...]) -> bool:
 def show_status(call: Call) -> bool:
     """Show how far behind the drain is.
 
-    Exit status 3 when a workspace's last refresh failed.
+    Exit status 3 when a workspace's last refresh failed, or row-level security on "Lead" is not as it was decided.
     """
     with session(call.dsn, application_name="inboxdb status") as connection:
         now = status.read(connection)
@@ -513,7 +523,7 @@ def show_status(call: Call) -> bool:
     for one in failing:
         text += f"\nworkspace {one.client_id} failed (attempt {one.attempts}): {one.last_error}"
     call.answer(asdict(now) | {"failing": [asdict(one) for one in failing]}, text)
-    return now.failing_workspaces == 0
+    return now.failing_workspaces == 0 and now.lead_rls != "drifted"
 
 
 @command(main)

@@ -158,12 +158,12 @@ def retrying(action: Callable[[], None]) -> None:
 
     The pauses between let the writers through that had queued behind it.
 
-    Raises psycopg.errors.LockNotAvailable once ATTEMPTS are used up.
+    Raises psycopg.errors.LockNotAvailable (or DeadlockDetected) once ATTEMPTS are used up.
     """
     for _ in range(ATTEMPTS - 1):
         try:
             return action()
-        except psycopg.errors.LockNotAvailable:
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             time.sleep(random.uniform(*PAUSE))
     return action()
 

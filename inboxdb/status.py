@@ -25,7 +25,7 @@ class Status:
     """The queue, from the change log itself and not only from what a drain has seen.
 
     `counts_source` is where inbox_api.inbox_counts answers from, stored or live; `lead_rls` what is decided about
-    row-level security on "Lead": undecided, left_out, enabled, joined.
+    row-level security on "Lead": undecided, left_out, enabled, joined, or drifted where the catalog says otherwise.
     """
 
     dirty_workspaces: int
@@ -44,7 +44,7 @@ def read(connection: Connection) -> Status:
             """
             select
               s.dirty_workspaces, s.pending_changes, s.oldest_dirty_seconds, s.failing_workspaces, s.collected_at,
-              s.counts_source, s.lead_rls
+              s.counts_source, inboxdb.lead_rls_state() as lead_rls
             from inboxdb.drain_status() as s
             """
         ).fetchall()[0]

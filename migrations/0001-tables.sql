@@ -94,7 +94,22 @@ begin
   )
   select pg_catalog.string_agg(j.problem, '; ' order by j.place)
   into problems
-  from (select judged.problem, pg_catalog.min(judged.place) as place from judged group by judged.problem) as j;
+  from (
+    select judged.problem, pg_catalog.min(judged.place) as place from judged group by judged.problem
+    union all
+    -- whoever owns the schema could put functions of their own in the place of ours
+    select
+      pg_catalog.format(
+        case when n.nspowner = me.oid then 'schema %I is there already, and not inboxdb''s'
+          else 'schema %I belongs to %I, not to the role that applies' end,
+        n.nspname, pg_catalog.pg_get_userbyid(n.nspowner)
+      ),
+      100
+    from pg_catalog.pg_namespace as n
+    inner join pg_catalog.pg_roles as me on me.rolname = current_user
+    where (n.nspname in ('inboxdb', 'inbox_api') and n.nspowner <> me.oid)
+      or (n.nspname = 'inbox_api' and pg_catalog.to_regclass('inboxdb.grant_matrix') is null)
+  ) as j;
 
   if problems is not null then
     raise exception using

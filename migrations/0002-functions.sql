@@ -1193,17 +1193,26 @@ as $$
 declare
   scope inboxdb.user_id;
   payload pg_catalog.jsonb;
-  on_supabase constant pg_catalog.bool := case
-    when pg_catalog.to_regnamespace('realtime') is null then false
-    -- looking into it would be an error
-    when not pg_catalog.has_schema_privilege('realtime', 'usage') then false
-    else pg_catalog.to_regprocedure(
-      'realtime.send(pg_catalog.jsonb,pg_catalog.text,pg_catalog.text,pg_catalog.bool)'
-    ) is not null
-  end;
+  on_supabase pg_catalog.bool := false;
   give_up_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '2 seconds';
   sent pg_catalog.int4 := 0;
 begin
+  -- looking into a schema that is not ours to use would be an error
+  if pg_catalog.to_regnamespace('realtime') is not null
+    and pg_catalog.has_schema_privilege('realtime', 'usage')
+  then
+    -- Supabase's own, a superuser's, or ours: anybody who may create a schema could name one so, and it runs as us
+    on_supabase := exists (
+      select
+      from pg_catalog.pg_proc as p
+      inner join pg_catalog.pg_roles as r on p.proowner = r.oid
+      where p.oid = pg_catalog.to_regprocedure(
+          'realtime.send(pg_catalog.jsonb,pg_catalog.text,pg_catalog.text,pg_catalog.bool)'
+        )
+        and (r.rolsuper or r.rolname = current_user)
+    );
+  end if;
+
   foreach scope in array inboxdb.sentinel() || changed_scopes loop
     -- realtime.send swallows a lock_timeout, and would wait anew for each user
     if pg_catalog.clock_timestamp() > give_up_at then
@@ -1285,8 +1294,7 @@ create function inboxdb.drain_status(
   out oldest_dirty_seconds double precision,
   out failing_workspaces integer,
   out collected_at timestamptz,
-  out counts_source text,
-  out lead_rls text
+  out counts_source text
 )
 language sql stable security definer
 set search_path = ''
@@ -1294,7 +1302,7 @@ as $$
   -- Purpose: how far behind the drain is, from the log itself and not only from what a collector has seen.
   -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0
   --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces whose
-  --   last attempt failed; when a collector last looked; the settings counts_source and lead_rls.
+  --   last attempt failed; when a collector last looked; the setting counts_source.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state, setting. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   select
@@ -1306,8 +1314,7 @@ as $$
     ),
     (select pg_catalog.count(*) from inboxdb.inbox_counts_dirty as d where d.last_error is not null),
     (select s.collected_at from inboxdb.drain_state as s),
-    (select s.setting_value from inboxdb.setting as s where s.setting_name = 'counts_source'),
-    (select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls')
+    (select s.setting_value from inboxdb.setting as s where s.setting_name = 'counts_source')
 $$;
 -- <<< sql/functions/drain_status.sql
 

@@ -1,6 +1,6 @@
--- Undoes 0007-access: no role but the owner reads counts any more, and "Lead" has no policy of inboxdb's: where inboxdb had
--- turned row-level security on, every role with rights on it sees every tenant's leads again.
--- Locks: ACCESS EXCLUSIVE on "Lead", if it has our policies, and on three tables of inboxdb's, for milliseconds once
+-- Undoes 0007-access: no role but the owner reads counts any more. Refused while "Lead" has policies of inboxdb's:
+-- `inboxdb rls off` takes them off.
+-- Locks: ACCESS EXCLUSIVE on three tables of inboxdb's and, on Supabase, on realtime.messages, for milliseconds once
 -- granted.
 
 -- squawk-ignore-file ban-drop-function, ban-drop-view, ban-drop-schema
@@ -9,7 +9,14 @@ set local lock_timeout = '2s';
 
 do $undo$
 begin
-  perform inboxdb.unprotect_leads();
+  if (select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls') in ('enabled', 'joined') then
+    raise exception using
+      errcode = 'IB010',
+      message = 'row-level security on "Lead" rests on what this would drop',
+      detail = 'Nothing was changed.',
+      hint = 'Without it restricted roles may see every tenant''s leads: decide that by `inboxdb rls off`'
+        || ' (inboxdb.unprotect_leads()), then go on.';
+  end if;
 end
 $undo$;
 update inboxdb.setting set setting_value = 'undecided' where setting_name = 'lead_rls';
@@ -34,11 +41,13 @@ begin
   ) then
     drop policy inboxdb_member on realtime.messages;
     drop policy if exists inboxdb_members_only on realtime.messages;
+    drop policy if exists inboxdb_not_anon on realtime.messages;
   end if;
 end
 $undo$;
 grant usage on type inboxdb.client_id, inboxdb.lead_id, inboxdb.user_id to public;
 
+drop function inboxdb.lead_rls_state();
 drop function inboxdb.publish_leads();
 drop function inboxdb.unprotect_leads();
 drop function inboxdb.protect_leads(text[], text[], boolean);
@@ -47,6 +56,7 @@ drop function inboxdb.require_named_roles(text[], text[], boolean);
 drop view inboxdb.lead_view;
 drop view inboxdb.lead_right;
 drop view inboxdb.lead_policy;
+drop function inboxdb.protect_topics();
 drop function inboxdb.apply_grants();
 drop view inboxdb.grant_matrix;
 drop function inbox_api.inbox_counts(inboxdb.client_id);

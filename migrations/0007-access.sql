@@ -2,14 +2,18 @@
 --   roles authenticated, inboxdb_drainer and inboxdb_monitor, where they exist (inboxdb.apply_grants() again once they
 --   do). "Lead" is left alone: that is for `inboxdb rls`, or inboxdb.protect_leads().
 -- Locks: ACCESS EXCLUSIVE on inboxdb.inbox_counts, inboxdb.cache_version and inboxdb.job_status, which stops their readers
---   and a drain that is about to store a result, until commit; ACCESS SHARE on "Client" and "ClientMember".
---   Duration: milliseconds once granted.
+--   and a drain that is about to store a result, until commit; while it queues for one of them, at most the 2 s of
+--   lock_timeout each, they queue behind it. ACCESS SHARE on "Client" and "ClientMember"; on Supabase ACCESS EXCLUSIVE on
+--   realtime.messages. Duration: milliseconds once granted.
 -- Undo: 0007-access.rollback.sql takes every policy of ours off "Lead" first, then drops the rest.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0007-access.sql (one transaction).
 -- depends: 0006-lead-triggers
 
 set local lock_timeout = '2s';
 set local search_path = '';
+
+-- all three before anything else: whoever holds one of them is waited for once, and at the beginning
+lock table inboxdb.inbox_counts, inboxdb.cache_version, inboxdb.job_status in access exclusive mode;
 
 -- >>> sql/functions/is_json.sql
 create function inboxdb.is_json(candidate text) returns boolean
@@ -53,7 +57,8 @@ begin
     reduced, $re$true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$re$, scalar, 'g'
   );
   reduced := pg_catalog.regexp_replace(reduced, $re$[ \t\n\r]+$re$, '', 'g');
-  loop
+  -- a round for each level, and each reads the whole text: more than 64 levels are no JSON here either
+  for level in 1..64 loop
     before := reduced;
     reduced := pg_catalog.regexp_replace(
       reduced, $re$\[([\x01\x02](,[\x01\x02])*)?\]|\{(\x02:[\x01\x02](,\x02:[\x01\x02])*)?\}$re$, scalar, 'g'
@@ -246,8 +251,13 @@ as $$
 -- Reads: member_access, inbox_counts. Topics are compared, not taken apart: no id can pretend to be two.
 -- DEFINER: the caller may not read "Client" and "ClientMember".
 declare
-  me constant inboxdb.user_id := inboxdb.current_user_id();
+  me inboxdb.user_id;
 begin
+  -- somebody else's topic, for somebody else's policies to judge
+  if topic is null or topic not like 'inbox:v1:%' then
+    return false;
+  end if;
+  me := inboxdb.current_user_id();
   return exists (
     select
     from inboxdb.member_access as a
@@ -324,12 +334,13 @@ declare
   tag constant pg_catalog.text := pg_catalog.format(
     'W/"%s"', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(state::pg_catalog.text, 'UTF8')), 'hex')
   );
+  others constant pg_catalog.text := pg_catalog.current_setting('response.headers', true);
   wanted pg_catalog.text;
 begin
   perform pg_catalog.set_config(
     'response.headers',
     (
-      coalesce(nullif(pg_catalog.current_setting('response.headers', true), ''), '[]')::pg_catalog.jsonb
+      case when inboxdb.is_json(others) then others else '[]' end::pg_catalog.jsonb
       || pg_catalog.jsonb_build_array(
         pg_catalog.jsonb_build_object('ETag', tag),
         pg_catalog.jsonb_build_object('Cache-Control', 'private, no-cache')
@@ -484,7 +495,7 @@ using (client_id = any (array(select inboxdb.member_workspaces())));
 comment on policy inboxdb_member on inboxdb.job_status is 'Members see their workspaces, setters too.';
 -- <<< sql/policies/job_status.sql
 
-create schema if not exists inbox_api;
+create schema inbox_api;
 
 -- >>> sql/api/inbox_counts.sql
 -- Inlined into the query that calls it, so without a search_path of its own.
@@ -569,10 +580,12 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.seconds_to_next_attempt(text[])', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.drain_status()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.lead_rls_state()', 'execute'),
   -- whoever watches the drain: no counts
   ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
-  ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute')
+  ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.lead_rls_state()', 'execute')
 ) as m (grantee, kind, object_name, privilege)
 union
 -- roles that the policy on "Lead" restricts: what it calls
@@ -599,14 +612,15 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: give every role that exists what grant_matrix says, and take everything else in our schemas from everybody
---   but the owner, PUBLIC and grants made by hand included. On Supabase also let members hear their topics.
+--   but the owner, PUBLIC and grants made by hand included.
 -- Errors: 42501 for a caller who does not own inboxdb.
--- Reads: grant_matrix. Changes privileges, and the policies inboxdb_member and inboxdb_members_only on
---   realtime.messages.
+-- Locks: no table; two calls at once follow each other.
+-- Reads: grant_matrix. Changes privileges.
 -- INVOKER: for the owner.
 declare
   statement pg_catalog.text;
 begin
+  perform from inboxdb.setting as s where s.setting_name = 'lead_rls' for update;
   for statement in
     with ours (kind, name, acl, owner) as (
       select
@@ -670,24 +684,40 @@ begin
   loop
     execute statement;
   end loop;
+end
+$$;
+-- <<< sql/functions/apply_grants.sql
 
+-- >>> sql/functions/protect_topics.sql
+create function inboxdb.protect_topics() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: on Supabase, let members hear their topics and nobody else: make our policies on realtime.messages, where
+--   they are not there yet. Elsewhere there is nothing to do.
+-- Errors: none where it may not: a WARNING, since everything but Supabase's realtime works without.
+-- Locks: ACCESS EXCLUSIVE on realtime.messages, for milliseconds once it is had, and only where a policy is missing.
+-- Source: docs/contracts.md, which has the policies for whoever owns that table.
+-- INVOKER: for the owner.
+begin
+  if pg_catalog.to_regrole('anon') is null or pg_catalog.to_regrole('authenticated') is null then
+    return;
+  end if;
   -- Looked up by name in the catalog: where the schema is not ours to use, to_regclass would be an error.
-  if pg_catalog.to_regrole('anon') is not null
-    and pg_catalog.to_regrole('authenticated') is not null
-    and (
-      select pg_catalog.count(*) filter (where ours.polname is not null)
-      from pg_catalog.pg_class as c
-      inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
-      inner join pg_catalog.pg_proc as p on p.pronamespace = n.oid and p.proname = 'topic' and p.pronargs = 0
-      left join pg_catalog.pg_policy as ours
-        on ours.polrelid = c.oid and ours.polname in ('inboxdb_member', 'inboxdb_members_only')
-      where n.nspname = 'realtime' and c.relname = 'messages'
-      having pg_catalog.count(*) > 0
-    ) < 2
-  then
+  if (
+    select pg_catalog.count(ours.polname)
+    from pg_catalog.pg_class as c
+    inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+    inner join pg_catalog.pg_proc as p on p.pronamespace = n.oid and p.proname = 'topic' and p.pronargs = 0
+    left join pg_catalog.pg_policy as ours
+      on ours.polrelid = c.oid and ours.polname in ('inboxdb_member', 'inboxdb_members_only', 'inboxdb_not_anon')
+    where n.nspname = 'realtime' and c.relname = 'messages'
+    having pg_catalog.count(*) > 0
+  ) < 3 then
     begin
       drop policy if exists inboxdb_member on realtime.messages;
       drop policy if exists inboxdb_members_only on realtime.messages;
+      drop policy if exists inboxdb_not_anon on realtime.messages;
       -- the row's own topic too: who reads the table itself, whatever realtime.topic they claim, sees what they may
       -- hear
       create policy inboxdb_member on realtime.messages
@@ -702,12 +732,18 @@ begin
       create policy inboxdb_members_only on realtime.messages
       as restrictive
       for all
-      to anon, authenticated
+      to authenticated
       using (
         topic not like 'inbox:v1:%'
         or (topic = (select realtime.topic()) and (select inboxdb.has_topic_access((select realtime.topic()))))
       )
       with check (topic not like 'inbox:v1:%');
+      -- one of its own: anon may not call what the other one calls
+      create policy inboxdb_not_anon on realtime.messages
+      as restrictive
+      for all
+      to anon
+      using (topic not like 'inbox:v1:%');
     exception when insufficient_privilege then
       raise warning 'inboxdb may not make its policies on realtime.messages, so that nobody can join its topics'
         using hint = 'Let the owner of realtime.messages make them, as docs/contracts.md has them.';
@@ -715,7 +751,7 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/apply_grants.sql
+-- <<< sql/functions/protect_topics.sql
 
 -- >>> sql/views/lead_policy.sql
 create view inboxdb.lead_policy as
@@ -841,24 +877,42 @@ set search_path = ''
 as $$
 -- Purpose: refuse to touch row-level security on "Lead" before its owner has decided about everybody.
 -- Parameters: as protect_leads.
--- Errors: IB008 naming the roles that do not exist, are named twice or not at all, or the host's policies that let a
---   restricted role see more than a member may.
+-- Errors: IB008 naming the roles that do not exist, are named twice or not at all, or are to be restricted and cannot
+--   be (they bypass policies, or inherit from a trusted role); or the host's policies that let a restricted role see
+--   more than a member may.
 -- Reads: lead_right, lead_policy.
 -- INVOKER: called by protect_leads, and by `inboxdb migrate apply` before it changes anything.
 declare
   unknown pg_catalog.text;
   twice pg_catalog.text;
   unnamed pg_catalog.text;
+  unbound pg_catalog.text;
   wider pg_catalog.text;
   problem pg_catalog.text;
 begin
-  select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into unknown
+  select pg_catalog.string_agg(coalesce(pg_catalog.quote_ident(n.name), 'null'), ', ' order by n.name) into unknown
   from pg_catalog.unnest(trusted || restricted) as n (name)
-  where n.name <> 'public' and not exists (select from pg_catalog.pg_roles as r where r.rolname = n.name);
+  where n.name is null
+    or (n.name <> 'public' and not exists (select from pg_catalog.pg_roles as r where r.rolname = n.name));
 
   select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into twice
   from pg_catalog.unnest(trusted) as n (name)
   where n.name = any (restricted);
+
+  select pg_catalog.string_agg(
+    distinct pg_catalog.format(
+      case when t.name is null then '%I' else '%I (by %I)' end, n.name, t.name
+    ), ', '
+  )
+  into unbound
+  from pg_catalog.unnest(restricted) as n (name)
+  left join pg_catalog.pg_roles as r on n.name = r.rolname
+  left join pg_catalog.unnest(trusted) as t (name)
+    on t.name = 'public'
+    or (r.oid is not null and pg_catalog.to_regrole(pg_catalog.quote_ident(t.name)) is not null
+      and pg_catalog.pg_has_role(r.oid, pg_catalog.to_regrole(pg_catalog.quote_ident(t.name)), 'usage'))
+  where t.name is not null
+    or exists (select from inboxdb.lead_right as l where l.role_name = n.name and l.bypasses);
 
   select pg_catalog.string_agg(pg_catalog.format('%I (%s)', l.role_name, l.rights), ', ' order by l.role_name)
   into unnamed
@@ -879,6 +933,7 @@ begin
   problem := case
     when unknown is not null then 'no such role: ' || unknown
     when twice is not null then 'named both trusted and restricted: ' || twice
+    when unbound is not null then 'cannot be restricted, since they see every row anyhow: ' || unbound
     when unnamed is not null then 'roles with rights on "Lead" are named neither trusted nor restricted: ' || unnamed
     when wider is not null then 'policies of the host''s let restricted roles see more than members may: ' || wider
   end;
@@ -938,8 +993,18 @@ begin
   lock table public."Lead" in access exclusive mode;
   select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
   select s.setting_value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
-  -- whether it was we who turned it on: also when called once more
-  decided := case when decided in ('enabled', 'joined') then decided when was_on then 'joined' else 'enabled' end;
+  -- Whether it was we who turned it on, also when called once more; and where we let the trusted through, they depend
+  -- on it.
+  decided := case
+    when not was_on then 'enabled'
+    when exists (
+      select
+      from pg_catalog.pg_policy as p
+      where p.polrelid = 'public."Lead"'::pg_catalog.regclass and p.polname = 'inboxdb_trusted'
+    ) then 'enabled'
+    when decided = 'enabled' then 'enabled'
+    else 'joined'
+  end;
   update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';
 
   select
@@ -992,7 +1057,8 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: undo protect_leads: take our policies off "Lead", and turn its row-level security off if it was we who
---   turned it on and no policy of the host's has come since. Also says that it is to be left out.
+--   turned it on. Where policies of the host's have come since, it stays on, and trusted roles are still let through; a
+--   WARNING says so. Also says that it is to be left out.
 -- Errors: 42501 for a caller who does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had; none where there is nothing to undo.
 -- Reads: lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
@@ -1002,9 +1068,15 @@ declare
 begin
   if decided in ('enabled', 'joined') then
     drop policy if exists inboxdb_member on public."Lead";
-    drop policy if exists inboxdb_trusted on public."Lead";
-    if decided = 'enabled' and not exists (select from inboxdb.lead_policy) then
-      alter table public."Lead" disable row level security;
+    if decided = 'enabled' and exists (select from inboxdb.lead_policy) then
+      raise warning 'inboxdb leaves row-level security on "Lead" on, and its policy inboxdb_trusted in place'
+        using hint = 'Policies of the host''s have come since, which need it; without ours the trusted roles would see'
+          ' no row.';
+    else
+      drop policy if exists inboxdb_trusted on public."Lead";
+      if decided = 'enabled' then
+        alter table public."Lead" disable row level security;
+      end if;
     end if;
   end if;
   update inboxdb.setting as s set setting_value = 'left_out' where s.setting_name = 'lead_rls';
@@ -1060,10 +1132,41 @@ end
 $$;
 -- <<< sql/functions/publish_leads.sql
 
+-- >>> sql/functions/lead_rls_state.sql
+create function inboxdb.lead_rls_state() returns text
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: what is decided about row-level security on "Lead", and whether the catalog still agrees.
+  -- Returns: undecided, left_out; enabled or joined (found on), while it is on and every role with rights on rows is
+  --   named or bypasses policies; else drifted.
+  -- Reads: setting, lead_right.
+  -- DEFINER: who watches may not read either.
+  select case
+    when s.setting_value not in ('enabled', 'joined') then s.setting_value
+    when not exists (
+      select
+      from pg_catalog.pg_class as c
+      where c.oid = pg_catalog.to_regclass('public."Lead"') and c.relrowsecurity
+    ) then 'drifted'
+    -- in one that was found on, only the restricted are known by our policy
+    when s.setting_value = 'enabled' and exists (
+      select
+      from inboxdb.lead_right as l
+      where l.rights is not null and not l.bypasses and l.named is null
+    ) then 'drifted'
+    else s.setting_value
+  end
+  from inboxdb.setting as s
+  where s.setting_name = 'lead_rls'
+$$;
+-- <<< sql/functions/lead_rls_state.sql
+
 -- >>> sql/grants/apply.sql
 do $apply$
 begin
   perform inboxdb.apply_grants();
+  perform inboxdb.protect_topics();
 end
 $apply$;
 -- <<< sql/grants/apply.sql

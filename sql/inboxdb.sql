@@ -98,12 +98,13 @@ create schema if not exists inboxdb;
 \ir policies/job_status.sql
 
 -- public: for the application, and for browsers through PostgREST
-create schema if not exists inbox_api;
+create schema inbox_api;
 \ir api/inbox_counts.sql
 
 -- public: for the owner, who decides about the host's roles and tables
 \ir grants/matrix.sql
 \ir functions/apply_grants.sql
+\ir functions/protect_topics.sql
 \ir views/lead_policy.sql
 \ir views/lead_right.sql
 \ir views/lead_view.sql
@@ -112,4 +113,5 @@ create schema if not exists inbox_api;
 \ir functions/protect_leads.sql
 \ir functions/unprotect_leads.sql
 \ir functions/publish_leads.sql
+\ir functions/lead_rls_state.sql
 \ir grants/apply.sql

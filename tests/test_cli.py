@@ -113,7 +113,7 @@ def test_the_whole_life_of_an_installation(bare_database: Database) -> None:
     assert "total was stored as 7, live 2" in program("verify", env=env).stdout
     assert program("verify", env=env).returncode == 3
     assert "dirty workspaces        0" in run("status")
-    assert "sees every tenant's leads again" in run("migrate", "rollback")
+    assert "no role but the owner reads counts any more" in run("migrate", "rollback")
     assert "Undoes 0001-tables" in run("migrate", "rollback", "--all")
     assert "nothing to undo" in run("migrate", "rollback")
 
@@ -169,6 +169,7 @@ def test_migrate_answers(bare_database: Database) -> None:
     assert answer(bare_database, "migrate", "apply", "--trust", WRITER) == {"applied": names}
     assert answer(bare_database, "migrate", "apply") == {"applied": []}
     assert all("+00:00" in one["applied_at"] for one in answer(bare_database, "migrate", "status")["migrations"])
+    answer(bare_database, "rls", "off")
     [latest] = answer(bare_database, "migrate", "rollback")["undone"]
     assert latest["id"] == names[-1]
     assert latest["meaning"].startswith(f"Undoes {names[-1]}")
@@ -471,11 +472,12 @@ def test_a_read_only_server_is_said_to_be(database: Database, host: Host) -> Non
 
 def test_a_role_without_rights_is_told_whom_to_be(database: Database) -> None:
     dsn = database.server.dsn_of(database.name, "app_writer")
-    for arguments in (["status"], ["drain-dirty"], ["verify"], ["migrate", "apply"]):
+    for arguments in (["status"], ["drain-dirty"], ["verify"], ["rls", "plan"]):
         result = invoke(*arguments, "--dsn", dsn)
         assert (result.exit_code, result.stdout) == (1, "")
         assert "lacks a right" in result.stderr
         assert "the role that installed inboxdb" in result.stderr
+    assert f"schema inboxdb belongs to {OWNER}" in invoke("migrate", "apply", "--dsn", dsn).stderr
 
 
 def test_a_traceback_only_if_asked_for_and_never_a_servers_words(database: Database) -> None:

@@ -11,7 +11,7 @@ from psycopg import Connection, errors
 
 from inboxdb import access, cli, migrate
 from inboxdb import connection as connections
-from inboxdb.errors import DatabaseRefused
+from inboxdb.errors import DatabaseRefused, MigrationFailed
 from tests.catalog import catalog, difference
 from tests.rows import Host, new_id
 from tests.servers import OWNER, WRITER, Database
@@ -140,8 +140,15 @@ def test_stops_before_anything_is_changed_until_each_role_is_named(bare: Databas
     assert access.lead_access(bare.dsn).decided == ("enabled" if state == "off" else "joined")
     # once decided, an upgrade does not ask again
     assert invoke(bare, "migrate", "apply").exit_code == 0
+    assert invoke(bare, "migrate", "apply", *names).exit_code == 0
     assert "is decided" in invoke(bare, "migrate", "apply", "--without-rls").stderr
+    assert "is decided" in invoke(bare, "migrate", "apply", "--restrict", WRITER).stderr or state != "off"
 
+    # leads are opened by nobody who did not say so
+    with pytest.raises(MigrationFailed, match="IB010"):
+        migrate.rollback(bare.dsn, count=None)
+    assert access.lead_access(bare.dsn).protected
+    access.turn_off(bare.dsn)
     migrate.rollback(bare.dsn, count=None)
     assert not [line for line in difference(before, catalog(owner)).splitlines() if "schema inboxdb " not in line]
 
@@ -193,9 +200,9 @@ def test_everybody_with_rights_is_listed(installed: Database) -> None:
             "public": ("delete", False),
             "watcher": (None, False),  # nothing that policies bind, so it needs no name either
         }
-        unbound = {one.role_name: one.unbound_rights for one in rights}
-        assert unbound["watcher"] == "references, trigger, truncate"
-        assert unbound[WRITER] == "truncate"
+        beside = {one.role_name: one.unbound_rights for one in rights}
+        assert beside["watcher"] == "references, trigger, truncate"
+        assert beside[WRITER] == "truncate"
         plan = invoke(installed, "rls", "plan").stdout
         assert "no policy binds references, trigger, truncate by watcher\n" in plan
         said = refused(lambda: access.turn_on(installed.dsn, NAMED))
@@ -234,6 +241,22 @@ def test_names_that_make_no_sense(installed: Database) -> None:
     result = invoke(installed, "rls", "on", "--trust", WRITER, "--restrict", 'x"; drop table "Lead"; --')
     assert "no such role" in result.stderr
     assert not difference(before, about_lead(installed))
+
+
+def test_whoever_sees_every_row_cannot_be_restricted(installed: Database) -> None:
+    admin = installed.superuser(autocommit=False)
+    admin.execute(f"grant {WRITER} to {REPORTER}; grant {OWNER} to inboxdb_monitor")
+    check = "select inboxdb.require_named_roles(%s, %s, false)"
+    for trusted, restricted, named in (
+        ([WRITER], [RESTRICTED, REPORTER], f"{REPORTER} (by {WRITER})"),
+        (["public", WRITER], [RESTRICTED], f"{RESTRICTED} (by public)"),
+        ([WRITER], [RESTRICTED, OWNER], OWNER),
+    ):
+        with pytest.raises(errors.DatabaseError, match="cannot be restricted") as refusal, admin.transaction():
+            admin.execute(check, [trusted, restricted])
+        assert named in str(refusal.value)
+    with pytest.raises(errors.DatabaseError, match="no such role: null"), admin.transaction():
+        admin.execute(check, [[WRITER, None], [RESTRICTED]])
 
 
 def test_policies_of_the_hosts_are_kept_only_if_said_so(installed: Database) -> None:
@@ -331,13 +354,51 @@ def test_counting_goes_on(installed: Database) -> None:
 # --- Coming off, and the lock
 
 
-def test_policies_that_came_since_keep_it_on(installed: Database) -> None:
+def test_policies_that_came_since_keep_it_on(installed: Database, caplog: pytest.LogCaptureFixture) -> None:
+    """And the trusted go on seeing every row: off, on again, and off for good once those policies are gone."""
+    tenants = Tenants(installed)
     access.turn_on(installed.dsn, NAMED)
-    installed.connect().execute(f'create policy later on "Lead" to {WRITER} using (true)')
+    installed.connect().execute(f'create policy later on "Lead" for insert to {WRITER} with check (true)')
     access.turn_off(installed.dsn)
-    found = access.lead_access(installed.dsn)
-    assert found.enabled
-    assert [policy.policy_name for policy in found.policies] == ["later"]
+    assert "leaves row-level security" in caplog.text
+    assert access.lead_access(installed.dsn).enabled
+    assert len(leads(installed.writer())) == 4
+    assert leads(installed.signed_in(tenants.manager)) == set()
+    access.turn_on(installed.dsn, NAMED)
+    assert len(leads(installed.writer())) == 4
+    installed.connect().execute('drop policy later on "Lead"')
+    access.turn_off(installed.dsn)
+    assert not access.lead_access(installed.dsn).enabled
+    assert len(leads(installed.writer())) == 4
+
+
+def test_turned_on_anew_after_the_host_turned_its_own_off(installed: Database) -> None:
+    Tenants(installed)
+    installed.connect().execute(HOSTS_OWN)
+    access.turn_on(installed.dsn, NAMED._replace(keep_host_policies=True))
+    owner = installed.connect()
+    owner.execute('drop policy app_all on "Lead"; drop policy members_new on "Lead"')
+    owner.execute('alter table "Lead" disable row level security')
+    assert access.lead_access(installed.dsn).decided == "joined"
+    access.turn_on(installed.dsn, NAMED)
+    assert len(leads(installed.writer())) == 4
+    access.turn_off(installed.dsn)
+    assert not access.lead_access(installed.dsn).enabled
+
+
+def test_status_tells_that_it_is_not_as_decided(installed: Database) -> None:
+    owner = installed.connect()
+    access.turn_on(installed.dsn, NAMED)
+    assert invoke(installed, "status").exit_code == 0
+    for drift, back in (
+        ('alter table "Lead" disable row level security', 'alter table "Lead" enable row level security'),
+        (f'grant select on "Lead" to {REPORTER}', f'revoke select on "Lead" from {REPORTER}'),
+        ('drop policy inboxdb_member on "Lead"', ""),
+    ):
+        owner.execute(drift)
+        result = invoke(installed, "status")
+        assert (result.exit_code, "NOT AS DECIDED" in result.stdout) == (3, True), drift
+        owner.execute(back)
 
 
 def test_lock_that_is_not_to_be_had(installed: Database, monkeypatch: pytest.MonkeyPatch) -> None:

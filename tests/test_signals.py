@@ -441,8 +441,10 @@ def test_members_hear_what_they_may(supabase: Database, tenants: Tenants) -> Non
 
 
 OPEN_TO_ALL = """
-    create policy projects_read on realtime.messages for select to authenticated using (true);
-    create policy projects_write on realtime.messages for insert to authenticated with check (true);
+    grant usage on schema realtime to anon;
+    grant select, insert on realtime.messages to anon;
+    create policy projects_read on realtime.messages for select to anon, authenticated using (true);
+    create policy projects_write on realtime.messages for insert to anon, authenticated with check (true);
 """
 
 
@@ -468,10 +470,12 @@ def test_policies_of_the_projects_open_nothing(supabase: Database, tenants: Tena
     by_procedure(supabase)
     supabase.superuser().execute(OPEN_TO_ALL)
     assert_members_hear_what_they_may(supabase, tenants)
-    member = supabase.signed_in(new_id())
-    elsewhere = "insert into realtime.messages (topic, extension) values ('room:1', 'broadcast')"
-    assert member.execute(elsewhere).rowcount == 1
-    assert member.execute("select topic from realtime.messages").fetchall() == [("room:1",)]
+    for somebody in (supabase.signed_in(new_id()), supabase.signed_in(None, "anon")):
+        elsewhere = "insert into realtime.messages (topic, extension) values ('room:1', 'broadcast')"
+        assert somebody.execute(f"{elsewhere} returning topic").fetchall() == [("room:1",)]
+        assert set(somebody.execute("select topic from realtime.messages")) == {("room:1",)}
+        with pytest.raises(errors.InsufficientPrivilege):
+            somebody.execute("insert into realtime.messages (topic, extension) values ('inbox:v1:a:b', 'broadcast')")
 
 
 @pytest.mark.parametrize("project", ["", OPEN_TO_ALL], ids=["alone", "beside the project's own policies"])
@@ -504,25 +508,25 @@ def test_an_owner_who_may_not_make_the_policy_is_told_so(
 
     warnings: list[str | None] = []
     owner.add_notice_handler(lambda said: warnings.append(said.message_hint) if said.severity == "WARNING" else None)
-    owner.execute("select inboxdb.apply_grants()")
+    owner.execute("select inboxdb.protect_topics()")
     assert [hint for hint in warnings if hint and "docs/contracts.md" in hint] == warnings
     assert len(warnings) == 1
     [by_hand] = re.findall(r"^```sql\n(create policy .*?)^```", CONTRACTS, re.DOTALL | re.MULTILINE)
     superuser.execute(by_hand)
     made_by_hand = superuser.execute(policy).fetchall()
-    owner.execute("select inboxdb.apply_grants()")
+    owner.execute("select inboxdb.protect_topics()")
     assert len(warnings) == 1
 
     superuser.execute("drop policy inboxdb_members_only on realtime.messages")
     superuser.execute("alter table realtime.messages owner to supabase_realtime_admin")
-    owner.execute("select inboxdb.apply_grants()")
+    owner.execute("select inboxdb.protect_topics()")
     assert superuser.execute(policy).fetchall() == made_by_hand
 
 
 def test_the_policy_goes_with_inboxdb(supabase: Database) -> None:
     policies = "select from pg_policies where schemaname = 'realtime'"
     superuser = supabase.superuser()
-    assert superuser.execute(policies).rowcount == 2
+    assert superuser.execute(policies).rowcount == 3
     # one that was made by hand has to be dropped by hand first
     superuser.execute("alter table realtime.messages owner to current_user")
     with pytest.raises(MigrationFailed) as raised:

@@ -10,6 +10,8 @@ from inboxdb import sources
 FILES = sorted(sources.SQL.rglob("*.sql"))
 TEXTS = {file.relative_to(sources.SQL).as_posix(): file.read_text() for file in FILES}
 
+ROLLBACKS = [file.read_text() for file in sources.MIGRATIONS.glob("*.rollback.sql")]
+
 # name, what stands between it and the body, body
 ROUTINE = re.compile(
     r"^create (?:function|procedure) inbox(?:db|_api)\.(?P<name>\w+)(?P<head>.*?)\nas \$\$\n(?P<body>.*?)^\$\$;$",
@@ -74,7 +76,7 @@ def test_routine_pins_its_search_path(routine: re.Match[str]) -> None:
 
 
 def test_errors_are_documented() -> None:
-    raised = {code for text in TEXTS.values() for code in re.findall(r"errcode = '(IB\d{3})'", text)}
+    raised = {code for text in [*TEXTS.values(), *ROLLBACKS] for code in re.findall(r"errcode = '(IB\d{3})'", text)}
     table = re.findall(r"^\| `(IB\d{3})` \| `\w+` \| .+ \| .+ \|$", documented(), re.MULTILINE)
     assert len(table) == len(set(table))
     assert set(table) == raised

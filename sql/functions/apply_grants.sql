@@ -3,14 +3,15 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: give every role that exists what grant_matrix says, and take everything else in our schemas from everybody
---   but the owner, PUBLIC and grants made by hand included. On Supabase also let members hear their topics.
+--   but the owner, PUBLIC and grants made by hand included.
 -- Errors: 42501 for a caller who does not own inboxdb.
--- Reads: grant_matrix. Changes privileges, and the policies inboxdb_member and inboxdb_members_only on
---   realtime.messages.
+-- Locks: no table; two calls at once follow each other.
+-- Reads: grant_matrix. Changes privileges.
 -- INVOKER: for the owner.
 declare
   statement pg_catalog.text;
 begin
+  perform from inboxdb.setting as s where s.setting_name = 'lead_rls' for update;
   for statement in
     with ours (kind, name, acl, owner) as (
       select
@@ -74,48 +75,5 @@ begin
   loop
     execute statement;
   end loop;
-
-  -- Looked up by name in the catalog: where the schema is not ours to use, to_regclass would be an error.
-  if pg_catalog.to_regrole('anon') is not null
-    and pg_catalog.to_regrole('authenticated') is not null
-    and (
-      select pg_catalog.count(*) filter (where ours.polname is not null)
-      from pg_catalog.pg_class as c
-      inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
-      inner join pg_catalog.pg_proc as p on p.pronamespace = n.oid and p.proname = 'topic' and p.pronargs = 0
-      left join pg_catalog.pg_policy as ours
-        on ours.polrelid = c.oid and ours.polname in ('inboxdb_member', 'inboxdb_members_only')
-      where n.nspname = 'realtime' and c.relname = 'messages'
-      having pg_catalog.count(*) > 0
-    ) < 2
-  then
-    begin
-      drop policy if exists inboxdb_member on realtime.messages;
-      drop policy if exists inboxdb_members_only on realtime.messages;
-      -- the row's own topic too: who reads the table itself, whatever realtime.topic they claim, sees what they may
-      -- hear
-      create policy inboxdb_member on realtime.messages
-      for select
-      to authenticated
-      using (
-        extension = 'broadcast'
-        and topic = (select realtime.topic())
-        and (select inboxdb.has_topic_access((select realtime.topic())))
-      );
-      -- Policies are ORed: one of the project's own that does not look at the topic would open ours to everybody.
-      create policy inboxdb_members_only on realtime.messages
-      as restrictive
-      for all
-      to anon, authenticated
-      using (
-        topic not like 'inbox:v1:%'
-        or (topic = (select realtime.topic()) and (select inboxdb.has_topic_access((select realtime.topic()))))
-      )
-      with check (topic not like 'inbox:v1:%');
-    exception when insufficient_privilege then
-      raise warning 'inboxdb may not make its policies on realtime.messages, so that nobody can join its topics'
-        using hint = 'Let the owner of realtime.messages make them, as docs/contracts.md has them.';
-    end;
-  end if;
 end
 $$;

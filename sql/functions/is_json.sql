@@ -39,7 +39,8 @@ begin
     reduced, $re$true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$re$, scalar, 'g'
   );
   reduced := pg_catalog.regexp_replace(reduced, $re$[ \t\n\r]+$re$, '', 'g');
-  loop
+  -- a round for each level, and each reads the whole text: more than 64 levels are no JSON here either
+  for level in 1..64 loop
     before := reduced;
     reduced := pg_catalog.regexp_replace(
       reduced, $re$\[([\x01\x02](,[\x01\x02])*)?\]|\{(\x02:[\x01\x02](,\x02:[\x01\x02])*)?\}$re$, scalar, 'g'

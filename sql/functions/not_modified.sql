@@ -14,12 +14,13 @@ declare
   tag constant pg_catalog.text := pg_catalog.format(
     'W/"%s"', pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(state::pg_catalog.text, 'UTF8')), 'hex')
   );
+  others constant pg_catalog.text := pg_catalog.current_setting('response.headers', true);
   wanted pg_catalog.text;
 begin
   perform pg_catalog.set_config(
     'response.headers',
     (
-      coalesce(nullif(pg_catalog.current_setting('response.headers', true), ''), '[]')::pg_catalog.jsonb
+      case when inboxdb.is_json(others) then others else '[]' end::pg_catalog.jsonb
       || pg_catalog.jsonb_build_array(
         pg_catalog.jsonb_build_object('ETag', tag),
         pg_catalog.jsonb_build_object('Cache-Control', 'private, no-cache')

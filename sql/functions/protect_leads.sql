@@ -25,8 +25,18 @@ begin
   lock table public."Lead" in access exclusive mode;
   select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
   select s.setting_value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
-  -- whether it was we who turned it on: also when called once more
-  decided := case when decided in ('enabled', 'joined') then decided when was_on then 'joined' else 'enabled' end;
+  -- Whether it was we who turned it on, also when called once more; and where we let the trusted through, they depend
+  -- on it.
+  decided := case
+    when not was_on then 'enabled'
+    when exists (
+      select
+      from pg_catalog.pg_policy as p
+      where p.polrelid = 'public."Lead"'::pg_catalog.regclass and p.polname = 'inboxdb_trusted'
+    ) then 'enabled'
+    when decided = 'enabled' then 'enabled'
+    else 'joined'
+  end;
   update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';
 
   select

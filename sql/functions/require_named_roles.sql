@@ -4,24 +4,42 @@ set search_path = ''
 as $$
 -- Purpose: refuse to touch row-level security on "Lead" before its owner has decided about everybody.
 -- Parameters: as protect_leads.
--- Errors: IB008 naming the roles that do not exist, are named twice or not at all, or the host's policies that let a
---   restricted role see more than a member may.
+-- Errors: IB008 naming the roles that do not exist, are named twice or not at all, or are to be restricted and cannot
+--   be (they bypass policies, or inherit from a trusted role); or the host's policies that let a restricted role see
+--   more than a member may.
 -- Reads: lead_right, lead_policy.
 -- INVOKER: called by protect_leads, and by `inboxdb migrate apply` before it changes anything.
 declare
   unknown pg_catalog.text;
   twice pg_catalog.text;
   unnamed pg_catalog.text;
+  unbound pg_catalog.text;
   wider pg_catalog.text;
   problem pg_catalog.text;
 begin
-  select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into unknown
+  select pg_catalog.string_agg(coalesce(pg_catalog.quote_ident(n.name), 'null'), ', ' order by n.name) into unknown
   from pg_catalog.unnest(trusted || restricted) as n (name)
-  where n.name <> 'public' and not exists (select from pg_catalog.pg_roles as r where r.rolname = n.name);
+  where n.name is null
+    or (n.name <> 'public' and not exists (select from pg_catalog.pg_roles as r where r.rolname = n.name));
 
   select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ' order by n.name) into twice
   from pg_catalog.unnest(trusted) as n (name)
   where n.name = any (restricted);
+
+  select pg_catalog.string_agg(
+    distinct pg_catalog.format(
+      case when t.name is null then '%I' else '%I (by %I)' end, n.name, t.name
+    ), ', '
+  )
+  into unbound
+  from pg_catalog.unnest(restricted) as n (name)
+  left join pg_catalog.pg_roles as r on n.name = r.rolname
+  left join pg_catalog.unnest(trusted) as t (name)
+    on t.name = 'public'
+    or (r.oid is not null and pg_catalog.to_regrole(pg_catalog.quote_ident(t.name)) is not null
+      and pg_catalog.pg_has_role(r.oid, pg_catalog.to_regrole(pg_catalog.quote_ident(t.name)), 'usage'))
+  where t.name is not null
+    or exists (select from inboxdb.lead_right as l where l.role_name = n.name and l.bypasses);
 
   select pg_catalog.string_agg(pg_catalog.format('%I (%s)', l.role_name, l.rights), ', ' order by l.role_name)
   into unnamed
@@ -42,6 +60,7 @@ begin
   problem := case
     when unknown is not null then 'no such role: ' || unknown
     when twice is not null then 'named both trusted and restricted: ' || twice
+    when unbound is not null then 'cannot be restricted, since they see every row anyhow: ' || unbound
     when unnamed is not null then 'roles with rights on "Lead" are named neither trusted nor restricted: ' || unnamed
     when wider is not null then 'policies of the host''s let restricted roles see more than members may: ' || wider
   end;

@@ -17,17 +17,26 @@ as $$
 declare
   scope inboxdb.user_id;
   payload pg_catalog.jsonb;
-  on_supabase constant pg_catalog.bool := case
-    when pg_catalog.to_regnamespace('realtime') is null then false
-    -- looking into it would be an error
-    when not pg_catalog.has_schema_privilege('realtime', 'usage') then false
-    else pg_catalog.to_regprocedure(
-      'realtime.send(pg_catalog.jsonb,pg_catalog.text,pg_catalog.text,pg_catalog.bool)'
-    ) is not null
-  end;
+  on_supabase pg_catalog.bool := false;
   give_up_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '2 seconds';
   sent pg_catalog.int4 := 0;
 begin
+  -- looking into a schema that is not ours to use would be an error
+  if pg_catalog.to_regnamespace('realtime') is not null
+    and pg_catalog.has_schema_privilege('realtime', 'usage')
+  then
+    -- Supabase's own, a superuser's, or ours: anybody who may create a schema could name one so, and it runs as us
+    on_supabase := exists (
+      select
+      from pg_catalog.pg_proc as p
+      inner join pg_catalog.pg_roles as r on p.proowner = r.oid
+      where p.oid = pg_catalog.to_regprocedure(
+          'realtime.send(pg_catalog.jsonb,pg_catalog.text,pg_catalog.text,pg_catalog.bool)'
+        )
+        and (r.rolsuper or r.rolname = current_user)
+    );
+  end if;
+
   foreach scope in array inboxdb.sentinel() || changed_scopes loop
     -- realtime.send swallows a lock_timeout, and would wait anew for each user
     if pg_catalog.clock_timestamp() > give_up_at then

@@ -3,7 +3,8 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: undo protect_leads: take our policies off "Lead", and turn its row-level security off if it was we who
---   turned it on and no policy of the host's has come since. Also says that it is to be left out.
+--   turned it on. Where policies of the host's have come since, it stays on, and trusted roles are still let through; a
+--   WARNING says so. Also says that it is to be left out.
 -- Errors: 42501 for a caller who does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had; none where there is nothing to undo.
 -- Reads: lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
@@ -13,9 +14,15 @@ declare
 begin
   if decided in ('enabled', 'joined') then
     drop policy if exists inboxdb_member on public."Lead";
-    drop policy if exists inboxdb_trusted on public."Lead";
-    if decided = 'enabled' and not exists (select from inboxdb.lead_policy) then
-      alter table public."Lead" disable row level security;
+    if decided = 'enabled' and exists (select from inboxdb.lead_policy) then
+      raise warning 'inboxdb leaves row-level security on "Lead" on, and its policy inboxdb_trusted in place'
+        using hint = 'Policies of the host''s have come since, which need it; without ours the trusted roles would see'
+          ' no row.';
+    else
+      drop policy if exists inboxdb_trusted on public."Lead";
+      if decided = 'enabled' then
+        alter table public."Lead" disable row level security;
+      end if;
     end if;
   end if;
   update inboxdb.setting as s set setting_value = 'left_out' where s.setting_name = 'lead_rls';

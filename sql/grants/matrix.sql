@@ -36,10 +36,12 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.seconds_to_next_attempt(text[])', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.drain_status()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.lead_rls_state()', 'execute'),
   -- whoever watches the drain: no counts
   ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
-  ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute')
+  ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.lead_rls_state()', 'execute')
 ) as m (grantee, kind, object_name, privilege)
 union
 -- roles that the policy on "Lead" restricts: what it calls
