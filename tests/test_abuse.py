@@ -757,6 +757,7 @@ CALLS = {
     "seconds_to_next_attempt": "select inboxdb.seconds_to_next_attempt()",
     "drain_status": "select * from inboxdb.drain_status()",
     "failing_workspaces": "select * from inboxdb.failing_workspaces()",
+    "lead_rls_state": "select inboxdb.lead_rls_state()",
     "drain_dirty": "call inboxdb.drain_dirty()",
 }
 # What runs functions of ours besides: policies and triggers, and refusals.

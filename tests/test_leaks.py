@@ -47,6 +47,7 @@ inboxdb.seconds_to_next_attempt()      |               |      |        | x      
 inboxdb.send_signals()                 |               |      |        | x               |                 |
 inboxdb.drain_status()                 |               |      |        | x               | x               |
 inboxdb.failing_workspaces()           |               |      |        | x               | x               |
+inboxdb.lead_rls_state()                |               |      |        | x               | x               |
 inboxdb._yoyo_log
 inboxdb._yoyo_migration
 inboxdb._yoyo_version
@@ -100,6 +101,7 @@ inboxdb.require_access()
 inboxdb.require_named_roles()
 inboxdb.require_read_committed()
 inboxdb.require_workspace()
+inboxdb.protect_topics()
 inboxdb.retry_delay()
 inboxdb.role_list()
 inboxdb.sentinel()
