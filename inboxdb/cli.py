@@ -117,7 +117,7 @@ def names_roles(function: Callable[..., bool]) -> Callable[..., bool]:
         return function(*args, named=access.Named(trusted, restricted, keep_host_policies), **rest)
 
     for option in (
-        click.option("--trust", "trusted", multiple=True, metavar="ROLE", help="Nothing changes for it. Repeatable."),
+        click.option("--trust", "trusted", multiple=True, metavar="ROLE", help="It goes on as before. Repeatable."),
         click.option(
             "--restrict",
             "restricted",
@@ -356,9 +356,10 @@ def rls_plan(call: Call, named: access.Named) -> bool:
 def rls_on(call: Call, named: access.Named) -> bool:
     """Turn it on, or name the roles anew.
 
-    Every role with rights on "Lead" that policies bind has to be named. Nothing changes for a trusted one. A
-    restricted one sees what the signed-in user may see, and where row-level security was off before, writes that too:
-    an UPDATE or DELETE with a WHERE obeys what may be seen, and no row can be moved out of sight.
+    Every role with rights on "Lead" that policies bind has to be named. A trusted one goes on as before (but COPY FROM
+    and pg_dump need the owner or BYPASSRLS from then on). A restricted one sees what the signed-in user may see, and
+    where row-level security was off before, writes that too: an UPDATE or DELETE with a WHERE obeys what may be seen,
+    and no row can be moved out of sight.
 
     Takes ACCESS EXCLUSIVE on "Lead" for milliseconds; waits for it 2 s at a time and lets writers through between.
     """

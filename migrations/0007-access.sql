@@ -843,27 +843,73 @@ comment on view inboxdb.lead_right is
 
 -- >>> sql/views/lead_view.sql
 create view inboxdb.lead_view as
--- Views of the host's that read "Lead" with their owner's rights, and materialized views, which keep a copy: row-level
--- security does not bind whoever reads those.
-select distinct
-  c.oid::regclass::text as view_name,
+-- Views of the host's, over however many others, through which "Lead" is read with a view owner's rights, and
+-- materialized views, which keep a copy: row-level security does not bind whoever reads those.
+with recursive host_view (oid, relowner, relacl, is_invoker) as (
+  select
+    c.oid,
+    c.relowner,
+    c.relacl,
+    coalesce(
+      (
+        select o.option_value::boolean
+        from pg_catalog.pg_options_to_table(c.reloptions) as o
+        where o.option_name = 'security_invoker'
+      ), false
+    )
+  from pg_catalog.pg_class as c
+  where c.relkind in ('v', 'm') and c.relnamespace <> pg_catalog.to_regnamespace('inboxdb')
+),
+
+reads (view_oid, read_oid) as (
+  select distinct
+    w.ev_class,
+    d.refobjid
+  from pg_catalog.pg_depend as d
+  inner join pg_catalog.pg_rewrite as w on d.objid = w.oid
+  where d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+    and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    and d.refobjid <> w.ev_class
+),
+
+reader (view_oid, is_past) as (
+  select
+    v.oid,
+    not v.is_invoker
+  from reads as r
+  inner join host_view as v on r.view_oid = v.oid
+  where r.read_oid = pg_catalog.to_regclass('public."Lead"')
+  union
+  select
+    v.oid,
+    below.is_past or not v.is_invoker
+  from reader as below
+  inner join reads as r on below.view_oid = r.read_oid
+  inner join host_view as v on r.view_oid = v.oid
+)
+
+select
+  v.oid::regclass::text as view_name,
   (
     select
       pg_catalog.string_agg(
         distinct case e.grantee when 0 then 'public' else pg_catalog.pg_get_userbyid(e.grantee)::text end, ', '
       )
-    from pg_catalog.aclexplode(c.relacl) as e
-    where e.grantee <> c.relowner and e.privilege_type = 'SELECT'
+    from (
+      select v.relacl as acl
+      union all
+      select a.attacl
+      from pg_catalog.pg_attribute as a
+      where a.attrelid = v.oid
+    ) as given
+    cross join lateral pg_catalog.aclexplode(given.acl) as e
+    where e.grantee <> v.relowner and e.privilege_type = 'SELECT'
   ) as readers
-from pg_catalog.pg_depend as d
-inner join pg_catalog.pg_rewrite as w on d.objid = w.oid
-inner join pg_catalog.pg_class as c on w.ev_class = c.oid
-where d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-  and d.refobjid = pg_catalog.to_regclass('public."Lead"')
-  and c.relnamespace <> pg_catalog.to_regnamespace('inboxdb')
-  and c.relkind in ('v', 'm')
-  and not coalesce(
-    pg_catalog.lower(c.reloptions::text)::text[] && array['security_invoker=true', 'security_invoker=on'], false
+from host_view as v
+where exists (
+    select
+    from reader as r
+    where r.view_oid = v.oid and r.is_past
   );
 
 comment on view inboxdb.lead_view is
@@ -944,7 +990,7 @@ begin
       detail = 'Nothing was changed.',
       hint = case when wider is not null and unnamed is null
         then 'Drop them or bind them to other roles, or say that they are to be kept.'
-        else 'Name each role once: trusted, nothing changes for it; restricted, it sees what the signed-in user may.'
+        else 'Name each role once: trusted, it goes on as before; restricted, it sees what the signed-in user may.'
       end;
   end if;
 end
@@ -973,7 +1019,7 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: turn row-level security on "Lead" on, so that members see their workspaces' leads and setters their own.
--- Parameters: trusted, roles for which nothing changes; restricted, roles that see and write only what the signed-in
+-- Parameters: trusted, roles that go on as before; restricted, roles that see and write only what the signed-in
 --   user may see ('public' names everybody else). Every role with rights on "Lead" that is not bound to bypass policies
 --   has to be in one of them; lead_right lists them. keep_host_policies, whether the host's own permissive policies may
 --   go on letting restricted roles see more.

@@ -4,6 +4,7 @@
 -- internal: what the host must have
 \ir checks/host.sql
 create schema if not exists inboxdb;
+\ir grants/nobody.sql
 
 -- internal: the host's types, and the few things everything else is written in
 \ir types/client_id.sql

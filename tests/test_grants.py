@@ -448,3 +448,15 @@ def test_what_could_be_abused_is_noticed(superuser: Connection[Any], change: str
         superuser.execute(change.encode())
         with pytest.raises(AssertionError):
             require_nothing_to_abuse(superuser)
+
+
+def test_default_privileges_open_nothing_before_the_rights_are_given(bare_database: Database) -> None:
+    """An installation that stopped half-way is out of everybody's reach, too."""
+    owner = bare_database.connect()
+    for kind in ("schemas", "tables", "functions", "types"):
+        owner.execute(f"alter default privileges grant all on {kind} to anon, public")
+    for batch in range(1, len(migrate.status(bare_database.dsn))):
+        migrate.apply(bare_database.dsn, batch=1)
+        for right in ("usage", "create"):
+            allowed = owner.execute("select has_schema_privilege('anon', 'inboxdb', %s)", [right]).fetchone()
+            assert allowed == (False,), (batch, right)

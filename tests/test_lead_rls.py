@@ -277,7 +277,14 @@ def test_named_anew(installed: Database) -> None:
 
 
 def test_plan_says_what_will_change_for_whom(installed: Database) -> None:
-    installed.connect().execute('create view report as select * from "Lead"; grant select on report to watcher')
+    installed.connect().execute(
+        """
+        create view report as select * from "Lead"; grant select (id) on report to watcher;
+        create view over_it with (security_invoker = on) as select * from report; grant select on over_it to public;
+        create view bound with (security_invoker = 1) as select * from "Lead"; grant select on bound to watcher;
+        create materialized view copy as select id from "Lead";
+        """
+    )
     before = catalog(installed.connect())
     now = invoke(installed, "rls", "plan", "--restrict", RESTRICTED).stdout
     every = "delete, insert, select, update"
@@ -285,6 +292,9 @@ def test_plan_says_what_will_change_for_whom(installed: Database) -> None:
     assert f"{RESTRICTED}  {every}: every row -> what the signed-in user may see\n" in now
     assert f"{WRITER}     {every}: every row -> ? name it with --trust or --restrict\n" in now
     assert "view report reads every row for its readers: watcher\n" in now
+    assert "view over_it reads every row for its readers: public\n" in now
+    assert "view copy reads every row for its readers: the owner\n" in now
+    assert "view bound" not in now
     assert not difference(before, catalog(installed.connect()))
     access.turn_on(installed.dsn, NAMED)
     off = f"{RESTRICTED}  {every}: what the signed-in user may see -> every row\n"
@@ -296,6 +306,28 @@ def test_plan_says_what_will_change_for_whom(installed: Database) -> None:
     installed.connect().execute('drop policy hosts on "Lead"')
     machine = json.loads(invoke(installed, "rls", "off", "--json").stdout)
     assert (machine["enabled"], machine["decided"]) == (False, "left_out")
+
+
+@pytest.mark.parametrize("user", ["manager", "setter"])
+def test_each_sub_select_of_the_policy_runs_once(installed: Database, user: str) -> None:
+    tenants = Tenants(installed)
+    host = Host(installed.writer())
+    for number in range(200):
+        host.lead(tenants.here, assignedToUserId=tenants.setter if number % 2 else None)
+    access.turn_on(installed.dsn, NAMED)
+    member = installed.signed_in(getattr(tenants, user))
+    ((plan,),) = member.execute('explain (analyze, format json) select count(*) from public."Lead"').fetchall()
+    nodes = list(every_node(plan[0]["Plan"]))
+    init_plans = [node for node in nodes if node.get("Parent Relationship") == "InitPlan"]
+    assert len(init_plans) == 3
+    assert all(node["Actual Loops"] <= 1 for node in init_plans), "more than once"
+    assert not [node for node in nodes if node.get("Parent Relationship") == "SubPlan"]
+
+
+def every_node(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for below in plan.get("Plans", []):
+        yield from every_node(below)
 
 
 # --- Writing

@@ -5,7 +5,7 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: turn row-level security on "Lead" on, so that members see their workspaces' leads and setters their own.
--- Parameters: trusted, roles for which nothing changes; restricted, roles that see and write only what the signed-in
+-- Parameters: trusted, roles that go on as before; restricted, roles that see and write only what the signed-in
 --   user may see ('public' names everybody else). Every role with rights on "Lead" that is not bound to bypass policies
 --   has to be in one of them; lead_right lists them. keep_host_policies, whether the host's own permissive policies may
 --   go on letting restricted roles see more.

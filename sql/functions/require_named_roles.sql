@@ -71,7 +71,7 @@ begin
       detail = 'Nothing was changed.',
       hint = case when wider is not null and unnamed is null
         then 'Drop them or bind them to other roles, or say that they are to be kept.'
-        else 'Name each role once: trusted, nothing changes for it; restricted, it sees what the signed-in user may.'
+        else 'Name each role once: trusted, it goes on as before; restricted, it sees what the signed-in user may.'
       end;
   end if;
 end

@@ -1,0 +1,18 @@
+-- Default privileges of the host's may have opened the schema as it was made. Whoever has no right on it reaches
+-- nothing in it; grants/apply.sql gives rights, once everything is there.
+do $nobody$
+declare
+  statement pg_catalog.text;
+begin
+  for statement in
+    select distinct
+      pg_catalog.format('revoke all on schema inboxdb from %s cascade', case e.grantee when 0 then 'public'
+        else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)::pg_catalog.text) end)
+    from pg_catalog.pg_namespace as n
+    cross join lateral pg_catalog.aclexplode(n.nspacl) as e
+    where n.nspname = 'inboxdb' and e.grantee <> n.nspowner
+  loop
+    execute statement;
+  end loop;
+end
+$nobody$;
