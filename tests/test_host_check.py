@@ -8,7 +8,7 @@ from inboxdb import embedded, migrate, sources
 from inboxdb.errors import DatabaseRefused
 from tests.catalog import catalog, difference
 from tests.rows import GLOBAL, Host, new_id, stored_counts
-from tests.servers import Database
+from tests.servers import WRITER, Database
 
 # What inboxdb reads, and the kind of type that it needs there.
 REQUIRED = {
@@ -204,3 +204,22 @@ def test_varchar_counts_as_text(bare_database: Database) -> None:
     counts = stored_counts(owner)[workspace]
     assert counts[GLOBAL] == counts[setter]
     assert counts[GLOBAL].ai_sent == counts[GLOBAL].total == 1
+
+
+@pytest.mark.parametrize("schema", ["inboxdb", "inbox_api"])
+def test_schema_of_somebody_elses_is_refused(bare_database: Database, schema: str) -> None:
+    """Its owner could put functions of their own in the place of ours."""
+    superuser = bare_database.superuser()
+    superuser.execute(f"create schema {schema} authorization {WRITER}")
+    superuser.execute(f"grant all on schema {schema} to public")
+    with pytest.raises(DatabaseRefused, match=f"schema {schema} belongs to {WRITER}"):
+        migrate.apply(bare_database.dsn)
+
+
+def test_schema_of_the_hosts_own_is_not_taken_over(bare_database: Database) -> None:
+    owner = bare_database.connect()
+    owner.execute("create schema inbox_api")
+    before = catalog(owner)
+    with pytest.raises(DatabaseRefused, match="schema inbox_api is there already, and not inboxdb's"):
+        migrate.apply(bare_database.dsn)
+    assert not difference(before, catalog(owner))

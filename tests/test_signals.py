@@ -695,3 +695,28 @@ def test_ids_that_run_into_each_other_are_kept_apart(supabase: Database) -> None
     assert supabase.signed_in("c").execute(access).fetchall() == [(False, True)]
     raw = "select inboxdb.has_topic_access('inbox:v1:a:b:c')"
     assert supabase.signed_in("c").execute(raw).fetchall() == [(False,)]
+
+
+@EITHER_WAY
+def test_a_function_that_anybody_could_make_is_not_called(database: Database, drain: Drain) -> None:
+    """A schema realtime of somebody else's: what it holds would run with the owner's rights."""
+    superuser = database.superuser()
+    superuser.execute(
+        f"""
+        create schema realtime authorization {WRITER};
+        grant usage on schema realtime to public;
+        create table realtime.called (who text);
+        grant insert on realtime.called to public;
+        create function realtime.send(jsonb, text, text, boolean) returns void language sql as
+          'insert into realtime.called values (current_user)';
+        alter function realtime.send(jsonb, text, text, boolean) owner to {WRITER};
+        """
+    )
+    workspace = Host(database.writer()).workspace()
+    drain(database, OWNER)
+    assert_drained(database, workspace)
+    assert superuser.execute("select who from realtime.called").fetchall() == []
+    superuser.execute("alter function realtime.send(jsonb, text, text, boolean) owner to current_user")
+    Host(database.writer()).lead(workspace)
+    drain(database, OWNER)
+    assert superuser.execute("select who from realtime.called").fetchall() == [(OWNER,)]
