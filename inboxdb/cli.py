@@ -313,6 +313,7 @@ def migrate_status(call: Call) -> bool:
 def migrate_rollback(call: Call, everything: bool) -> bool:
     """Undo the latest migration.
 
+    Row-level security on "Lead" has to be taken off first (`inboxdb rls off`), since it rests on inboxdb's functions.
     Without its triggers inboxdb notes no changes, so the counts go stale; without its tables they are gone. Applying
     again brings everything back, since the counts are derived from the host's tables.
     """
