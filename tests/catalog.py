@@ -62,7 +62,10 @@ select
     r.name, r.relkind, r.relpersistence, r.relrowsecurity, r.relforcerowsecurity, r.relreplident, r.reloptions,
     r.relowner::regrole
   )
-  || case r.relkind when 'v' then ' definition=' || md5(pg_get_viewdef(r.oid)) else '' end
+  -- without aliases, which PostgreSQL 15 writes before columns of an only table, too
+  || case r.relkind
+    when 'v' then ' definition=' || md5(regexp_replace(pg_get_viewdef(r.oid), '\\m[a-z]\\.', '', 'g')) else ''
+  end
 from relation as r
 where r.relkind not in ('i', 'I')
 union all
