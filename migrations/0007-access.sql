@@ -22,8 +22,8 @@ language plpgsql immutable strict parallel safe
 as $$
 -- Purpose: say whether a text can be cast to json and each of its values read. Catching the cast's error would need a
 --   subtransaction, which parallel queries may not start; and that error quotes the text.
--- Parameters: candidate. More than 16,384 characters or 1,000 objects and arrays are no JSON here: whoever sends them
---   is after the parser's stack.
+-- Parameters: candidate. More than 16,384 characters or 1,000 objects and arrays are no JSON here, nor are more than 64
+--   levels on PostgreSQL 15: whoever sends them is after the parser's stack, or its time.
 -- Returns: true or false; null for null.
 -- Source: RFC 8259; PostgreSQL refuses the escapes \u0000 and single surrogates besides.
 -- INVOKER: called by our functions only, with search_path = ''.
