@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from psycopg.rows import class_row
@@ -32,6 +32,11 @@ class Named(NamedTuple):
     trusted: Sequence[str] = ()
     restricted: Sequence[str] = ()
     keep_host_policies: bool = False
+
+    @property
+    def arguments(self) -> tuple[list[str], list[str], bool]:
+        """What require_named_roles and protect_leads take."""
+        return list(self.trusted), list(self.restricted), self.keep_host_policies
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,9 @@ class LeadAccess:
     enabled: bool
     forced: bool
     decided: str | None
-    rights: list[LeadRight] = field(default_factory=list)
-    policies: list[LeadPolicy] = field(default_factory=list)
-    views: list[LeadView] = field(default_factory=list)
+    rights: list[LeadRight]
+    policies: list[LeadPolicy]
+    views: list[LeadView]
 
     @property
     def undecided(self) -> bool:
@@ -120,10 +125,7 @@ def check(dsn: str, named: Named) -> None:
     Raises DatabaseRefused (IB008).
     """
     with session(dsn, application_name="inboxdb rls") as connection, _listing(connection):
-        connection.execute(
-            "select inboxdb.require_named_roles(%s, %s, %s)",
-            (list(named.trusted), list(named.restricted), named.keep_host_policies),
-        )
+        connection.execute("select inboxdb.require_named_roles(%s, %s, %s)", named.arguments)
 
 
 def turn_on(dsn: str, named: Named) -> None:
@@ -131,11 +133,7 @@ def turn_on(dsn: str, named: Named) -> None:
 
     Raises DatabaseRefused (IB008, 55P03), before anything is changed.
     """
-    _with_lead(
-        dsn,
-        "select inboxdb.protect_leads(%s, %s, %s)",
-        (list(named.trusted), list(named.restricted), named.keep_host_policies),
-    )
+    _with_lead(dsn, "select inboxdb.protect_leads(%s, %s, %s)", named.arguments)
 
 
 def turn_off(dsn: str) -> None:

@@ -173,7 +173,7 @@ def _lead_access(found: access.LeadAccess, named: access.Named | None) -> str:
         text += "\nFORCE ROW LEVEL SECURITY is on: it binds the owner too, and inboxdb cannot count"
     rows = {
         right.role_name: f"{right.rights}: {_sees(found, right)}"
-        + ("" if right.bypasses else f" -> {_will_see(found, right, named) if named else _saw(found, right)}")
+        + ("" if right.bypasses else f" -> {_will_see(found, right, named)}")
         for right in found.rights
         if right.rights
     }
@@ -201,18 +201,15 @@ def _sees(found: access.LeadAccess, right: access.LeadRight) -> str:
     return ", and ".join(filter(None, seen)) or "no row"
 
 
-def _will_see(found: access.LeadAccess, right: access.LeadRight, named: access.Named) -> str:
+def _will_see(found: access.LeadAccess, right: access.LeadRight, named: access.Named | None) -> str:
+    if named is None:
+        ends = found.decided == "enabled" and not found.policies
+        return "every row" if ends else _sees(found, replace(right, named=None))
     if right.role_name in named.restricted:
         return _sees(replace(found, enabled=True), replace(right, named="restricted"))
     if right.role_name in named.trusted:
         return _sees(found, replace(right, named=None if found.joins else "trusted"))
     return "? name it with --trust or --restrict"
-
-
-def _saw(found: access.LeadAccess, right: access.LeadRight) -> str:
-    if found.decided == "enabled" and not found.policies:
-        return "every row"
-    return _sees(found, replace(right, named=None))
 
 
 def _plural(number: int, noun: str) -> str:
@@ -342,13 +339,11 @@ def rls_plan(call: Call, named: access.Named) -> bool:
     What they would see with the roles named so; without names, where it is on, after `inboxdb rls off`.
     """
     found = access.lead_access(call.dsn)
-    off = found.protected and named == access.Named()
-    then = {
-        right.role_name: _saw(found, right) if off else _will_see(found, right, named)
-        for right in found.rights
-        if right.rights and not right.bypasses
+    then = None if found.protected and named == access.Named() else named
+    will_see = {
+        right.role_name: _will_see(found, right, then) for right in found.rights if right.rights and not right.bypasses
     }
-    call.answer(asdict(found) | {"will_see": then}, _lead_access(found, None if off else named))
+    call.answer(asdict(found) | {"will_see": will_see}, _lead_access(found, then))
     return True
 
 

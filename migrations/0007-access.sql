@@ -109,6 +109,7 @@ as $$
 --   exception blocks: they start subtransactions, which parallel queries may not.
 declare
   claims constant pg_catalog.text := nullif(pg_catalog.current_setting('request.jwt.claims', true), '');
+  document pg_catalog.json;
   subject pg_catalog.text;
   problem pg_catalog.text;
 begin
@@ -116,13 +117,13 @@ begin
     subject := pg_catalog.current_setting('request.jwt.claim.sub', true);
   elsif not inboxdb.is_json(claims) then
     problem := 'request.jwt.claims is not JSON';
-  elsif pg_catalog.json_typeof(claims::pg_catalog.json) <> 'object' then
-    problem := 'request.jwt.claims is not a JSON object';
   else
-    subject := claims::pg_catalog.json ->> 'sub';
-    if subject is not null and pg_catalog.json_typeof(claims::pg_catalog.json -> 'sub') <> 'string' then
-      problem := 'the claim "sub" is not a string';
-    end if;
+    document := claims;
+    subject := document ->> 'sub';
+    problem := case
+      when pg_catalog.json_typeof(document) <> 'object' then 'request.jwt.claims is not a JSON object'
+      when pg_catalog.json_typeof(document -> 'sub') not in ('string', 'null') then 'the claim "sub" is not a string'
+    end;
   end if;
   if problem is null and subject <> '' and not inboxdb.can_be_id(subject, inboxdb.sentinel()) then
     problem := 'the claim "sub" is not a user id of this database';
@@ -264,13 +265,15 @@ begin
     where a.user_id = me
       and (
         topic = inboxdb.signal_topic(a.client_id, me)
-        or (a.sees_whole and topic = inboxdb.signal_topic(a.client_id, inboxdb.sentinel()))
         or (
           a.sees_whole
-          and exists (
-            select
-            from inboxdb.inbox_counts as s
-            where s.client_id = a.client_id and topic = inboxdb.signal_topic(a.client_id, s.scope_user_id)
+          and (
+            topic = inboxdb.signal_topic(a.client_id, inboxdb.sentinel())
+            or exists (
+              select
+              from inboxdb.inbox_counts as s
+              where s.client_id = a.client_id and topic = inboxdb.signal_topic(a.client_id, s.scope_user_id)
+            )
           )
         )
       )
@@ -318,14 +321,13 @@ $$;
 -- <<< sql/functions/require_access.sql
 
 -- >>> sql/functions/not_modified.sql
-create function inboxdb.not_modified(state jsonb) returns boolean
+create function inboxdb.not_modified(state jsonb) returns void
 language plpgsql stable
 set search_path = ''
 as $$
 -- Purpose: HTTP's conditional GET, which PostgREST leaves to functions: tag the answer with what it depends on, and
 --   say 304 to a client that has it already. Call it after access was checked, and where request.headers is set.
 -- Parameters: state, everything that decides whether an older answer will still do.
--- Returns: true where the client has it.
 -- Source: RFC 9110, 8.8.3 (a weak tag: the bytes of two such answers may differ), 13.1.2 and 15.4.5.
 -- Reads: the settings request.headers, request.method. Writes: response.headers, response.status, for this transaction.
 -- INVOKER: called by our DEFINER functions only.
@@ -354,10 +356,8 @@ begin
       pg_catalog.string_to_array(pg_catalog.replace(pg_catalog.replace(wanted, 'W/', ''), ' ', ''), ',')
     ) then
       perform pg_catalog.set_config('response.status', '304', true);
-      return true;
     end if;
   end if;
-  return false;
 end
 $$;
 -- <<< sql/functions/not_modified.sql
@@ -664,8 +664,8 @@ begin
     select distinct
       pg_catalog.format(
         'revoke all on %s %s from %s cascade', o.kind, o.name,
-        case e.grantee when 0 then 'public'
-          else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)::pg_catalog.text) end
+        -- a regrole's text is quoted where it has to be
+        coalesce(nullif(e.grantee, 0)::pg_catalog.regrole::pg_catalog.text, 'public')
       )
     from ours as o
     cross join lateral pg_catalog.aclexplode(o.acl) as e
@@ -675,10 +675,7 @@ begin
   end loop;
 
   for statement in
-    select pg_catalog.format(
-      'grant %s on %s %s to %s', m.privilege, m.kind, m.object_name,
-      case m.grantee when 'public' then m.grantee else pg_catalog.quote_ident(m.grantee) end
-    )
+    select pg_catalog.format('grant %s on %s %s to %I', m.privilege, m.kind, m.object_name, m.grantee)
     from inboxdb.grant_matrix as m
     where m.grantee = 'public' or pg_catalog.to_regrole(pg_catalog.quote_ident(m.grantee)) is not null
   loop
@@ -1003,10 +1000,10 @@ language sql immutable
 set search_path = ''
 as $$
   -- Purpose: roles as a policy's TO wants them.
-  -- Parameters: names; 'public' stands for everybody.
+  -- Parameters: names; 'public', which quoting leaves as it is, stands for everybody.
   -- Returns: the list, quoted.
   -- INVOKER: called by protect_leads only.
-  select pg_catalog.string_agg(case n.name when 'public' then n.name else pg_catalog.quote_ident(n.name) end, ', ')
+  select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ')
   from pg_catalog.unnest(names) as n (name)
 $$;
 -- <<< sql/functions/role_list.sql
@@ -1042,13 +1039,11 @@ begin
   -- Whether it was we who turned it on, also when called once more; and where we let the trusted through, they depend
   -- on it.
   decided := case
-    when not was_on then 'enabled'
-    when exists (
+    when not was_on or decided = 'enabled' or exists (
       select
       from pg_catalog.pg_policy as p
       where p.polrelid = 'public."Lead"'::pg_catalog.regclass and p.polname = 'inboxdb_trusted'
     ) then 'enabled'
-    when decided = 'enabled' then 'enabled'
     else 'joined'
   end;
   update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';

@@ -6,9 +6,9 @@ and hopes: whoever waits for a step polls the server until it is there, and fail
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import Connection
 
@@ -16,6 +16,8 @@ from tests.servers import Database
 
 # How long a step may take to get where the test wants it, in seconds: never reached unless something is wrong.
 DEADLINE = 30.0
+
+Answer = TypeVar("Answer")
 
 # A session that is not meant to wait fails after this: whoever holds the lock does not go on meanwhile.
 NO_WAIT = "-c lock_timeout=2s -c statement_timeout=60s"
@@ -37,6 +39,15 @@ begin
 end
 $$;
 """
+
+
+def until(condition: Callable[[], Answer]) -> Answer:
+    """Poll until a condition holds, and return what it said."""
+    give_up_at = time.monotonic() + DEADLINE
+    while not (answer := condition()):
+        assert time.monotonic() < give_up_at, "it did not come to pass"
+        time.sleep(0.005)
+    return answer
 
 
 class Step:

@@ -20,13 +20,12 @@ from inboxdb.connection import Connection, connect
 from inboxdb.drain import DrainResult, Failure, drain
 from inboxdb.errors import ConnectionLost
 from inboxdb.verify import verify
-from tests.interleave import Stage
+from tests.interleave import DEADLINE, Stage, until
 from tests.rows import GLOBAL, Host, set_clock, stored_counts
 from tests.servers import OWNER, Database
 
 Start = Callable[..., subprocess.Popen[str]]
 
-DEADLINE = 30.0  # seconds; never reached unless something is wrong
 
 LIMIT_HIT = "57014: the refresh was cancelled, or hit its time limit"
 
@@ -46,13 +45,6 @@ def stage(database: Database) -> Iterator[Stage]:
     stage = Stage(database)
     yield stage
     stage.close()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    give_up_at = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < give_up_at
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -157,9 +149,9 @@ def test_workers_work_side_by_side(database: Database, host: Host, owner: Connec
     let_go = hold_up(database, *slow)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(drain, database.dsn, workers=4)
-        wait_until(lambda: len(drains(owner, held_up=True)) == 3)
+        until(lambda: len(drains(owner, held_up=True)) == 3)
         # the fourth goes on with the others
-        wait_until(lambda: stored_counts(owner).keys() >= set(quick))
+        until(lambda: stored_counts(owner).keys() >= set(quick))
         let_go()
         assert (running.result().refreshed, running.result().remaining) == (8, 0)
 
@@ -231,12 +223,12 @@ def test_a_workspace_that_failed_and_then_went_through_has_not_failed(
     let_go_slow, let_go_last = hold_up(database, slow), hold_up(database, last)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(drain, database.dsn, workers=2)
-        wait_until(lambda: len(drains(owner, held_up=True)) == 2)
+        until(lambda: len(drains(owner, held_up=True)) == 2)
         [(pid,)] = owner.execute(
             "select pid from pg_locks where locktype = 'advisory' and objid = hashtext(%s)::oid", [slow]
         ).fetchall()
         owner.execute("select pg_cancel_backend(%s)", [pid])
-        wait_until(
+        until(
             lambda: owner.execute("select from inboxdb.inbox_counts_dirty where last_error is not null").rowcount == 1
         )
         let_go_slow()
@@ -256,7 +248,7 @@ def test_a_lost_connection_is_an_error_and_the_other_worker_goes_on(
     let_go = hold_up(database, slow, other)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(drain, database.dsn, workers=2)
-        wait_until(lambda: len(drains(owner, held_up=True)) == 2)
+        until(lambda: len(drains(owner, held_up=True)) == 2)
         late = host.workspace()
         owner.execute("select pg_terminate_backend(%s)", drains(owner, held_up=True)[:1])
         let_go()
@@ -346,7 +338,7 @@ def test_ctrl_c_ends_it_cleanly(database: Database, host: Host, owner: Connectio
     host.lead(other)
     let_go = hold_up(database, slow, other)
     running = start("--workers", "2")
-    wait_until(lambda: len(drains(owner, held_up=True)) == 2)
+    until(lambda: len(drains(owner, held_up=True)) == 2)
     running.send_signal(signal.SIGINT)
     stdout, stderr = running.communicate(timeout=DEADLINE)
     assert (running.returncode, stdout, stderr) == (130, "", "interrupted\n")
@@ -363,7 +355,7 @@ def test_a_lost_connection_is_one_line(database: Database, host: Host, owner: Co
     host.lead(workspace)
     hold_up(database, workspace)
     running = start()
-    wait_until(lambda: len(drains(owner, held_up=True)) == 1)
+    until(lambda: len(drains(owner, held_up=True)) == 1)
     owner.execute("select pg_terminate_backend(%s)", drains(owner, held_up=True))
     stdout, stderr = running.communicate(timeout=DEADLINE)
     assert (running.returncode, stdout) == (1, "")
@@ -383,7 +375,7 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost(
     for _ in range(5):
         running = [start("--workers", "2") for _ in range(3)]
         workspaces = [Host(writer).workspace() for _ in range(20)]
-        wait_until(lambda: len(drains(owner)) > 0)
+        until(lambda: len(drains(owner)) > 0)
         die_at = time.monotonic() + dice.uniform(0, 0.4)
         while time.monotonic() < die_at:
             writer.execute(

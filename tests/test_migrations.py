@@ -7,12 +7,11 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -22,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from inboxdb import connection, embedded, migrate, sources
 from inboxdb.errors import InboxdbError, MigrationFailed, MigrationsBusy
 from tests.catalog import COMMITTED, HOW_TO_WRITE, catalog, difference
+from tests.interleave import DEADLINE, until
 from tests.rows import GLOBAL, Host, live_counts, new_id, stored_counts
 from tests.servers import OWNER, Database
 
@@ -29,11 +29,6 @@ FILES = sorted(file for file in sources.MIGRATIONS.glob("*.sql") if not file.nam
 NAMES = [file.stem for file in FILES]
 INDEXES, LEADS, LAST = "0003-host-indexes", "0006-lead-triggers", "0007-access"
 FROM_LEADS = NAMES[NAMES.index(LEADS) :]
-
-# How long a step may take to get where a test wants it, in seconds: never reached unless something is wrong.
-DEADLINE = 30.0
-
-Answer = TypeVar("Answer")
 
 
 # The files
@@ -464,15 +459,6 @@ def waits(database: Database, pid: int) -> list[int]:
 def waiting_for(holder: Connection[Any], database: Database) -> list[int]:
     """Return the migration runners that wait for `holder`, once there are any."""
     return until(lambda: [pid for pid in runners(database) if holder.info.backend_pid in waits(database, pid)])
-
-
-def until(condition: Callable[[], Answer]) -> Answer:
-    """Poll until a condition holds, and return what it said."""
-    give_up_at = time.monotonic() + DEADLINE
-    while not (answer := condition()):
-        assert time.monotonic() < give_up_at, "it did not come to pass"
-        time.sleep(0.01)
-    return answer
 
 
 def invalid_indexes(owner: Connection[Any]) -> list[Any]:

@@ -17,10 +17,9 @@ from psycopg import Connection, errors
 from inboxdb import drain as drain_module
 from inboxdb import migrate
 from inboxdb.errors import ConnectionLost, MigrationFailed
-from tests.interleave import DEADLINE, Stage
+from tests.interleave import DEADLINE, Stage, until
 from tests.rows import BY_AI, GLOBAL, Host, new_id, set_clock, stored_counts
 from tests.servers import DRAINER, OWNER, WRITER, Database
-from tests.test_drain import wait_until
 
 SUPABASE = (Path(__file__).parent / "supabase.sql").read_bytes()
 CONTRACTS = (Path(__file__).parent.parent / "docs" / "contracts.md").read_text()
@@ -286,7 +285,7 @@ def held_back(database: Database, drain: Drain) -> Iterator[tuple[Future[None], 
     with ThreadPoolExecutor() as pool:
         running = pool.submit(drain, database, OWNER)
         try:
-            wait_until(lambda: running.done() or senders(gate) != [])
+            until(lambda: running.done() or senders(gate) != [])
             yield running, gate
         finally:
             gate.execute("select pg_advisory_unlock_all()")
@@ -611,7 +610,7 @@ def test_a_realtime_that_hangs_fails_no_drain(
         with ThreadPoolExecutor() as pool:
             running = pool.submit(drain, supabase, OWNER)
             try:
-                wait_until(running.done)
+                until(running.done)
             finally:
                 maintenance.rollback()
             running.result()

@@ -55,8 +55,8 @@ begin
     select distinct
       pg_catalog.format(
         'revoke all on %s %s from %s cascade', o.kind, o.name,
-        case e.grantee when 0 then 'public'
-          else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)::pg_catalog.text) end
+        -- a regrole's text is quoted where it has to be
+        coalesce(nullif(e.grantee, 0)::pg_catalog.regrole::pg_catalog.text, 'public')
       )
     from ours as o
     cross join lateral pg_catalog.aclexplode(o.acl) as e
@@ -66,10 +66,7 @@ begin
   end loop;
 
   for statement in
-    select pg_catalog.format(
-      'grant %s on %s %s to %s', m.privilege, m.kind, m.object_name,
-      case m.grantee when 'public' then m.grantee else pg_catalog.quote_ident(m.grantee) end
-    )
+    select pg_catalog.format('grant %s on %s %s to %I', m.privilege, m.kind, m.object_name, m.grantee)
     from inboxdb.grant_matrix as m
     where m.grantee = 'public' or pg_catalog.to_regrole(pg_catalog.quote_ident(m.grantee)) is not null
   loop

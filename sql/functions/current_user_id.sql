@@ -12,6 +12,7 @@ as $$
 --   exception blocks: they start subtransactions, which parallel queries may not.
 declare
   claims constant pg_catalog.text := nullif(pg_catalog.current_setting('request.jwt.claims', true), '');
+  document pg_catalog.json;
   subject pg_catalog.text;
   problem pg_catalog.text;
 begin
@@ -19,13 +20,13 @@ begin
     subject := pg_catalog.current_setting('request.jwt.claim.sub', true);
   elsif not inboxdb.is_json(claims) then
     problem := 'request.jwt.claims is not JSON';
-  elsif pg_catalog.json_typeof(claims::pg_catalog.json) <> 'object' then
-    problem := 'request.jwt.claims is not a JSON object';
   else
-    subject := claims::pg_catalog.json ->> 'sub';
-    if subject is not null and pg_catalog.json_typeof(claims::pg_catalog.json -> 'sub') <> 'string' then
-      problem := 'the claim "sub" is not a string';
-    end if;
+    document := claims;
+    subject := document ->> 'sub';
+    problem := case
+      when pg_catalog.json_typeof(document) <> 'object' then 'request.jwt.claims is not a JSON object'
+      when pg_catalog.json_typeof(document -> 'sub') not in ('string', 'null') then 'the claim "sub" is not a string'
+    end;
   end if;
   if problem is null and subject <> '' and not inboxdb.can_be_id(subject, inboxdb.sentinel()) then
     problem := 'the claim "sub" is not a user id of this database';

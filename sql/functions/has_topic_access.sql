@@ -24,13 +24,15 @@ begin
     where a.user_id = me
       and (
         topic = inboxdb.signal_topic(a.client_id, me)
-        or (a.sees_whole and topic = inboxdb.signal_topic(a.client_id, inboxdb.sentinel()))
         or (
           a.sees_whole
-          and exists (
-            select
-            from inboxdb.inbox_counts as s
-            where s.client_id = a.client_id and topic = inboxdb.signal_topic(a.client_id, s.scope_user_id)
+          and (
+            topic = inboxdb.signal_topic(a.client_id, inboxdb.sentinel())
+            or exists (
+              select
+              from inboxdb.inbox_counts as s
+              where s.client_id = a.client_id and topic = inboxdb.signal_topic(a.client_id, s.scope_user_id)
+            )
           )
         )
       )

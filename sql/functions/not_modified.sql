@@ -1,11 +1,10 @@
-create function inboxdb.not_modified(state jsonb) returns boolean
+create function inboxdb.not_modified(state jsonb) returns void
 language plpgsql stable
 set search_path = ''
 as $$
 -- Purpose: HTTP's conditional GET, which PostgREST leaves to functions: tag the answer with what it depends on, and
 --   say 304 to a client that has it already. Call it after access was checked, and where request.headers is set.
 -- Parameters: state, everything that decides whether an older answer will still do.
--- Returns: true where the client has it.
 -- Source: RFC 9110, 8.8.3 (a weak tag: the bytes of two such answers may differ), 13.1.2 and 15.4.5.
 -- Reads: the settings request.headers, request.method. Writes: response.headers, response.status, for this transaction.
 -- INVOKER: called by our DEFINER functions only.
@@ -34,9 +33,7 @@ begin
       pg_catalog.string_to_array(pg_catalog.replace(pg_catalog.replace(wanted, 'W/', ''), ' ', ''), ',')
     ) then
       perform pg_catalog.set_config('response.status', '304', true);
-      return true;
     end if;
   end if;
-  return false;
 end
 $$;

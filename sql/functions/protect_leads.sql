@@ -28,13 +28,11 @@ begin
   -- Whether it was we who turned it on, also when called once more; and where we let the trusted through, they depend
   -- on it.
   decided := case
-    when not was_on then 'enabled'
-    when exists (
+    when not was_on or decided = 'enabled' or exists (
       select
       from pg_catalog.pg_policy as p
       where p.polrelid = 'public."Lead"'::pg_catalog.regclass and p.polname = 'inboxdb_trusted'
     ) then 'enabled'
-    when decided = 'enabled' then 'enabled'
     else 'joined'
   end;
   update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';

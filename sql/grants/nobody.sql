@@ -6,8 +6,10 @@ declare
 begin
   for statement in
     select distinct
-      pg_catalog.format('revoke all on schema inboxdb from %s cascade', case e.grantee when 0 then 'public'
-        else pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(e.grantee)::pg_catalog.text) end)
+      pg_catalog.format(
+        'revoke all on schema inboxdb from %s cascade',
+        coalesce(nullif(e.grantee, 0)::pg_catalog.regrole::pg_catalog.text, 'public')
+      )
     from pg_catalog.pg_namespace as n
     cross join lateral pg_catalog.aclexplode(n.nspacl) as e
     where n.nspname = 'inboxdb' and e.grantee <> n.nspowner

@@ -119,18 +119,14 @@ class Bench:
         """Run a script of tests/bench as the application and return transactions per second."""
         leads = self.connection.execute("select count(*) from bench.lead").fetchone()
         assert leads
-        answer = subprocess.run(
-            [
-                embedded.binaries(18) / "pgbench",
-                *("--no-vacuum", "--client", str(clients), "--jobs", "2", "--time", str(seconds)),
-                *("--define", f"leads={leads[0]}", "--file", HERE / script),
-                make_conninfo(self.dsn, user=WRITER),
-            ],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return float(next(line.split()[2] for line in answer.stdout.splitlines() if line.startswith("tps")))
+        options = ["--client", str(clients), "--jobs", "2", "--time", str(seconds), "--define", f"leads={leads[0]}"]
+        said = self._pgbench(WRITER, [*options, "--file", HERE / script])
+        return float(next(line.split()[2] for line in said.splitlines() if line.startswith("tps")))
+
+    def _pgbench(self, role: str, options: list[str | Path]) -> str:
+        """Run pgbench as a role and return what it says."""
+        command = [embedded.binaries(18) / "pgbench", "--no-vacuum", *options, make_conninfo(self.dsn, user=role)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
     def sign_in(self, workspace: str) -> None:
         """Let MEMBER and READER be the owner of a workspace from their next connection on."""
@@ -148,19 +144,9 @@ class Bench:
                 script = Path(folder) / name
                 script.write_text(text.replace(":workspace", f"'{workspace}'").replace(":sentinel", f"'{SENTINEL}'"))
                 scripts += ["--file", script]
-            answer = subprocess.run(
-                [
-                    embedded.binaries(18) / "pgbench",
-                    *("--no-vacuum", "--client", "1", "--time", str(seconds), "--protocol", mode),
-                    *scripts,
-                    make_conninfo(self.dsn, user=READER),
-                ],
-                check=True,
-                capture_output=True,
-                text=True,
-            )
+            said = self._pgbench(READER, ["--client", "1", "--time", str(seconds), "--protocol", mode, *scripts])
         # of the whole run, then of each script
-        _, through_api, by_key = re.findall(r"latency average = (\S+) ms", answer.stdout)
+        _, through_api, by_key = re.findall(r"latency average = (\S+) ms", said)
         return float(through_api), float(by_key)
 
     def buffers_read(self, workspace: str) -> int:
