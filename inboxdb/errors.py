@@ -81,6 +81,36 @@ class DatabaseRefused(InboxdbError):
                 return "the server refused a query, and its log says why."
 
 
+class MissingExtra(InboxdbError):
+    """An optional part of inboxdb that is not installed."""
+
+    def __init__(self, purpose: str, extra: str) -> None:
+        """Say what it is wanted for, and which extra brings it."""
+        super().__init__(f"{purpose} needs an extra: install it with `pip install 'inboxdb[{extra}]'`.")
+
+
+class UnusableCacheUrl(InboxdbError):
+    """The URL of a Redis that cannot be read."""
+
+    def __init__(self) -> None:
+        """Say what one looks like; the URL itself may hold a password."""
+        super().__init__(
+            "--redis-url or INBOXDB_REDIS_URL holds no URL that can be read: use redis://user:password@host:6379/0, "
+            "rediss:// for TLS, or unix:///path/to/socket?db=0, with special characters percent-encoded."
+        )
+
+
+class CacheUnavailable(InboxdbError):
+    """A Redis that does not take what is published."""
+
+    def __init__(self, cache: str, reason: str) -> None:
+        """Name the Redis without user or password, and what is the matter with it."""
+        super().__init__(
+            f"cannot publish to {cache}: {reason}. Nothing is lost: what was not published stays marked so, and the "
+            "next run tries again. Check --redis-url, INBOXDB_REDIS_URL and the Redis itself."
+        )
+
+
 class MalformedId(InboxdbError):
     """An id that cannot be one of the host's."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.containers import container
+from tests.redis_server import RedisServer, redis_server
 from tests.servers import HOST_FILES, Database, Server, Servers, find, version_of
 
 SERVERS = pytest.StashKey[Servers]()
@@ -112,6 +113,13 @@ def container_database(container_server: Server, host_variant: str) -> Iterator[
     """A new database with the host's tables and inboxdb, in a container."""
     with container_server.database(host_variant, installed=True) as database:
         yield database
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    """A Redis of the test's own, empty; skipped where there is none, but failed in CI."""
+    with redis_server() as server:
+        yield server
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
