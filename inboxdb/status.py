@@ -1,4 +1,4 @@
-"""How far behind the drain is."""
+"""How the drain is doing: what `inboxdb status` and `inboxdb metrics` show."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,43 +9,77 @@ from inboxdb.connection import Connection
 
 SHOWN = 20  # failing workspaces, at most
 
+UNPUBLISHED_LIMIT = 60.0  # seconds: Redis is behind, not just about to be told
+
 
 @dataclass(frozen=True)
 class FailingWorkspace:
-    """A workspace whose last attempt failed; `last_error` is its SQLSTATE and our own sentence."""
+    """A workspace whose last attempt failed; `last_error` is its SQLSTATE and our own sentence.
+
+    `next_attempt_at` is None for one that is quarantined.
+    """
 
     client_id: str
     attempts: int
-    next_attempt_at: datetime
+    next_attempt_at: datetime | None
     last_error: str
+    quarantined_at: datetime | None
 
 
 @dataclass(frozen=True)
 class Status:
-    """The queue, from the change log itself and not only from what a drain has seen.
+    """The queue, from the change log itself and not only from what a drain has seen, and who works on it.
 
-    `counts_source` is where inbox_api.inbox_counts answers from, stored or live; `lead_rls` what is decided about
-    row-level security on "Lead": undecided, left_out, enabled, joined, or drifted where the catalog says otherwise.
+    Seconds and bytes as named; the freshness of the last hour is None where nothing was refreshed, what is unpublished
+    None where nothing was ever published. `counts_source` is where inbox_api.inbox_counts answers from, stored or live;
+    `lead_rls` what is decided about row-level security on "Lead": undecided, left_out, enabled, joined, or drifted where
+    the catalog says otherwise. `snapshots_all_seen` is whether this role sees everybody's transactions.
     """
 
     dirty_workspaces: int
     pending_changes: int
     oldest_dirty_seconds: float
+    late_workspaces: int
     failing_workspaces: int
-    collected_at: datetime | None
+    quarantined_workspaces: int
+    workers_seen: int
+    last_drain_at: datetime | None
+    freshness_p50: float | None
+    freshness_p95: float | None
+    freshness_p99: float | None
+    log_bytes: int
+    unpublished_keys: int | None
+    unpublished_seconds: float | None
     counts_source: str
+    held_snapshot_seconds: float
+    held_snapshot_by: str | None
+    snapshots_all_seen: bool
     lead_rls: str
+
+    @property
+    def broken_promises(self) -> list[str]:
+        """Say in words what is not as it should be; empty where all is well."""
+        said = {
+            "changes are not counted within 15 seconds": self.late_workspaces > 0,
+            "refreshes fail": self.failing_workspaces > 0,
+            "workspaces are quarantined": self.quarantined_workspaces > 0,
+            "Redis is behind": (self.unpublished_seconds or 0) > UNPUBLISHED_LIMIT,
+            'row-level security on "Lead" is not as decided': self.lead_rls == "drifted",
+        }
+        return [promise for promise, is_broken in said.items() if is_broken]
 
 
 def read(connection: Connection) -> Status:
-    """Ask the database how far behind the drain is. The cost grows with the change log."""
+    """Ask the database how the drain is doing. The cost grows with the change log."""
     with connection.cursor(row_factory=class_row(Status)) as cursor:
         return cursor.execute(
             """
             select
-              s.dirty_workspaces, s.pending_changes, s.oldest_dirty_seconds, s.failing_workspaces, s.collected_at,
-              s.counts_source, inboxdb.lead_rls_state() as lead_rls
+              s.*,
+              h.seconds as held_snapshot_seconds, h.holder as held_snapshot_by, h.all_seen as snapshots_all_seen,
+              inboxdb.lead_rls_state() as lead_rls
             from inboxdb.drain_status() as s
+            cross join inboxdb.held_snapshot() as h
             """
         ).fetchall()[0]
 
@@ -55,7 +89,9 @@ def failing(connection: Connection, *, limit: int | None = None) -> list[Failing
     with connection.cursor(row_factory=class_row(FailingWorkspace)) as cursor:
         return cursor.execute(
             """
-            select f.client_id::text, f.attempts, f.next_attempt_at, f.last_error
+            select
+              f.client_id::text, f.attempts, nullif(f.next_attempt_at, 'infinity') as next_attempt_at, f.last_error,
+              f.quarantined_at
             from inboxdb.failing_workspaces() as f
             limit %s
             """,

@@ -7,6 +7,8 @@
 set local lock_timeout = '2s';
 
 drop table inboxdb.setting;
+drop table inboxdb.freshness;
+drop table inboxdb.run;
 drop table inboxdb.drain_state;
 drop table inboxdb.workspace;
 drop table inboxdb.change_3;

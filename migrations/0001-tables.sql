@@ -274,9 +274,14 @@ comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last change
 create table inboxdb.inbox_counts_dirty (
   client_id inboxdb.client_id primary key,
   dirty_since timestamptz not null,
+  collected_at timestamptz not null default inboxdb.clock(),
   attempts integer not null default 0,
   next_attempt_at timestamptz not null,
-  last_error text
+  last_error text,
+  collapsed boolean not null default false,
+  quarantined_at timestamptz,
+  constraint inbox_counts_dirty_quarantined_is_never_due
+  check (quarantined_at is null or next_attempt_at = 'infinity')
 )
 with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
@@ -284,14 +289,23 @@ create index inbox_counts_dirty_next_attempt_at_idx on inboxdb.inbox_counts_dirt
 
 comment on table inboxdb.inbox_counts_dirty is
 'The drain''s work list: one row per workspace with changes not yet drained. Derived from the change log and the '
-'snoozes; losing it loses nothing.';
+'snoozes; losing it loses nothing but what is collapsed: mark all workspaces then.';
 comment on column inboxdb.inbox_counts_dirty.dirty_since is
 'When the oldest collected change was noted, or the snooze ran out.';
+comment on column inboxdb.inbox_counts_dirty.collected_at is
+'When a collector put it on the list: its changes were committed by then.';
 comment on column inboxdb.inbox_counts_dirty.attempts is
-'How often a drain claimed the workspace since it became dirty.';
-comment on column inboxdb.inbox_counts_dirty.next_attempt_at is 'Not claimed before; the earliest goes first.';
+'How often a drain claimed the workspace since it became dirty, or was put back from quarantine.';
+comment on column inboxdb.inbox_counts_dirty.next_attempt_at is
+'Not claimed before; the earliest goes first. Set by our functions only: claims do not look before '
+'drain_state.claim_from.';
 comment on column inboxdb.inbox_counts_dirty.last_error is
 'SQLSTATE and our own sentence for the last failure; never a server message.';
+comment on column inboxdb.inbox_counts_dirty.collapsed is
+'Whether changes of it were taken out of the log without a refresh: this row stands for them, and for the whole '
+'workspace.';
+comment on column inboxdb.inbox_counts_dirty.quarantined_at is
+'When it had used up its attempts; it is not tried again until it is put back (requeue_inbox_counts).';
 -- <<< sql/tables/inbox_counts_dirty.sql
 
 -- >>> sql/tables/cache_version.sql
@@ -304,6 +318,9 @@ create table inboxdb.cache_version (
   primary key (client_id, family)
 )
 with (fillfactor = 70);
+
+create index cache_version_unpublished_since_idx on inboxdb.cache_version (unpublished_since)
+where unpublished_since is not null;
 
 comment on table inboxdb.cache_version is
 'Cache versions, the truth of {family}:v1:ver:{clientId}: they only grow. A row outlives its workspace, so that one '
@@ -323,13 +340,21 @@ create table inboxdb.job_status (
   last_error text,
   duration_ms integer not null,
   attempt integer not null,
+  run_id text,
+  unpublished_since timestamptz,
   primary key (job_name, client_id)
 )
 with (fillfactor = 70);
 
+create index job_status_unpublished_since_idx on inboxdb.job_status (unpublished_since)
+where unpublished_since is not null;
+
 comment on table inboxdb.job_status is 'How the last run of each job went, per workspace.';
 comment on column inboxdb.job_status.last_error is 'SQLSTATE and our own sentence; never a server message.';
 comment on column inboxdb.job_status.attempt is 'Which attempt since the workspace became dirty this run was.';
+comment on column inboxdb.job_status.run_id is 'The run that it was part of (see table run), where one was.';
+comment on column inboxdb.job_status.unpublished_since is
+'When the oldest status not yet copied to the cache was written; null once copied.';
 -- <<< sql/tables/job_status.sql
 
 -- >>> sql/tables/change_slices.sql
@@ -399,21 +424,74 @@ comment on column inboxdb.workspace.next_snooze_at is
 -- >>> sql/tables/drain_state.sql
 create table inboxdb.drain_state (
   singleton boolean primary key default true check (singleton),
-  read_from xid8 not null,
   server_started_at timestamptz not null,
-  collected_at timestamptz
-);
+  read_from xid8 not null,
+  also_read xid8[] not null default '{}',
+  claim_from timestamptz not null default '-infinity',
+  log_was_empty boolean not null default false,
+  collected_at timestamptz,
+  published_at timestamptz
+)
+with (fillfactor = 10);
 
 insert into inboxdb.drain_state (read_from, server_started_at)
 values ('0', pg_catalog.pg_postmaster_start_time());
 
-comment on table inboxdb.drain_state is 'One row: where the drain reads the change log from, and when it last looked.';
-comment on column inboxdb.drain_state.read_from is
-'No undrained change has a lower xid: dead rows before it, which a held snapshot may pin, are never visited.';
+comment on table inboxdb.drain_state is
+'One row: where the drain reads the change log and the work list from, and when it last looked. Read through '
+'read_floor.';
 comment on column inboxdb.drain_state.server_started_at is
-'The server that read_from was found on: another one (a restore, a failover) counts transactions anew.';
-comment on column inboxdb.drain_state.collected_at is 'When a collector last looked for changes (kept to the second).';
+'The server that the floors were found on: another one (a restore, a failover) counts transactions anew.';
+comment on column inboxdb.drain_state.read_from is
+'No undrained change has a lower xid, also_read excepted: dead rows before it, which a held snapshot may pin, are '
+'never visited.';
+comment on column inboxdb.drain_state.also_read is
+'The transactions before read_from that were still open, or whose changes were undrained: 64 at most.';
+comment on column inboxdb.drain_state.claim_from is
+'No row of the work list is due before: the dead ones there are never visited.';
+comment on column inboxdb.drain_state.log_was_empty is
+'Whether the floors were taken with nothing left to drain: until something is, they need not be taken again.';
+comment on column inboxdb.drain_state.collected_at is
+'When a collector last took the floors: within a second or two while there is work, else within a minute.';
+comment on column inboxdb.drain_state.published_at is
+'When versions were last copied to the cache; null where that was never asked for.';
 -- <<< sql/tables/drain_state.sql
+
+-- >>> sql/tables/run.sql
+create table inboxdb.run (
+  run_id text primary key check (run_id ~ '^[0-9a-f]{8}$'),
+  kind text not null check (kind in ('once', 'for', 'watch', 'sql')),
+  workers integer not null,
+  started_at timestamptz not null,
+  seen_at timestamptz not null,
+  ended_at timestamptz,
+  refreshed bigint not null,
+  failed bigint not null
+)
+with (fillfactor = 50);
+
+comment on table inboxdb.run is
+'The drains of the last day, one row each, written by its own drain alone: who is at work, and what came of it.';
+comment on column inboxdb.run.run_id is 'Stands in its application_name, its log lines and job_status, too.';
+comment on column inboxdb.run.kind is 'drain-dirty once, --for, --watch, or the procedure drain_dirty.';
+comment on column inboxdb.run.seen_at is 'Its last sign of life, every 5 seconds while it lives.';
+comment on column inboxdb.run.ended_at is 'When it ended of its own accord; null while it is at work, or was killed.';
+comment on column inboxdb.run.refreshed is 'Refreshes so far.';
+comment on column inboxdb.run.failed is 'Attempts that failed so far.';
+-- <<< sql/tables/run.sql
+
+-- >>> sql/tables/freshness.sql
+create table inboxdb.freshness (
+  id bigint generated always as identity primary key,
+  sampled_at timestamptz not null default inboxdb.clock(),
+  seconds real[] not null
+);
+
+comment on table inboxdb.freshness is
+'How long changes waited, in the last hour: a row per drain and few seconds, a number per refresh.';
+comment on column inboxdb.freshness.seconds is
+'From when the oldest change that a refresh took was noted until it was counted.';
+-- <<< sql/tables/freshness.sql
 
 -- >>> sql/tables/setting.sql
 create table inboxdb.setting (

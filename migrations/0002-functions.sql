@@ -81,44 +81,61 @@ from inboxdb.inbox_counts as s;
 comment on view inboxdb.known_workspace is 'Every workspace that has counts or should have.';
 -- <<< sql/views/known_workspace.sql
 
--- >>> sql/functions/read_from.sql
-create function inboxdb.read_from() returns xid8
-language sql stable security definer
-set search_path = ''
-as $$
-  -- Purpose: where to start reading the change log: no undrained change has a lower xid.
-  -- Returns: what the last collector left; 0, which reads everything, where that cannot be trusted: after a restart,
-  --   restore or failover, when this may be another server that counts transactions anew.
-  -- Reads: drain_state.
-  -- DEFINER: the drain's tables are out of reach for its callers.
-  select case
-    when s.server_started_at = pg_catalog.pg_postmaster_start_time()
-      and s.read_from <= pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot())
-      then s.read_from
-    else '0'::pg_catalog.xid8
-  end
-  from inboxdb.drain_state as s
-$$;
--- <<< sql/functions/read_from.sql
+-- >>> sql/views/read_floor.sql
+create view inboxdb.read_floor as
+-- Where to start reading the change log and the work list: nothing that waits is before. What a collector left holds
+-- for good; where it cannot be trusted (after a restart, restore or failover, when this may be another server that
+-- counts transactions anew), everything is read.
+select
+  case when verdict.is_so then s.read_from else '0' end as read_from,
+  case when verdict.is_so then s.also_read else '{}' end as also_read,
+  case when verdict.is_so then s.claim_from else '-infinity' end as claim_from
+from inboxdb.drain_state as s
+cross join lateral (
+  select
+    s.server_started_at = pg_catalog.pg_postmaster_start_time()
+    and s.read_from <= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) as is_so
+) as verdict;
+
+comment on view inboxdb.read_floor is 'Where to start reading the change log and the work list.';
+-- <<< sql/views/read_floor.sql
 
 -- >>> sql/views/change.sql
 create view inboxdb.change as
--- What is left to drain, from every slice. Rows before read_from() are drained already: only dead ones remain there.
-select c.xid, c.client_id, c.lead_id, c.noted_at
+-- What is left to drain, from every slice. Elsewhere, below the floor, there are only dead rows: a held snapshot keeps
+-- them from vacuum, and reading them would cost more the longer it is held. The two conditions stand in queries of
+-- their own, so that each is one of an index. `tid` is for deleting what was read, in the same statement.
+select 0 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
 from inboxdb.change_0 as c
-where c.xid >= (select inboxdb.read_from())
+where c.xid >= (select f.read_from from inboxdb.read_floor as f)
 union all
-select c.xid, c.client_id, c.lead_id, c.noted_at
+select 0 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
+from inboxdb.change_0 as c
+where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::xid8[])
+union all
+select 1 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
 from inboxdb.change_1 as c
-where c.xid >= (select inboxdb.read_from())
+where c.xid >= (select f.read_from from inboxdb.read_floor as f)
 union all
-select c.xid, c.client_id, c.lead_id, c.noted_at
+select 1 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
+from inboxdb.change_1 as c
+where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::xid8[])
+union all
+select 2 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
 from inboxdb.change_2 as c
-where c.xid >= (select inboxdb.read_from())
+where c.xid >= (select f.read_from from inboxdb.read_floor as f)
 union all
-select c.xid, c.client_id, c.lead_id, c.noted_at
+select 2 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
+from inboxdb.change_2 as c
+where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::xid8[])
+union all
+select 3 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
 from inboxdb.change_3 as c
-where c.xid >= (select inboxdb.read_from());
+where c.xid >= (select f.read_from from inboxdb.read_floor as f)
+union all
+select 3 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
+from inboxdb.change_3 as c
+where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::xid8[]);
 
 comment on view inboxdb.change is 'The changes not yet drained.';
 -- <<< sql/views/change.sql
@@ -569,6 +586,18 @@ as $$
 $$;
 -- <<< sql/functions/bump_versions.sql
 
+-- >>> sql/functions/run_id.sql
+create function inboxdb.run_id() returns text
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: which run this session drains for.
+  -- Returns: the eight hexadecimal digits at the end of its application_name, null where it has none.
+  -- INVOKER: reads a setting.
+  select pg_catalog.substring(pg_catalog.current_setting('application_name'), '^inboxdb .* ([0-9a-f]{8})$')
+$$;
+-- <<< sql/functions/run_id.sql
+
 -- >>> sql/functions/record_job.sql
 create function inboxdb.record_job(
   target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text
@@ -576,18 +605,20 @@ create function inboxdb.record_job(
 language sql volatile
 set search_path = ''
 as $$
-  -- Purpose: keep how the last refresh of a workspace went.
+  -- Purpose: keep how the last refresh of a workspace went, to be published.
   -- Parameters: target_client_id; started_at; attempt_number since the workspace became dirty; error, null for success,
   --   else SQLSTATE and our own sentence.
   -- Writes: job_status.
   -- INVOKER: called by the drain's functions only.
-  insert into inboxdb.job_status (
-    job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt
+  insert into inboxdb.job_status as job_status (
+    job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt,
+    run_id, unpublished_since
   )
   select
     'recompute-inbox-counts', target_client_id, started_at, clock.now,
     case when error is null then 'succeeded' else 'failed' end, error,
-    pg_catalog.date_part('epoch', clock.now - started_at) * 1000, attempt_number
+    pg_catalog.date_part('epoch', clock.now - started_at) * 1000, attempt_number,
+    inboxdb.run_id(), clock.now
   from inboxdb.clock() as clock (now)
   on conflict (job_name, client_id) do update set
     last_started_at = excluded.last_started_at,
@@ -595,9 +626,66 @@ as $$
     last_status = excluded.last_status,
     last_error = excluded.last_error,
     duration_ms = excluded.duration_ms,
-    attempt = excluded.attempt
+    attempt = excluded.attempt,
+    run_id = excluded.run_id,
+    unpublished_since = coalesce(job_status.unpublished_since, excluded.unpublished_since)
 $$;
 -- <<< sql/functions/record_job.sql
+
+-- >>> sql/functions/failure.sql
+create function inboxdb.failure(
+  error_code text, out sentence text, out is_transient boolean, out attempts_allowed integer
+)
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: what is said of a failed refresh, and how often it is tried.
+  -- Parameters: error_code, a SQLSTATE; null where nobody lived to tell.
+  -- Returns: SQLSTATE and our own sentence, since what the server said may quote rows; whether it may well go through
+  --   by itself; after how many attempts the workspace is quarantined: 15 (half an hour) where it may, else 8 (4 minutes).
+  -- Source: docs/errors.md.
+  -- INVOKER: reads nothing.
+  select
+    pg_catalog.format('%s: %s', known.code, known.said),
+    known.may_pass,
+    case when known.may_pass then 15 else 8 end
+  from (
+    select
+      coalesce(error_code, '08006'),
+      case
+        when error_code is null then 'whoever refreshed it was gone before the end'
+        when error_code = '57014' then 'the refresh was cancelled, or hit its time limit'
+        when error_code in ('40001', '40P01', '55P03') then 'the refresh lost against another transaction'
+        when error_code = '42501'
+          then 'the refresh may not read what it counts (row-level security or a missing right)'
+        when error_code in ('42P01', '42703', '42883', '42804')
+          then 'the host''s tables no longer fit: apply the migrations again'
+        when error_code like '53%' then 'the server is out of resources'
+        when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
+        else 'the refresh failed; inboxdb.recompute_inbox_counts raises the error in full'
+      end,
+      error_code is null
+      or error_code in ('57014', '40001', '40P01', '55P03')
+      or error_code like '53%' or error_code like '08%' or error_code like '57P%' or error_code like '58%'
+  ) as known (code, said, may_pass)
+$$;
+-- <<< sql/functions/failure.sql
+
+-- >>> sql/functions/retry_delay.sql
+create function inboxdb.retry_delay(attempts integer) returns interval
+language sql volatile
+set search_path = ''
+as $$
+  -- Purpose: how long a workspace waits for its next attempt.
+  -- Parameters: attempts made so far, from 1.
+  -- Returns: 1 second, doubled with each attempt, 5 minutes at most; of that three to four quarters by chance, so that
+  --   workspaces which failed together are not tried together for ever.
+  -- INVOKER: reads nothing.
+  select
+    least(interval '1 second' * pg_catalog.power(2, least(attempts, 20) - 1), interval '5 minutes')
+    * (1 - pg_catalog.random() / 4)
+$$;
+-- <<< sql/functions/retry_delay.sql
 
 -- >>> sql/functions/record_failure.sql
 create function inboxdb.record_failure(target_client_id inboxdb.client_id, started_at timestamptz, error_code text)
@@ -605,24 +693,14 @@ returns void
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: record why a refresh failed, outside whatever was rolled back. The workspace keeps its changes and the next
---   attempt that its claim gave it.
--- Records nothing where the workspace is not on the work list, or somebody else is at work on it.
--- Parameters: target_client_id; started_at; error_code, the SQLSTATE. What the server said is not kept: it may quote
---   rows.
+-- Purpose: record why a refresh failed, outside whatever was rolled back. The workspace keeps its changes, and waits
+--   from now on for its next attempt: longer each time.
+-- Records nothing where the workspace is not on the work list, was never claimed, or somebody else is at work on it.
+-- Parameters: target_client_id; started_at; error_code, the SQLSTATE, null where there is none.
 -- Writes: inbox_counts_dirty, job_status.
--- DEFINER: the runner calls it for a refresh that was cancelled.
+-- DEFINER: the runner calls it for a refresh that was cancelled, or whose connection was lost.
 declare
-  sentence pg_catalog.text := pg_catalog.format('%s: %s', error_code, case
-    when error_code = '57014' then 'the refresh was cancelled, or hit its time limit'
-    when error_code in ('40001', '40P01', '55P03') then 'the refresh lost against another transaction'
-    when error_code = '42501' then 'the refresh may not read what it counts (row-level security or a missing right)'
-    when error_code in ('42P01', '42703', '42883', '42804')
-      then 'the host''s tables no longer fit: apply the migrations again'
-    when error_code like '53%' then 'the server is out of resources'
-    when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
-    else 'the refresh failed; inboxdb.recompute_inbox_counts raises the error in full'
-  end);
+  said pg_catalog.text := (inboxdb.failure(error_code)).sentence;
   attempt_number integer;
 begin
   -- somebody else has it by now: how that goes is what counts
@@ -630,11 +708,14 @@ begin
     return;
   end if;
   update inboxdb.inbox_counts_dirty as d
-  set last_error = sentence
-  where d.client_id = target_client_id
+  set
+    last_error = said,
+    -- never sooner than it was: see raise_floor
+    next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts))
+  where d.client_id = target_client_id and d.attempts > 0
   returning d.attempts into attempt_number;
   if found then
-    perform inboxdb.record_job(target_client_id, started_at, attempt_number, sentence);
+    perform inboxdb.record_job(target_client_id, started_at, attempt_number, said);
   end if;
 end
 $$;
@@ -642,7 +723,8 @@ $$;
 
 -- >>> sql/functions/refresh_workspace.sql
 create function inboxdb.refresh_workspace(
-  target_client_id inboxdb.client_id, out version bigint, out changed_scopes inboxdb.user_id[]
+  target_client_id inboxdb.client_id,
+  out version bigint, out changed_scopes inboxdb.user_id[], out seconds_waited double precision
 )
 language plpgsql volatile
 set search_path = ''
@@ -654,7 +736,8 @@ as $$
 -- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
 -- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
---   it has none; with a new one also the users whose counts or leads changed.
+--   it has none; with a new one also the users whose counts or leads changed, and how long the oldest reason for it had
+--   waited, from when it was noted.
 -- Errors: those of count_scopes.
 -- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version,
 --   job_status, inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
@@ -662,43 +745,25 @@ as $$
 declare
   -- read after the lock, before the snapshot: never later than what the counts see
   as_of pg_catalog.timestamptz := inboxdb.clock();
-  from_xid pg_catalog.xid8 := inboxdb.read_from();
-  taken bigint;
-  ended_snoozes bigint;
+  -- changes taken out of the log before; their row on the work list is ours as long as the lock is
+  collapsed_since pg_catalog.timestamptz := (
+    select d.dirty_since from inboxdb.inbox_counts_dirty as d where d.client_id = target_client_id and d.collapsed
+  );
+  oldest_reason pg_catalog.timestamptz;
   still_exists boolean;
   attempt_number integer;
 begin
   -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
   with
-  taken_0 as (
-    delete from inboxdb.change_0 as c
-    where c.client_id = target_client_id and c.xid >= from_xid
-    returning c.lead_id, c.left_user_id
-  ),
-  taken_1 as (
-    delete from inboxdb.change_1 as c
-    where c.client_id = target_client_id and c.xid >= from_xid
-    returning c.lead_id, c.left_user_id
-  ),
-  taken_2 as (
-    delete from inboxdb.change_2 as c
-    where c.client_id = target_client_id and c.xid >= from_xid
-    returning c.lead_id, c.left_user_id
-  ),
-  taken_3 as (
-    delete from inboxdb.change_3 as c
-    where c.client_id = target_client_id and c.xid >= from_xid
-    returning c.lead_id, c.left_user_id
-  ),
   changed as materialized (
-    select * from taken_0
-    union all
-    select * from taken_1
-    union all
-    select * from taken_2
-    union all
-    select * from taken_3
+    select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
+    from inboxdb.change as c
+    where c.client_id = target_client_id
   ),
+  taken_0 as (delete from inboxdb.change_0 as t using changed as c where c.slice = 0 and t.ctid = c.tid),
+  taken_1 as (delete from inboxdb.change_1 as t using changed as c where c.slice = 1 and t.ctid = c.tid),
+  taken_2 as (delete from inboxdb.change_2 as t using changed as c where c.slice = 2 and t.ctid = c.tid),
+  taken_3 as (delete from inboxdb.change_3 as t using changed as c where c.slice = 3 and t.ctid = c.tid),
   counted as materialized (
     select * from inboxdb.count_scopes(target_client_id, as_of)
   ),
@@ -757,7 +822,8 @@ begin
   ),
   -- more leads than are worth looking up one by one, or the whole workspace: then anybody's
   sweeping as (
-    select pg_catalog.count(*) > 1000 or pg_catalog.bool_or(c.lead_id is null) as is_so
+    select
+      pg_catalog.count(*) > 1000 or pg_catalog.bool_or(c.lead_id is null) or collapsed_since is not null as is_so
     from changed as c
   ),
   touched as (
@@ -781,18 +847,21 @@ begin
     where not (select s.is_so from sweeping as s) and l.scope_user_id is not null
   )
   select
-    (select pg_catalog.count(*) from changed),
-    -- as it stood before this statement
-    (
-      select pg_catalog.count(*)
-      from inboxdb.workspace as w
-      where w.client_id = target_client_id and w.next_snooze_at <= as_of
+    least(
+      collapsed_since,
+      (select pg_catalog.min(c.noted_at) from changed as c),
+      -- as it stood before this statement
+      (
+        select w.next_snooze_at
+        from inboxdb.workspace as w
+        where w.client_id = target_client_id and w.next_snooze_at <= as_of
+      )
     ),
     exists (select from counted),
     array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel())
-  into taken, ended_snoozes, still_exists, changed_scopes;
+  into oldest_reason, still_exists, changed_scopes;
 
-  if taken + ended_snoozes > 0 then
+  if oldest_reason is not null then
     version := inboxdb.bump_versions(target_client_id);
   else
     changed_scopes := null;
@@ -810,6 +879,7 @@ begin
     delete from inboxdb.job_status as j
     where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts';
   end if;
+  seconds_waited := pg_catalog.date_part('epoch', inboxdb.clock() - oldest_reason);
 end
 $$;
 -- <<< sql/functions/refresh_workspace.sql
@@ -876,6 +946,40 @@ end
 $$;
 -- <<< sql/functions/recompute_inbox_counts.sql
 
+-- >>> sql/functions/requeue_inbox_counts.sql
+create function inboxdb.requeue_inbox_counts(target_client_id inboxdb.client_id default null) returns integer
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: put a quarantined workspace back on the work list, with all its attempts. The next collector makes it due.
+-- Parameters: target_client_id; null for every quarantined workspace.
+-- Returns: how many were put back.
+-- Errors: IB002 for an unknown workspace; IB011 for one that is not quarantined.
+-- Writes: inbox_counts_dirty.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  requeued integer;
+begin
+  if target_client_id is not null then
+    perform inboxdb.require_workspace(target_client_id);
+  end if;
+  -- next_attempt_at stays: only the collector may make a row due sooner than it was (see raise_floor)
+  update inboxdb.inbox_counts_dirty as d
+  set quarantined_at = null, attempts = 0, last_error = null
+  where d.quarantined_at is not null and (target_client_id is null or d.client_id = target_client_id);
+  get diagnostics requeued = row_count;
+  if requeued = 0 and target_client_id is not null then
+    raise exception using
+      errcode = 'IB011',
+      message = pg_catalog.format('workspace %L is not quarantined', target_client_id),
+      detail = 'Nothing was changed.',
+      hint = 'inboxdb status lists those that are; inboxdb mark asks for a refresh of any other.';
+  end if;
+  return requeued;
+end
+$$;
+-- <<< sql/functions/requeue_inbox_counts.sql
+
 -- >>> sql/functions/assign_changes.sql
 create function inboxdb.assign_changes() returns void
 language plpgsql volatile
@@ -883,7 +987,7 @@ set search_path = ''
 -- a policy that hid a lead or a workspace would lose its change: raise instead
 set row_security = off
 set plan_cache_mode = force_custom_plan
--- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows before read_from
+-- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
 set enable_seqscan = off
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
@@ -894,53 +998,153 @@ as $$
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: the change log, "Lead", known_workspace. Writes: the change log.
 -- INVOKER: called by collect only, under its lock.
-declare
-  from_xid pg_catalog.xid8 := inboxdb.read_from();
 begin
-  if not exists (select from inboxdb.change as c where c.client_id is null) then
-    return;
-  end if;
-
   with
-  open_0 as (
-    delete from inboxdb.change_0 as c where c.client_id is null and c.xid >= from_xid returning c.lead_id, c.noted_at
+  open_change as materialized (
+    select c.slice, c.tid, c.lead_id, c.noted_at from inboxdb.change as c where c.client_id is null
   ),
-  open_1 as (
-    delete from inboxdb.change_1 as c where c.client_id is null and c.xid >= from_xid returning c.lead_id, c.noted_at
-  ),
-  open_2 as (
-    delete from inboxdb.change_2 as c where c.client_id is null and c.xid >= from_xid returning c.lead_id, c.noted_at
-  ),
-  open_3 as (
-    delete from inboxdb.change_3 as c where c.client_id is null and c.xid >= from_xid returning c.lead_id, c.noted_at
-  ),
-  open_change as (
-    select o.lead_id, pg_catalog.min(o.noted_at) as noted_at
-    from (
-      select * from open_0 union all select * from open_1 union all select * from open_2 union all select * from open_3
-    ) as o
-    group by o.lead_id
+  gone_0 as (delete from inboxdb.change_0 as c using open_change as o where o.slice = 0 and c.ctid = o.tid),
+  gone_1 as (delete from inboxdb.change_1 as c using open_change as o where o.slice = 1 and c.ctid = o.tid),
+  gone_2 as (delete from inboxdb.change_2 as c using open_change as o where o.slice = 2 and c.ctid = o.tid),
+  gone_3 as (delete from inboxdb.change_3 as c using open_change as o where o.slice = 3 and c.ctid = o.tid),
+  by_lead as (
+    select o.lead_id, pg_catalog.min(o.noted_at) as noted_at from open_change as o group by o.lead_id
   )
   -- any slice will do, the late writer included: readers read all of them
   insert into inboxdb.change_0 (client_id, lead_id, noted_at)
   select l."clientId", o.lead_id, o.noted_at
-  from open_change as o
+  from by_lead as o
   inner join public."Lead" as l on o.lead_id = l.id
   union all
   select k.client_id, null, o.noted_at
-  from open_change as o
+  from by_lead as o
   cross join inboxdb.known_workspace as k
   where o.lead_id is null;
 end
 $$;
 -- <<< sql/functions/assign_changes.sql
 
+-- >>> sql/functions/collapse_changes.sql
+create function inboxdb.collapse_changes(target_client_id inboxdb.client_id) returns void
+language sql volatile
+set search_path = ''
+set enable_seqscan = off
+set jit = off
+as $$
+  -- Purpose: take a workspace's changes out of the log without a refresh, so that one which keeps failing does not hold
+  --   the log. Its row on the work list stands for them from then on, and for the whole workspace.
+  -- Parameters: target_client_id, which is on the work list; the caller took its lock in an EARLIER statement.
+  -- Writes: the change log, inbox_counts_dirty.
+  -- INVOKER: called by claim_next and collect only.
+  with
+  taken as materialized (
+    select c.slice, c.tid from inboxdb.change as c where c.client_id = target_client_id
+  ),
+  gone_0 as (delete from inboxdb.change_0 as c using taken as t where t.slice = 0 and c.ctid = t.tid),
+  gone_1 as (delete from inboxdb.change_1 as c using taken as t where t.slice = 1 and c.ctid = t.tid),
+  gone_2 as (delete from inboxdb.change_2 as c using taken as t where t.slice = 2 and c.ctid = t.tid),
+  gone_3 as (delete from inboxdb.change_3 as c using taken as t where t.slice = 3 and c.ctid = t.tid)
+  update inboxdb.inbox_counts_dirty as d
+  set collapsed = true
+  where d.client_id = target_client_id and exists (select from taken)
+$$;
+-- <<< sql/functions/collapse_changes.sql
+
+-- >>> sql/functions/raise_floor.sql
+create function inboxdb.raise_floor(now timestamptz, floor_of_claims timestamptz) returns void
+language sql volatile
+set search_path = ''
+set enable_seqscan = off
+set jit = off
+as $$
+  -- Purpose: let the drain read the change log and the work list from where there is something to read. Below the floor
+  --   nothing visible is left and nothing can appear: only transactions that this snapshot sees as open can still bring
+  --   changes there, and those are kept in also_read. A writer that stays open for hours is one of them, and the dead
+  --   rows of everybody after it are not read all that time.
+  -- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
+  -- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version of
+  --   this row; once a minute where nothing has happened.
+  -- INVOKER: called by collect only, under its lock.
+  with
+  undrained as materialized (
+    select c.xid from inboxdb.change as c order by c.xid limit 256
+  ),
+  -- what is beyond is not looked at in detail: the log is read from there
+  beyond as (
+    select case
+      when pg_catalog.count(*) = 256 then pg_catalog.max(u.xid)
+      else pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
+    end as xid
+    from undrained as u
+  ),
+  open_xid as materialized (
+    select o.xid, pg_catalog.lead(o.xid, 1, b.xid) over by_xid as next_xid, pg_catalog.row_number() over by_xid as place
+    from beyond as b
+    cross join (
+      select x.xid from pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) as x (xid)
+      union
+      -- the caller's own, which a snapshot does not list: it may note changes after this
+      select pg_catalog.pg_current_xact_id_if_assigned()
+      union
+      select u.xid from undrained as u
+    ) as o
+    where o.xid < b.xid
+    window by_xid as (order by o.xid)
+  ),
+  -- up to 64 of them one by one; of more, those before the last wide gap
+  one_by_one as (
+    select coalesce(pg_catalog.max(o.place), 0) as places
+    from open_xid as o
+    where o.place <= 64
+      and (
+        not exists (select from open_xid as further where further.place > 64)
+        or o.next_xid::pg_catalog.text::pg_catalog.int8 - o.xid::pg_catalog.text::pg_catalog.int8 > 1000
+      )
+  ),
+  found as (
+    select
+      coalesce(
+        (select o.xid from open_xid as o where o.place = n.places + 1), (select b.xid from beyond as b)
+      ) as read_from,
+      array(select o.xid from open_xid as o where o.place <= n.places) as also_read,
+      not exists (select from undrained) as log_is_empty
+    from one_by_one as n
+  )
+  update inboxdb.drain_state as s
+  set
+    server_started_at = pg_catalog.pg_postmaster_start_time(),
+    read_from = f.read_from,
+    also_read = f.also_read,
+    claim_from = least(
+      raise_floor.now,
+      (
+        select d.next_attempt_at
+        from inboxdb.inbox_counts_dirty as d
+        where d.next_attempt_at >= raise_floor.floor_of_claims
+        order by d.next_attempt_at
+        limit 1
+      )
+    ),
+    log_was_empty = f.log_is_empty,
+    collected_at = pg_catalog.clock_timestamp()
+  from found as f
+  where s.collected_at is null
+    or s.collected_at > pg_catalog.clock_timestamp()
+    or s.claim_from > raise_floor.floor_of_claims
+    or (
+      s.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
+      and not (s.log_was_empty and f.log_is_empty and s.server_started_at = pg_catalog.pg_postmaster_start_time())
+    )
+    or s.collected_at < pg_catalog.clock_timestamp() - interval '1 minute'
+$$;
+-- <<< sql/functions/raise_floor.sql
+
 -- >>> sql/functions/collect.sql
 create function inboxdb.collect() returns integer
 language plpgsql volatile security definer
 set search_path = ''
 set plan_cache_mode = force_custom_plan
--- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows before read_from
+-- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
 set enable_seqscan = off
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
@@ -950,9 +1154,13 @@ as $$
 -- Returns: how many workspaces it added; 0 also while another collector is at work.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace.
--- Writes: inbox_counts_dirty, drain_state; names the workspace in changes that name none.
+-- Writes: inbox_counts_dirty, drain_state; names the workspace in changes that name none; collapses the changes of
+--   quarantined workspaces.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
+  now pg_catalog.timestamptz := inboxdb.clock();
+  floor_of_claims pg_catalog.timestamptz;
+  quarantined inboxdb.client_id;
   added integer;
 begin
   perform inboxdb.require_read_committed();
@@ -960,21 +1168,41 @@ begin
     return 0;
   end if;
 
-  perform inboxdb.assign_changes();
+  if exists (select from inboxdb.change as c where c.client_id is null) then
+    perform inboxdb.assign_changes();
+  end if;
+
+  for quarantined in
+    select d.client_id
+    from inboxdb.inbox_counts_dirty as d
+    where d.next_attempt_at = 'infinity' and d.quarantined_at is not null
+      and exists (select from inboxdb.change as c where c.client_id = d.client_id)
+  loop
+    if inboxdb.try_lock_workspace(quarantined) then
+      perform inboxdb.collapse_changes(quarantined);
+    end if;
+  end loop;
 
   -- Later than any delay: claimed by a clock that was ahead. Not waited for where a refresh is deleting it.
   update inboxdb.inbox_counts_dirty as d
-  set next_attempt_at = inboxdb.clock()
+  set next_attempt_at = now
   where d.client_id in (
     select late.client_id
     from inboxdb.inbox_counts_dirty as late
-    where late.next_attempt_at > (select inboxdb.clock()) + inboxdb.retry_delay(2147483647)
+    where late.next_attempt_at > now + interval '5 minutes' and late.quarantined_at is null
     for update skip locked
   );
 
+  select f.claim_from into floor_of_claims from inboxdb.read_floor as f;
+  if floor_of_claims > now then
+    -- the clock went back
+    floor_of_claims := '-infinity';
+  end if;
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
-  -- due at once, also where the clock that noted the change was ahead of this one
-  select found.client_id, pg_catalog.min(found.since), least(pg_catalog.min(found.since), inboxdb.clock())
+  -- Due at once, also where the clock that noted the change was ahead of this one; in the order of the changes, but
+  -- not where claims no longer look.
+  select
+    found.client_id, pg_catalog.min(found.since), greatest(least(pg_catalog.min(found.since), now), floor_of_claims)
   from (
     select c.client_id, c.noted_at as since
     from inboxdb.change as c
@@ -982,63 +1210,79 @@ begin
     union all
     select w.client_id, w.next_snooze_at
     from inboxdb.workspace as w
-    where w.next_snooze_at <= (select inboxdb.clock())
+    where w.next_snooze_at <= now
   ) as found
   where not exists (select from inboxdb.inbox_counts_dirty as d where d.client_id = found.client_id)
   group by found.client_id;
   get diagnostics added = row_count;
 
-  -- Nothing visible is older than its oldest row, nothing in flight older than the snapshot's xmin. Written once a
-  -- second at most: an older value holds too, and a held snapshot would keep each version of this row.
-  update inboxdb.drain_state as s
-  set
-    read_from = least(
-      pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()),
-      (select pg_catalog.min(c.xid) from inboxdb.change as c)
-    ),
-    server_started_at = pg_catalog.pg_postmaster_start_time(),
-    collected_at = pg_catalog.clock_timestamp()
-  where s.collected_at is null or s.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
-    or s.collected_at > pg_catalog.clock_timestamp();
+  perform inboxdb.raise_floor(now, floor_of_claims);
   return added;
 end
 $$;
 -- <<< sql/functions/collect.sql
 
--- >>> sql/functions/retry_delay.sql
-create function inboxdb.retry_delay(attempts integer) returns interval
-language sql immutable
+-- >>> sql/functions/quarantine.sql
+create function inboxdb.quarantine(target_client_id inboxdb.client_id) returns void
+language plpgsql volatile
 set search_path = ''
 as $$
-  -- Purpose: how long a workspace waits for its next attempt.
-  -- Parameters: attempts made so far, from 1.
-  -- Returns: 1 second, doubled with each attempt, 5 minutes at most.
-  -- INVOKER: reads nothing.
-  select least(interval '1 second' * pg_catalog.power(2, least(attempts, 20) - 1), interval '5 minutes')
+-- Purpose: try a workspace no more until it is put back (requeue_inbox_counts). Its counts stay as they are, its changes
+--   are collapsed, now and later.
+-- Parameters: target_client_id, which is on the work list; the caller took its lock in an EARLIER statement.
+-- Writes: inbox_counts_dirty, the change log; job_status, where no attempt lived to say why it failed.
+-- INVOKER: called by claim_next only.
+declare
+  attempt_number integer;
+  reason pg_catalog.text;
+begin
+  select d.attempts, d.last_error into attempt_number, reason
+  from inboxdb.inbox_counts_dirty as d
+  where d.client_id = target_client_id;
+  if reason is null then
+    reason := (inboxdb.failure(null)).sentence;
+    perform inboxdb.record_job(target_client_id, inboxdb.clock(), attempt_number, reason);
+  end if;
+  update inboxdb.inbox_counts_dirty as d
+  set quarantined_at = inboxdb.clock(), next_attempt_at = 'infinity', last_error = reason
+  where d.client_id = target_client_id;
+  perform inboxdb.collapse_changes(target_client_id);
+end
 $$;
--- <<< sql/functions/retry_delay.sql
+-- <<< sql/functions/quarantine.sql
 
 -- >>> sql/functions/claim_next.sql
 create function inboxdb.claim_next() returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
+-- the work list's dead rows below the floor are not for a sequential scan either
+set enable_seqscan = off
+-- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+set jit = off
 as $$
 -- Purpose: claim the workspace that is due longest; collect first when none is due. Commit before refreshing it: its
---   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line.
+--   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line. One that has
+--   used up its attempts is quarantined instead.
 -- Returns: the workspace, null when nothing is due.
 -- Errors: IB004 above READ COMMITTED.
--- Reads, writes: inbox_counts_dirty, and what collect does.
+-- Reads, writes: inbox_counts_dirty, job_status, and what collect does.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
+  due_from pg_catalog.timestamptz;
   candidate inboxdb.client_id;
+  attempt_number integer;
+  spent pg_catalog.bool;
   busy inboxdb.client_id[] := '{}';
   collected boolean := false;
 begin
   perform inboxdb.require_read_committed();
+  select f.claim_from into due_from from inboxdb.read_floor as f;
   loop
     select d.client_id into candidate
     from inboxdb.inbox_counts_dirty as d
-    where d.next_attempt_at <= (select inboxdb.clock()) and d.client_id <> all (busy)
+    where d.next_attempt_at >= due_from
+      and d.next_attempt_at <= (select inboxdb.clock())
+      and d.client_id <> all (busy)
     order by d.next_attempt_at
     limit 1;
 
@@ -1048,17 +1292,29 @@ begin
       end if;
       perform inboxdb.collect();
       collected := true;
+      -- lower only where the clock went back
+      select least(f.claim_from, due_from) into due_from from inboxdb.read_floor as f;
       continue;
     end if;
 
     -- A lock call per chosen candidate: as a condition of the query above it would lock whatever the plan visits.
     -- Claims and refreshes hold it while they change the workspace's row, so that none waits for another's row lock.
     if inboxdb.try_lock_workspace(candidate) then
-      update inboxdb.inbox_counts_dirty as d
-      set attempts = d.attempts + 1, next_attempt_at = inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1)
       -- another drain may have claimed it, or refreshed it, before the lock was ours
+      select
+        d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into spent
+      from inboxdb.inbox_counts_dirty as d
       where d.client_id = candidate and d.next_attempt_at <= inboxdb.clock();
-      if found then
+      if spent then
+        perform inboxdb.quarantine(candidate);
+      elsif found then
+        update inboxdb.inbox_counts_dirty as d
+        set attempts = d.attempts + 1, next_attempt_at = inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1)
+        where d.client_id = candidate
+        returning d.attempts into attempt_number;
+        if attempt_number > 3 then
+          perform inboxdb.collapse_changes(candidate);
+        end if;
         return candidate;
       end if;
     end if;
@@ -1068,10 +1324,35 @@ end
 $$;
 -- <<< sql/functions/claim_next.sql
 
+-- >>> sql/functions/time_limit.sql
+create function inboxdb.time_limit(
+  target_client_id inboxdb.client_id, least_seconds double precision default 60
+) returns double precision
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: how long a refresh of the workspace may take: twice what the last one took. So one that hit its limit gets
+  --   twice as much the next time, and the largest tenant is not out of time for ever.
+  -- Parameters: target_client_id; least_seconds, which every workspace has.
+  -- Returns: seconds, 900 at most (or least_seconds, where that is more).
+  -- Reads: job_status.
+  -- DEFINER: its callers have no rights in inboxdb.
+  select greatest(
+    least_seconds,
+    least(900, (
+      select j.duration_ms / 500.0
+      from inboxdb.job_status as j
+      where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts'
+    ))
+  )
+$$;
+-- <<< sql/functions/time_limit.sql
+
 -- >>> sql/functions/drain_next.sql
 create function inboxdb.drain_next(
   claimed inboxdb.client_id default null,
-  out client_id inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[]
+  out client_id inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[],
+  out seconds_waited double precision
 )
 language plpgsql volatile security definer
 set search_path = ''
@@ -1082,7 +1363,8 @@ as $$
 --   and nobody else collects until this transaction ends.
 -- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it),
 --   idle (nothing is due; workspace null); the inbox cache version after a refresh; the users whose counts or leads
---   changed with it, null where nothing did. Once this is committed, they are for send_signals.
+--   changed with it, null where nothing did: once this is committed, they are for send_signals; how long the oldest
+--   reason for the refresh had waited, for heartbeat.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.
 -- Reads, writes: as claim_next, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
@@ -1105,7 +1387,8 @@ begin
 
   started_at := inboxdb.clock();
   begin
-    select r.version, r.changed_scopes into version, changed_scopes from inboxdb.refresh_workspace(client_id) as r;
+    select r.version, r.changed_scopes, r.seconds_waited into version, changed_scopes, seconds_waited
+    from inboxdb.refresh_workspace(client_id) as r;
     outcome := 'refreshed';
   exception when others then
     get stacked diagnostics error_code = returned_sqlstate;
@@ -1120,6 +1403,10 @@ $$;
 create function inboxdb.empty_slice() returns boolean
 language plpgsql volatile security definer
 set search_path = ''
+-- only the slice's own part of the log is read
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+set jit = off
 as $$
 -- Purpose: truncate the slice of the change log that is furthest from use, so that rows which a held snapshot keeps
 --   from vacuum do not pile up in the drain's way. Call it in a transaction of its own.
@@ -1129,8 +1416,8 @@ as $$
 --   transaction.
 -- DEFINER: truncating is the owner's.
 declare
-  slice pg_catalog.regclass := pg_catalog.format('inboxdb.change_%s', (inboxdb.current_slice() + 2) % 4);
-  holds_changes boolean;
+  number integer := (inboxdb.current_slice() + 2) % 4;
+  slice pg_catalog.regclass := pg_catalog.format('inboxdb.change_%s', number);
 begin
   perform inboxdb.require_read_committed();
   -- less than this costs a reader nothing worth a new file
@@ -1143,10 +1430,7 @@ begin
     return false;
   end;
   -- a statement after the lock: its snapshot sees whatever was committed to the slice before it was ours
-  execute pg_catalog.format('select exists (select from %s as c where c.xid >= $1)', slice)
-    into holds_changes
-    using inboxdb.read_from();
-  if holds_changes then
+  if exists (select from inboxdb.change as c where c.slice = number) then
     return false;
   end if;
   execute pg_catalog.format('truncate table only %s', slice);
@@ -1241,24 +1525,96 @@ end
 $$;
 -- <<< sql/functions/send_signals.sql
 
+-- >>> sql/functions/prune.sql
+create function inboxdb.prune(at_most integer default 1000) returns void
+language sql volatile
+set search_path = ''
+as $$
+  -- Purpose: forget what nobody asks for any more: samples of freshness after an hour, runs a day after their last sign
+  --   of life.
+  -- Parameters: at_most, rows of each table in one call, the oldest first.
+  -- Writes: freshness, run.
+  -- INVOKER: called by heartbeat only.
+  delete from inboxdb.freshness
+  where id in (
+    select f.id
+    from inboxdb.freshness as f
+    where f.sampled_at < inboxdb.clock() - interval '1 hour'
+    order by f.id
+    limit at_most
+    for update skip locked
+  );
+
+  delete from inboxdb.run
+  where run_id in (
+    select r.run_id
+    from inboxdb.run as r
+    where r.seen_at < inboxdb.clock() - interval '1 day'
+    order by r.seen_at
+    limit at_most
+    for update skip locked
+  )
+$$;
+-- <<< sql/functions/prune.sql
+
+-- >>> sql/functions/heartbeat.sql
+create function inboxdb.heartbeat(
+  this_run_id text, this_kind text, connections integer, refreshes bigint, failures bigint,
+  samples real[] default '{}', is_over boolean default false
+) returns void
+language sql volatile security definer
+set search_path = ''
+as $$
+  -- Purpose: a sign of life of a drain, at its beginning and end and every 5 seconds between; prunes what is too old.
+  -- Parameters: this_run_id, eight hexadecimal digits; this_kind, as in table run; connections at work; refreshes and
+  --   failures so far; samples, seconds_waited of the refreshes since the last call; is_over at the end.
+  -- Writes: run (its own row only, so that it waits for nobody), freshness; what prune does.
+  -- DEFINER: its callers have no rights in inboxdb.
+  insert into inboxdb.run as r (run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed)
+  select
+    this_run_id, this_kind, connections, clock.now, clock.now, case when is_over then clock.now end, refreshes, failures
+  from inboxdb.clock() as clock (now)
+  on conflict (run_id) do update set
+    seen_at = excluded.seen_at,
+    ended_at = excluded.ended_at,
+    refreshed = excluded.refreshed,
+    failed = excluded.failed;
+
+  insert into inboxdb.freshness (seconds)
+  select samples
+  where samples <> '{}';
+
+  select inboxdb.prune()
+$$;
+-- <<< sql/functions/heartbeat.sql
+
 -- >>> sql/functions/drain_dirty.sql
 -- A procedure that commits may have neither SET nor SECURITY DEFINER, so everything in it is qualified, operators too.
-create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default 55)
+create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
 language plpgsql
 as $$
--- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh until nothing is due.
--- Parameters: max_workspaces to claim, null for no limit; max_seconds after which no further one is started, null for
---   no limit (under steady writes it then never ends). A statement_timeout bounds the whole call, not one refresh.
+-- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh what is due.
+-- Parameters: max_workspaces to claim, null for no limit. max_seconds, for how long: when nothing is due it looks again
+--   every second until then, so that a schedule by the minute keeps up with every change; null ends it as soon as
+--   nothing is due, or after 55 seconds. No workspace is started after that. A statement_timeout bounds the whole call,
+--   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
--- Reads, writes: as claim_next, drain_next, send_signals, empty_slice.
--- INVOKER: its caller needs EXECUTE on those four.
+-- Reads, writes: as claim_next, drain_next, send_signals, empty_slice, heartbeat.
+-- INVOKER: its caller needs EXECUTE on those five, and on clock.
 declare
   stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
-    operator(pg_catalog.+) pg_catalog.make_interval(secs => max_seconds);
+    operator(pg_catalog.+) pg_catalog.make_interval(secs => coalesce(max_seconds, 55));
+  run_id pg_catalog.text := pg_catalog.substr(pg_catalog.gen_random_uuid()::pg_catalog.text, 1, 8);
+  beat_at pg_catalog.timestamptz := '-infinity';
+  samples pg_catalog.float4[] := '{}';
+  refreshes pg_catalog.int8 := 0;
+  failures pg_catalog.int8 := 0;
   drained integer := 0;
   claimed inboxdb.client_id;
+  drain_outcome pg_catalog.text;
   new_version bigint;
   scopes inboxdb.user_id[];
+  waited pg_catalog.float8;
   -- once realtime hangs, no further workspace waits for it
   silent boolean := false;
 begin
@@ -1266,14 +1622,40 @@ begin
     -- whatever default_transaction_isolation says
     commit;
     set transaction isolation level read committed;
+    if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
+      beat_at := pg_catalog.clock_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => 5);
+      perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples);
+      samples := '{}';
+      commit;
+      set transaction isolation level read committed;
+      perform inboxdb.empty_slice();
+      commit;
+      set transaction isolation level read committed;
+    end if;
     exit when drained operator(pg_catalog.>=) max_workspaces;
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
-    exit when claimed is null;
+    if claimed is null then
+      exit when max_seconds is null;
+      commit;
+      perform pg_catalog.pg_sleep(1);
+      continue;
+    end if;
     drained := drained operator(pg_catalog.+) 1;
     commit;
     set transaction isolation level read committed;
-    select d.version, d.changed_scopes into new_version, scopes from inboxdb.drain_next(claimed) as d;
+    perform pg_catalog.set_config('lock_timeout', '60s', true),
+      pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+    select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
+    from inboxdb.drain_next(claimed) as d;
+    if drain_outcome operator(pg_catalog.=) 'failed' then
+      failures := failures operator(pg_catalog.+) 1;
+    elsif drain_outcome operator(pg_catalog.=) 'refreshed' then
+      refreshes := refreshes operator(pg_catalog.+) 1;
+    end if;
+    if waited is not null then
+      samples := samples operator(pg_catalog.||) waited::pg_catalog.float4;
+    end if;
     if scopes is not null and not silent then
       commit;
       set transaction isolation level read committed;
@@ -1283,40 +1665,12 @@ begin
   commit;
   set transaction isolation level read committed;
   perform inboxdb.empty_slice();
+  commit;
+  set transaction isolation level read committed;
+  perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
 end
 $$;
 -- <<< sql/functions/drain_dirty.sql
-
--- >>> sql/functions/drain_status.sql
-create function inboxdb.drain_status(
-  out dirty_workspaces integer,
-  out pending_changes bigint,
-  out oldest_dirty_seconds double precision,
-  out failing_workspaces integer,
-  out collected_at timestamptz,
-  out counts_source text
-)
-language sql stable security definer
-set search_path = ''
-as $$
-  -- Purpose: how far behind the drain is, from the log itself and not only from what a collector has seen.
-  -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0
-  --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces whose
-  --   last attempt failed; when a collector last looked; the setting counts_source.
-  -- Reads: waiting, change, inbox_counts_dirty, drain_state, setting. Its cost grows with the log.
-  -- DEFINER: its callers have no rights in inboxdb.
-  select
-    (select pg_catalog.count(distinct w.client_id) from inboxdb.waiting as w),
-    (select pg_catalog.count(*) from inboxdb.change),
-    (
-      select coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.since)), 0), 0)
-      from inboxdb.waiting as w
-    ),
-    (select pg_catalog.count(*) from inboxdb.inbox_counts_dirty as d where d.last_error is not null),
-    (select s.collected_at from inboxdb.drain_state as s),
-    (select s.setting_value from inboxdb.setting as s where s.setting_name = 'counts_source')
-$$;
--- <<< sql/functions/drain_status.sql
 
 -- >>> sql/functions/seconds_to_next_attempt.sql
 create function inboxdb.seconds_to_next_attempt(except_client_ids text[] default '{}') returns double precision
@@ -1325,32 +1679,341 @@ set search_path = ''
 as $$
   -- Purpose: how long until a dirty workspace is due.
   -- Parameters: except_client_ids, workspaces not to look at.
-  -- Returns: seconds, negative for one that is due already; null where none is left.
+  -- Returns: seconds, negative for one that is due already; null where none is left. Quarantined ones are never due.
   -- Reads: inbox_counts_dirty.
   -- DEFINER: the drain may not read the work list.
   select pg_catalog.date_part('epoch', pg_catalog.min(d.next_attempt_at) - inboxdb.clock())
   from inboxdb.inbox_counts_dirty as d
-  where d.client_id::pg_catalog.text <> all (except_client_ids)
+  where d.next_attempt_at >= (select f.claim_from from inboxdb.read_floor as f)
+    and d.next_attempt_at < 'infinity'
+    and d.client_id::pg_catalog.text <> all (except_client_ids)
 $$;
 -- <<< sql/functions/seconds_to_next_attempt.sql
 
+-- >>> sql/functions/drain_status.sql
+create function inboxdb.drain_status(
+  out dirty_workspaces integer,
+  out pending_changes bigint,
+  out oldest_dirty_seconds double precision,
+  out late_workspaces integer,
+  out failing_workspaces integer,
+  out quarantined_workspaces integer,
+  out workers_seen integer,
+  out last_drain_at timestamptz,
+  out freshness_p50 double precision,
+  out freshness_p95 double precision,
+  out freshness_p99 double precision,
+  out log_bytes bigint,
+  out unpublished_keys bigint,
+  out unpublished_seconds double precision,
+  out counts_source text
+)
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: how far behind the drain is, from the log itself and not only from what a collector has seen.
+  -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0
+  --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces that
+  --   wait longer than the promised 15 seconds, from when a collector could see their change; workspaces whose last
+  --   attempt failed, and those of them that are not tried again; connections of drains that gave a sign of life within
+  --   30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour, percentiles over
+  --   refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the oldest has
+  --   waited, null where nothing was ever copied; the setting counts_source.
+  -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its cost
+  --   grows with the log.
+  -- DEFINER: its callers have no rights in inboxdb.
+  with
+  drains as (
+    select
+      coalesce(pg_catalog.sum(r.workers) filter (
+        where r.ended_at is null and r.seen_at > inboxdb.clock() - interval '30 seconds'
+      ), 0) as workers,
+      greatest(pg_catalog.max(r.seen_at), (select s.collected_at from inboxdb.drain_state as s)) as last_at
+    from inboxdb.run as r
+  ),
+  reasons as (
+    select pg_catalog.count(distinct w.client_id) as workspaces, pg_catalog.min(w.since) as oldest
+    from inboxdb.waiting as w
+  ),
+  late as (
+    select d.client_id
+    from inboxdb.inbox_counts_dirty as d
+    where d.collected_at < inboxdb.clock() - interval '15 seconds' and d.quarantined_at is null
+    union
+    -- nobody has looked since
+    select w.client_id
+    from inboxdb.waiting as w
+    cross join drains as d
+    where w.since < inboxdb.clock() - interval '15 seconds'
+      and coalesce(d.last_at < inboxdb.clock() - interval '15 seconds', true)
+      and not exists (
+        select from inboxdb.inbox_counts_dirty as q where q.client_id = w.client_id and q.quarantined_at is not null
+      )
+  ),
+  fresh as (
+    select pg_catalog.percentile_cont(array[0.5, 0.95, 0.99]) within group (order by one.seconds) as at
+    from inboxdb.freshness as f
+    cross join pg_catalog.unnest(f.seconds) as one (seconds)
+    where f.sampled_at > inboxdb.clock() - interval '1 hour'
+  ),
+  unpublished as (
+    select pg_catalog.count(*) as keys, pg_catalog.min(u.unpublished_since) as oldest
+    from (
+      select v.unpublished_since from inboxdb.cache_version as v where v.unpublished_since is not null
+      union all
+      select j.unpublished_since from inboxdb.job_status as j where j.unpublished_since is not null
+    ) as u
+    -- where no cache is in use, everything is unpublished for ever
+    where exists (select from inboxdb.drain_state as s where s.published_at is not null)
+  )
+  select
+    r.workspaces,
+    (select pg_catalog.count(*) from inboxdb.change),
+    coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - r.oldest), 0), 0),
+    (select pg_catalog.count(*) from late),
+    (
+      select pg_catalog.count(*)
+      from inboxdb.inbox_counts_dirty as d
+      where d.last_error is not null and d.quarantined_at is null
+    ),
+    (select pg_catalog.count(*) from inboxdb.inbox_counts_dirty as d where d.quarantined_at is not null),
+    d.workers,
+    d.last_at,
+    f.at[1],
+    f.at[2],
+    f.at[3],
+    (
+      select pg_catalog.sum(pg_catalog.pg_total_relation_size(c.oid))
+      from pg_catalog.pg_class as c
+      where c.relnamespace = pg_catalog.to_regnamespace('inboxdb')
+        and c.relname in ('change_0', 'change_1', 'change_2', 'change_3')
+    ),
+    case when s.published_at is not null then u.keys end,
+    case
+      when s.published_at is not null
+        then coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - u.oldest), 0), 0)
+    end,
+    (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source')
+  from reasons as r
+  cross join drains as d
+  cross join fresh as f
+  cross join unpublished as u
+  cross join inboxdb.drain_state as s
+$$;
+-- <<< sql/functions/drain_status.sql
+
 -- >>> sql/functions/failing_workspaces.sql
 create function inboxdb.failing_workspaces()
-returns table (client_id inboxdb.client_id, attempts integer, next_attempt_at timestamptz, last_error text)
+returns table (
+  client_id inboxdb.client_id, attempts integer, next_attempt_at timestamptz, last_error text,
+  quarantined_at timestamptz
+)
 language sql stable security definer
 set search_path = ''
 as $$
   -- Purpose: the workspaces whose last attempt failed, those longest behind first.
-  -- Returns: the workspace; how often it was claimed since it became dirty; when it is tried again; SQLSTATE and our
-  --   own sentence.
+  -- Returns: the workspace; how often it was claimed since it became dirty; when it is tried again (infinity: not by
+  --   itself); SQLSTATE and our own sentence; since when it is quarantined, null where it is not.
   -- Reads: inbox_counts_dirty.
   -- DEFINER: neither the drain nor who watches it may read the work list.
-  select d.client_id, d.attempts, d.next_attempt_at, d.last_error
+  select d.client_id, d.attempts, d.next_attempt_at, d.last_error, d.quarantined_at
   from inboxdb.inbox_counts_dirty as d
   where d.last_error is not null
   order by d.dirty_since, d.client_id
 $$;
 -- <<< sql/functions/failing_workspaces.sql
+
+-- >>> sql/functions/held_snapshot.sql
+create function inboxdb.held_snapshot(out seconds double precision, out holder text, out all_seen boolean)
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: the oldest transaction that keeps dead rows from vacuum.
+  -- Returns: its age (0 where there is none, or where it is a replication slot, whose age PostgreSQL does not keep); who
+  --   holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats can.
+  -- Reads: pg_stat_activity, pg_prepared_xacts, pg_replication_slots.
+  -- INVOKER: whoever watches sees what PostgreSQL lets them see.
+  select
+    coalesce(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - oldest.since), 0), oldest.holder,
+    pg_catalog.pg_has_role('pg_read_all_stats', 'usage')
+  from (select 1) as always (one)
+  left join lateral (
+    select held.holder, held.since
+    from (
+      select pg_catalog.format('session %s', a.pid), coalesce(a.xact_start, a.backend_start)
+      from pg_catalog.pg_stat_activity as a
+      where (a.backend_xmin is not null or a.backend_xid is not null) and a.pid <> pg_catalog.pg_backend_pid()
+      union all
+      select pg_catalog.format('prepared transaction %s', p.gid), p.prepared
+      from pg_catalog.pg_prepared_xacts as p
+      union all
+      select pg_catalog.format('replication slot %s', s.slot_name), null
+      from pg_catalog.pg_replication_slots as s
+      where s.xmin is not null or s.catalog_xmin is not null
+    ) as held (holder, since)
+    order by held.since
+    limit 1
+  ) as oldest on true
+$$;
+-- <<< sql/functions/held_snapshot.sql
+
+-- >>> sql/functions/iso.sql
+create function inboxdb.iso(instant timestamptz) returns text
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: a time as the cache's readers take it.
+  -- Parameters: instant.
+  -- Returns: as in 2026-01-31T12:00:00.000000Z, in UTC whatever the session's TimeZone is.
+  -- Source: RFC 3339.
+  -- INVOKER: reads nothing.
+  select pg_catalog.to_char(instant at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+$$;
+-- <<< sql/functions/iso.sql
+
+-- >>> sql/functions/unpublished.sql
+create function inboxdb.unpublished(at_most integer default 1000)
+returns table (kind text, client_id text, item text, rank bigint, redis_key text, value text)
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: what is to be copied to the cache, what has waited longest first.
+  -- Parameters: at_most, rows.
+  -- Returns: kind, version or job; the workspace; the version's family or the job's name; rank, by which a newer copy
+  --   is told from an older one: the version, or when the job started, in microseconds since 1970; key and value.
+  -- Source: docs/contracts.md.
+  -- Reads: cache_version, job_status.
+  -- DEFINER: its callers have no rights in inboxdb.
+  select u.kind, u.client_id, u.item, u.rank, u.redis_key, u.value
+  from (
+    (
+      select
+        v.unpublished_since, 'version', v.client_id::pg_catalog.text, v.family, v.version,
+        pg_catalog.format('%s:v1:ver:%s', v.family, v.client_id), v.version::pg_catalog.text
+      from inboxdb.cache_version as v
+      where v.unpublished_since is not null
+      order by v.unpublished_since
+      limit at_most
+    )
+    union all
+    (
+      select
+        j.unpublished_since, 'job', j.client_id::pg_catalog.text, j.job_name,
+        (pg_catalog.date_part('epoch', j.last_started_at) * 1000000)::pg_catalog.int8,
+        pg_catalog.format('jobs:v1:%s:%s', j.job_name, j.client_id),
+        pg_catalog.json_build_object(
+          'lastStartedAt', inboxdb.iso(j.last_started_at),
+          'lastFinishedAt', inboxdb.iso(j.last_finished_at),
+          'lastStatus', j.last_status,
+          'lastError', j.last_error,
+          'durationMs', j.duration_ms,
+          'attempt', j.attempt,
+          'runId', j.run_id
+        )::pg_catalog.text
+      from inboxdb.job_status as j
+      where j.unpublished_since is not null
+      order by j.unpublished_since
+      limit at_most
+    )
+  ) as u (unpublished_since, kind, client_id, item, rank, redis_key, value)
+  order by u.unpublished_since
+  limit at_most
+$$;
+-- <<< sql/functions/unpublished.sql
+
+-- >>> sql/functions/confirm_published.sql
+create function inboxdb.confirm_published(kinds text[], client_ids text[], items text[], ranks bigint[])
+returns integer
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: note what was copied to the cache, so that it is not copied again. Called after the copy, so a crash between
+--   the two costs a second copy and loses nothing.
+-- Parameters: arrays of one length: kind, client_id, item and rank as unpublished returned them.
+-- Returns: how many are published now: not those that moved on meanwhile, nor those that somebody is just writing, which
+--   are not waited for.
+-- Writes: cache_version, job_status, drain_state.published_at (every 10 seconds at most).
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  versions integer;
+  jobs integer;
+begin
+  update inboxdb.cache_version as v
+  set unpublished_since = null
+  where (v.client_id, v.family) in (
+    select locked.client_id, locked.family
+    from pg_catalog.unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
+    inner join inboxdb.cache_version as locked
+      on p.client_id::inboxdb.client_id = locked.client_id and p.item = locked.family
+    where p.kind = 'version' and locked.version <= p.rank
+    for update of locked skip locked
+  );
+  get diagnostics versions = row_count;
+
+  update inboxdb.job_status as j
+  set unpublished_since = null
+  where (j.client_id, j.job_name) in (
+    select locked.client_id, locked.job_name
+    from pg_catalog.unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
+    inner join inboxdb.job_status as locked
+      on p.client_id::inboxdb.client_id = locked.client_id and p.item = locked.job_name
+    where p.kind = 'job'
+      and (pg_catalog.date_part('epoch', locked.last_started_at) * 1000000)::pg_catalog.int8 <= p.rank
+    for update of locked skip locked
+  );
+  get diagnostics jobs = row_count;
+
+  update inboxdb.drain_state as s
+  set published_at = pg_catalog.clock_timestamp()
+  where s.singleton in (
+    select locked.singleton
+    from inboxdb.drain_state as locked
+    where locked.published_at is null
+      or locked.published_at not between
+      pg_catalog.clock_timestamp() - interval '10 seconds' and pg_catalog.clock_timestamp()
+    for update skip locked
+  );
+  return versions + jobs;
+end
+$$;
+-- <<< sql/functions/confirm_published.sql
+
+-- >>> sql/functions/mark_all_unpublished.sql
+create function inboxdb.mark_all_unpublished() returns bigint
+language sql volatile security definer
+set search_path = ''
+as $$
+  -- Purpose: have everything copied to the cache again: it was flushed, or is another one.
+  -- Returns: how many rows are unpublished then. Rows that somebody is just writing will be anyway, and are not waited
+  --   for.
+  -- Writes: cache_version, job_status.
+  -- DEFINER: its callers have no rights in inboxdb.
+  with
+  versions as (
+    update inboxdb.cache_version as v
+    set unpublished_since = inboxdb.clock()
+    where (v.client_id, v.family) in (
+      select locked.client_id, locked.family
+      from inboxdb.cache_version as locked
+      where locked.unpublished_since is null
+      for update skip locked
+    )
+  ),
+  jobs as (
+    update inboxdb.job_status as j
+    set unpublished_since = inboxdb.clock()
+    where (j.client_id, j.job_name) in (
+      select locked.client_id, locked.job_name
+      from inboxdb.job_status as locked
+      where locked.unpublished_since is null
+      for update skip locked
+    )
+  )
+  select
+    (select pg_catalog.count(*) from inboxdb.cache_version)
+    + (select pg_catalog.count(*) from inboxdb.job_status)
+$$;
+-- <<< sql/functions/mark_all_unpublished.sql
 
 -- >>> sql/grants/public.sql
 -- Functions are executable by everyone unless told otherwise.

@@ -24,12 +24,14 @@ create schema if not exists inboxdb;
 \ir tables/change_slices.sql
 \ir tables/workspace.sql
 \ir tables/drain_state.sql
+\ir tables/run.sql
+\ir tables/freshness.sql
 \ir tables/setting.sql
 
 -- internal: the definition of what is counted, and what waits to be
 \ir views/classified_lead.sql
 \ir views/known_workspace.sql
-\ir functions/read_from.sql
+\ir views/read_floor.sql
 \ir views/change.sql
 \ir views/waiting.sql
 
@@ -51,7 +53,10 @@ create schema if not exists inboxdb;
 \ir functions/require_workspace.sql
 \ir functions/try_lock_workspace.sql
 \ir functions/bump_versions.sql
+\ir functions/run_id.sql
 \ir functions/record_job.sql
+\ir functions/failure.sql
+\ir functions/retry_delay.sql
 \ir functions/record_failure.sql
 \ir functions/refresh_workspace.sql
 
@@ -59,20 +64,35 @@ create schema if not exists inboxdb;
 \ir functions/mark_inbox_counts_dirty.sql
 \ir functions/mark_all_inbox_counts_dirty.sql
 \ir functions/recompute_inbox_counts.sql
+\ir functions/requeue_inbox_counts.sql
 
 -- public: draining
 \ir functions/assign_changes.sql
+\ir functions/collapse_changes.sql
+\ir functions/raise_floor.sql
 \ir functions/collect.sql
-\ir functions/retry_delay.sql
+\ir functions/quarantine.sql
 \ir functions/claim_next.sql
+\ir functions/time_limit.sql
 \ir functions/drain_next.sql
 \ir functions/empty_slice.sql
 \ir functions/signal_topic.sql
 \ir functions/send_signals.sql
+\ir functions/prune.sql
+\ir functions/heartbeat.sql
 \ir functions/drain_dirty.sql
-\ir functions/drain_status.sql
 \ir functions/seconds_to_next_attempt.sql
+
+-- public: watching the drain
+\ir functions/drain_status.sql
 \ir functions/failing_workspaces.sql
+\ir functions/held_snapshot.sql
+
+-- public: copying versions and job status to the cache
+\ir functions/iso.sql
+\ir functions/unpublished.sql
+\ir functions/confirm_published.sql
+\ir functions/mark_all_unpublished.sql
 \ir grants/public.sql
 
 -- on the host's tables

@@ -346,7 +346,7 @@ class World:
             delete from inboxdb.cache_version;
             delete from inboxdb.job_status;
             delete from inboxdb.workspace;
-            update inboxdb.drain_state set read_from = '0';
+            update inboxdb.drain_state set read_from = '0', also_read = '{}', claim_from = '-infinity';
             -- of those equally due, the one that lies first in the table is claimed: let that be the same each time
             truncate inboxdb.inbox_counts_dirty;
             """
@@ -722,7 +722,7 @@ class Histories(RuleBasedStateMachine):
     @step()
     def lose_work_list(self) -> bool:
         self.end_drain("rollback")  # it has rows of it locked
-        return self.owner.execute("delete from inboxdb.inbox_counts_dirty").rowcount > 0
+        return self.owner.execute("delete from inboxdb.inbox_counts_dirty where not collapsed").rowcount > 0
 
     @step(number=st.integers(0, 3))
     def empty_slice(self, number: int) -> bool:

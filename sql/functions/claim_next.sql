@@ -1,23 +1,34 @@
 create function inboxdb.claim_next() returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
+-- the work list's dead rows below the floor are not for a sequential scan either
+set enable_seqscan = off
+-- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+set jit = off
 as $$
 -- Purpose: claim the workspace that is due longest; collect first when none is due. Commit before refreshing it: its
---   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line.
+--   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line. One that has
+--   used up its attempts is quarantined instead.
 -- Returns: the workspace, null when nothing is due.
 -- Errors: IB004 above READ COMMITTED.
--- Reads, writes: inbox_counts_dirty, and what collect does.
+-- Reads, writes: inbox_counts_dirty, job_status, and what collect does.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
+  due_from pg_catalog.timestamptz;
   candidate inboxdb.client_id;
+  attempt_number integer;
+  spent pg_catalog.bool;
   busy inboxdb.client_id[] := '{}';
   collected boolean := false;
 begin
   perform inboxdb.require_read_committed();
+  select f.claim_from into due_from from inboxdb.read_floor as f;
   loop
     select d.client_id into candidate
     from inboxdb.inbox_counts_dirty as d
-    where d.next_attempt_at <= (select inboxdb.clock()) and d.client_id <> all (busy)
+    where d.next_attempt_at >= due_from
+      and d.next_attempt_at <= (select inboxdb.clock())
+      and d.client_id <> all (busy)
     order by d.next_attempt_at
     limit 1;
 
@@ -27,17 +38,29 @@ begin
       end if;
       perform inboxdb.collect();
       collected := true;
+      -- lower only where the clock went back
+      select least(f.claim_from, due_from) into due_from from inboxdb.read_floor as f;
       continue;
     end if;
 
     -- A lock call per chosen candidate: as a condition of the query above it would lock whatever the plan visits.
     -- Claims and refreshes hold it while they change the workspace's row, so that none waits for another's row lock.
     if inboxdb.try_lock_workspace(candidate) then
-      update inboxdb.inbox_counts_dirty as d
-      set attempts = d.attempts + 1, next_attempt_at = inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1)
       -- another drain may have claimed it, or refreshed it, before the lock was ours
+      select
+        d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into spent
+      from inboxdb.inbox_counts_dirty as d
       where d.client_id = candidate and d.next_attempt_at <= inboxdb.clock();
-      if found then
+      if spent then
+        perform inboxdb.quarantine(candidate);
+      elsif found then
+        update inboxdb.inbox_counts_dirty as d
+        set attempts = d.attempts + 1, next_attempt_at = inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1)
+        where d.client_id = candidate
+        returning d.attempts into attempt_number;
+        if attempt_number > 3 then
+          perform inboxdb.collapse_changes(candidate);
+        end if;
         return candidate;
       end if;
     end if;

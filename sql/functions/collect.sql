@@ -2,7 +2,7 @@ create function inboxdb.collect() returns integer
 language plpgsql volatile security definer
 set search_path = ''
 set plan_cache_mode = force_custom_plan
--- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows before read_from
+-- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
 set enable_seqscan = off
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
@@ -12,9 +12,13 @@ as $$
 -- Returns: how many workspaces it added; 0 also while another collector is at work.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace.
--- Writes: inbox_counts_dirty, drain_state; names the workspace in changes that name none.
+-- Writes: inbox_counts_dirty, drain_state; names the workspace in changes that name none; collapses the changes of
+--   quarantined workspaces.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
+  now pg_catalog.timestamptz := inboxdb.clock();
+  floor_of_claims pg_catalog.timestamptz;
+  quarantined inboxdb.client_id;
   added integer;
 begin
   perform inboxdb.require_read_committed();
@@ -22,21 +26,41 @@ begin
     return 0;
   end if;
 
-  perform inboxdb.assign_changes();
+  if exists (select from inboxdb.change as c where c.client_id is null) then
+    perform inboxdb.assign_changes();
+  end if;
+
+  for quarantined in
+    select d.client_id
+    from inboxdb.inbox_counts_dirty as d
+    where d.next_attempt_at = 'infinity' and d.quarantined_at is not null
+      and exists (select from inboxdb.change as c where c.client_id = d.client_id)
+  loop
+    if inboxdb.try_lock_workspace(quarantined) then
+      perform inboxdb.collapse_changes(quarantined);
+    end if;
+  end loop;
 
   -- Later than any delay: claimed by a clock that was ahead. Not waited for where a refresh is deleting it.
   update inboxdb.inbox_counts_dirty as d
-  set next_attempt_at = inboxdb.clock()
+  set next_attempt_at = now
   where d.client_id in (
     select late.client_id
     from inboxdb.inbox_counts_dirty as late
-    where late.next_attempt_at > (select inboxdb.clock()) + inboxdb.retry_delay(2147483647)
+    where late.next_attempt_at > now + interval '5 minutes' and late.quarantined_at is null
     for update skip locked
   );
 
+  select f.claim_from into floor_of_claims from inboxdb.read_floor as f;
+  if floor_of_claims > now then
+    -- the clock went back
+    floor_of_claims := '-infinity';
+  end if;
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
-  -- due at once, also where the clock that noted the change was ahead of this one
-  select found.client_id, pg_catalog.min(found.since), least(pg_catalog.min(found.since), inboxdb.clock())
+  -- Due at once, also where the clock that noted the change was ahead of this one; in the order of the changes, but
+  -- not where claims no longer look.
+  select
+    found.client_id, pg_catalog.min(found.since), greatest(least(pg_catalog.min(found.since), now), floor_of_claims)
   from (
     select c.client_id, c.noted_at as since
     from inboxdb.change as c
@@ -44,24 +68,13 @@ begin
     union all
     select w.client_id, w.next_snooze_at
     from inboxdb.workspace as w
-    where w.next_snooze_at <= (select inboxdb.clock())
+    where w.next_snooze_at <= now
   ) as found
   where not exists (select from inboxdb.inbox_counts_dirty as d where d.client_id = found.client_id)
   group by found.client_id;
   get diagnostics added = row_count;
 
-  -- Nothing visible is older than its oldest row, nothing in flight older than the snapshot's xmin. Written once a
-  -- second at most: an older value holds too, and a held snapshot would keep each version of this row.
-  update inboxdb.drain_state as s
-  set
-    read_from = least(
-      pg_catalog.pg_snapshot_xmin(pg_catalog.pg_current_snapshot()),
-      (select pg_catalog.min(c.xid) from inboxdb.change as c)
-    ),
-    server_started_at = pg_catalog.pg_postmaster_start_time(),
-    collected_at = pg_catalog.clock_timestamp()
-  where s.collected_at is null or s.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
-    or s.collected_at > pg_catalog.clock_timestamp();
+  perform inboxdb.raise_floor(now, floor_of_claims);
   return added;
 end
 $$;

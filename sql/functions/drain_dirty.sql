@@ -1,20 +1,29 @@
 -- A procedure that commits may have neither SET nor SECURITY DEFINER, so everything in it is qualified, operators too.
-create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default 55)
+create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
 language plpgsql
 as $$
--- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh until nothing is due.
--- Parameters: max_workspaces to claim, null for no limit; max_seconds after which no further one is started, null for
---   no limit (under steady writes it then never ends). A statement_timeout bounds the whole call, not one refresh.
+-- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh what is due.
+-- Parameters: max_workspaces to claim, null for no limit. max_seconds, for how long: when nothing is due it looks again
+--   every second until then, so that a schedule by the minute keeps up with every change; null ends it as soon as
+--   nothing is due, or after 55 seconds. No workspace is started after that. A statement_timeout bounds the whole call,
+--   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
--- Reads, writes: as claim_next, drain_next, send_signals, empty_slice.
--- INVOKER: its caller needs EXECUTE on those four.
+-- Reads, writes: as claim_next, drain_next, send_signals, empty_slice, heartbeat.
+-- INVOKER: its caller needs EXECUTE on those five, and on clock.
 declare
   stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
-    operator(pg_catalog.+) pg_catalog.make_interval(secs => max_seconds);
+    operator(pg_catalog.+) pg_catalog.make_interval(secs => coalesce(max_seconds, 55));
+  run_id pg_catalog.text := pg_catalog.substr(pg_catalog.gen_random_uuid()::pg_catalog.text, 1, 8);
+  beat_at pg_catalog.timestamptz := '-infinity';
+  samples pg_catalog.float4[] := '{}';
+  refreshes pg_catalog.int8 := 0;
+  failures pg_catalog.int8 := 0;
   drained integer := 0;
   claimed inboxdb.client_id;
+  drain_outcome pg_catalog.text;
   new_version bigint;
   scopes inboxdb.user_id[];
+  waited pg_catalog.float8;
   -- once realtime hangs, no further workspace waits for it
   silent boolean := false;
 begin
@@ -22,14 +31,40 @@ begin
     -- whatever default_transaction_isolation says
     commit;
     set transaction isolation level read committed;
+    if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
+      beat_at := pg_catalog.clock_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => 5);
+      perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples);
+      samples := '{}';
+      commit;
+      set transaction isolation level read committed;
+      perform inboxdb.empty_slice();
+      commit;
+      set transaction isolation level read committed;
+    end if;
     exit when drained operator(pg_catalog.>=) max_workspaces;
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
-    exit when claimed is null;
+    if claimed is null then
+      exit when max_seconds is null;
+      commit;
+      perform pg_catalog.pg_sleep(1);
+      continue;
+    end if;
     drained := drained operator(pg_catalog.+) 1;
     commit;
     set transaction isolation level read committed;
-    select d.version, d.changed_scopes into new_version, scopes from inboxdb.drain_next(claimed) as d;
+    perform pg_catalog.set_config('lock_timeout', '60s', true),
+      pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+    select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
+    from inboxdb.drain_next(claimed) as d;
+    if drain_outcome operator(pg_catalog.=) 'failed' then
+      failures := failures operator(pg_catalog.+) 1;
+    elsif drain_outcome operator(pg_catalog.=) 'refreshed' then
+      refreshes := refreshes operator(pg_catalog.+) 1;
+    end if;
+    if waited is not null then
+      samples := samples operator(pg_catalog.||) waited::pg_catalog.float4;
+    end if;
     if scopes is not null and not silent then
       commit;
       set transaction isolation level read committed;
@@ -39,5 +74,8 @@ begin
   commit;
   set transaction isolation level read committed;
   perform inboxdb.empty_slice();
+  commit;
+  set transaction isolation level read committed;
+  perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
 end
 $$;

@@ -1,6 +1,7 @@
 create function inboxdb.drain_next(
   claimed inboxdb.client_id default null,
-  out client_id inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[]
+  out client_id inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[],
+  out seconds_waited double precision
 )
 language plpgsql volatile security definer
 set search_path = ''
@@ -11,7 +12,8 @@ as $$
 --   and nobody else collects until this transaction ends.
 -- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it),
 --   idle (nothing is due; workspace null); the inbox cache version after a refresh; the users whose counts or leads
---   changed with it, null where nothing did. Once this is committed, they are for send_signals.
+--   changed with it, null where nothing did: once this is committed, they are for send_signals; how long the oldest
+--   reason for the refresh had waited, for heartbeat.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.
 -- Reads, writes: as claim_next, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
@@ -34,7 +36,8 @@ begin
 
   started_at := inboxdb.clock();
   begin
-    select r.version, r.changed_scopes into version, changed_scopes from inboxdb.refresh_workspace(client_id) as r;
+    select r.version, r.changed_scopes, r.seconds_waited into version, changed_scopes, seconds_waited
+    from inboxdb.refresh_workspace(client_id) as r;
     outcome := 'refreshed';
   exception when others then
     get stacked diagnostics error_code = returned_sqlstate;

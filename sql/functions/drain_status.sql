@@ -2,8 +2,17 @@ create function inboxdb.drain_status(
   out dirty_workspaces integer,
   out pending_changes bigint,
   out oldest_dirty_seconds double precision,
+  out late_workspaces integer,
   out failing_workspaces integer,
-  out collected_at timestamptz,
+  out quarantined_workspaces integer,
+  out workers_seen integer,
+  out last_drain_at timestamptz,
+  out freshness_p50 double precision,
+  out freshness_p95 double precision,
+  out freshness_p99 double precision,
+  out log_bytes bigint,
+  out unpublished_keys bigint,
+  out unpublished_seconds double precision,
   out counts_source text
 )
 language sql stable security definer
@@ -11,18 +20,90 @@ set search_path = ''
 as $$
   -- Purpose: how far behind the drain is, from the log itself and not only from what a collector has seen.
   -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0
-  --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces whose
-  --   last attempt failed; when a collector last looked; the setting counts_source.
-  -- Reads: waiting, change, inbox_counts_dirty, drain_state, setting. Its cost grows with the log.
+  --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces that
+  --   wait longer than the promised 15 seconds, from when a collector could see their change; workspaces whose last
+  --   attempt failed, and those of them that are not tried again; connections of drains that gave a sign of life within
+  --   30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour, percentiles over
+  --   refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the oldest has
+  --   waited, null where nothing was ever copied; the setting counts_source.
+  -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its cost
+  --   grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
+  with
+  drains as (
+    select
+      coalesce(pg_catalog.sum(r.workers) filter (
+        where r.ended_at is null and r.seen_at > inboxdb.clock() - interval '30 seconds'
+      ), 0) as workers,
+      greatest(pg_catalog.max(r.seen_at), (select s.collected_at from inboxdb.drain_state as s)) as last_at
+    from inboxdb.run as r
+  ),
+  reasons as (
+    select pg_catalog.count(distinct w.client_id) as workspaces, pg_catalog.min(w.since) as oldest
+    from inboxdb.waiting as w
+  ),
+  late as (
+    select d.client_id
+    from inboxdb.inbox_counts_dirty as d
+    where d.collected_at < inboxdb.clock() - interval '15 seconds' and d.quarantined_at is null
+    union
+    -- nobody has looked since
+    select w.client_id
+    from inboxdb.waiting as w
+    cross join drains as d
+    where w.since < inboxdb.clock() - interval '15 seconds'
+      and coalesce(d.last_at < inboxdb.clock() - interval '15 seconds', true)
+      and not exists (
+        select from inboxdb.inbox_counts_dirty as q where q.client_id = w.client_id and q.quarantined_at is not null
+      )
+  ),
+  fresh as (
+    select pg_catalog.percentile_cont(array[0.5, 0.95, 0.99]) within group (order by one.seconds) as at
+    from inboxdb.freshness as f
+    cross join pg_catalog.unnest(f.seconds) as one (seconds)
+    where f.sampled_at > inboxdb.clock() - interval '1 hour'
+  ),
+  unpublished as (
+    select pg_catalog.count(*) as keys, pg_catalog.min(u.unpublished_since) as oldest
+    from (
+      select v.unpublished_since from inboxdb.cache_version as v where v.unpublished_since is not null
+      union all
+      select j.unpublished_since from inboxdb.job_status as j where j.unpublished_since is not null
+    ) as u
+    -- where no cache is in use, everything is unpublished for ever
+    where exists (select from inboxdb.drain_state as s where s.published_at is not null)
+  )
   select
-    (select pg_catalog.count(distinct w.client_id) from inboxdb.waiting as w),
+    r.workspaces,
     (select pg_catalog.count(*) from inboxdb.change),
+    coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - r.oldest), 0), 0),
+    (select pg_catalog.count(*) from late),
     (
-      select coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.since)), 0), 0)
-      from inboxdb.waiting as w
+      select pg_catalog.count(*)
+      from inboxdb.inbox_counts_dirty as d
+      where d.last_error is not null and d.quarantined_at is null
     ),
-    (select pg_catalog.count(*) from inboxdb.inbox_counts_dirty as d where d.last_error is not null),
-    (select s.collected_at from inboxdb.drain_state as s),
-    (select s.setting_value from inboxdb.setting as s where s.setting_name = 'counts_source')
+    (select pg_catalog.count(*) from inboxdb.inbox_counts_dirty as d where d.quarantined_at is not null),
+    d.workers,
+    d.last_at,
+    f.at[1],
+    f.at[2],
+    f.at[3],
+    (
+      select pg_catalog.sum(pg_catalog.pg_total_relation_size(c.oid))
+      from pg_catalog.pg_class as c
+      where c.relnamespace = pg_catalog.to_regnamespace('inboxdb')
+        and c.relname in ('change_0', 'change_1', 'change_2', 'change_3')
+    ),
+    case when s.published_at is not null then u.keys end,
+    case
+      when s.published_at is not null
+        then coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - u.oldest), 0), 0)
+    end,
+    (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source')
+  from reasons as r
+  cross join drains as d
+  cross join fresh as f
+  cross join unpublished as u
+  cross join inboxdb.drain_state as s
 $$;

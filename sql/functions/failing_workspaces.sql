@@ -1,14 +1,17 @@
 create function inboxdb.failing_workspaces()
-returns table (client_id inboxdb.client_id, attempts integer, next_attempt_at timestamptz, last_error text)
+returns table (
+  client_id inboxdb.client_id, attempts integer, next_attempt_at timestamptz, last_error text,
+  quarantined_at timestamptz
+)
 language sql stable security definer
 set search_path = ''
 as $$
   -- Purpose: the workspaces whose last attempt failed, those longest behind first.
-  -- Returns: the workspace; how often it was claimed since it became dirty; when it is tried again; SQLSTATE and our
-  --   own sentence.
+  -- Returns: the workspace; how often it was claimed since it became dirty; when it is tried again (infinity: not by
+  --   itself); SQLSTATE and our own sentence; since when it is quarantined, null where it is not.
   -- Reads: inbox_counts_dirty.
   -- DEFINER: neither the drain nor who watches it may read the work list.
-  select d.client_id, d.attempts, d.next_attempt_at, d.last_error
+  select d.client_id, d.attempts, d.next_attempt_at, d.last_error, d.quarantined_at
   from inboxdb.inbox_counts_dirty as d
   where d.last_error is not null
   order by d.dirty_since, d.client_id

@@ -1,5 +1,6 @@
 create function inboxdb.refresh_workspace(
-  target_client_id inboxdb.client_id, out version bigint, out changed_scopes inboxdb.user_id[]
+  target_client_id inboxdb.client_id,
+  out version bigint, out changed_scopes inboxdb.user_id[], out seconds_waited double precision
 )
 language plpgsql volatile
 set search_path = ''
@@ -11,7 +12,8 @@ as $$
 -- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
 -- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
---   it has none; with a new one also the users whose counts or leads changed.
+--   it has none; with a new one also the users whose counts or leads changed, and how long the oldest reason for it had
+--   waited, from when it was noted.
 -- Errors: those of count_scopes.
 -- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version,
 --   job_status, inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
@@ -19,43 +21,25 @@ as $$
 declare
   -- read after the lock, before the snapshot: never later than what the counts see
   as_of pg_catalog.timestamptz := inboxdb.clock();
-  from_xid pg_catalog.xid8 := inboxdb.read_from();
-  taken bigint;
-  ended_snoozes bigint;
+  -- changes taken out of the log before; their row on the work list is ours as long as the lock is
+  collapsed_since pg_catalog.timestamptz := (
+    select d.dirty_since from inboxdb.inbox_counts_dirty as d where d.client_id = target_client_id and d.collapsed
+  );
+  oldest_reason pg_catalog.timestamptz;
   still_exists boolean;
   attempt_number integer;
 begin
   -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
   with
-  taken_0 as (
-    delete from inboxdb.change_0 as c
-    where c.client_id = target_client_id and c.xid >= from_xid
-    returning c.lead_id, c.left_user_id
-  ),
-  taken_1 as (
-    delete from inboxdb.change_1 as c
-    where c.client_id = target_client_id and c.xid >= from_xid
-    returning c.lead_id, c.left_user_id
-  ),
-  taken_2 as (
-    delete from inboxdb.change_2 as c
-    where c.client_id = target_client_id and c.xid >= from_xid
-    returning c.lead_id, c.left_user_id
-  ),
-  taken_3 as (
-    delete from inboxdb.change_3 as c
-    where c.client_id = target_client_id and c.xid >= from_xid
-    returning c.lead_id, c.left_user_id
-  ),
   changed as materialized (
-    select * from taken_0
-    union all
-    select * from taken_1
-    union all
-    select * from taken_2
-    union all
-    select * from taken_3
+    select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
+    from inboxdb.change as c
+    where c.client_id = target_client_id
   ),
+  taken_0 as (delete from inboxdb.change_0 as t using changed as c where c.slice = 0 and t.ctid = c.tid),
+  taken_1 as (delete from inboxdb.change_1 as t using changed as c where c.slice = 1 and t.ctid = c.tid),
+  taken_2 as (delete from inboxdb.change_2 as t using changed as c where c.slice = 2 and t.ctid = c.tid),
+  taken_3 as (delete from inboxdb.change_3 as t using changed as c where c.slice = 3 and t.ctid = c.tid),
   counted as materialized (
     select * from inboxdb.count_scopes(target_client_id, as_of)
   ),
@@ -114,7 +98,8 @@ begin
   ),
   -- more leads than are worth looking up one by one, or the whole workspace: then anybody's
   sweeping as (
-    select pg_catalog.count(*) > 1000 or pg_catalog.bool_or(c.lead_id is null) as is_so
+    select
+      pg_catalog.count(*) > 1000 or pg_catalog.bool_or(c.lead_id is null) or collapsed_since is not null as is_so
     from changed as c
   ),
   touched as (
@@ -138,18 +123,21 @@ begin
     where not (select s.is_so from sweeping as s) and l.scope_user_id is not null
   )
   select
-    (select pg_catalog.count(*) from changed),
-    -- as it stood before this statement
-    (
-      select pg_catalog.count(*)
-      from inboxdb.workspace as w
-      where w.client_id = target_client_id and w.next_snooze_at <= as_of
+    least(
+      collapsed_since,
+      (select pg_catalog.min(c.noted_at) from changed as c),
+      -- as it stood before this statement
+      (
+        select w.next_snooze_at
+        from inboxdb.workspace as w
+        where w.client_id = target_client_id and w.next_snooze_at <= as_of
+      )
     ),
     exists (select from counted),
     array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel())
-  into taken, ended_snoozes, still_exists, changed_scopes;
+  into oldest_reason, still_exists, changed_scopes;
 
-  if taken + ended_snoozes > 0 then
+  if oldest_reason is not null then
     version := inboxdb.bump_versions(target_client_id);
   else
     changed_scopes := null;
@@ -167,5 +155,6 @@ begin
     delete from inboxdb.job_status as j
     where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts';
   end if;
+  seconds_waited := pg_catalog.date_part('epoch', inboxdb.clock() - oldest_reason);
 end
 $$;

@@ -1,10 +1,13 @@
 create function inboxdb.retry_delay(attempts integer) returns interval
-language sql immutable
+language sql volatile
 set search_path = ''
 as $$
   -- Purpose: how long a workspace waits for its next attempt.
   -- Parameters: attempts made so far, from 1.
-  -- Returns: 1 second, doubled with each attempt, 5 minutes at most.
+  -- Returns: 1 second, doubled with each attempt, 5 minutes at most; of that three to four quarters by chance, so that
+  --   workspaces which failed together are not tried together for ever.
   -- INVOKER: reads nothing.
-  select least(interval '1 second' * pg_catalog.power(2, least(attempts, 20) - 1), interval '5 minutes')
+  select
+    least(interval '1 second' * pg_catalog.power(2, least(attempts, 20) - 1), interval '5 minutes')
+    * (1 - pg_catalog.random() / 4)
 $$;

@@ -34,13 +34,23 @@ from (
   ),
   ('inboxdb_drainer', 'function', 'inboxdb.empty_slice()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.seconds_to_next_attempt(text[])', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.time_limit(inboxdb.client_id, double precision)', 'execute'),
+  (
+    'inboxdb_drainer', 'function',
+    'inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean)', 'execute'
+  ),
+  ('inboxdb_drainer', 'function', 'inboxdb.unpublished(integer)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.confirm_published(text[], text[], text[], bigint[])', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.mark_all_unpublished()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.drain_status()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.held_snapshot()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.lead_rls_state()', 'execute'),
   -- whoever watches the drain: no counts
   ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.held_snapshot()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.lead_rls_state()', 'execute')
 ) as m (grantee, kind, object_name, privilege)
 union

@@ -8,6 +8,9 @@ create table inboxdb.cache_version (
 )
 with (fillfactor = 70);
 
+create index cache_version_unpublished_since_idx on inboxdb.cache_version (unpublished_since)
+where unpublished_since is not null;
+
 comment on table inboxdb.cache_version is
 'Cache versions, the truth of {family}:v1:ver:{clientId}: they only grow. A row outlives its workspace, so that one '
 'made anew does not go back.';

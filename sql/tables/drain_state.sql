@@ -1,16 +1,33 @@
 create table inboxdb.drain_state (
   singleton boolean primary key default true check (singleton),
-  read_from xid8 not null,
   server_started_at timestamptz not null,
-  collected_at timestamptz
-);
+  read_from xid8 not null,
+  also_read xid8[] not null default '{}',
+  claim_from timestamptz not null default '-infinity',
+  log_was_empty boolean not null default false,
+  collected_at timestamptz,
+  published_at timestamptz
+)
+with (fillfactor = 10);
 
 insert into inboxdb.drain_state (read_from, server_started_at)
 values ('0', pg_catalog.pg_postmaster_start_time());
 
-comment on table inboxdb.drain_state is 'One row: where the drain reads the change log from, and when it last looked.';
-comment on column inboxdb.drain_state.read_from is
-'No undrained change has a lower xid: dead rows before it, which a held snapshot may pin, are never visited.';
+comment on table inboxdb.drain_state is
+'One row: where the drain reads the change log and the work list from, and when it last looked. Read through '
+'read_floor.';
 comment on column inboxdb.drain_state.server_started_at is
-'The server that read_from was found on: another one (a restore, a failover) counts transactions anew.';
-comment on column inboxdb.drain_state.collected_at is 'When a collector last looked for changes (kept to the second).';
+'The server that the floors were found on: another one (a restore, a failover) counts transactions anew.';
+comment on column inboxdb.drain_state.read_from is
+'No undrained change has a lower xid, also_read excepted: dead rows before it, which a held snapshot may pin, are '
+'never visited.';
+comment on column inboxdb.drain_state.also_read is
+'The transactions before read_from that were still open, or whose changes were undrained: 64 at most.';
+comment on column inboxdb.drain_state.claim_from is
+'No row of the work list is due before: the dead ones there are never visited.';
+comment on column inboxdb.drain_state.log_was_empty is
+'Whether the floors were taken with nothing left to drain: until something is, they need not be taken again.';
+comment on column inboxdb.drain_state.collected_at is
+'When a collector last took the floors: within a second or two while there is work, else within a minute.';
+comment on column inboxdb.drain_state.published_at is
+'When versions were last copied to the cache; null where that was never asked for.';

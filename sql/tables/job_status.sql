@@ -7,10 +7,18 @@ create table inboxdb.job_status (
   last_error text,
   duration_ms integer not null,
   attempt integer not null,
+  run_id text,
+  unpublished_since timestamptz,
   primary key (job_name, client_id)
 )
 with (fillfactor = 70);
 
+create index job_status_unpublished_since_idx on inboxdb.job_status (unpublished_since)
+where unpublished_since is not null;
+
 comment on table inboxdb.job_status is 'How the last run of each job went, per workspace.';
 comment on column inboxdb.job_status.last_error is 'SQLSTATE and our own sentence; never a server message.';
 comment on column inboxdb.job_status.attempt is 'Which attempt since the workspace became dirty this run was.';
+comment on column inboxdb.job_status.run_id is 'The run that it was part of (see table run), where one was.';
+comment on column inboxdb.job_status.unpublished_since is
+'When the oldest status not yet copied to the cache was written; null once copied.';

@@ -1,0 +1,23 @@
+create function inboxdb.collapse_changes(target_client_id inboxdb.client_id) returns void
+language sql volatile
+set search_path = ''
+set enable_seqscan = off
+set jit = off
+as $$
+  -- Purpose: take a workspace's changes out of the log without a refresh, so that one which keeps failing does not hold
+  --   the log. Its row on the work list stands for them from then on, and for the whole workspace.
+  -- Parameters: target_client_id, which is on the work list; the caller took its lock in an EARLIER statement.
+  -- Writes: the change log, inbox_counts_dirty.
+  -- INVOKER: called by claim_next and collect only.
+  with
+  taken as materialized (
+    select c.slice, c.tid from inboxdb.change as c where c.client_id = target_client_id
+  ),
+  gone_0 as (delete from inboxdb.change_0 as c using taken as t where t.slice = 0 and c.ctid = t.tid),
+  gone_1 as (delete from inboxdb.change_1 as c using taken as t where t.slice = 1 and c.ctid = t.tid),
+  gone_2 as (delete from inboxdb.change_2 as c using taken as t where t.slice = 2 and c.ctid = t.tid),
+  gone_3 as (delete from inboxdb.change_3 as c using taken as t where t.slice = 3 and c.ctid = t.tid)
+  update inboxdb.inbox_counts_dirty as d
+  set collapsed = true
+  where d.client_id = target_client_id and exists (select from taken)
+$$;

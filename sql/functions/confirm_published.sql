@@ -1,0 +1,54 @@
+create function inboxdb.confirm_published(kinds text[], client_ids text[], items text[], ranks bigint[])
+returns integer
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: note what was copied to the cache, so that it is not copied again. Called after the copy, so a crash between
+--   the two costs a second copy and loses nothing.
+-- Parameters: arrays of one length: kind, client_id, item and rank as unpublished returned them.
+-- Returns: how many are published now: not those that moved on meanwhile, nor those that somebody is just writing, which
+--   are not waited for.
+-- Writes: cache_version, job_status, drain_state.published_at (every 10 seconds at most).
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  versions integer;
+  jobs integer;
+begin
+  update inboxdb.cache_version as v
+  set unpublished_since = null
+  where (v.client_id, v.family) in (
+    select locked.client_id, locked.family
+    from pg_catalog.unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
+    inner join inboxdb.cache_version as locked
+      on p.client_id::inboxdb.client_id = locked.client_id and p.item = locked.family
+    where p.kind = 'version' and locked.version <= p.rank
+    for update of locked skip locked
+  );
+  get diagnostics versions = row_count;
+
+  update inboxdb.job_status as j
+  set unpublished_since = null
+  where (j.client_id, j.job_name) in (
+    select locked.client_id, locked.job_name
+    from pg_catalog.unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
+    inner join inboxdb.job_status as locked
+      on p.client_id::inboxdb.client_id = locked.client_id and p.item = locked.job_name
+    where p.kind = 'job'
+      and (pg_catalog.date_part('epoch', locked.last_started_at) * 1000000)::pg_catalog.int8 <= p.rank
+    for update of locked skip locked
+  );
+  get diagnostics jobs = row_count;
+
+  update inboxdb.drain_state as s
+  set published_at = pg_catalog.clock_timestamp()
+  where s.singleton in (
+    select locked.singleton
+    from inboxdb.drain_state as locked
+    where locked.published_at is null
+      or locked.published_at not between
+      pg_catalog.clock_timestamp() - interval '10 seconds' and pg_catalog.clock_timestamp()
+    for update skip locked
+  );
+  return versions + jobs;
+end
+$$;

@@ -1,0 +1,36 @@
+create function inboxdb.failure(
+  error_code text, out sentence text, out is_transient boolean, out attempts_allowed integer
+)
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: what is said of a failed refresh, and how often it is tried.
+  -- Parameters: error_code, a SQLSTATE; null where nobody lived to tell.
+  -- Returns: SQLSTATE and our own sentence, since what the server said may quote rows; whether it may well go through
+  --   by itself; after how many attempts the workspace is quarantined: 15 (half an hour) where it may, else 8 (4 minutes).
+  -- Source: docs/errors.md.
+  -- INVOKER: reads nothing.
+  select
+    pg_catalog.format('%s: %s', known.code, known.said),
+    known.may_pass,
+    case when known.may_pass then 15 else 8 end
+  from (
+    select
+      coalesce(error_code, '08006'),
+      case
+        when error_code is null then 'whoever refreshed it was gone before the end'
+        when error_code = '57014' then 'the refresh was cancelled, or hit its time limit'
+        when error_code in ('40001', '40P01', '55P03') then 'the refresh lost against another transaction'
+        when error_code = '42501'
+          then 'the refresh may not read what it counts (row-level security or a missing right)'
+        when error_code in ('42P01', '42703', '42883', '42804')
+          then 'the host''s tables no longer fit: apply the migrations again'
+        when error_code like '53%' then 'the server is out of resources'
+        when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
+        else 'the refresh failed; inboxdb.recompute_inbox_counts raises the error in full'
+      end,
+      error_code is null
+      or error_code in ('57014', '40001', '40P01', '55P03')
+      or error_code like '53%' or error_code like '08%' or error_code like '57P%' or error_code like '58%'
+  ) as known (code, said, may_pass)
+$$;

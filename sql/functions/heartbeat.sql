@@ -1,0 +1,28 @@
+create function inboxdb.heartbeat(
+  this_run_id text, this_kind text, connections integer, refreshes bigint, failures bigint,
+  samples real[] default '{}', is_over boolean default false
+) returns void
+language sql volatile security definer
+set search_path = ''
+as $$
+  -- Purpose: a sign of life of a drain, at its beginning and end and every 5 seconds between; prunes what is too old.
+  -- Parameters: this_run_id, eight hexadecimal digits; this_kind, as in table run; connections at work; refreshes and
+  --   failures so far; samples, seconds_waited of the refreshes since the last call; is_over at the end.
+  -- Writes: run (its own row only, so that it waits for nobody), freshness; what prune does.
+  -- DEFINER: its callers have no rights in inboxdb.
+  insert into inboxdb.run as r (run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed)
+  select
+    this_run_id, this_kind, connections, clock.now, clock.now, case when is_over then clock.now end, refreshes, failures
+  from inboxdb.clock() as clock (now)
+  on conflict (run_id) do update set
+    seen_at = excluded.seen_at,
+    ended_at = excluded.ended_at,
+    refreshed = excluded.refreshed,
+    failed = excluded.failed;
+
+  insert into inboxdb.freshness (seconds)
+  select samples
+  where samples <> '{}';
+
+  select inboxdb.prune()
+$$;

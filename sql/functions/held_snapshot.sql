@@ -1,0 +1,31 @@
+create function inboxdb.held_snapshot(out seconds double precision, out holder text, out all_seen boolean)
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: the oldest transaction that keeps dead rows from vacuum.
+  -- Returns: its age (0 where there is none, or where it is a replication slot, whose age PostgreSQL does not keep); who
+  --   holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats can.
+  -- Reads: pg_stat_activity, pg_prepared_xacts, pg_replication_slots.
+  -- INVOKER: whoever watches sees what PostgreSQL lets them see.
+  select
+    coalesce(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - oldest.since), 0), oldest.holder,
+    pg_catalog.pg_has_role('pg_read_all_stats', 'usage')
+  from (select 1) as always (one)
+  left join lateral (
+    select held.holder, held.since
+    from (
+      select pg_catalog.format('session %s', a.pid), coalesce(a.xact_start, a.backend_start)
+      from pg_catalog.pg_stat_activity as a
+      where (a.backend_xmin is not null or a.backend_xid is not null) and a.pid <> pg_catalog.pg_backend_pid()
+      union all
+      select pg_catalog.format('prepared transaction %s', p.gid), p.prepared
+      from pg_catalog.pg_prepared_xacts as p
+      union all
+      select pg_catalog.format('replication slot %s', s.slot_name), null
+      from pg_catalog.pg_replication_slots as s
+      where s.xmin is not null or s.catalog_xmin is not null
+    ) as held (holder, since)
+    order by held.since
+    limit 1
+  ) as oldest on true
+$$;

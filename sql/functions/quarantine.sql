@@ -1,0 +1,26 @@
+create function inboxdb.quarantine(target_client_id inboxdb.client_id) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: try a workspace no more until it is put back (requeue_inbox_counts). Its counts stay as they are, its changes
+--   are collapsed, now and later.
+-- Parameters: target_client_id, which is on the work list; the caller took its lock in an EARLIER statement.
+-- Writes: inbox_counts_dirty, the change log; job_status, where no attempt lived to say why it failed.
+-- INVOKER: called by claim_next only.
+declare
+  attempt_number integer;
+  reason pg_catalog.text;
+begin
+  select d.attempts, d.last_error into attempt_number, reason
+  from inboxdb.inbox_counts_dirty as d
+  where d.client_id = target_client_id;
+  if reason is null then
+    reason := (inboxdb.failure(null)).sentence;
+    perform inboxdb.record_job(target_client_id, inboxdb.clock(), attempt_number, reason);
+  end if;
+  update inboxdb.inbox_counts_dirty as d
+  set quarantined_at = inboxdb.clock(), next_attempt_at = 'infinity', last_error = reason
+  where d.client_id = target_client_id;
+  perform inboxdb.collapse_changes(target_client_id);
+end
+$$;

@@ -1,0 +1,47 @@
+create function inboxdb.unpublished(at_most integer default 1000)
+returns table (kind text, client_id text, item text, rank bigint, redis_key text, value text)
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: what is to be copied to the cache, what has waited longest first.
+  -- Parameters: at_most, rows.
+  -- Returns: kind, version or job; the workspace; the version's family or the job's name; rank, by which a newer copy
+  --   is told from an older one: the version, or when the job started, in microseconds since 1970; key and value.
+  -- Source: docs/contracts.md.
+  -- Reads: cache_version, job_status.
+  -- DEFINER: its callers have no rights in inboxdb.
+  select u.kind, u.client_id, u.item, u.rank, u.redis_key, u.value
+  from (
+    (
+      select
+        v.unpublished_since, 'version', v.client_id::pg_catalog.text, v.family, v.version,
+        pg_catalog.format('%s:v1:ver:%s', v.family, v.client_id), v.version::pg_catalog.text
+      from inboxdb.cache_version as v
+      where v.unpublished_since is not null
+      order by v.unpublished_since
+      limit at_most
+    )
+    union all
+    (
+      select
+        j.unpublished_since, 'job', j.client_id::pg_catalog.text, j.job_name,
+        (pg_catalog.date_part('epoch', j.last_started_at) * 1000000)::pg_catalog.int8,
+        pg_catalog.format('jobs:v1:%s:%s', j.job_name, j.client_id),
+        pg_catalog.json_build_object(
+          'lastStartedAt', inboxdb.iso(j.last_started_at),
+          'lastFinishedAt', inboxdb.iso(j.last_finished_at),
+          'lastStatus', j.last_status,
+          'lastError', j.last_error,
+          'durationMs', j.duration_ms,
+          'attempt', j.attempt,
+          'runId', j.run_id
+        )::pg_catalog.text
+      from inboxdb.job_status as j
+      where j.unpublished_since is not null
+      order by j.unpublished_since
+      limit at_most
+    )
+  ) as u (unpublished_since, kind, client_id, item, rank, redis_key, value)
+  order by u.unpublished_since
+  limit at_most
+$$;
