@@ -2,6 +2,8 @@
 
 import functools
 import json
+import logging
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
@@ -9,12 +11,14 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Concatenate, NoReturn, ParamSpec
 
 import click
 import psycopg
 
-from inboxdb import __version__, access, counts, drain, status
+from inboxdb import __version__, access, counts, drain, logs, status, worker
+from inboxdb.cache import Cache, publish
 from inboxdb.connection import describe, resolve_dsn, session
 from inboxdb.errors import DatabaseRefused, InboxdbError
 
@@ -43,6 +47,7 @@ class Call:
 
     dsn: str
     as_json: bool
+    debug: bool
 
     def answer(self, data: Mapping[str, object], text: str) -> None:
         """Give the result to whoever asked: to a machine the data as one JSON object, to people the text."""
@@ -59,7 +64,7 @@ def main(dsn: str | None) -> None:
     the variables where the connection string holds a password: other users of the machine can read command lines.
 
     Data goes to stdout, progress and errors to stderr. Exit status: 0 done, 1 error, 2 usage, 3 not healthy (drift, a
-    workspace unverified or failed).
+    workspace unverified or failed, a promise broken).
     """
 
 
@@ -89,7 +94,7 @@ def command(
             context = click.get_current_context()
             try:
                 explicit = dsn or context.find_root().params["dsn"]
-                healthy = function(Call(resolve_dsn(explicit) if database else "", as_json), *args, **kwargs)
+                healthy = function(Call(resolve_dsn(explicit) if database else "", as_json, debug), *args, **kwargs)
             except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
                 raise
             except KeyboardInterrupt:
@@ -158,6 +163,10 @@ def _json_value(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
+def _instant(value: datetime) -> str:
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _table(rows: Mapping[str, object]) -> str:
     width = max(map(len, rows)) + 2
     return "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
@@ -221,9 +230,9 @@ def _scope(is_global: bool, scope_user_id: str) -> str:
 
 
 @contextmanager
-def _progress(label: str) -> Iterator[drain.Progress | None]:
-    """Show a progress bar on stderr, if that is a terminal."""
-    if not sys.stderr.isatty():
+def _progress(label: str, wanted: bool = True) -> Iterator[drain.Progress | None]:
+    """Show a progress bar on stderr, if that is wanted and a terminal."""
+    if not (wanted and sys.stderr.isatty()):
         yield None
         return
     from rich.console import Console
@@ -300,7 +309,7 @@ def migrate_status(call: Call) -> bool:
     listed = migrations.status(call.dsn)
     call.answer(
         {"migrations": [asdict(one) for one in listed]},
-        _table({one.id: f"{one.applied_at:%Y-%m-%d %H:%M:%S} UTC" if one.applied_at else "pending" for one in listed}),
+        _table({one.id: _instant(one.applied_at) if one.applied_at else "pending" for one in listed}),
     )
     return True
 
@@ -426,19 +435,109 @@ def publication_off(call: Call) -> bool:
     return True
 
 
+def uses_redis(function: Callable[..., bool]) -> Callable[..., bool]:
+    """Add the options that say where versions are published, given to the function as `cache`, None for nowhere."""
+
+    @functools.wraps(function)
+    def connect(*args: object, redis_url: str | None, redis_prefix: str, **rest: object) -> bool:
+        return function(*args, cache=Cache(redis_url, redis_prefix) if redis_url else None, **rest)
+
+    for option in (
+        click.option(
+            "--redis-url",
+            envvar="INBOXDB_REDIS_URL",
+            metavar="URL",
+            help="Publish cache versions and job statuses there; prefer INBOXDB_REDIS_URL where it holds a password.",
+        ),
+        click.option(
+            "--redis-prefix",
+            envvar="INBOXDB_REDIS_PREFIX",
+            default="",
+            metavar="TEXT",
+            help="Put before every key, as in preview: (or INBOXDB_REDIS_PREFIX).",
+        ),
+    ):
+        connect = option(connect)
+    return connect
+
+
 @command(main, "drain-dirty")
 @click.option("--limit", type=click.IntRange(1, 2**31 - 1), metavar="N", help="Refresh N workspaces at most.")
 @click.option(
     "--workers", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Connections side by side."
 )
-def drain_dirty(call: Call, limit: int | None, workers: int) -> bool:
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=1, max=86400),
+    metavar="SECONDS",
+    default=drain.TIME_LIMIT,
+    show_default=True,
+    help="What every workspace has; one that took longer has twice that the next time, up to 900.",
+)
+@click.option("--for", "seconds", type=click.FloatRange(min=1), metavar="SECONDS", help="Go on draining for so long.")
+@click.option("--every", type=click.FloatRange(min=0), metavar="SECONDS", help="With --for: a pass so often.  [1]")
+@click.option("--watch", is_flag=True, help="Go on draining until SIGTERM or SIGINT.")
+@click.option("--metrics-port", type=click.IntRange(1, 65535), metavar="PORT", help="With --watch: serve `metrics`.")
+@uses_redis
+@click.option(
+    "--log-format", type=click.Choice(["plain", "json"]), help="How to log to stderr; a single run only logs with this."
+)
+def drain_dirty(
+    call: Call,
+    limit: int | None,
+    workers: int,
+    time_limit: float,
+    seconds: float | None,
+    every: float | None,
+    watch: bool,
+    metrics_port: int | None,
+    cache: Cache | None,
+    log_format: str | None,
+) -> bool:
     """Bring the counts of all waiting workspaces up to date.
 
-    Any number of drains may run at once. Exit status 3 when a workspace failed; its changes are kept and it is tried
-    again later.
+    Any number of drains may run at once. A workspace that fails keeps its changes and is tried again later, less and
+    less often, until it is quarantined (see `inboxdb requeue`). SIGTERM lets the workspace at hand be finished. Exit
+    status 3 when a workspace failed, unless watching.
     """
-    with _progress("draining") as on_progress:
-        result = drain.drain(call.dsn, limit=limit, workers=workers, on_progress=on_progress)
+    if watch and seconds is not None:
+        raise click.UsageError("--watch goes on for ever, --for for a time: give one of them.")
+    if limit is not None and (watch or seconds is not None):
+        raise click.UsageError("--limit is for a single run, without --watch or --for.")
+    if every is not None and seconds is None:
+        raise click.UsageError("--every needs --for.")
+    if metrics_port is not None and not watch:
+        raise click.UsageError("--metrics-port needs --watch.")
+    schedule = worker.WATCH if watch else worker.ONCE
+    if seconds is not None:
+        schedule = worker.Schedule("for", seconds, 1 if every is None else every)
+
+    run_id = worker.new_run_id()
+    speaks = log_format or schedule is not worker.ONCE
+    level = logging.DEBUG if call.debug else logging.INFO if speaks else logging.ERROR
+    logs.configure(log_format or "plain", level=level, run_id=run_id)
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT) if watch else (signal.SIGTERM,):
+        signal.signal(number, lambda *_: stop.set())
+    if metrics_port is not None:
+        from inboxdb import metrics
+
+        metrics.serve(call.dsn, metrics_port)
+
+    logs.logger.info("draining", action="start", database=describe(call.dsn), kind=schedule.kind, workers=workers)
+    with _progress("draining", schedule is worker.ONCE) as on_progress:
+        result = worker.drain(
+            call.dsn,
+            schedule=schedule,
+            limit=limit,
+            workers=workers,
+            time_limit=time_limit,
+            cache=cache,
+            run_id=run_id,
+            stop=stop,
+            on_progress=on_progress,
+        )
+    logs.logger.info("ended", action="end", refreshed=result.refreshed, failed=result.failed, skipped=result.skipped)
     text = (
         f"refreshed {result.refreshed:,}, failed {result.failed:,}, skipped {result.skipped:,}, "
         f"remaining {result.remaining:,}, in {result.duration_ms / 1000:.1f} s"
@@ -446,7 +545,25 @@ def drain_dirty(call: Call, limit: int | None, workers: int) -> bool:
     for failure in result.failures:
         text += f"\nworkspace {failure.client_id} failed: {failure.error}"
     call.answer(asdict(result), text)
-    return result.failed == 0
+    return result.failed == 0 or watch
+
+
+@command(main, "publish")
+@click.option("--all", "everything", is_flag=True, help="Everything anew: Redis was flushed, or is another one.")
+@uses_redis
+def publish_cache(call: Call, everything: bool, cache: Cache | None) -> bool:
+    """Copy to Redis what is not there yet: cache versions and job statuses.
+
+    Drains with --redis-url do it by themselves; this is for what is left when none runs, and for a new Redis.
+    """
+    if cache is None:
+        raise click.UsageError("Say where to publish: --redis-url or INBOXDB_REDIS_URL.")
+    with session(call.dsn, application_name="inboxdb publish") as connection:
+        if everything:
+            connection.execute("select inboxdb.mark_all_unpublished()")
+        keys = publish(connection, cache)
+    call.answer({"published": keys}, f"published {_plural(keys, 'key')}")
+    return True
 
 
 @command(main, "counts")
@@ -459,7 +576,7 @@ def show_counts(call: Call, client_id: str, setter: str | None) -> bool:
     text = {"workspace": row.client_id, "scope": _scope(row.is_global, row.scope_user_id)}
     text |= {name: f"{getattr(row, name):,}" for name in counts.NAMES}
     text |= {
-        "computed at": f"{row.computed_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        "computed at": _instant(row.computed_at),
         "version": str(row.version or "none"),
         "dirty": "yes, a refresh is due" if row.dirty else "no",
     }
@@ -485,6 +602,23 @@ def mark(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
 
 
 @command(main)
+@click.argument("client_ids", metavar="[CLIENT_ID...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Put back every quarantined workspace.")
+def requeue(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
+    """Put quarantined workspaces back on the work list, with all their attempts. If one id is wrong, none is.
+
+    A workspace is quarantined when it failed 8 times, or 15 times for a reason that may pass (a timeout, a lock, a lost
+    connection); `inboxdb status` lists them with the reason.
+    """
+    if everything == bool(client_ids):
+        raise click.UsageError("Name the workspaces to put back, or give --all.")
+    with session(call.dsn, application_name="inboxdb requeue") as connection:
+        requeued = drain.requeue(connection, client_ids)
+    call.answer({"requeued": requeued}, f"put back {_plural(requeued, 'workspace')} for the next `inboxdb drain-dirty`")
+    return True
+
+
+@command(main)
 @click.argument("client_ids", metavar="CLIENT_ID...", nargs=-1, required=True)
 def recompute(call: Call, client_ids: tuple[str, ...]) -> bool:
     """Bring workspaces up to date now, dirty or not. If one id is wrong, none is recomputed."""
@@ -496,31 +630,55 @@ def recompute(call: Call, client_ids: tuple[str, ...]) -> bool:
 
 @command(main, "status")
 def show_status(call: Call) -> bool:
-    """Show how far behind the drain is.
+    """Show how the drain is doing.
 
-    Exit status 3 when a workspace's last refresh failed, or row-level security on "Lead" is not as it was decided.
+    Exit status 3 when a promise is broken: changes wait for longer than 15 seconds, refreshes fail, workspaces are
+    quarantined, Redis is more than a minute behind, row-level security on "Lead" is not as it was decided.
     """
     with session(call.dsn, application_name="inboxdb status") as connection:
         now = status.read(connection)
         failing = status.failing(connection, limit=status.SHOWN)
+    held = f"{now.held_snapshot_seconds:.0f} s, by {now.held_snapshot_by}" if now.held_snapshot_by else "none"
     text = _table(
         {
             "database": describe(call.dsn),
-            "dirty workspaces": f"{now.dirty_workspaces:,}",
+            "dirty workspaces": f"{now.dirty_workspaces:,}, of them late {now.late_workspaces:,}",
             "pending changes": f"{now.pending_changes:,}",
             "oldest dirty": f"{now.oldest_dirty_seconds:.1f} s",
             "failing workspaces": f"{now.failing_workspaces:,}",
-            "last collected": f"{now.collected_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-            if now.collected_at
-            else "never: nobody has drained yet",
+            "quarantined workspaces": f"{now.quarantined_workspaces:,}",
+            "workers seen": f"{now.workers_seen:,}",
+            "last drain": _instant(now.last_drain_at) if now.last_drain_at else "never: nobody has drained yet",
+            "freshness, last hour": "nothing was refreshed"
+            if now.freshness_p50 is None
+            else f"p50 {now.freshness_p50:.1f} s, p95 {now.freshness_p95:.1f} s, p99 {now.freshness_p99:.1f} s",
+            "change log": f"{now.log_bytes / 2**20:,.1f} MiB",
+            "held snapshot": held + ("" if now.snapshots_all_seen else " (of those this role may see)"),
+            "unpublished": "Redis is not in use"
+            if now.unpublished_keys is None
+            else f"{now.unpublished_keys:,} keys, the oldest for {now.unpublished_seconds:.1f} s",
             "inbox_api answers from": f"{now.counts_source} counts",
             "row-level security": LEAD_RLS[now.lead_rls],
         }
     )
     for one in failing:
-        text += f"\nworkspace {one.client_id} failed (attempt {one.attempts}): {one.last_error}"
-    call.answer(asdict(now) | {"failing": [asdict(one) for one in failing]}, text)
-    return now.failing_workspaces == 0 and now.lead_rls != "drifted"
+        state = "is quarantined" if one.quarantined_at else "failed"
+        text += f"\nworkspace {one.client_id} {state} (attempt {one.attempts}): {one.last_error}"
+    text += "".join(f"\nBROKEN: {promise}" for promise in now.broken_promises)
+    call.answer(
+        asdict(now) | {"failing": [asdict(one) for one in failing], "broken_promises": now.broken_promises}, text
+    )
+    return not now.broken_promises
+
+
+@command(main, "metrics")
+def show_metrics(call: Call) -> bool:
+    """Print how the drain is doing in Prometheus' text format. No label names a workspace."""
+    from inboxdb import metrics
+
+    text = metrics.text(call.dsn)
+    call.answer({"metrics": text}, text.rstrip())
+    return True
 
 
 @command(main)

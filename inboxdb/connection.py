@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import pq
+from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from inboxdb.errors import CannotConnect, ConnectionLost, DatabaseRefused, MalformedId, UnusableDsn, is_lost
@@ -151,6 +151,28 @@ def transaction(connection: Connection, time_limit: float) -> Iterator[None]:
     with connection.transaction():
         connection.execute("select pg_catalog.set_config('statement_timeout', %s, true)", (f"{time_limit * 1000:.0f}",))
         yield
+
+
+def in_one_trip(connection: Connection, time_limit: float, statement: sql.Composable) -> list[tuple[Any, ...]]:
+    """Run a statement in a transaction of its own, sent to the server as one message: for what is done all the time.
+
+    Parameters: connection, in autocommit; time_limit, in seconds, whatever the role's statement_timeout is; statement,
+    which returns rows.
+    Returns the rows.
+    Raises as transaction does; the transaction is undone then.
+    """
+    message = sql.SQL("begin isolation level read committed; set local statement_timeout = {}; {}; commit").format(
+        sql.Literal(round(time_limit * 1000)), statement
+    )
+    try:
+        cursor = connection.execute(message)
+        cursor.nextset()
+        cursor.nextset()
+        return cursor.fetchall()
+    except psycopg.Error:
+        if not connection.broken:
+            connection.rollback()
+        raise
 
 
 def retrying(action: Callable[[], None]) -> None:

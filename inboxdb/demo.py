@@ -39,14 +39,13 @@ from rich.table import Table
 
 from inboxdb import access, embedded, migrate, sources, status
 from inboxdb.connection import Connection, session
-from inboxdb.drain import drain
 from inboxdb.verify import VerifyResult, verify
+from inboxdb.worker import WATCH, drain
 
 WRITERS = 4
 WRITE_PAUSE = 0.005  # seconds between two writes of a writer, on average
 PROBE_INTERVAL = 0.025  # seconds
 POLL_INTERVAL = 0.01  # seconds
-DRAIN_PAUSE = 0.1  # seconds from the end of a drain to the next one's start
 DRAW_INTERVAL = 0.25  # seconds, on a terminal
 LINE_INTERVAL = 3.0  # seconds, elsewhere
 GIVE_UP = 60.0  # seconds for the last changes to show
@@ -365,9 +364,12 @@ class _Live:
                 )
 
     def drain(self) -> None:
-        """Drain again and again, as a scheduler would have it."""
-        while not self.stop.wait(DRAIN_PAUSE):
-            self.refreshes += drain(self.dsn).refreshed
+        """Drain as `inboxdb drain-dirty --watch` does."""
+
+        def count(done: int, total: int) -> None:
+            self.refreshes += 1
+
+        drain(self.dsn, schedule=WATCH, stop=self.stop, on_progress=count)
 
     def look(self) -> None:
         """Note which of the probe's changes show by now."""

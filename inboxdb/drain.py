@@ -2,130 +2,121 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, repeat
 from threading import Event, Lock
-from time import monotonic, sleep
 
 import psycopg
+from psycopg.sql import SQL, Literal
 
-from inboxdb import status
-from inboxdb.connection import Connection, naming, session, transaction
+from inboxdb import logs
+from inboxdb.connection import Connection, in_one_trip, naming, transaction
+from inboxdb.errors import is_lost
 
 TIME_LIMIT = 60.0  # seconds for one workspace; a scan of 1,000,000 leads takes about one
-
-SIGNALS_LIMIT = 5.0  # seconds for the signals of one workspace
-
-# How long one run waits, in all, for workspaces that are not due yet: those whose last claim came to nothing, because
-# its process was killed or somebody else had the workspace. Five seconds cover the delays after a first and a second
-# such claim (1 s and 2 s), and a refresh in progress elsewhere; the next run takes what needs longer.
-PATIENCE = 5.0  # seconds
 
 Progress = Callable[[int, int], None]
 """Called with how many workspaces are done, and how many there are in all."""
 
 
 @dataclass(frozen=True)
-class Failure:
-    """A workspace that could not be refreshed; `error` is the SQLSTATE and our own sentence."""
+class Claim:
+    """A workspace that is ours to refresh: since when, and how many seconds that may take."""
 
     client_id: str
-    error: str
+    started_at: datetime
+    time_limit: float
 
 
 @dataclass(frozen=True)
-class DrainResult:
-    """What a run did, counted in workspaces: refreshed; failed and not refreshed since; left because somebody else
-    had them; still waiting when it ended.
+class Refresh:
+    """What became of a claim: refreshed, failed (recorded), skipped (somebody else has it).
+
+    After a refresh that took a change, the new version, the users whose counts or leads changed, and how many seconds
+    the oldest change had waited.
     """
 
-    refreshed: int
-    failed: int
-    skipped: int
-    remaining: int
-    duration_ms: int
-    failures: list[Failure]
+    client_id: str
+    outcome: str
+    version: int | None = None
+    changed_scopes: list[str] | None = None
+    seconds_waited: float | None = None
 
 
-def drain(
-    dsn: str,
-    *,
-    limit: int | None = None,
-    workers: int = 1,
-    time_limit: float = TIME_LIMIT,
-    on_progress: Progress | None = None,
-) -> DrainResult:
-    """Refresh every workspace that waits when the run begins.
+def refresh(connection: Connection, client_id: str, time_limit: float = TIME_LIMIT) -> Refresh:
+    """Refresh one workspace, due or not.
 
-    Workspaces that become dirty meanwhile are taken too, until one comes up that this run has refreshed before: under
-    steady writes it would never end otherwise. It waits a little for those that are not due yet (PATIENCE), except for
-    those that it saw fail.
-
-    Parameters: dsn; limit, how many workspaces at most; workers, how many connections work side by side; time_limit
-    for one workspace, in seconds; on_progress.
-    Raises CannotConnect; ConnectionLost and DatabaseRefused once the other workers are done. On KeyboardInterrupt
-    the refreshes at hand are undone and it is raised again.
+    Parameters: connection; client_id; time_limit, in seconds.
+    Raises psycopg.errors.QueryCanceled past the time limit; that is not recorded.
     """
-    started = monotonic()
-    with ExitStack() as stack:
-        connections = [
-            stack.enter_context(session(dsn, application_name="inboxdb drain-dirty")) for _ in range(workers)
-        ]
-        first = connections[0]
-        total = status.read(first).dirty_workspaces if on_progress else 0
-        run = _Run(limit, time_limit, on_progress, total)
-
-        waited = 0.0
-        while True:
-            run.pass_over(connections)
-            pause = run.seconds_to_next_attempt(first)
-            if pause is None or waited + pause > PATIENCE:
-                break
-            sleep(pause)
-            waited += pause
-
-        with transaction(first, time_limit):
-            first.execute("select inboxdb.empty_slice()")
-        return DrainResult(
-            refreshed=run.refreshes,
-            failed=len(run.failed),
-            skipped=run.skipped,
-            remaining=status.read(first).dirty_workspaces,
-            duration_ms=round((monotonic() - started) * 1000),
-            failures=run.failures(first),
-        )
+    (row,) = in_one_trip(
+        connection,
+        time_limit,
+        SQL(
+            "select outcome, version, changed_scopes::text[], seconds_waited "
+            "from inboxdb.drain_next({}::text::inboxdb.client_id)"
+        ).format(Literal(client_id)),
+    )
+    return Refresh(client_id, *row)
 
 
-class _Run:
-    """What the workers of one run share."""
+class Drain:
+    """What the connections of one run share."""
 
-    def __init__(self, limit: int | None, time_limit: float, on_progress: Progress | None, total: int) -> None:
+    def __init__(
+        self,
+        *,
+        announce: Callable[[Refresh], None],
+        limit: int | None,
+        time_limit: float,
+        stop: Event,
+        on_progress: Progress | None,
+    ) -> None:
+        """Take note of what to do.
+
+        Parameters: announce, called with each refresh; limit, how many workspaces at most; time_limit, what each
+        workspace has at least, in seconds; stop, set when no further workspace is to be started; on_progress.
+        """
+        self.announce = announce
         self.limit = limit
         self.time_limit = time_limit
+        self.stop = stop
         self.on_progress = on_progress
-        self.total = total
-        self.lock = Lock()
-        self.claimed = 0
+        self.total = 0  # to be done, for on_progress
+        self.claims = 0
         self.refreshes = 0
+        self.failures = 0
         self.skipped = 0
         self.refreshed: set[str] = set()
         self.failed: set[str] = set()
-        self.enough = Event()
-        self.interrupted = Event()
-        self.silent = Event()  # set once realtime hangs
+        self.samples: list[float] = []  # of how long changes waited, in seconds
+        self._lost: list[Claim] = []
+        self._lock = Lock()
+        self._enough = Event()
+        self._interrupted = Event()
 
-    def pass_over(self, connections: Sequence[Connection]) -> None:
-        """Let a worker on each connection refresh workspaces until none is due."""
-        # once for all: a worker that finds another one collecting takes it that nothing is due
-        with transaction(connections[0], self.time_limit):
-            connections[0].execute("select inboxdb.collect()")
+    def pass_over(self, connections: Sequence[Connection]) -> bool:
+        """Refresh on all connections until nothing is due, or a workspace comes up that this pass had before.
+
+        Returns whether there was anything to do: where not, one query said so.
+        Raises psycopg.Error of a connection once the others are done. On KeyboardInterrupt the refreshes at hand are
+        undone and it is raised again.
+        """
+        self._enough.clear()
+        seen: set[str] = set()
+        first = self._claim(connections[0])
+        if first is None:
+            return False
         with ThreadPoolExecutor(len(connections)) as pool:
-            working = [pool.submit(self.work, connection) for connection in connections]
+            working = [
+                pool.submit(self._work, connection, claim, seen)
+                for connection, claim in zip(connections, chain([first], repeat(None)), strict=False)
+            ]
             try:
                 wait(working)
             except BaseException:
-                self.interrupted.set()
+                self._interrupted.set()
                 # again and again: a worker may just have been between two statements
                 while wait(working, timeout=0.1).not_done:
                     for connection in connections:
@@ -133,98 +124,90 @@ class _Run:
                 raise
         for worker in working:
             worker.result()
+        return True
 
-    def work(self, connection: Connection) -> None:
-        """Claim a workspace and refresh it, until none is due."""
-        while self.may_claim():
-            with transaction(connection, self.time_limit):
-                ((client_id, started_at),) = connection.execute(
-                    "select claimed::text, inboxdb.clock() from inboxdb.claim_next() as claimed"
-                ).fetchall()
-            if client_id is None:
-                with self.lock:
-                    self.claimed -= 1
-                return
-            self.note(client_id, self.refresh(connection, client_id, started_at))
+    @property
+    def is_over(self) -> bool:
+        """Whether the limit is reached, or somebody wants an end."""
+        return self.stop.is_set() or self.claims == self.limit
 
-    def may_claim(self) -> bool:
-        """Take one of the claims that the limit allows."""
-        with self.lock:
-            if self.enough.is_set() or self.interrupted.is_set() or self.claimed == self.limit:
-                return False
-            self.claimed += 1
-            return True
+    def record_lost(self, connection: Connection) -> None:
+        """Record the refreshes whose connection was lost, so that they wait for their next attempt."""
+        while self._lost:
+            self._record(connection, self._lost[-1], "08006")
+            self._lost.pop()
 
-    def refresh(self, connection: Connection, client_id: str, started_at: datetime) -> str:
+    def _work(self, connection: Connection, claim: Claim | None, seen: set[str]) -> None:
+        while claim := claim or self._claim(connection):
+            if claim.client_id in seen:
+                self._enough.set()
+            seen.add(claim.client_id)
+            self._note(claim, self._attempt(connection, claim))
+            claim = None
+
+    def _claim(self, connection: Connection) -> Claim | None:
+        with self._lock:
+            if self.is_over or self._enough.is_set() or self._interrupted.is_set():
+                return None
+            self.claims += 1
+        ((client_id, started_at, time_limit),) = in_one_trip(
+            connection,
+            self.time_limit,
+            SQL("select c::text, inboxdb.clock(), inboxdb.time_limit(c, {}) from inboxdb.claim_next() as c").format(
+                Literal(self.time_limit)
+            ),
+        )
+        if client_id is None:
+            with self._lock:
+                self.claims -= 1
+            return None
+        return Claim(client_id, started_at, time_limit)
+
+    def _attempt(self, connection: Connection, claim: Claim) -> Refresh:
         """Refresh a claimed workspace, and record why if that was cancelled: what is rolled back cannot say so."""
         try:
-            return drain_workspace(connection, client_id, self.time_limit, silent=self.silent)
+            return refresh(connection, claim.client_id, claim.time_limit)
         except psycopg.Error as error:
-            if self.interrupted.is_set():
+            if self._interrupted.is_set():
                 raise
-            with transaction(connection, self.time_limit):
-                connection.execute("select inboxdb.record_failure(%s, %s, %s)", (client_id, started_at, error.sqlstate))
-            return "failed"
+            if is_lost(error):
+                self._lost.append(claim)
+                raise
+            self._record(connection, claim, error.sqlstate)
+            return Refresh(claim.client_id, "failed")
 
-    def note(self, client_id: str, outcome: str) -> None:
-        """Count an outcome of drain_next."""
-        with self.lock:
-            match outcome:
+    def _record(self, connection: Connection, claim: Claim, sqlstate: str | None) -> None:
+        with transaction(connection, self.time_limit):
+            connection.execute(
+                "select inboxdb.record_failure(%s, %s, %s)", (claim.client_id, claim.started_at, sqlstate)
+            )
+
+    def _note(self, claim: Claim, done: Refresh) -> None:
+        with self._lock:
+            match done.outcome:
                 case "refreshed":
-                    if client_id in self.refreshed:
-                        self.enough.set()
                     self.refreshes += 1
-                    self.refreshed.add(client_id)
-                    self.failed.discard(client_id)
+                    self.refreshed.add(done.client_id)
+                    self.failed.discard(done.client_id)
                 case "failed":
-                    self.failed.add(client_id)
+                    self.failures += 1
+                    self.failed.add(done.client_id)
                 case "skipped":
                     self.skipped += 1
+            if done.seconds_waited is not None:
+                self.samples.append(done.seconds_waited)
             if self.on_progress:
-                done = len(self.refreshed | self.failed)
-                self.on_progress(done, max(done, self.total))
-
-    def seconds_to_next_attempt(self, connection: Connection) -> float | None:
-        """Say how long until a workspace is due that this run has had no result for; None when there is none."""
-        if self.enough.is_set() or self.claimed == self.limit:
-            return None
-        seconds = connection.execute(
-            "select inboxdb.seconds_to_next_attempt(%s::text[])", (list(self.refreshed | self.failed),)
-        ).fetchall()[0][0]
-        # due already, but not to be had just now: somebody else is claiming it, or about to commit its refresh
-        return None if seconds is None else max(seconds, 0.2)
-
-    def failures(self, connection: Connection) -> list[Failure]:
-        """Say why the failed workspaces failed."""
-        return [
-            Failure(one.client_id, one.last_error) for one in status.failing(connection) if one.client_id in self.failed
-        ]
-
-
-def drain_workspace(
-    connection: Connection, client_id: str, time_limit: float = TIME_LIMIT, *, silent: Event | None = None
-) -> str:
-    """Refresh one workspace, due or not, and tell its clients.
-
-    Parameters: connection; client_id; time_limit, in seconds; silent, nobody is told while it is set, and it is set
-    when realtime hangs.
-    Returns the outcome: refreshed, failed (recorded), skipped (somebody else has it).
-    Raises psycopg.errors.QueryCanceled past the time limit; that is not recorded.
-    """
-    with transaction(connection, time_limit):
-        ((outcome, version, scopes),) = connection.execute(
-            "select outcome, version, changed_scopes::text[] from inboxdb.drain_next(%s)", (client_id,)
-        ).fetchall()
-    if scopes is not None and not (silent and silent.is_set()):
-        sent = None
-        # The refresh stands whatever becomes of its signals: clients without one poll.
-        with suppress(psycopg.Error), transaction(connection, SIGNALS_LIMIT):
-            ((sent,),) = connection.execute(
-                "select inboxdb.send_signals(%s, %s, %s::text[]::inboxdb.user_id[])", (client_id, version, scopes)
-            ).fetchall()
-        if sent is None and silent:
-            silent.set()
-    return str(outcome)
+                finished = len(self.refreshed | self.failed)
+                self.on_progress(finished, max(finished, self.total))
+        logs.logger.log(
+            *logs.OUTCOMES[done.outcome],
+            action="refresh",
+            workspace=done.client_id,
+            outcome=done.outcome,
+            version=done.version,
+            seconds_waited=done.seconds_waited,
+        )
+        self.announce(done)
 
 
 def mark(connection: Connection, client_ids: Sequence[str]) -> None:
@@ -236,6 +219,22 @@ def mark(connection: Connection, client_ids: Sequence[str]) -> None:
         for client_id in client_ids:
             with naming(client_id):
                 connection.execute("select inboxdb.mark_inbox_counts_dirty(%s)", (client_id,))
+
+
+def requeue(connection: Connection, client_ids: Sequence[str]) -> int:
+    """Put quarantined workspaces back on the work list: those named, or none if one id is wrong; all if none is named.
+
+    Returns how many.
+    Raises MalformedId; DatabaseRefused (through the session): IB002 for an unknown workspace, IB011 for one that is not
+    quarantined.
+    """
+    requeued = 0
+    with connection.transaction():
+        for client_id in client_ids or (None,):
+            with naming(*filter(None, [client_id])):
+                ((number,),) = connection.execute("select inboxdb.requeue_inbox_counts(%s)", (client_id,)).fetchall()
+            requeued += number
+    return requeued
 
 
 def recompute(connection: Connection, client_ids: Sequence[str], time_limit: float = TIME_LIMIT) -> None:

@@ -31,9 +31,9 @@ class Status:
     """The queue, from the change log itself and not only from what a drain has seen, and who works on it.
 
     Seconds and bytes as named; the freshness of the last hour is None where nothing was refreshed, what is unpublished
-    None where nothing was ever published. `counts_source` is where inbox_api.inbox_counts answers from, stored or live;
-    `lead_rls` what is decided about row-level security on "Lead": undecided, left_out, enabled, joined, or drifted where
-    the catalog says otherwise. `snapshots_all_seen` is whether this role sees everybody's transactions.
+    None where nothing was ever published. `snapshots_all_seen` is whether this role sees everybody's transactions;
+    `counts_source` where inbox_api.inbox_counts answers from, stored or live; `lead_rls` what is decided about
+    row-level security on "Lead": undecided, left_out, enabled, joined, or drifted where the catalog says otherwise.
     """
 
     dirty_workspaces: int

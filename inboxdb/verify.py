@@ -8,8 +8,9 @@ from typing import Any
 import psycopg
 
 from inboxdb import counts
+from inboxdb.announce import send_signals
 from inboxdb.connection import Connection, session, transaction
-from inboxdb.drain import TIME_LIMIT, Progress, drain_workspace, mark
+from inboxdb.drain import TIME_LIMIT, Progress, mark, refresh
 
 # Before each further comparison of a workspace that changes while it is looked at, in seconds.
 PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
@@ -139,7 +140,9 @@ def _settled_comparison(connection: Connection, client_id: str, time_limit: floa
             time.sleep(pause)
             with transaction(connection, time_limit):
                 connection.execute("select inboxdb.collect()")
-            outcome = drain_workspace(connection, client_id, time_limit)
+            done = refresh(connection, client_id, time_limit)
+            send_signals(connection, done)
+            outcome = done.outcome
         comparison = _compare(connection, client_id, time_limit)
     except psycopg.errors.QueryCanceled as error:
         raise _Unsettled("a query on it was cancelled, or hit its time limit") from error

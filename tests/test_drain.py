@@ -11,15 +11,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 
 from inboxdb import drain as drain_module
+from inboxdb import worker
 from inboxdb.connection import Connection, connect
-from inboxdb.drain import DrainResult, Failure, drain
-from inboxdb.errors import ConnectionLost
 from inboxdb.verify import verify
+from inboxdb.worker import DrainResult, Failure, drain
 from tests.interleave import DEADLINE, Stage, until
 from tests.rows import GLOBAL, Host, set_clock, stored_counts
 from tests.servers import OWNER, Database
@@ -82,7 +83,7 @@ def drains(owner: Connection, *, held_up: bool = False) -> list[int]:
     """List the backends of drains, or just those that wait for a lock."""
     rows = owner.execute(
         "select pid from pg_stat_activity where datname = current_database() "
-        "and application_name = 'inboxdb drain-dirty' and (wait_event_type = 'Lock' or not %s)",
+        "and application_name like 'inboxdb drain-dirty %%' and (wait_event_type = 'Lock' or not %s)",
         [held_up],
     )
     return [pid for (pid,) in rows]
@@ -115,7 +116,14 @@ class Clock:
 def clock(owner: Connection, monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Stops the database's clock, and has drains in this process wait by it."""
     clock = Clock(owner)
-    monkeypatch.setattr(drain_module, "sleep", clock.sleep)
+
+    class Waiting(Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            assert timeout is not None
+            clock.sleep(timeout)
+            return self.is_set()
+
+    monkeypatch.setattr(worker, "Event", Waiting)
     return clock
 
 
@@ -126,7 +134,7 @@ def test_a_run_refreshes_what_waits(database: Database, host: Host, owner: Conne
     workspaces = {host.workspace() for _ in range(3)}
     seen: list[tuple[int, int]] = []
     result = drain(database.dsn, on_progress=lambda done, total: seen.append((done, total)))
-    assert result == DrainResult(3, 0, 0, 0, result.duration_ms, [])
+    assert result == DrainResult(result.run_id, 3, 0, 0, 0, result.duration_ms, [])
     assert seen == [(1, 3), (2, 3), (3, 3)]
     assert stored_counts(owner).keys() == workspaces
     assert drain(database.dsn).refreshed == 0
@@ -238,7 +246,7 @@ def test_a_workspace_that_failed_and_then_went_through_has_not_failed(
     assert (result.refreshed, result.failed, result.remaining) == (2, 0, 0)
 
 
-def test_a_lost_connection_is_an_error_and_the_other_worker_goes_on(
+def test_a_lost_connection_is_made_anew_and_its_workspace_waits(
     database: Database, host: Host, owner: Connection, clock: Clock
 ) -> None:
     slow, other = host.workspace(), host.workspace()
@@ -252,12 +260,12 @@ def test_a_lost_connection_is_an_error_and_the_other_worker_goes_on(
         late = host.workspace()
         owner.execute("select pg_terminate_backend(%s)", drains(owner, held_up=True)[:1])
         let_go()
-        with pytest.raises(ConnectionLost, match=database.name):
-            running.result()
+        result = running.result()
     assert late in stored_counts(owner)
-    clock.move(60)
-    result = drain(database.dsn)
-    assert (result.refreshed, result.remaining) == (1, 0)
+    assert (result.refreshed, result.failed, result.remaining) == (3, 0, 0)
+    assert clock.slept[0] == pytest.approx(0.5, rel=0.3)  # before the new connection
+    job = "select attempt from inboxdb.job_status where client_id = any (%s) order by attempt"
+    assert owner.execute(job, [[slow, other]]).fetchall() == [(1,), (2,)]
 
 
 # Others at work
@@ -313,15 +321,16 @@ def test_a_workspace_taken_after_the_claim_is_skipped_and_tried_again(
     somebody = database.connect(autocommit=False)
     outcomes: list[str] = []
 
-    def drain_workspace(connection: Connection, client_id: str, *limits: float, **rest: Any) -> str:
+    def refresh(connection: Connection, client_id: str, time_limit: float) -> drain_module.Refresh:
         if not outcomes:
             assert somebody.execute("select inboxdb.try_lock_workspace(%s)", [client_id]).fetchall() == [(True,)]
-        outcomes.append(original(connection, client_id, *limits, **rest))
+        done = original(connection, client_id, time_limit)
+        outcomes.append(done.outcome)
         somebody.rollback()
-        return outcomes[-1]
+        return done
 
-    original = drain_module.drain_workspace
-    monkeypatch.setattr(drain_module, "drain_workspace", drain_workspace)
+    original = drain_module.refresh
+    monkeypatch.setattr(drain_module, "refresh", refresh)
     result = drain(database.dsn)
     assert outcomes == ["skipped", "refreshed"]
     assert (result.refreshed, result.failed, result.skipped, result.remaining) == (1, 0, 1, 0)
@@ -349,18 +358,20 @@ def test_ctrl_c_ends_it_cleanly(database: Database, host: Host, owner: Connectio
     assert (result.refreshed, result.remaining) == (2, 0)
 
 
-def test_a_lost_connection_is_one_line(database: Database, host: Host, owner: Connection, start: Start) -> None:
+def test_a_backend_that_ends_is_a_failure_of_its_workspace(
+    database: Database, host: Host, owner: Connection, start: Start
+) -> None:
     workspace = host.workspace()
     drain(database.dsn)
     host.lead(workspace)
-    hold_up(database, workspace)
-    running = start()
+    let_go = hold_up(database, workspace)
+    running = start("--json")
     until(lambda: len(drains(owner, held_up=True)) == 1)
     owner.execute("select pg_terminate_backend(%s)", drains(owner, held_up=True))
+    until(lambda: owner.execute("select from inboxdb.job_status where last_status = 'failed'").rowcount == 1)
+    let_go()
     stdout, stderr = running.communicate(timeout=DEADLINE)
-    assert (running.returncode, stdout) == (1, "")
-    assert stderr.startswith(f"inboxdb: lost the connection to {database.name} on ")
-    assert stderr.count("\n") == 1
+    assert (running.returncode, json.loads(stdout)["refreshed"], stderr) == (0, 1, "")
 
 
 def test_killed_at_any_moment_and_run_again_nothing_is_lost(

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from psycopg import Connection, errors
 
 from inboxdb import cli, migrate
-from inboxdb.drain import drain
+from inboxdb.worker import drain
 from tests.rows import Host, live_counts, stored_counts
 from tests.servers import DRAINER, MONITOR, OWNER, WRITER, Database, Server
 from tests.tenants import LOGINS, PEOPLE, become
