@@ -31,6 +31,7 @@ REASONS = {
     "unreachable": "there is no way to that host from here",
     "timeout expired": "it did not answer in time",
     "too many": "the server has no connection left",
+    "no more connections": "the pooler has no connection left",
     "remaining connection slots": "the server has no connection left",
     "starting up": "the server is starting up",
     "shutting down": "the server is shutting down",

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests import pooler
 from tests.containers import container
 from tests.redis_server import RedisServer, redis_server
 from tests.servers import HOST_FILES, Database, Server, Servers, find, version_of
@@ -22,6 +23,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("inboxdb")
     group.addoption("--pg", type=versions, help="PostgreSQL versions to test on, as 18,16,15 (default: 18)")
     group.addoption("--pg-dsn", help="a running server to test on, as its superuser; alone, or beside --pg")
+    group.addoption(
+        "--pooler", action="store_true", help="let the code under test connect through PgBouncer in transaction mode"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,12 +33,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "host_variants(*names): run on these variants of the host's tables")
     given = getattr(config, "workerinput", None)
     if given:
-        servers = Servers(given["servers"], given["password"])
+        servers = Servers(given["servers"], given["password"], poolers=given["poolers"])
     else:
         dsn = config.getoption("--pg-dsn")
         chosen = config.getoption("--pg") or ([] if dsn else [18])
         sources = {f"pg{version}": find(version) for version in chosen} | ({"dsn": dsn} if dsn else {})
-        servers = Servers(sources, secrets.token_hex(16))
+        servers = Servers(sources, secrets.token_hex(16), pooled=config.getoption("--pooler"))
+        if servers.pooled:
+            pooler.find()
         config.add_cleanup(servers.close)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the servers as Ctrl-C does
         # Ignored where a shell started us in the background, and then by every program that a test starts.
@@ -47,6 +53,7 @@ def pytest_configure_node(node: Any) -> None:
     """Let xdist's workers share the servers of the process that starts them."""
     servers = node.config.stash[SERVERS]
     node.workerinput["servers"] = {name: servers[name].dsn for name in servers.sources}
+    node.workerinput["poolers"] = {name: servers[name].pooler for name in servers.sources}
     node.workerinput["password"] = servers.password
 
 
@@ -56,9 +63,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.stash[SERVERS].close()
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    sources = config.stash[SERVERS].sources
-    return "postgres: " + ", ".join(f"{name} ({version_of(source)})" for name, source in sources.items())
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    servers = config.stash[SERVERS]
+    lines = ["postgres: " + ", ".join(f"{name} ({version_of(source)})" for name, source in servers.sources.items())]
+    if servers.pooled:
+        lines.append(f"pooler: PgBouncer {pooler.version()}, in transaction mode, {pooler.POOL_SIZE} backends a role")
+    return lines
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

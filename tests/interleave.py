@@ -107,7 +107,7 @@ class Stage:
 
     def session(self, role: str | None = None) -> Connection[Any]:
         """Connect as the host's owner or another role. The session raises 55P03 where it would wait for a lock."""
-        return self.database.connect(role, options=NO_WAIT)
+        return self.database.connect(role, direct=True, options=NO_WAIT)
 
     def edit(self, function: str, code: str, replacement: str) -> None:
         """Replace a piece of one of inboxdb's functions, in this database: the piece has to be there once."""

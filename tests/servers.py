@@ -17,6 +17,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from inboxdb import embedded, migrate
+from tests.pooler import pooler, requests
 
 HOSTS = Path(__file__).parent / "host"
 HOST_FILES = {"text": "host.sql", "uuid": "host_uuid_timestamptz.sql", "mixed": "host_mixed.sql"}
@@ -26,6 +27,8 @@ WRITER = "app_writer"  # the application: writes the host's tables, owns nothing
 MEMBER = "app_member"  # connects for browsers, as PostgREST does: nothing of its own, becomes authenticated or anon
 DRAINER = "cron"  # nothing but inboxdb_drainer
 MONITOR = "watcher"  # nothing but inboxdb_monitor
+
+LOGINS = (OWNER, WRITER, MEMBER, DRAINER, MONITOR)
 
 # Roles that inboxdb gives rights to, and the login roles that hold them.
 HELD = {"anon": MEMBER, "authenticated": MEMBER, "inboxdb_drainer": DRAINER, "inboxdb_monitor": MONITOR}
@@ -82,13 +85,15 @@ def version_of(source: Source) -> str:
 class Server:
     """A running server, and we its superuser."""
 
-    def __init__(self, dsn: str, password: str) -> None:
+    def __init__(self, dsn: str, password: str, pooler: str | None = None) -> None:
         """Connect, and see to it that the tests' roles exist.
 
-        Parameters: dsn, the superuser's; password, the login roles', the same in all processes of a session.
+        Parameters: dsn, the superuser's; password, the login roles', the same in all processes of a session; pooler,
+        where a pooler in front of the server listens, as a connection string.
         """
         self.dsn = dsn
         self.password = password
+        self.pooler = pooler
         self._templates: dict[tuple[str, bool], str] = {}
         self._admin = psycopg.connect(dsn, autocommit=True, application_name="inboxdb tests")
         with self._admin.transaction():
@@ -168,15 +173,32 @@ class Database:
 
     @property
     def dsn(self) -> str:
-        """The connection string of OWNER."""
+        """The connection string of OWNER, for the code under test."""
+        return self.dsn_of(OWNER)
+
+    @property
+    def direct_dsn(self) -> str:
+        """The same for what no pooler can carry: migrations."""
         return self.server.dsn_of(self.name, OWNER)
 
-    def connect(self, role: str | None = None, *, autocommit: bool = True, **options: Any) -> psycopg.Connection[Any]:
-        """Connect as OWNER or another role that may log in; the connection is closed when the test ends.
+    def dsn_of(self, role: str) -> str:
+        """Return a role's connection string as the code under test gets it: through the pooler, if there is one."""
+        if self.server.pooler is None:
+            return self.server.dsn_of(self.name, role)
+        return make_conninfo(self.server.pooler, dbname=self.name, user=role, password=self.server.password)
 
-        Parameters: options, libpq's and psycopg's.
+    def connect(
+        self, role: str | None = None, *, direct: bool = False, autocommit: bool = True, **options: Any
+    ) -> psycopg.Connection[Any]:
+        """Connect; the connection is closed when the test ends.
+
+        Parameters: role, as which the application or a program connects, through the pooler if there is one; without
+        a role it is OWNER, and the test's own business, straight to the server. direct, straight to it in any case,
+        for what needs a session. options, libpq's and psycopg's.
         """
-        return self._open(self.server.dsn_of(self.name, role or OWNER), autocommit=autocommit, **options)
+        if role is None or direct:
+            return self._open(self.server.dsn_of(self.name, role or OWNER), autocommit=autocommit, **options)
+        return self._open(self.dsn_of(role), autocommit=autocommit, **options)
 
     def writer(self, **options: Any) -> psycopg.Connection[Any]:
         """Connect as WRITER."""
@@ -184,10 +206,18 @@ class Database:
 
     def signed_in(self, user: str | None, role: str = "authenticated") -> psycopg.Connection[Any]:
         """Connect as MEMBER does for a browser: in a role that owns nothing, with a user's claims, or without any."""
+        return self.claiming(None if user is None else json.dumps({"sub": user}), role)
+
+    def claiming(self, claims: str | None, role: str = "authenticated") -> psycopg.Connection[Any]:
+        """Connect as MEMBER does for a browser, with these claims, well-formed or not."""
+        if self.server.pooler is not None:
+            connection = requests(self.dsn_of(MEMBER), {"role": role, "request.jwt.claims": claims or ""})
+            self.connections.callback(connection.close)
+            return connection
         connection = self.connect(MEMBER)
         connection.execute(f"set role {role}")
-        if user is not None:
-            connection.execute("select set_config('request.jwt.claims', %s, false)", (json.dumps({"sub": user}),))
+        if claims is not None:
+            connection.execute("select set_config('request.jwt.claims', %s, false)", (claims,))
         return connection
 
     def superuser(self, **options: Any) -> psycopg.Connection[Any]:
@@ -195,7 +225,10 @@ class Database:
         return self._open(self.server.dsn_of(self.name), **{"autocommit": True, **options})
 
     def _open(self, dsn: str, **options: Any) -> psycopg.Connection[Any]:
-        connection: psycopg.Connection[Any] = psycopg.connect(dsn, **{"application_name": "inboxdb test", **options})
+        habits: dict[str, Any] = {"application_name": "inboxdb test"}
+        if self.server.pooler is not None:
+            habits["prepare_threshold"] = None  # what one backend has prepared, the next one lacks
+        connection: psycopg.Connection[Any] = psycopg.connect(dsn, **{**habits, **options})
         self.connections.callback(connection.close)
         return connection
 
@@ -203,11 +236,23 @@ class Database:
 class Servers(dict[str, Server]):
     """The servers of a session by name; each is started when first asked for."""
 
-    def __init__(self, sources: Mapping[str, Source], password: str) -> None:
-        """Take note of where the servers are, and of the password of the login roles."""
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        password: str,
+        *,
+        pooled: bool = False,
+        poolers: Mapping[str, str | None] = {},
+    ) -> None:
+        """Take note of where the servers are, and of the password of the login roles.
+
+        Parameters: pooled, whether each server gets a pooler in front of it; poolers, those that run already.
+        """
         super().__init__()
         self.sources = sources
         self.password = password
+        self.pooled = pooled
+        self._poolers = poolers
         self._running = ExitStack()
 
     def __missing__(self, name: str) -> Server:
@@ -215,7 +260,10 @@ class Servers(dict[str, Server]):
         source = self.sources[name]
         if not isinstance(source, str):
             source = self._running.enter_context(embedded.server(new_folder(), source, settings=SETTINGS))
-        server = self[name] = Server(source, self.password)
+        address = self._poolers.get(name)
+        if self.pooled:
+            address = self._running.enter_context(pooler(new_folder(), source, LOGINS, self.password))
+        server = self[name] = Server(source, self.password, address)
         self._running.callback(server.close)
         return server
 

@@ -14,7 +14,7 @@ from psycopg.sql import SQL, Identifier
 
 from tests.rows import GLOBAL, Counts, Host, live_counts, new_id, set_clock, stored_counts
 from tests.servers import MEMBER, MONITOR, Database
-from tests.test_identity import assert_malformed, claim, fields_of
+from tests.test_identity import assert_malformed, fields_of
 
 ANN = "00000000-0000-4000-8000-00000000000a"  # owns HERE
 SUE = "00000000-0000-4000-8000-00000000000b"  # a setter with a lead
@@ -197,8 +197,7 @@ def test_no_workspace_is_none_of_anybodys(tenants: Tenants) -> None:
 
 @pytest.mark.all_hosts
 def test_malformed_claims_are_an_error(tenants: Tenants) -> None:
-    connection = tenants.database.signed_in(None)
-    claim(connection, '{"sub": ["hush"]}')
+    connection = tenants.database.claiming('{"sub": ["hush"]}')
     for workspace in (HERE, new_id()):
         assert_malformed(connection, f"select * from inbox_api.inbox_counts('{workspace}')")
 
@@ -207,9 +206,10 @@ def test_malformed_claims_are_an_error(tenants: Tenants) -> None:
 def test_who_is_not_signed_in_as_a_user_has_no_right_to_ask(tenants: Tenants, role: str | None) -> None:
     """Whatever the claims say."""
     connection = tenants.database.signed_in(ANN, "anon") if role else tenants.database.writer()
-    claim(connection, json.dumps({"sub": ANN}))
-    with pytest.raises(errors.InsufficientPrivilege):
-        ask(connection, HERE)
+    with connection.transaction():
+        connection.execute("select set_config('request.jwt.claims', %s, true)", [json.dumps({"sub": ANN})])
+        with pytest.raises(errors.InsufficientPrivilege):
+            ask(connection, HERE)
 
 
 # Freshness
@@ -280,11 +280,11 @@ def test_a_reader_recomputes_nothing_and_waits_for_nobody(tenants: Tenants) -> N
     assert value(refreshing, "select outcome from inboxdb.drain_next(%s)", HERE) == "refreshed"
     refreshing.execute('lock table "Lead" in access exclusive mode')  # a reader that looked there would wait
 
-    connection.execute("set lock_timeout = '2s'")
-    assert ask(connection, HERE) == before
-    connection.execute("begin read only")
-    assert ask(connection, HERE) == before
-    connection.execute("commit")
+    with connection.transaction():
+        connection.execute("set local lock_timeout = '2s'")
+        assert ask(connection, HERE) == before
+        connection.execute("set transaction read only")
+        assert ask(connection, HERE) == before
     refreshing.commit()
     assert counts_of(ask(connection, HERE)) != counts_of(before)
 

@@ -32,7 +32,7 @@ Drain = Callable[[Database, str], None]
 
 
 def by_program(database: Database, role: str = OWNER) -> None:
-    result = worker.drain(database.server.dsn_of(database.name, role))
+    result = worker.drain(database.dsn_of(role))
     assert (result.failed, result.skipped, result.remaining) == (0, 0, 0)
 
 
@@ -48,7 +48,7 @@ class Ear:
 
     def __init__(self, database: Database) -> None:
         """Listen from now on."""
-        self.connection = database.connect(WRITER)
+        self.connection = database.connect(WRITER, direct=True)  # a pooler would listen with any backend
         self.connection.execute("listen inboxdb")
         self.reader = database.connect()
 
@@ -329,7 +329,7 @@ def test_the_version_is_there_before_the_signal(
 def supabase(bare_database: Database) -> Database:
     """A database like Supabase's, with inboxdb."""
     bare_database.superuser().execute(SUPABASE)
-    migrate.apply(bare_database.dsn)
+    migrate.apply(bare_database.direct_dsn)
     return bare_database
 
 
@@ -423,10 +423,11 @@ def assert_members_hear_what_they_may(supabase: Database, tenants: Tenants) -> N
     member = supabase.signed_in(None)
     for user, may_hear in tenants.hears.items():
         claims = json.dumps({"sub": user}) if user else ""
-        member.execute("select set_config('request.jwt.claims', %s, false)", [claims])
         for claimed in (*topics, "room:1", ""):
-            member.execute("select set_config('realtime.topic', %s, false)", [claimed])
-            shown = [topic for (topic,) in member.execute("select topic from realtime.messages")]
+            with member.transaction():
+                member.execute("select set_config('request.jwt.claims', %s, true)", [claims])
+                member.execute("select set_config('realtime.topic', %s, true)", [claimed])
+                shown = [topic for (topic,) in member.execute("select topic from realtime.messages")]
             assert shown == [claimed] * (claimed in may_hear), (user, claimed)
 
 
@@ -489,10 +490,14 @@ def test_members_cannot_send(supabase: Database, tenants: Tenants, project: str)
         member = supabase.signed_in(user)
         assert member.execute("select has_table_privilege('realtime.messages', 'insert')").fetchall() == [(True,)]
         for topic in topics:
-            member.execute("select set_config('realtime.topic', %s, false)", [topic])
-            with pytest.raises(errors.InsufficientPrivilege):
-                member.execute("insert into realtime.messages (topic, extension) values (%s, 'broadcast')", [topic])
-            member.execute("select realtime.send('{}', 'inbox_changed', %s)", [topic])
+            join = "select set_config('realtime.topic', %s, true)"
+            with member.transaction():
+                member.execute(join, [topic])
+                with pytest.raises(errors.InsufficientPrivilege):
+                    member.execute("insert into realtime.messages (topic, extension) values (%s, 'broadcast')", [topic])
+            with member.transaction():
+                member.execute(join, [topic])
+                member.execute("select realtime.send('{}', 'inbox_changed', %s)", [topic])
     assert broadcasts(supabase) == sent
 
 
@@ -503,7 +508,7 @@ def test_an_owner_who_may_not_make_the_policy_is_told_so(
     superuser, owner = bare_database.superuser(), bare_database.connect()
     superuser.execute(SUPABASE)
     superuser.execute("alter table realtime.messages owner to current_user")
-    migrate.apply(bare_database.dsn)
+    migrate.apply(bare_database.direct_dsn)
     assert ["docs/contracts.md" in said for said in caplog.messages] == [True]
     policy = "select * from pg_policies where schemaname = 'realtime' order by policyname"
     assert superuser.execute(policy).fetchall() == []
@@ -532,10 +537,10 @@ def test_the_policy_goes_with_inboxdb(supabase: Database) -> None:
     # one that was made by hand has to be dropped by hand first
     superuser.execute("alter table realtime.messages owner to current_user")
     with pytest.raises(MigrationFailed) as raised:
-        migrate.rollback(supabase.dsn, count=None)
+        migrate.rollback(supabase.direct_dsn, count=None)
     assert raised.value.sqlstate == "42501"
     superuser.execute("alter table realtime.messages owner to supabase_realtime_admin")
-    migrate.rollback(supabase.dsn, count=None)
+    migrate.rollback(supabase.direct_dsn, count=None)
     assert superuser.execute(policies).rowcount == 0
 
 
@@ -550,7 +555,7 @@ def test_where_realtime_is_out_of_reach_install_and_drain_work(
         if revoke:
             superuser.execute("revoke usage on schema realtime from supabase_realtime_admin")
         else:
-            migrate.apply(bare_database.dsn)
+            migrate.apply(bare_database.direct_dsn)
     workspace = Host(bare_database.writer()).workspace()
     drain(bare_database, OWNER)
     assert_drained(bare_database, workspace)
