@@ -3,7 +3,6 @@ language plpgsql volatile
 set search_path = ''
 -- a policy that hid a lead or a workspace would lose its change: raise instead
 set row_security = off
-set plan_cache_mode = force_custom_plan
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
 set enable_seqscan = off
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds

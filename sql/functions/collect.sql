@@ -1,7 +1,6 @@
 create function inboxdb.collect() returns integer
 language plpgsql volatile security definer
 set search_path = ''
-set plan_cache_mode = force_custom_plan
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
 set enable_seqscan = off
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds

@@ -54,24 +54,28 @@ begin
   select
     grouping(l.scope_user_id) = 1,
     (case when grouping(l.scope_user_id) = 1 then inboxdb.sentinel() else l.scope_user_id end)::inboxdb.user_id,
-    (pg_catalog.count(*) filter (where v.visible and l.all_responses))::integer,
-    (pg_catalog.count(*) filter (where v.visible and l.requires_attention))::integer,
-    (pg_catalog.count(*) filter (where v.visible and l.previously_required_attention))::integer,
-    (pg_catalog.count(*) filter (where v.visible and l.total_non_blacklisted))::integer,
+    (pg_catalog.count(*) filter (where l.visible and l.all_responses))::integer,
+    (pg_catalog.count(*) filter (where l.visible and l.requires_attention))::integer,
+    (pg_catalog.count(*) filter (where l.visible and l.previously_required_attention))::integer,
+    (pg_catalog.count(*) filter (where l.visible and l.total_non_blacklisted))::integer,
     greatest(
-      pg_catalog.count(*) filter (where v.visible and l.total_non_blacklisted)
-      - pg_catalog.count(*) filter (where v.visible and l.requires_attention),
+      pg_catalog.count(*) filter (where l.visible and l.total_non_blacklisted)
+      - pg_catalog.count(*) filter (where l.visible and l.requires_attention),
       0
     )::integer,
-    (pg_catalog.count(*) filter (where v.visible and l.needs_repair))::integer,
-    (pg_catalog.count(*) filter (where v.visible and l.ai_sent))::integer,
-    (pg_catalog.count(*) filter (where v.visible and l.ai_review))::integer,
-    (pg_catalog.count(*) filter (where v.visible and l.total))::integer,
+    (pg_catalog.count(*) filter (where l.visible and l.needs_repair))::integer,
+    (pg_catalog.count(*) filter (where l.visible and l.ai_sent))::integer,
+    (pg_catalog.count(*) filter (where l.visible and l.ai_review))::integer,
+    (pg_catalog.count(*) filter (where l.visible and l.total))::integer,
     pg_catalog.count(*)::integer,
     pg_catalog.min(l.snoozed_until) filter (where l.snoozed_until > as_of and l.snoozed_until < 'infinity')
-  from inboxdb.classified_lead as l
-  cross join lateral (select l.snoozed_until is null or l.snoozed_until <= as_of as visible) as v
-  where l.client_id = target_client_id
+  from (
+    select c.*, c.snoozed_until is null or c.snoozed_until <= as_of as visible
+    from inboxdb.classified_lead as c
+    where c.client_id = target_client_id
+    -- each column computed once per lead, however many counts use it: a sixth of a small workspace's time
+    offset 0
+  ) as l
   group by grouping sets ((), (l.scope_user_id))
   -- the leads that nobody has are a group of their own, and in the global row only
   having grouping(l.scope_user_id) = 1 or l.scope_user_id is not null;
