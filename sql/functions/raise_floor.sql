@@ -10,7 +10,7 @@ as $$
   --   rows of everybody after it are not read all that time.
   -- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
   -- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version of
-  --   this row; once a minute where nothing has happened.
+  --   this row; every 10 seconds where nothing has happened, so that readers see that somebody looks.
   -- INVOKER: called by collect only, under its lock.
   with
   undrained as materialized (
@@ -82,5 +82,5 @@ as $$
       s.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
       and not (s.log_was_empty and f.log_is_empty and s.server_started_at = pg_catalog.pg_postmaster_start_time())
     )
-    or s.collected_at < pg_catalog.clock_timestamp() - interval '1 minute'
+    or s.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
 $$;

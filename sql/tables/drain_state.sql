@@ -28,6 +28,6 @@ comment on column inboxdb.drain_state.claim_from is
 comment on column inboxdb.drain_state.log_was_empty is
 'Whether the floors were taken with nothing left to drain: until something is, they need not be taken again.';
 comment on column inboxdb.drain_state.collected_at is
-'When a collector last took the floors: within a second or two while there is work, else within a minute.';
+'When a collector last took the floors: every second while there is work, else every ten: readers'' is_stale.';
 comment on column inboxdb.drain_state.published_at is
 'When versions were last copied to the cache; null where that was never asked for.';
