@@ -47,6 +47,8 @@ class Inbox:
         dsn = database.server.dsn_of(database.name, DRAINER)
         self.server = str(conninfo_to_dict(dsn)["host"])
         self.dsn = make_conninfo(dsn, host=SOCKETS)
+        if not Path(self.server).is_dir():
+            pytest.skip("a machine of its own reaches the server by its socket only")
 
     def wait(self, seconds: float) -> None:
         """Wait until the counts are right, so long at most."""
