@@ -1932,19 +1932,20 @@ as $$
 -- Purpose: note what was copied to the cache, so that it is not copied again. Called after the copy, so a crash between
 --   the two costs a second copy and loses nothing.
 -- Parameters: arrays of one length: kind, client_id, item and rank as unpublished returned them.
--- Returns: how many are published now: not those that moved on meanwhile, nor those that somebody is just writing, which
---   are not waited for.
+-- Returns: how many are published now: not those that moved on meanwhile, nor those that somebody is just writing,
+--   which are not waited for.
 -- Writes: cache_version, job_status, drain_state.published_at (every 10 seconds at most).
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   versions integer;
   jobs integer;
 begin
+  -- unnest of several arrays is syntax, and goes by its bare name only
   update inboxdb.cache_version as v
   set unpublished_since = null
   where (v.client_id, v.family) in (
     select locked.client_id, locked.family
-    from pg_catalog.unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
+    from unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
     inner join inboxdb.cache_version as locked
       on p.client_id::inboxdb.client_id = locked.client_id and p.item = locked.family
     where p.kind = 'version' and locked.version <= p.rank
@@ -1956,7 +1957,7 @@ begin
   set unpublished_since = null
   where (j.client_id, j.job_name) in (
     select locked.client_id, locked.job_name
-    from pg_catalog.unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
+    from unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
     inner join inboxdb.job_status as locked
       on p.client_id::inboxdb.client_id = locked.client_id and p.item = locked.job_name
     where p.kind = 'job'
