@@ -165,10 +165,13 @@ def held_up(owner: Connection) -> list[int]:
     "command",
     [
         ("drain-dirty", "--workers", str(2 * POOL_SIZE)),
+        ("drain-dirty", "--for", "2", "--every", "0.5"),
         ("recompute", "WORKSPACE"),
         ("mark", "WORKSPACE"),
         ("counts", "WORKSPACE"),
         ("status",),
+        ("metrics",),
+        ("requeue", "--all"),
         ("verify",),
     ],
     ids=" ".join,
