@@ -1,5 +1,8 @@
 """Tell the world what was refreshed: after the commit, first Redis, then the clients. Never in the drain's way."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from math import inf
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
@@ -15,11 +18,10 @@ from inboxdb.connection import Connection, connect, in_one_trip
 from inboxdb.drain import Refresh
 from inboxdb.errors import CacheUnavailable, DatabaseRefused, InboxdbError
 
+HEARTBEAT = 5.0  # seconds; as often, what others left unpublished is looked for
 SIGNALS_LIMIT = 5.0  # seconds for the signals of one workspace
-
-# How long a Redis or a realtime that did not answer is left alone, and how often what others left unpublished (drains
-# with nothing but SQL, processes that were killed) is looked for; in seconds.
-REST = 10.0
+REST = 10.0  # seconds for which a Redis or a realtime that did not answer is left alone
+LAST_WORDS = 5.0  # seconds, at the end of a run, for signals that have not been sent
 
 
 def send_signals(connection: Connection, done: Refresh) -> bool:
@@ -39,22 +41,30 @@ def send_signals(connection: Connection, done: Refresh) -> bool:
 class Announcer(Thread):
     """A thread with a connection of its own: however slow Redis or realtime is, no refresh waits for it.
 
-    What could not be published stays unpublished in Postgres, for the next one that publishes.
+    It also keeps up the run's sign of life, since a refresh may take long. What could not be published stays
+    unpublished in Postgres, for the next one that publishes.
     """
 
-    def __init__(self, dsn: str, cache: Cache | None, *, application_name: str) -> None:
-        """Prepare; it starts with the `with` block, and connects once there is something to tell.
+    def __init__(
+        self, dsn: str, cache: Cache | None, beat: Callable[[Connection], None], *, application_name: str
+    ) -> None:
+        """Prepare; it starts with the `with` block, and connects once there is something to do.
 
-        Parameters: dsn; cache, None where nothing is to be published; application_name.
+        Parameters: dsn; cache, None where nothing is to be published; beat, which gives a sign of life;
+        application_name.
         """
         super().__init__(daemon=True, name="announcer")
         self._dsn = dsn
         self._cache = cache
+        self._beat = beat
         self._application_name = application_name
         self._told: SimpleQueue[Refresh | None] = SimpleQueue()
         self._connection: Connection | None = None
+        self._beat_at = monotonic() + HEARTBEAT
         self._publish_at = 0.0
         self._signal_at = 0.0
+        self._silent_from = inf
+        self._troubles: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Start."""
@@ -64,9 +74,10 @@ class Announcer(Thread):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Tell what is left, then end."""
+        """Tell what is left, if that takes no longer than LAST_WORDS, then end."""
+        self._silent_from = monotonic() + LAST_WORDS
         self._told.put(None)
-        self.join()
+        self.join(LAST_WORDS + SIGNALS_LIMIT)
 
     def tell(self, done: Refresh) -> None:
         """Have a refresh announced, soon. Call it once that is committed."""
@@ -77,7 +88,7 @@ class Announcer(Thread):
         batch: list[Refresh] = []
         is_over = False
         while True:
-            if self._cache or batch:
+            if self._cache or batch or monotonic() >= self._beat_at:
                 self._announce(batch)
             if is_over:
                 break
@@ -86,32 +97,43 @@ class Announcer(Thread):
             self._connection.close()
 
     def _next(self) -> tuple[list[Refresh], bool]:
-        """Wait for something to tell; return all there is, and whether that was the last of it."""
-        batch: list[Refresh] = []
+        """Wait for something to do; return all there is to tell, once per workspace, and whether that is the end."""
+        batch: dict[str, Refresh] = {}
         try:
-            told = self._told.get(timeout=REST if self._cache else None)
+            told = self._told.get(timeout=max(self._beat_at - monotonic(), 0))
             while told:
-                batch.append(told)
+                batch[told.client_id] = _merged(batch.get(told.client_id), told)
                 told = self._told.get_nowait()
         except Empty:
-            return batch, False
-        return batch, True
+            return list(batch.values()), False
+        return list(batch.values()), True
 
     def _announce(self, batch: list[Refresh]) -> None:
         try:
             if self._connection is None:
                 self._connection = connect(self._dsn, application_name=self._application_name)
+            self._keep_up(self._connection)
             self._publish(self._connection)
             for done in batch:
-                if monotonic() >= self._signal_at and not send_signals(self._connection, done):
-                    self._signal_at = monotonic() + REST
-                    logs.logger.warning("realtime hangs: clients poll", action="signal", workspace=done.client_id)
-        except (InboxdbError, psycopg.Error) as error:
-            # the refreshes stand whatever becomes of this
-            said = error if isinstance(error, InboxdbError) else DatabaseRefused(error)
-            logs.logger.warning("could not announce what was refreshed", action="announce", reason=str(said))
+                self._keep_up(self._connection)
+                self._signal(self._connection, done)
+        except Exception as error:  # whatever it is: the refreshes stand, and the next ones are announced
+            if isinstance(error, psycopg.Error):
+                error = DatabaseRefused(error)
+            self._warn(
+                "announce",
+                "could not announce what was refreshed",
+                str(error) if isinstance(error, InboxdbError) else f"internal error: {type(error).__name__}",
+            )
             if self._connection and self._connection.closed:
                 self._connection = None
+        else:
+            self._troubles.pop("announce", None)
+
+    def _keep_up(self, connection: Connection) -> None:
+        if monotonic() >= self._beat_at:
+            self._beat_at = monotonic() + HEARTBEAT
+            self._beat(connection)
 
     def _publish(self, connection: Connection) -> None:
         if self._cache is None or monotonic() < self._publish_at:
@@ -120,6 +142,36 @@ class Announcer(Thread):
             keys = publish(connection, self._cache)
         except CacheUnavailable as error:
             self._publish_at = monotonic() + REST
-            logs.logger.warning("could not publish", action="publish", reason=str(error))
+            self._warn("publish", "could not publish", str(error))
         else:
+            if self._troubles.pop("publish", None):
+                logs.logger.info("publishing again", action="publish")
             logs.logger.debug("published", action="publish", keys=keys)
+
+    def _signal(self, connection: Connection, done: Refresh) -> None:
+        if not self._signal_at <= monotonic() < self._silent_from:
+            return
+        if send_signals(connection, done):
+            self._troubles.pop("signal", None)
+        else:
+            self._signal_at = monotonic() + REST
+            self._warn("signal", "realtime hangs", "it took longer than 2 s; clients poll")
+
+    def _warn(self, action: str, event: str, reason: str) -> None:
+        """Say it once, until it passes or becomes something else."""
+        if self._troubles.get(action) != reason:
+            logs.logger.warning(event, action=action, reason=reason)
+        self._troubles[action] = reason
+
+
+def _merged(earlier: Refresh | None, done: Refresh) -> Refresh:
+    """Make one of two refreshes of a workspace; those of two workers may be told of in any order."""
+    if earlier is None or earlier.changed_scopes is None:
+        return done
+    if done.changed_scopes is None:
+        return earlier
+    return replace(
+        done,
+        version=max(earlier.version or 0, done.version or 0),
+        changed_scopes=sorted({*earlier.changed_scopes, *done.changed_scopes}),
+    )

@@ -518,7 +518,7 @@ def drain_dirty(
     logs.configure(log_format or "plain", level=level, run_id=run_id)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT) if watch else (signal.SIGTERM,):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda number, _: _stop(stop, number))
     if metrics_port is not None:
         from inboxdb import metrics
 
@@ -538,14 +538,21 @@ def drain_dirty(
             on_progress=on_progress,
         )
     logs.logger.info("ended", action="end", refreshed=result.refreshed, failed=result.failed, skipped=result.skipped)
+    remaining = "unknown" if result.remaining is None else f"{result.remaining:,}"
     text = (
         f"refreshed {result.refreshed:,}, failed {result.failed:,}, skipped {result.skipped:,}, "
-        f"remaining {result.remaining:,}, in {result.duration_ms / 1000:.1f} s"
+        f"remaining {remaining}, in {result.duration_ms / 1000:.1f} s"
     )
     for failure in result.failures:
         text += f"\nworkspace {failure.client_id} failed: {failure.error}"
     call.answer(asdict(result), text)
     return result.failed == 0 or watch
+
+
+def _stop(stop: Event, number: int) -> None:
+    """End the run, and on a second signal the workspace at hand, too."""
+    stop.set()
+    signal.signal(number, signal.default_int_handler)
 
 
 @command(main, "publish")

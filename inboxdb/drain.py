@@ -1,11 +1,12 @@
 """Bring the counts of waiting workspaces up to date, each in a transaction of its own."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, repeat
+from math import inf
 from threading import Event, Lock
+from time import monotonic
 
 import psycopg
 from psycopg.sql import SQL, Literal
@@ -15,6 +16,7 @@ from inboxdb.connection import Connection, in_one_trip, naming, transaction
 from inboxdb.errors import is_lost
 
 TIME_LIMIT = 60.0  # seconds for one workspace; a scan of 1,000,000 leads takes about one
+GRACE = 10.0  # seconds beyond a time limit that the server itself is to keep
 
 Progress = Callable[[int, int], None]
 """Called with how many workspaces are done, and how many there are in all."""
@@ -31,7 +33,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Refresh:
-    """What became of a claim: refreshed, failed (recorded), skipped (somebody else has it).
+    """What became of a claim: refreshed, failed (recorded), lost (with its connection), skipped (somebody else has it).
 
     After a refresh that took a change, the new version, the users whose counts or leads changed, and how many seconds
     the oldest change had waited.
@@ -61,137 +63,68 @@ def refresh(connection: Connection, client_id: str, time_limit: float = TIME_LIM
     return Refresh(client_id, *row)
 
 
-class Drain:
-    """What the connections of one run share."""
+class Shared:
+    """What the workers of one run share: how far to go, and how far they came."""
 
     def __init__(
         self,
         *,
         announce: Callable[[Refresh], None],
         limit: int | None,
+        ends_at: float,
         time_limit: float,
         stop: Event,
         on_progress: Progress | None,
     ) -> None:
         """Take note of what to do.
 
-        Parameters: announce, called with each refresh; limit, how many workspaces at most; time_limit, what each
-        workspace has at least, in seconds; stop, set when no further workspace is to be started; on_progress.
+        Parameters: announce, called with each refresh; limit, how many workspaces at most; ends_at, by the monotonic
+        clock, and stop, once set: no further workspace is started; time_limit, what each workspace has at least, in
+        seconds; on_progress.
         """
         self.announce = announce
         self.limit = limit
+        self.ends_at = ends_at
         self.time_limit = time_limit
         self.stop = stop
         self.on_progress = on_progress
+        self.is_interrupted = False  # what is at hand is to be undone, too
+        self.begun = Event()  # set with the first claim's answer
         self.total = 0  # to be done, for on_progress
         self.claims = 0
         self.refreshes = 0
         self.failures = 0
         self.skipped = 0
+        self.at_hand: set[str] = set()
         self.refreshed: set[str] = set()
         self.failed: set[str] = set()
+        self.lost: set[str] = set()  # with their connections; of those that failed
         self.samples: list[float] = []  # of how long changes waited, in seconds
-        self._lost: list[Claim] = []
-        self._lock = Lock()
-        self._enough = Event()
-        self._interrupted = Event()
-
-    def pass_over(self, connections: Sequence[Connection]) -> bool:
-        """Refresh on all connections until nothing is due, or a workspace comes up that this pass had before.
-
-        Returns whether there was anything to do: where not, one query said so.
-        Raises psycopg.Error of a connection once the others are done. On KeyboardInterrupt the refreshes at hand are
-        undone and it is raised again.
-        """
-        self._enough.clear()
-        seen: set[str] = set()
-        first = self._claim(connections[0])
-        if first is None:
-            return False
-        with ThreadPoolExecutor(len(connections)) as pool:
-            working = [
-                pool.submit(self._work, connection, claim, seen)
-                for connection, claim in zip(connections, chain([first], repeat(None)), strict=False)
-            ]
-            try:
-                wait(working)
-            except BaseException:
-                self._interrupted.set()
-                # again and again: a worker may just have been between two statements
-                while wait(working, timeout=0.1).not_done:
-                    for connection in connections:
-                        connection.cancel_safe()
-                raise
-        for worker in working:
-            worker.result()
-        return True
+        self.lock = Lock()
 
     @property
     def is_over(self) -> bool:
-        """Whether the limit is reached, or somebody wants an end."""
-        return self.stop.is_set() or self.claims == self.limit
+        """Whether no further workspace is to be started."""
+        return self.stop.is_set() or self.claims == self.limit or monotonic() >= self.ends_at
 
-    def record_lost(self, connection: Connection) -> None:
-        """Record the refreshes whose connection was lost, so that they wait for their next attempt."""
-        while self._lost:
-            self._record(connection, self._lost[-1], "08006")
-            self._lost.pop()
-
-    def _work(self, connection: Connection, claim: Claim | None, seen: set[str]) -> None:
-        while claim := claim or self._claim(connection):
-            if claim.client_id in seen:
-                self._enough.set()
-            seen.add(claim.client_id)
-            self._note(claim, self._attempt(connection, claim))
-            claim = None
-
-    def _claim(self, connection: Connection) -> Claim | None:
-        with self._lock:
-            if self.is_over or self._enough.is_set() or self._interrupted.is_set():
-                return None
-            self.claims += 1
-        ((client_id, started_at, time_limit),) = in_one_trip(
-            connection,
-            self.time_limit,
-            SQL("select c::text, inboxdb.clock(), inboxdb.time_limit(c, {}) from inboxdb.claim_next() as c").format(
-                Literal(self.time_limit)
-            ),
-        )
-        if client_id is None:
-            with self._lock:
-                self.claims -= 1
-            return None
-        return Claim(client_id, started_at, time_limit)
-
-    def _attempt(self, connection: Connection, claim: Claim) -> Refresh:
-        """Refresh a claimed workspace, and record why if that was cancelled: what is rolled back cannot say so."""
-        try:
-            return refresh(connection, claim.client_id, claim.time_limit)
-        except psycopg.Error as error:
-            if self._interrupted.is_set():
-                raise
-            if is_lost(error):
-                self._lost.append(claim)
-                raise
-            self._record(connection, claim, error.sqlstate)
-            return Refresh(claim.client_id, "failed")
-
-    def _record(self, connection: Connection, claim: Claim, sqlstate: str | None) -> None:
-        with transaction(connection, self.time_limit):
-            connection.execute(
-                "select inboxdb.record_failure(%s, %s, %s)", (claim.client_id, claim.started_at, sqlstate)
-            )
-
-    def _note(self, claim: Claim, done: Refresh) -> None:
-        with self._lock:
+    def note(self, done: Refresh) -> None:
+        """Count what became of a claim, and tell of it."""
+        with self.lock:
+            self.at_hand.discard(done.client_id)
             match done.outcome:
                 case "refreshed":
                     self.refreshes += 1
                     self.refreshed.add(done.client_id)
                     self.failed.discard(done.client_id)
+                    self.lost.discard(done.client_id)
                 case "failed":
                     self.failures += 1
                     self.failed.add(done.client_id)
+                    self.lost.discard(done.client_id)
+                case "lost":
+                    self.failures += 1
+                    self.failed.add(done.client_id)
+                    self.lost.add(done.client_id)
                 case "skipped":
                     self.skipped += 1
             if done.seconds_waited is not None:
@@ -208,6 +141,91 @@ class Drain:
             seconds_waited=done.seconds_waited,
         )
         self.announce(done)
+
+
+class Drain:
+    """One worker's part, over as many connections as it takes."""
+
+    def __init__(self, shared: Shared) -> None:
+        """Begin with nothing at hand."""
+        self.shared = shared
+        self.answers = 0  # to a claim: by more of them a connection that works is told from one that was only made
+        self.give_up_at = inf  # when a server that does not answer is taken for gone, by the monotonic clock
+        self._at_hand: Claim | None = None
+
+    def pass_over(self, connection: Connection) -> bool:
+        """Refresh until nothing is due, or a workspace comes up that this pass had before.
+
+        Returns whether there was anything to do: where not, one query said so.
+        Raises psycopg.Error; the next pass, on another connection, records what was at hand as failed.
+        """
+        if self._at_hand:
+            self._record(connection, self._at_hand, "08006")
+            self._finish(Refresh(self._at_hand.client_id, "lost"))
+        seen: set[str] = set()
+        while claim := self._claim(connection):
+            self._finish(self._attempt(connection, claim))
+            if claim.client_id in seen:
+                break
+            seen.add(claim.client_id)
+        return bool(seen)
+
+    def _claim(self, connection: Connection) -> Claim | None:
+        shared = self.shared
+        with shared.lock:
+            if shared.is_over:
+                return None
+            shared.claims += 1
+        try:
+            with self._bounded(shared.time_limit):
+                ((client_id, started_at, time_limit),) = in_one_trip(
+                    connection,
+                    shared.time_limit,
+                    SQL(
+                        "select c::text, inboxdb.clock(), inboxdb.time_limit(c, {}) from inboxdb.claim_next() as c"
+                    ).format(Literal(shared.time_limit)),
+                )
+            self.answers += 1
+            self.shared.begun.set()
+            if client_id is not None:
+                self._at_hand = Claim(client_id, started_at, time_limit)
+        finally:
+            with shared.lock:
+                if self._at_hand:
+                    shared.at_hand.add(self._at_hand.client_id)
+                else:
+                    shared.claims -= 1
+        return self._at_hand
+
+    def _attempt(self, connection: Connection, claim: Claim) -> Refresh:
+        """Refresh a claimed workspace, and record why if that was cancelled: what is rolled back cannot say so."""
+        try:
+            with self._bounded(claim.time_limit):
+                return refresh(connection, claim.client_id, claim.time_limit)
+        except psycopg.Error as error:
+            if self.shared.is_interrupted or is_lost(error):
+                raise
+            self._record(connection, claim, error.sqlstate)
+            return Refresh(claim.client_id, "failed")
+
+    def _record(self, connection: Connection, claim: Claim, sqlstate: str | None) -> None:
+        with self._bounded(self.shared.time_limit), transaction(connection, self.shared.time_limit):
+            connection.execute(
+                "select inboxdb.record_failure(%s, %s, %s)", (claim.client_id, claim.started_at, sqlstate)
+            )
+
+    def _finish(self, done: Refresh) -> None:
+        self._at_hand = None
+        self.shared.note(done)
+
+    @contextmanager
+    def _bounded(self, time_limit: float) -> Iterator[None]:
+        """Say until when an answer is waited for: the server keeps the limit itself, if it is there at all."""
+        self.give_up_at = monotonic() + time_limit + GRACE
+        try:
+            yield
+        finally:
+            self.give_up_at = inf
 
 
 def mark(connection: Connection, client_ids: Sequence[str]) -> None:

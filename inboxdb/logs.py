@@ -9,10 +9,15 @@ import structlog
 
 logger: Any = structlog.get_logger("inboxdb")
 
+# What these say without being asked may quote servers, and so rows.
+for library in ("psycopg", "redis"):
+    logging.getLogger(library).addHandler(logging.NullHandler())
+
 # How the outcomes of a refresh are logged.
 OUTCOMES = {
     "refreshed": (logging.DEBUG, "refreshed a workspace"),
     "failed": (logging.WARNING, "a refresh failed, and is tried again later"),
+    "lost": (logging.WARNING, "a refresh lost its connection, and is tried again later"),
     "skipped": (logging.DEBUG, "left a workspace to somebody else"),
 }
 

@@ -1,18 +1,22 @@
 """Runs of the drain: once, for a while, or watching until told to stop."""
 
 import random
-from collections.abc import Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
+from os import dup
+from socket import SHUT_RDWR, socket
 from threading import Event
 from time import monotonic
+
+import psycopg
 
 from inboxdb import logs, status
 from inboxdb.announce import Announcer
 from inboxdb.cache import Cache
 from inboxdb.connection import Connection, session, transaction
-from inboxdb.drain import TIME_LIMIT, Drain, Progress
+from inboxdb.drain import TIME_LIMIT, Drain, Progress, Shared
 from inboxdb.errors import CannotConnect, ConnectionLost, DatabaseRefused
 
 # How long a single run waits, in all, for workspaces that are not due yet: those whose last claim came to nothing,
@@ -20,7 +24,7 @@ from inboxdb.errors import CannotConnect, ConnectionLost, DatabaseRefused
 # second such claim (1 s and 2 s), and a refresh in progress elsewhere; the next run takes what needs longer.
 PATIENCE = 5.0  # seconds
 
-HEARTBEAT = 5.0  # seconds
+HEARTBEAT_LIMIT = 5.0  # seconds
 PAUSES = (0.1, 1.0)  # seconds between passes of a watching run: after work, and doubled up to where there is none
 
 # Connections that were lost are made anew after such pauses, doubled and by chance a little shorter; a run that is not
@@ -57,14 +61,14 @@ class Failure:
 @dataclass(frozen=True)
 class DrainResult:
     """What a run did. Counted in workspaces: refreshed, once for each time; failed and not refreshed since; left
-    because somebody else had them; still waiting when it ended.
+    because somebody else had them; still waiting when it ended, None where the database was not there to say.
     """
 
     run_id: str
     refreshed: int
     failed: int
     skipped: int
-    remaining: int
+    remaining: int | None
     duration_ms: int
     failures: list[Failure]
 
@@ -94,12 +98,17 @@ def drain(
     Raises CannotConnect, ConnectionLost and DatabaseRefused, where that is not outlived. On KeyboardInterrupt the
     refreshes at hand are undone and it is raised again.
     """
-    run = _Run(dsn, schedule, workers, run_id or new_run_id(), stop or Event())
-    with Announcer(dsn, cache, application_name=run.application_name) as announcer:
-        shared = Drain(
-            announce=announcer.tell, limit=limit, time_limit=time_limit, stop=run.stop, on_progress=on_progress
-        )
-        return run.go(shared)
+    run = _Run(dsn, schedule, workers, run_id or new_run_id())
+    announcer = Announcer(dsn, cache, run.beat, application_name=run.application_name)
+    run.shared = Shared(
+        announce=announcer.tell,
+        limit=limit,
+        ends_at=monotonic() + schedule.seconds,
+        time_limit=time_limit,
+        stop=stop or Event(),
+        on_progress=on_progress,
+    )
+    return run.go(announcer)
 
 
 def new_run_id() -> str:
@@ -108,114 +117,187 @@ def new_run_id() -> str:
 
 
 class _Run:
-    def __init__(self, dsn: str, schedule: Schedule, workers: int, run_id: str, stop: Event) -> None:
+    shared: Shared
+
+    def __init__(self, dsn: str, schedule: Schedule, workers: int, run_id: str) -> None:
         self.dsn = dsn
         self.schedule = schedule
         self.workers = workers
         self.run_id = run_id
-        self.stop = stop
         self.application_name = f"inboxdb drain-dirty {run_id}"
         self.started = monotonic()
-        self.beat_at = 0.0
 
-    def go(self, drain: Drain) -> DrainResult:
-        """Run to the end, over as many connections as it takes."""
+    def go(self, announcer: Announcer) -> DrainResult:
+        """Let the workers work, each in a thread, and sum up."""
+        with session(self.dsn, application_name=self.application_name) as first:
+            self.beat(first)
+            if self.shared.on_progress:
+                self.shared.total = status.read(first).dirty_workspaces
+        workers = [_Worker(self) for _ in range(self.workers)]
+        with announcer, ThreadPoolExecutor(self.workers) as pool:
+            working = [pool.submit(worker.work, joins=worker is not workers[0]) for worker in workers]
+            try:
+                while wait(working, timeout=1).not_done:
+                    for worker in workers:
+                        worker.give_up_what_hangs()
+            except BaseException:
+                self.shared.is_interrupted = True
+                self.shared.stop.set()
+                # again and again: a worker may just have been between two statements
+                while wait(working, timeout=0.1).not_done:
+                    for worker in workers:
+                        worker.cancel()
+                raise
+        for done in working:
+            done.result()
+        return self.result()
+
+    def beat(self, connection: Connection, *, is_over: bool = False) -> None:
+        """Give a sign of life, and see to the change log's slices."""
+        shared = self.shared
+        samples = shared.samples[:]
+        with transaction(connection, HEARTBEAT_LIMIT):
+            connection.execute(
+                "select inboxdb.heartbeat(%s, %s, %s, %s, %s, %s::real[], %s)",
+                (
+                    self.run_id,
+                    self.schedule.kind,
+                    self.workers,
+                    shared.refreshes,
+                    shared.failures,
+                    samples,
+                    is_over,
+                ),
+            )
+        del shared.samples[: len(samples)]
+        with transaction(connection, HEARTBEAT_LIMIT):
+            connection.execute("select inboxdb.empty_slice()")
+
+    def result(self) -> DrainResult:
+        """Sum up; what waits still is not known without a connection."""
+        shared = self.shared
+        failing: list[status.FailingWorkspace] = []
+        remaining = None
+        with suppress(CannotConnect, ConnectionLost), session(self.dsn, application_name=self.application_name) as last:
+            self.beat(last, is_over=True)
+            remaining = status.read(last).dirty_workspaces
+            failing = status.failing(last) if shared.failed else []
+        return DrainResult(
+            run_id=self.run_id,
+            refreshed=shared.refreshes,
+            failed=len(shared.failed),
+            skipped=shared.skipped,
+            remaining=remaining,
+            duration_ms=round((monotonic() - self.started) * 1000),
+            failures=[Failure(one.client_id, one.last_error) for one in failing if one.client_id in shared.failed],
+        )
+
+
+class _Worker:
+    """One of the workers of a run: for itself, so that a workspace or a connection that hangs holds up no other one."""
+
+    def __init__(self, run: _Run) -> None:
+        self.run = run
+        self.schedule = run.schedule
+        self.shared = run.shared
+        self.drain = Drain(run.shared)
+        self.connection: Connection | None = None
+        self.idle_pause = PAUSES[0]
+        self.waited = 0.0
+
+    def work(self, *, joins: bool) -> None:
+        """Drain until the run is over. Where that cannot be, the other workers finish what they have at hand.
+
+        Parameters: joins, whether another worker goes first: while that one collects there is nothing to be seen.
+        """
+        if joins:
+            self.shared.begun.wait()
+        try:
+            self.keep_connected()
+        except BaseException:
+            self.shared.stop.set()
+            raise
+        finally:
+            self.shared.begun.set()
+
+    def keep_connected(self) -> None:
+        """Drain over as many connections as it takes."""
         pause, lost_at, connected = RECONNECT_FIRST, inf, False
         while True:
+            answers = self.drain.answers
             try:
-                with ExitStack() as stack:
-                    connections = [
-                        stack.enter_context(session(self.dsn, application_name=self.application_name))
-                        for _ in range(self.workers)
-                    ]
-                    connected = True
-                    drain.record_lost(connections[0])
-                    self.beat(connections[0], drain)
-                    if lost_at < inf:
+                with session(self.run.dsn, application_name=self.run.application_name) as self.connection:
+                    if connected:
                         logs.logger.info("connected again", action="connect")
-                    pause, lost_at = RECONNECT_FIRST, inf
-                    if self.schedule.kind == "once":
-                        self.drain_once(connections, drain)
-                    else:
-                        self.keep_draining(connections, drain)
-                    self.beat(connections[0], drain, is_over=True)
-                    return self.result(drain, connections[0])
+                    connected = True
+                    self.keep_draining(self.connection)
+                    return
             except (CannotConnect, ConnectionLost, DatabaseRefused) as error:
+                if self.drain.answers > answers:
+                    pause, lost_at = RECONNECT_FIRST, inf
                 lost_at = min(lost_at, monotonic())
-                given_up = self.schedule.kind != "watch" and monotonic() - lost_at > RECONNECT_PATIENCE
-                if not connected or given_up or not self.may_pass(error):
+                if connected and (self.shared.stop.is_set() or monotonic() >= self.shared.ends_at):
+                    return
+                if not connected or not self.may_pass(error, lost_at):
                     raise
-                if self.stop.is_set():
-                    return self.result(drain)
                 logs.logger.warning("trying again", action="connect", reason=str(error), pause=round(pause, 1))
-                self.stop.wait(pause * random.uniform(0.75, 1))
+                self.shared.stop.wait(pause * random.uniform(0.75, 1))
                 pause = min(2 * pause, RECONNECT_MOST)
+            finally:
+                self.connection = None
 
-    def may_pass(self, error: CannotConnect | ConnectionLost | DatabaseRefused) -> bool:
+    def may_pass(self, error: CannotConnect | ConnectionLost | DatabaseRefused, lost_at: float) -> bool:
         """Tell whether this run may outlive an error."""
+        if self.schedule.kind != "watch" and monotonic() - lost_at > RECONNECT_PATIENCE:
+            return False
         if isinstance(error, DatabaseRefused):
             return self.schedule.kind != "once" and (error.sqlstate or "").startswith(MAY_PASS)
         return True
 
-    def drain_once(self, connections: Sequence[Connection], drain: Drain) -> None:
-        """Take what waits, and wait a little for what is not due yet."""
-        first = connections[0]
-        if drain.on_progress and not drain.total:
-            drain.total = status.read(first).dirty_workspaces
-        waited = 0.0
-        while not drain.is_over:
-            drain.pass_over(connections)
-            pause = self.seconds_to_next_attempt(first, drain)
-            if pause is None or waited + pause > PATIENCE:
-                break
-            self.stop.wait(pause)
-            waited += pause
-
-    def seconds_to_next_attempt(self, connection: Connection, drain: Drain) -> float | None:
-        """Say how long until a workspace is due that this run has had no result for; None when there is none."""
-        ((seconds,),) = connection.execute(
-            "select inboxdb.seconds_to_next_attempt(%s::text[])", (list(drain.refreshed | drain.failed),)
-        ).fetchall()
-        # due already, but not to be had just now: somebody else is claiming it, or about to commit its refresh
-        return None if seconds is None else max(seconds, 0.2)
-
-    def keep_draining(self, connections: Sequence[Connection], drain: Drain) -> None:
-        """Make one pass after the other, until the time is over or somebody wants an end."""
-        ends_at = self.started + self.schedule.seconds
-        pause = PAUSES[0]
-        while not drain.is_over:
+    def keep_draining(self, connection: Connection) -> None:
+        """Make one pass after the other, with pauses between."""
+        while True:
             began = monotonic()
-            worked = drain.pass_over(connections)
-            if monotonic() >= self.beat_at:
-                self.beat(connections[0], drain)
-            pause = PAUSES[0] if worked else min(2 * pause, PAUSES[1])
-            if self.schedule.every is not None:
-                pause = self.schedule.every - (monotonic() - began)
-            if monotonic() + pause >= ends_at:
+            worked = self.drain.pass_over(connection)
+            if self.schedule.kind == "once":
+                pause = self.pause_for_what_is_not_due(connection)
+            elif self.schedule.every is None:
+                pause = self.pause_by_pace(worked)
+            else:
+                pause = max(self.schedule.every - (monotonic() - began), 0)
+            if pause is None or self.shared.is_over or monotonic() + pause >= self.shared.ends_at:
                 break
-            self.stop.wait(max(pause, 0))
+            self.shared.stop.wait(pause)
 
-    def beat(self, connection: Connection, drain: Drain, *, is_over: bool = False) -> None:
-        """Give a sign of life, and see to the change log's slices."""
-        samples, drain.samples = drain.samples, []
-        with transaction(connection, drain.time_limit):
-            connection.execute(
-                "select inboxdb.heartbeat(%s, %s, %s, %s, %s, %s::real[], %s)",
-                (self.run_id, self.schedule.kind, self.workers, drain.refreshes, drain.failures, samples, is_over),
-            )
-        with transaction(connection, drain.time_limit):
-            connection.execute("select inboxdb.empty_slice()")
-        self.beat_at = monotonic() + HEARTBEAT
+    def pause_by_pace(self, worked: bool) -> float:
+        """Wait a moment after work, and longer and longer where there is none."""
+        self.idle_pause = PAUSES[0] if worked else min(2 * self.idle_pause, PAUSES[1])
+        # a little by chance, so that the workers of an idle run do not all look at once
+        return self.idle_pause * random.uniform(0.75, 1)
 
-    def result(self, drain: Drain, connection: Connection | None = None) -> DrainResult:
-        """Sum up; what waits still is not known without a connection, and taken for nothing."""
-        failures = status.failing(connection) if connection and drain.failed else []
-        return DrainResult(
-            run_id=self.run_id,
-            refreshed=drain.refreshes,
-            failed=len(drain.failed),
-            skipped=drain.skipped,
-            remaining=status.read(connection).dirty_workspaces if connection else 0,
-            duration_ms=round((monotonic() - self.started) * 1000),
-            failures=[Failure(one.client_id, one.last_error) for one in failures if one.client_id in drain.failed],
-        )
+    def pause_for_what_is_not_due(self, connection: Connection) -> float | None:
+        """Say how long until a workspace is due that this run has had no result for; None when not to wait for it."""
+        shared = self.shared
+        with shared.lock:
+            known = [*(shared.refreshed | shared.failed | shared.at_hand) - shared.lost]
+        ((seconds,),) = connection.execute("select inboxdb.seconds_to_next_attempt(%s::text[])", (known,)).fetchall()
+        if seconds is None:
+            return None
+        # due already, but not to be had just now: somebody else is claiming it, or about to commit its refresh
+        pause = max(seconds, 0.2)
+        self.waited += pause
+        return pause if self.waited <= PATIENCE else None
+
+    def give_up_what_hangs(self) -> None:
+        """Cut a connection whose server has not answered for longer than any limit allows: it may be gone for good."""
+        connection = self.connection
+        if connection and monotonic() > self.drain.give_up_at:
+            with suppress(OSError, psycopg.Error), socket(fileno=dup(connection.fileno())) as cut:
+                cut.shutdown(SHUT_RDWR)
+
+    def cancel(self) -> None:
+        """Undo the refresh at hand."""
+        connection = self.connection
+        if connection:
+            with suppress(psycopg.Error):
+                connection.cancel_safe(timeout=5)
