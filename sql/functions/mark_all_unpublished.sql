@@ -1,34 +1,25 @@
 create function inboxdb.mark_all_unpublished() returns bigint
-language sql volatile security definer
+language plpgsql volatile security definer
 set search_path = ''
+-- whoever refreshes holds these rows for milliseconds; a transaction left open is not waited for
+set lock_timeout = '5s'
 as $$
-  -- Purpose: have everything copied to the cache again: it was flushed, or is another one.
-  -- Returns: how many rows are unpublished then. Rows that somebody is just writing will be anyway, and are not waited
-  --   for.
-  -- Writes: cache_version, job_status.
-  -- DEFINER: its callers have no rights in inboxdb.
-  with
-  versions as (
-    update inboxdb.cache_version as v
-    set unpublished_since = inboxdb.clock()
-    where (v.client_id, v.family) in (
-      select locked.client_id, locked.family
-      from inboxdb.cache_version as locked
-      where locked.unpublished_since is null
-      for update skip locked
-    )
-  ),
-  jobs as (
-    update inboxdb.job_status as j
-    set unpublished_since = inboxdb.clock()
-    where (j.client_id, j.job_name) in (
-      select locked.client_id, locked.job_name
-      from inboxdb.job_status as locked
-      where locked.unpublished_since is null
-      for update skip locked
-    )
-  )
-  select
-    (select pg_catalog.count(*) from inboxdb.cache_version)
-    + (select pg_catalog.count(*) from inboxdb.job_status)
+-- Purpose: have everything copied to the cache again: it was flushed, or is another one.
+-- Returns: how many keys are unpublished then.
+-- Errors: 55P03 where a row stayed locked for 5 seconds; nothing was marked then.
+-- Writes: cache_version, job_status, in the order in which a refresh locks them.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  versions bigint;
+  jobs bigint;
+begin
+  perform 1 from inboxdb.cache_version as v order by v.client_id, v.family desc for update;
+  update inboxdb.cache_version as v
+  set unpublished_since = coalesce(v.unpublished_since, inboxdb.clock());
+  get diagnostics versions = row_count;
+  update inboxdb.job_status as j
+  set unpublished_since = coalesce(j.unpublished_since, inboxdb.clock());
+  get diagnostics jobs = row_count;
+  return versions + jobs;
+end
 $$;

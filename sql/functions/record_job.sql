@@ -28,4 +28,6 @@ as $$
     attempt = excluded.attempt,
     run_id = excluded.run_id,
     unpublished_since = coalesce(job_status.unpublished_since, excluded.unpublished_since)
+  -- as in the cache: a failure that is recorded late does not hide what came of a later start
+  where job_status.last_started_at <= excluded.last_started_at
 $$;
