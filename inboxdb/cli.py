@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 from threading import Event
-from typing import Concatenate, NoReturn, ParamSpec
+from typing import Any, Concatenate, NoReturn, ParamSpec
 
 import click
 import psycopg
@@ -21,8 +22,11 @@ from inboxdb import __version__, access, counts, drain, logs, status, worker
 from inboxdb.cache import Cache, publish
 from inboxdb.connection import describe, resolve_dsn, session
 from inboxdb.errors import DatabaseRefused, InboxdbError
+from inboxdb.logs import logger
 
 ERROR, NOT_HEALTHY, INTERRUPTED = 1, 3, 130
+
+LOGS = "inboxdb.logs"  # among a context's meta: stderr is a log, of which each line has its form
 
 LEAD_RLS = {
     "undecided": 'not decided for "Lead": see `inboxdb rls plan`',
@@ -39,6 +43,15 @@ COMMON = [
 ]
 
 Arguments = ParamSpec("Arguments")
+
+
+class Seconds(click.FloatRange):
+    """A range without NaN, which is neither below its least nor above its most."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read a number."""
+        number = float(super().convert(value, param, ctx))
+        return self.fail(f"{value} is not a number.", param, ctx) if isnan(number) else number
 
 
 @dataclass(frozen=True)
@@ -98,10 +111,13 @@ def command(
             except (click.ClickException, click.exceptions.Exit, BrokenPipeError):
                 raise
             except KeyboardInterrupt:
-                click.echo("interrupted", err=True)
+                if LOGS in context.meta:
+                    logger.warning("interrupted", action="end")
+                else:
+                    click.echo("interrupted", err=True)
                 context.exit(INTERRUPTED)
             except Exception as error:
-                _fail(error, as_json, debug)
+                _fail(error, as_json, debug, logs=LOGS in context.meta)
             context.exit(0 if healthy else NOT_HEALTHY)
 
         made = group.command(name)(run)
@@ -138,7 +154,7 @@ def names_roles(function: Callable[..., bool]) -> Callable[..., bool]:
     return gather
 
 
-def _fail(error: Exception, as_json: bool, debug: bool) -> NoReturn:
+def _fail(error: Exception, as_json: bool, debug: bool, *, logs: bool) -> NoReturn:
     """Say in one line what went wrong, and exit. What a server or a library says is not repeated: it may quote rows."""
     said = str(error) if isinstance(error, InboxdbError) else f"internal error: {_unspoken(error)} (see --debug)"
     said = " ".join(said.split())
@@ -148,7 +164,10 @@ def _fail(error: Exception, as_json: bool, debug: bool) -> NoReturn:
             click.echo("".join(traceback.format_tb(chain.__traceback__)) + _unspoken(chain), err=True)
             chain = chain.__cause__
     sqlstate = error.sqlstate if isinstance(error, InboxdbError) else None
-    click.echo(json.dumps({"error": said, "sqlstate": sqlstate}) if as_json else f"inboxdb: {said}", err=True)
+    if logs:
+        logger.error(said, action="end", sqlstate=sqlstate)
+    else:
+        click.echo(json.dumps({"error": said, "sqlstate": sqlstate}) if as_json else f"inboxdb: {said}", err=True)
     sys.exit(ERROR)
 
 
@@ -468,14 +487,14 @@ def uses_redis(function: Callable[..., bool]) -> Callable[..., bool]:
 )
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=1, max=86400),
+    type=Seconds(min=1, max=86400),
     metavar="SECONDS",
     default=drain.TIME_LIMIT,
     show_default=True,
     help="What every workspace has; one that took longer has twice that the next time, up to 900.",
 )
-@click.option("--for", "seconds", type=click.FloatRange(min=1), metavar="SECONDS", help="Go on draining for so long.")
-@click.option("--every", type=click.FloatRange(min=0), metavar="SECONDS", help="With --for: a pass so often.  [1]")
+@click.option("--for", "seconds", type=Seconds(min=1, max=86400), metavar="SECONDS", help="Go on draining for so long.")
+@click.option("--every", type=Seconds(min=0.1), metavar="SECONDS", help="With --for: a pass so often.  [1]")
 @click.option("--watch", is_flag=True, help="Go on draining until SIGTERM or SIGINT.")
 @click.option("--metrics-port", type=click.IntRange(1, 65535), metavar="PORT", help="With --watch: serve `metrics`.")
 @uses_redis
@@ -513,8 +532,11 @@ def drain_dirty(
         schedule = worker.Schedule("for", seconds, 1 if every is None else every)
 
     run_id = worker.new_run_id()
-    speaks = log_format or schedule is not worker.ONCE
-    level = logging.DEBUG if call.debug else logging.INFO if speaks else logging.ERROR
+    level = logging.DEBUG if call.debug else logging.INFO
+    if log_format or schedule is not worker.ONCE:
+        click.get_current_context().meta[LOGS] = True
+    else:
+        level = logging.ERROR
     logs.configure(log_format or "plain", level=level, run_id=run_id)
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT) if watch else (signal.SIGTERM,):
@@ -524,7 +546,7 @@ def drain_dirty(
 
         metrics.serve(call.dsn, metrics_port)
 
-    logs.logger.info("draining", action="start", database=describe(call.dsn), kind=schedule.kind, workers=workers)
+    logger.info("draining", action="start", database=describe(call.dsn), kind=schedule.kind, workers=workers)
     with _progress("draining", schedule is worker.ONCE) as on_progress:
         result = worker.drain(
             call.dsn,
@@ -537,7 +559,7 @@ def drain_dirty(
             stop=stop,
             on_progress=on_progress,
         )
-    logs.logger.info("ended", action="end", refreshed=result.refreshed, failed=result.failed, skipped=result.skipped)
+    logger.info("ended", action="end", refreshed=result.refreshed, failed=result.failed, skipped=result.skipped)
     remaining = "unknown" if result.remaining is None else f"{result.remaining:,}"
     text = (
         f"refreshed {result.refreshed:,}, failed {result.failed:,}, skipped {result.skipped:,}, "
@@ -725,9 +747,7 @@ def verify(call: Call, sample: int | None, repair: bool) -> bool:
 @command(main, database=False)
 @click.option("--workspaces", type=click.IntRange(min=1), default=40, show_default=True, help="How many workspaces.")
 @click.option("--leads", type=click.IntRange(min=1), default=200_000, show_default=True, help="How many leads.")
-@click.option(
-    "--seconds", type=click.FloatRange(min=1), default=15, show_default=True, help="How long to write and drain."
-)
+@click.option("--seconds", type=Seconds(min=1), default=15, show_default=True, help="How long to write and drain.")
 @click.option("--keep", is_flag=True, help="Leave the server up, and print how to connect to it.")
 @click.option(
     "--directory",

@@ -107,8 +107,8 @@ class Shared:
         """Whether no further workspace is to be started."""
         return self.stop.is_set() or self.claims == self.limit or monotonic() >= self.ends_at
 
-    def note(self, done: Refresh) -> None:
-        """Count what became of a claim, and tell of it."""
+    def note(self, done: Refresh, error: str | None) -> None:
+        """Count what became of a claim, and tell of it; `error` says why it failed, where it did."""
         with self.lock:
             self.at_hand.discard(done.client_id)
             match done.outcome:
@@ -139,6 +139,7 @@ class Shared:
             outcome=done.outcome,
             version=done.version,
             seconds_waited=done.seconds_waited,
+            error=error,
         )
         self.announce(done)
 
@@ -161,10 +162,10 @@ class Drain:
         """
         if self._at_hand:
             self._record(connection, self._at_hand, "08006")
-            self._finish(Refresh(self._at_hand.client_id, "lost"))
+            self._finish(connection, Refresh(self._at_hand.client_id, "lost"))
         seen: set[str] = set()
         while claim := self._claim(connection):
-            self._finish(self._attempt(connection, claim))
+            self._finish(connection, self._attempt(connection, claim))
             if claim.client_id in seen:
                 break
             seen.add(claim.client_id)
@@ -214,9 +215,16 @@ class Drain:
                 "select inboxdb.record_failure(%s, %s, %s)", (claim.client_id, claim.started_at, sqlstate)
             )
 
-    def _finish(self, done: Refresh) -> None:
+    def _finish(self, connection: Connection, done: Refresh) -> None:
         self._at_hand = None
-        self.shared.note(done)
+        error = None
+        if done.outcome in ("failed", "lost"):
+            ((error,),) = connection.execute(
+                "select pg_catalog.min(f.last_error) from inboxdb.failing_workspaces() as f "
+                "where f.client_id = %s::text::inboxdb.client_id",
+                (done.client_id,),
+            ).fetchall()
+        self.shared.note(done, error)
 
     @contextmanager
     def _bounded(self, time_limit: float) -> Iterator[None]:

@@ -1,9 +1,11 @@
 """The command line, as DBAs, cron and CI use it: what it prints where, and how it exits."""
 
 import json
+import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +14,15 @@ from psycopg.conninfo import make_conninfo
 
 import inboxdb
 from inboxdb import cli, counts
-from tests.rows import GLOBAL, Host, new_id
+from inboxdb.connection import Connection
+from tests.redis_server import RedisServer, redis_server
+from tests.rows import GLOBAL, Host, new_id, set_clock
 from tests.servers import OWNER, WRITER, Database
 
-VARIABLES = ("INBOXDB_DSN", "DATABASE_URL", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGSERVICE")
+VARIABLES = (
+    *("INBOXDB_DSN", "DATABASE_URL", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGSERVICE"),
+    *("INBOXDB_REDIS_URL", "INBOXDB_REDIS_PREFIX"),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +74,35 @@ def everything_stored(database: Database) -> list[Any]:
         database.connect().execute(f"select t::text from inboxdb.{table} as t order by 1").fetchall()
         for table in ("inbox_counts", "inbox_counts_dirty", "change", "cache_version", "job_status")
     ]
+
+
+KEYS = ("analytics:v1:ver", "inbox:v1:ver", "jobs:v1:recompute-inbox-counts")
+
+FAILS = "23514: the refresh failed; inboxdb.recompute_inbox_counts raises the error in full"
+
+
+def fail(owner: Connection, *workspaces: str) -> None:
+    """Let every refresh of these workspaces fail."""
+    named = ", ".join(f"'{workspace}'" for workspace in workspaces)
+    owner.execute(
+        f"alter table inboxdb.inbox_counts add constraint unlucky check (client_id::text not in ({named})) not valid"
+    )
+
+
+def quarantine(database: Database, host: Host, workspace: str) -> None:
+    """Let a workspace fail until it is tried no more."""
+    owner = database.connect()
+    owner.execute("alter table inboxdb.inbox_counts drop constraint if exists unlucky")
+    fail(owner, workspace)
+    host.lead(workspace)
+    for _ in range(8):
+        assert owner.execute("select outcome from inboxdb.drain_next()").fetchall() == [("failed",)]
+        owner.execute(
+            "update inboxdb.inbox_counts_dirty set next_attempt_at = inboxdb.clock() - interval '1 second' "
+            "where quarantined_at is null"
+        )
+        owner.execute("update inboxdb.drain_state set claim_from = '-infinity'")
+    assert owner.execute("select outcome from inboxdb.drain_next()").fetchall() == [("idle",)]
 
 
 @pytest.fixture
@@ -157,7 +193,7 @@ def test_the_server_sees_which_command_it_is(database: Database) -> None:
         "then clock_timestamp() + interval '1 hour' else clock_timestamp() end $$"
     )
     Host(database.writer()).workspace()
-    assert answer(database, "status")["oldest_dirty_seconds"] >= 3600
+    assert answer(database, "status", status=3)["oldest_dirty_seconds"] >= 3600
 
 
 # What each command answers to a machine
@@ -185,6 +221,7 @@ def test_counts_answer(database: Database, host: Host) -> None:
     workspace = small_workspace(host, user)
     drained = answer(database, "drain-dirty")
     assert drained.pop("duration_ms") > 0
+    assert re.fullmatch("[0-9a-f]{8}", drained.pop("run_id"))
     assert drained == {"refreshed": 1, "failed": 0, "skipped": 0, "remaining": 0, "failures": []}
 
     whole = answer(database, "counts", workspace)
@@ -226,7 +263,7 @@ def test_mark_recompute_and_status_answer(database: Database, host: Host) -> Non
     answer(database, "drain-dirty")
     quiet = answer(database, "status")
     assert (quiet["dirty_workspaces"], quiet["pending_changes"], quiet["oldest_dirty_seconds"]) == (0, 0, 0)
-    assert quiet["collected_at"].endswith("+00:00")
+    assert quiet["last_drain_at"].endswith("+00:00")
 
     assert answer(database, "mark", first, first) == {"all": False, "client_ids": [first, first]}
     marked = answer(database, "status")
@@ -237,6 +274,64 @@ def test_mark_recompute_and_status_answer(database: Database, host: Host) -> Non
     assert answer(database, "status")["dirty_workspaces"] == 2
     assert answer(database, "recompute", first, second) == {"client_ids": [first, second]}
     assert answer(database, "drain-dirty")["remaining"] == 0
+
+
+def test_requeue_answers(database: Database, host: Host) -> None:
+    bad, good = host.workspace(), host.workspace()
+    answer(database, "drain-dirty")
+    owner = database.connect()
+    quarantine(database, host, bad)
+    host.lead(bad)  # is no reason to try it again
+    assert answer(database, "drain-dirty")["refreshed"] == 0
+    before = everything_stored(database)
+    for unable, code in ((good, "IB011"), ("absent", "IB002")):
+        assert f"({code})" in refusal(database, "requeue", bad, unable)
+    assert everything_stored(database) == before
+    owner.execute("alter table inboxdb.inbox_counts drop constraint unlucky")
+
+    assert answer(database, "requeue", bad) == {"requeued": 1}
+    assert answer(database, "drain-dirty")["refreshed"] == 1
+    assert answer(database, "counts", bad)["total"] == 2
+    assert answer(database, "requeue", "--all") == {"requeued": 0}
+    for workspace in (bad, good):
+        quarantine(database, host, workspace)
+    assert "put back 2 workspaces" in invoke("requeue", "--all", "--dsn", database.dsn).stdout
+
+
+def test_publish_answers(database: Database, host: Host, redis: RedisServer) -> None:
+    workspace = host.workspace()
+    answer(database, "drain-dirty")
+    there = ["--redis-url", redis.url, "--redis-prefix", "preview:"]
+    keys = [f"preview:{key}:{workspace}" for key in KEYS]
+    assert answer(database, "publish", *there) == {"published": 3}
+    assert list(redis.contents()) == keys
+    assert answer(database, "publish", *there) == {"published": 0}
+    redis.client.flushall()
+    assert answer(database, "publish", *there) == {"published": 0}
+    assert answer(database, "publish", "--all", *there) == {"published": 3}
+    assert list(redis.contents()) == keys
+
+    variables = {"INBOXDB_REDIS_URL": redis.url, "INBOXDB_REDIS_PREFIX": "other:"}
+    result = invoke("publish", "--all", "--dsn", database.dsn, env=variables)
+    assert result.stdout == "published 3 keys\n"
+    assert list(redis.contents()) == [f"other:{key}:{workspace}" for key in KEYS] + keys
+    [(run_id,)] = database.connect().execute("select run_id from inboxdb.job_status").fetchall()
+    assert json.loads(redis.contents()[keys[2]] or "")["runId"] == run_id
+
+
+def test_a_single_run_publishes(database: Database, host: Host, redis: RedisServer) -> None:
+    workspace = host.workspace()
+    answer(database, "drain-dirty", "--redis-url", redis.url)
+    assert list(redis.contents()) == [f"{key}:{workspace}" for key in KEYS]
+    assert "unpublished             0 keys" in invoke("status", "--dsn", database.dsn).stdout
+
+
+def test_metrics_answers(database: Database) -> None:
+    result = invoke("metrics", "--dsn", database.dsn)
+    assert result.exit_code == 0
+    assert "\ninboxdb_up 1.0\n" in result.stdout
+    names = set(re.findall("^inboxdb[a-z_]*", result.stdout, re.MULTILINE))
+    assert names == set(re.findall("^inboxdb[a-z_]*", answer(database, "metrics")["metrics"], re.MULTILINE))
 
 
 def test_a_limit_leaves_the_rest(database: Database, host: Host) -> None:
@@ -345,7 +440,7 @@ def test_a_failed_workspace_is_named_and_the_others_are_refreshed(database: Data
     owner.execute(f"alter table inboxdb.inbox_counts add check (client_id::text <> '{bad}' or total = 0)")
     host.lead(good)
     host.lead(bad, firstName="Ada")
-    error = "23514: the refresh failed; inboxdb.recompute_inbox_counts raises the error in full"
+    error = FAILS
     drained = answer(database, "drain-dirty", status=3)
     assert (drained["refreshed"], drained["failed"], drained["remaining"]) == (1, 1, 1)
     assert drained["failures"] == [{"client_id": bad, "error": error}]
@@ -358,6 +453,86 @@ def test_a_failed_workspace_is_named_and_the_others_are_refreshed(database: Data
     )
     found = answer(database, "verify", status=3)
     assert found["unverified_workspaces"] == [{"client_id": bad, "reason": "its refresh failed: see `inboxdb status`"}]
+
+
+Break = Callable[[Database, Host, Connection], None]
+
+
+def late(database: Database, host: Host, owner: Connection) -> None:
+    set_clock(owner, "2024-01-01 00:00:00+00")
+    host.workspace()
+    owner.execute("select inboxdb.collect()")
+    set_clock(owner, "2024-01-01 00:00:14+00")
+    assert answer(database, "status")["broken_promises"] == []
+    set_clock(owner, "2024-01-01 00:00:16+00")
+
+
+def late_and_nobody_looks(database: Database, host: Host, owner: Connection) -> None:
+    set_clock(owner, "2024-01-01 00:00:00+00")
+    host.workspace()
+    set_clock(owner, "2024-01-01 00:00:14+00")
+    assert answer(database, "status")["broken_promises"] == []
+    set_clock(owner, "2024-01-01 00:00:16+00")
+
+
+def failing(database: Database, host: Host, owner: Connection) -> None:
+    fail(owner, host.workspace())
+    answer(database, "drain-dirty", status=3)
+
+
+def quarantined(database: Database, host: Host, owner: Connection) -> None:
+    quarantine(database, host, host.workspace())
+
+
+def unpublished(database: Database, host: Host, owner: Connection) -> None:
+    host.workspace()
+    with redis_server() as redis:
+        answer(database, "drain-dirty", "--redis-url", redis.url)
+    host.workspace()
+    answer(database, "drain-dirty")
+    assert answer(database, "status")["broken_promises"] == []
+    set_clock(owner, (datetime.now(UTC) + timedelta(seconds=61)).isoformat())
+
+
+def drifted(database: Database, host: Host, owner: Connection) -> None:
+    answer(database, "rls", "on", "--trust", WRITER)
+    assert answer(database, "status")["broken_promises"] == []
+    owner.execute('alter table public."Lead" disable row level security')
+
+
+@pytest.mark.parametrize(
+    ("broken", "promise"),
+    [
+        (late, "changes are not counted within 15 seconds"),
+        (late_and_nobody_looks, "changes are not counted within 15 seconds"),
+        (failing, "refreshes fail"),
+        (quarantined, "workspaces are quarantined"),
+        (unpublished, "Redis is behind"),
+        (drifted, 'row-level security on "Lead" is not as decided'),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_broken_promise_is_said_and_exits_with_3(broken: Break, promise: str, database: Database, host: Host) -> None:
+    owner = database.connect()
+    assert answer(database, "status")["broken_promises"] == []
+    broken(database, host, owner)
+    assert answer(database, "status", status=3)["broken_promises"] == [promise]
+    result = invoke("status", "--dsn", database.dsn)
+    assert result.exit_code == 3
+    assert result.stdout.endswith(f"\nBROKEN: {promise}\n")
+
+
+def test_a_quarantined_workspace_is_named_with_its_reason(database: Database, host: Host) -> None:
+    bad = host.workspace()
+    quarantine(database, host, bad)
+    status = answer(database, "status", status=3)
+    assert (status["failing_workspaces"], status["quarantined_workspaces"], status["late_workspaces"]) == (0, 1, 0)
+    [one] = status["failing"]
+    assert (one["client_id"], one["attempts"], one["last_error"]) == (bad, 8, FAILS)
+    assert one["next_attempt_at"] is None
+    assert one["quarantined_at"].endswith("+00:00")
+    said = f"\nworkspace {bad} is quarantined (attempt 8): {FAILS}\n"
+    assert said in invoke("status", "--dsn", database.dsn).stdout
 
 
 # Errors
@@ -379,6 +554,9 @@ def test_a_host_that_does_not_fit_is_named_before_anything_is_changed(bare_datab
         ["counts", "x"],
         ["mark", "x"],
         ["mark", "--all"],
+        ["requeue", "x"],
+        ["requeue", "--all"],
+        ["metrics"],
         ["recompute", "x"],
         ["verify"],
     ],
@@ -391,11 +569,39 @@ def test_a_database_without_inboxdb_is_said_to_be(arguments: list[str], bare_dat
     assert "`inboxdb migrate apply`" in said
 
 
+def test_a_run_that_logs_says_there_why_it_ended(bare_database: Database) -> None:
+    for arguments in (["--watch"], ["--for", "5"], ["--log-format", "json"]):
+        result = invoke("drain-dirty", *arguments, "--dsn", bare_database.dsn)
+        assert (result.exit_code, result.stdout) == (1, "")
+        start, end = result.stderr.splitlines()
+        assert "draining" in start
+        assert "not installed" in end
+        assert "3F000" in end
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["drain-dirty", "--limit", "0"], "'--limit': 0"),
         (["drain-dirty", "--workers", "0"], "'--workers': 0"),
+        (["drain-dirty", "--time-limit", "0"], "'--time-limit': 0"),
+        (["drain-dirty", "--time-limit", "nan"], "'--time-limit': nan"),
+        (["drain-dirty", "--watch", "--for", "5"], "--watch goes on for ever, --for for a time: give one of them."),
+        (["drain-dirty", "--watch", "--every", "1"], "--every needs --for."),
+        (["drain-dirty", "--every", "1"], "--every needs --for."),
+        (["drain-dirty", "--for", "5", "--every", "0"], "'--every': 0"),
+        (["drain-dirty", "--for", "5", "--every", "nan"], "'--every': nan"),
+        (["drain-dirty", "--for", "0"], "'--for': 0"),
+        (["drain-dirty", "--for", "inf"], "'--for': inf"),
+        (["drain-dirty", "--watch", "--limit", "1"], "--limit is for a single run, without --watch or --for."),
+        (["drain-dirty", "--for", "5", "--limit", "1"], "--limit is for a single run, without --watch or --for."),
+        (["drain-dirty", "--metrics-port", "9178"], "--metrics-port needs --watch."),
+        (["drain-dirty", "--for", "5", "--metrics-port", "9178"], "--metrics-port needs --watch."),
+        (["drain-dirty", "--watch", "--metrics-port", "0"], "'--metrics-port': 0"),
+        (["drain-dirty", "--log-format", "xml"], "'--log-format': 'xml'"),
+        (["publish"], "--redis-url or INBOXDB_REDIS_URL"),
+        (["requeue"], "--all"),
+        (["requeue", "--all", "x"], "--all"),
         (["verify", "--sample", "0"], "'--sample': 0"),
         (["mark"], "--all"),
         (["mark", "--all", "x"], "--all"),
@@ -423,6 +629,50 @@ def test_an_unknown_workspace_is_named_and_nothing_is_changed(database: Database
         assert "'absent'" in said
         assert "(IB002)" in said
     assert everything_stored(database) == before
+
+
+@pytest.mark.parametrize("arguments", [["drain-dirty"], ["drain-dirty", "--watch"], ["publish"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "url",
+    ["not-a-url", "http://user:hidden@localhost", "redis://user:hid/den@localhost", "redis://:hidden@localhost:x"],
+)
+def test_a_malformed_redis_url_is_not_quoted(arguments: list[str], url: str, database: Database) -> None:
+    for given in (["--redis-url", url], []):
+        result = invoke(*arguments, *given, "--dsn", database.dsn, env={"INBOXDB_REDIS_URL": url})
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr.startswith("inboxdb: --redis-url or INBOXDB_REDIS_URL holds no URL that can be read")
+        assert result.stderr.count("\n") == 1
+        assert "hid" not in result.stderr
+
+
+def test_without_an_extra_its_name_is_said(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("redis", "prometheus_client"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "inboxdb.metrics", raising=False)
+    monkeypatch.delattr(inboxdb, "metrics", raising=False)
+    for arguments, extra in {
+        ("drain-dirty", "--redis-url", "redis://localhost"): "redis",
+        ("publish", "--redis-url", "redis://localhost"): "redis",
+        ("metrics",): "metrics",
+        ("drain-dirty", "--watch", "--metrics-port", "9178"): "metrics",
+    }.items():
+        result = invoke(*arguments, "--dsn", database.dsn)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert f"install it with `pip install 'inboxdb[{extra}]'`" in result.stderr
+        assert result.stderr.count("\n") == 1
+    assert answer(database, "drain-dirty")["failed"] == 0
+    assert answer(database, "status")["broken_promises"] == []
+
+
+def test_a_redis_that_is_away_is_an_error_of_publish_alone(database: Database, host: Host) -> None:
+    host.workspace()
+    there = ["--redis-url", "redis://somebody:hidden@127.0.0.1:1/0"]
+    result = invoke("drain-dirty", *there, "--log-format", "plain", "--dsn", database.dsn)
+    assert result.exit_code == 0
+    assert "could not publish" in result.stderr
+    said = refusal(database, "publish", *there)
+    assert "cannot publish to Redis on 127.0.0.1:1: it cannot be reached" in said
+    assert "hidden" not in said + result.output
 
 
 @pytest.mark.host_variants("uuid")
