@@ -318,16 +318,7 @@ declare
     inboxdb.clock()
   );
 begin
-  -- A slice truncated after our snapshot was taken looks empty in it, whatever it held then: its file is not the one
-  -- that the snapshot knows. Looked at after the slices were read, so that none is truncated in between.
-  settled := not exists (select from inboxdb.waiting as w where w.client_id = target_client_id)
-    and not exists (
-      select
-      from pg_catalog.pg_class as c
-      where c.relnamespace = pg_catalog.to_regnamespace('inboxdb')
-        and c.relname in ('change_0', 'change_1', 'change_2', 'change_3')
-        and c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)
-    );
+  settled := not exists (select from inboxdb.waiting as w where w.client_id = target_client_id);
 
   with
   stored as (
@@ -355,6 +346,20 @@ begin
   from stored
   full join live using (is_global, scope_user_id);
   drifted := pg_catalog.jsonb_array_length(differences);
+
+  -- A table truncated after our snapshot was taken looks empty in it, whatever it held then: its file is not the one
+  -- that the snapshot knows. Looked at after the tables were read, so that none is truncated in between.
+  settled := settled and not exists (
+    select
+    from pg_catalog.pg_class as c
+    where c.oid in (
+      'inboxdb.change_0'::pg_catalog.regclass, 'inboxdb.change_1'::pg_catalog.regclass,
+      'inboxdb.change_2'::pg_catalog.regclass, 'inboxdb.change_3'::pg_catalog.regclass,
+      'public."Lead"'::pg_catalog.regclass, 'public."Message"'::pg_catalog.regclass,
+      'public."AIDraft"'::pg_catalog.regclass
+    )
+      and c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid)
+  );
 end
 $$;
 -- <<< sql/functions/verify_workspace.sql
@@ -596,9 +601,10 @@ language sql stable
 set search_path = ''
 as $$
   -- Purpose: which run this session drains for.
-  -- Returns: the eight hexadecimal digits at the end of its application_name, null where it has none.
+  -- Returns: the eight hexadecimal digits at the end of its application_name (but for what PgBouncer appends, where it
+  --   is told to), null where there are none.
   -- INVOKER: reads a setting.
-  select pg_catalog.substring(pg_catalog.current_setting('application_name'), '^inboxdb .* ([0-9a-f]{8})$')
+  select pg_catalog.substring(pg_catalog.current_setting('application_name'), '^inboxdb .* ([0-9a-f]{8})( - .*)?$')
 $$;
 -- <<< sql/functions/run_id.sql
 

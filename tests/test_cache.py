@@ -498,7 +498,7 @@ def test_any_publisher_copies_what_drains_left(database: Database, redis: RedisS
 def test_times_are_in_utc(database: Database, redis: RedisServer, cache: Cache, scene: Scene) -> None:
     scene.refresh(scene.host.workspace())
     set_clock(scene.owner, "2026-07-01 12:00:00.000001+00")
-    publish(database.connect(DRAINER, options="-c timezone=Asia/Tokyo"), cache)
+    publish(database.connect(DRAINER, direct=True, options="-c timezone=Asia/Tokyo"), cache)
     assert copy(redis) == scene.truth()
 
 
@@ -585,7 +585,7 @@ def test_a_publisher_that_dies_before_it_confirms(
     database: Database, redis: RedisServer, cache: Cache, scene: Scene
 ) -> None:
     scene.refresh(scene.host.workspace())
-    doomed = database.connect(DRAINER)
+    doomed = database.connect(DRAINER, direct=True)
     deadly = Meddled(
         redis.url, lambda: scene.publisher.execute("select pg_terminate_backend(%s, 5000)", [doomed.info.backend_pid])
     )
