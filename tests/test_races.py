@@ -523,6 +523,20 @@ def test_late_reader_does_not_take_an_emptied_slice_for_an_answer(slices: Stage)
     assert (settled, drifted) != (True, 1), "a drift that there never was"
 
 
+def test_verify_does_not_take_an_emptied_host_for_an_answer(stage: Stage) -> None:
+    """The host's TRUNCATE is like that, too: a comparison that waited for it finds no lead, and no change either."""
+    host = stage.session(WRITER)
+    host.execute("begin")
+    host.execute('truncate "Lead" cascade')
+    verifier = stage.session()
+    verifier.execute("set lock_timeout = 0")
+    verify = stage.start(verifier, "select settled, drifted from inboxdb.verify_workspace(%s)", [HERE])
+    verify.wait_until_it_waits_for(host)
+    host.execute("commit")
+    [(settled, drifted)] = verify.finish()
+    assert (settled, drifted) != (True, 1), "a drift that is only not drained yet"
+
+
 @pytest.mark.parametrize(
     ("moment", "emptied"), [("workspace locked", True), ("snapshot taken", False), ("counted", False)]
 )
