@@ -639,8 +639,10 @@ as $$
     attempt = excluded.attempt,
     run_id = excluded.run_id,
     unpublished_since = coalesce(job_status.unpublished_since, excluded.unpublished_since)
-  -- as in the cache: a failure that is recorded late does not hide what came of a later start
+  -- as in the cache: a failure that is recorded late does not hide what came of a later start, unless a clock that was
+  -- ahead recorded that
   where job_status.last_started_at <= excluded.last_started_at
+    or job_status.last_started_at > excluded.last_finished_at
 $$;
 -- <<< sql/functions/record_job.sql
 
@@ -654,7 +656,8 @@ as $$
   -- Purpose: what is said of a failed refresh, and how often it is tried.
   -- Parameters: error_code, a SQLSTATE; null where nobody lived to tell.
   -- Returns: SQLSTATE and our own sentence, since what the server said may quote rows; whether it may well go through
-  --   by itself; after how many attempts the workspace is quarantined: 15 (half an hour) where it may, else 8 (4 minutes).
+  --   by itself; after how many attempts the workspace is quarantined: 15 (half an hour) where it may, else 8 (4
+  --   minutes).
   -- Source: docs/errors.md.
   -- INVOKER: reads nothing.
   select
@@ -972,15 +975,13 @@ as $$
 declare
   requeued integer;
 begin
-  if target_client_id is not null then
-    perform inboxdb.require_workspace(target_client_id);
-  end if;
   -- next_attempt_at stays: only the collector may make a row due sooner than it was (see raise_floor)
   update inboxdb.inbox_counts_dirty as d
   set quarantined_at = null, attempts = 0, last_error = null
   where d.quarantined_at is not null and (target_client_id is null or d.client_id = target_client_id);
   get diagnostics requeued = row_count;
   if requeued = 0 and target_client_id is not null then
+    perform inboxdb.require_workspace(target_client_id);
     raise exception using
       errcode = 'IB011',
       message = pg_catalog.format('workspace %L is not quarantined', target_client_id),
@@ -1044,12 +1045,22 @@ set jit = off
 as $$
   -- Purpose: take a workspace's changes out of the log without a refresh, so that one which keeps failing does not hold
   --   the log. Its row on the work list stands for them from then on, and for the whole workspace.
-  -- Parameters: target_client_id, which is on the work list; the caller took its lock in an EARLIER statement.
+  -- Does nothing where it is not on the work list (somebody refreshed it meanwhile: nothing would stand for what came
+  --   since), or where somebody is just changing its row, who is not waited for.
+  -- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
   -- Writes: the change log, inbox_counts_dirty.
   -- INVOKER: called by claim_next and collect only.
   with
+  standing as materialized (
+    select d.client_id
+    from inboxdb.inbox_counts_dirty as d
+    where d.client_id = target_client_id
+    for update skip locked
+  ),
   taken as materialized (
-    select c.slice, c.tid from inboxdb.change as c where c.client_id = target_client_id
+    select c.slice, c.tid
+    from inboxdb.change as c
+    where c.client_id = target_client_id and exists (select from standing)
   ),
   gone_0 as (delete from inboxdb.change_0 as c using taken as t where t.slice = 0 and c.ctid = t.tid),
   gone_1 as (delete from inboxdb.change_1 as c using taken as t where t.slice = 1 and c.ctid = t.tid),
@@ -1073,8 +1084,8 @@ as $$
   --   changes there, and those are kept in also_read. A writer that stays open for hours is one of them, and the dead
   --   rows of everybody after it are not read all that time.
   -- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
-  -- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version of
-  --   this row; every 10 seconds where nothing has happened, so that readers see that somebody looks.
+  -- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version
+  --   of this row; every 10 seconds where nothing has happened, so that readers see that somebody looks.
   -- INVOKER: called by collect only, under its lock.
   with
   undrained as materialized (
@@ -1082,10 +1093,11 @@ as $$
   ),
   -- what is beyond is not looked at in detail: the log is read from there
   beyond as (
-    select case
-      when pg_catalog.count(*) = 256 then pg_catalog.max(u.xid)
-      else pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
-    end as xid
+    select least(
+      -- no further than that, whatever another server counted
+      pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()),
+      case when pg_catalog.count(*) = 256 then pg_catalog.max(u.xid) end
+    ) as xid
     from undrained as u
   ),
   open_xid as materialized (
@@ -1139,14 +1151,24 @@ as $$
     log_was_empty = f.log_is_empty,
     collected_at = pg_catalog.clock_timestamp()
   from found as f
-  where s.collected_at is null
-    or s.collected_at > pg_catalog.clock_timestamp()
-    or s.claim_from > raise_floor.floor_of_claims
-    or (
-      s.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
-      and not (s.log_was_empty and f.log_is_empty and s.server_started_at = pg_catalog.pg_postmaster_start_time())
-    )
-    or s.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
+  where s.singleton in (
+    select locked.singleton
+    from inboxdb.drain_state as locked
+    cross join found as f
+    where locked.collected_at is null
+      or locked.collected_at > pg_catalog.clock_timestamp()
+      or locked.claim_from > raise_floor.floor_of_claims
+      or (
+        locked.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
+        and not (
+          locked.log_was_empty and f.log_is_empty
+          and locked.server_started_at = pg_catalog.pg_postmaster_start_time()
+        )
+      )
+      or locked.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
+    -- a publisher writes here, too: it is not waited for, since the floors that were hold still
+    for update of locked skip locked
+  )
 $$;
 -- <<< sql/functions/raise_floor.sql
 
@@ -1187,6 +1209,8 @@ begin
     from inboxdb.inbox_counts_dirty as d
     where d.next_attempt_at = 'infinity' and d.quarantined_at is not null
       and exists (select from inboxdb.change as c where c.client_id = d.client_id)
+    -- a lock each, of which a transaction has room for some thousands
+    limit 100
   loop
     if inboxdb.try_lock_workspace(quarantined) then
       perform inboxdb.collapse_changes(quarantined);
@@ -1237,8 +1261,8 @@ create function inboxdb.quarantine(target_client_id inboxdb.client_id) returns v
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: try a workspace no more until it is put back (requeue_inbox_counts). Its counts stay as they are, its changes
---   are collapsed, now and later.
+-- Purpose: try a workspace no more until it is put back (requeue_inbox_counts). Its counts stay as they are, its
+--   changes are collapsed, now and later.
 -- Parameters: target_client_id, which is on the work list; the caller took its lock in an EARLIER statement.
 -- Writes: inbox_counts_dirty, the change log; job_status, where no attempt lived to say why it failed.
 -- INVOKER: called by claim_next only.
@@ -1271,8 +1295,8 @@ set enable_seqscan = off
 set jit = off
 as $$
 -- Purpose: claim the workspace that is due longest; collect first when none is due. Commit before refreshing it: its
---   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line. One that has
---   used up its attempts is quarantined instead.
+--   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line. One that
+--   has used up its attempts is quarantined instead.
 -- Returns: the workspace, null when nothing is due.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads, writes: inbox_counts_dirty, job_status, and what collect does.
@@ -1315,11 +1339,16 @@ begin
         d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into spent
       from inboxdb.inbox_counts_dirty as d
       where d.client_id = candidate and d.next_attempt_at <= inboxdb.clock();
-      if spent then
+      -- A lock each, of which a transaction has room for some thousands. Where that many are spent at once, the next of
+      -- them is tried once more.
+      if spent and pg_catalog.cardinality(busy) < 100 then
         perform inboxdb.quarantine(candidate);
       elsif found then
         update inboxdb.inbox_counts_dirty as d
-        set attempts = d.attempts + 1, next_attempt_at = inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1)
+        set
+          attempts = d.attempts + 1,
+          -- never sooner than it was: see raise_floor
+          next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1))
         where d.client_id = candidate
         returning d.attempts into attempt_number;
         if attempt_number > 3 then
@@ -1349,11 +1378,12 @@ as $$
   -- DEFINER: its callers have no rights in inboxdb.
   select greatest(
     least_seconds,
-    least(900, (
-      select j.duration_ms / 500.0
+    -- null, not 900, where there was none
+    (
+      select least(j.duration_ms / 500.0, 900)
       from inboxdb.job_status as j
       where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts'
-    ))
+    )
   )
 $$;
 -- <<< sql/functions/time_limit.sql
@@ -1605,15 +1635,16 @@ language plpgsql
 as $$
 -- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh what is due.
 -- Parameters: max_workspaces to claim, null for no limit. max_seconds, for how long: when nothing is due it looks again
---   every second until then, so that a schedule by the minute keeps up with every change; null ends it as soon as
+--   every second until then, so that a schedule by the minute keeps up with every change; null or 0 ends it as soon as
 --   nothing is due, or after 55 seconds. No workspace is started after that. A statement_timeout bounds the whole call,
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
 -- Reads, writes: as claim_next, drain_next, send_signals, empty_slice, heartbeat.
 -- INVOKER: its caller needs EXECUTE on those five, and on clock.
 declare
+  looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
-    operator(pg_catalog.+) pg_catalog.make_interval(secs => coalesce(max_seconds, 55));
+    operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
   run_id pg_catalog.text := pg_catalog.substr(pg_catalog.gen_random_uuid()::pg_catalog.text, 1, 8);
   beat_at pg_catalog.timestamptz := '-infinity';
   samples pg_catalog.float4[] := '{}';
@@ -1646,7 +1677,7 @@ begin
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
     if claimed is null then
-      exit when max_seconds is null;
+      exit when not looks_again;
       commit;
       perform pg_catalog.pg_sleep(1);
       continue;
@@ -1725,12 +1756,12 @@ as $$
   -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0
   --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces that
   --   wait longer than the promised 15 seconds, from when a collector could see their change; workspaces whose last
-  --   attempt failed, and those of them that are not tried again; connections of drains that gave a sign of life within
-  --   30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour, percentiles over
-  --   refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the oldest has
-  --   waited, null where nothing was ever copied; the setting counts_source.
-  -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its cost
-  --   grows with the log.
+  --   attempt failed and that are tried again, and those that are not; connections of drains that gave a sign of life
+  --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
+  --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
+  --   oldest has waited, null where nothing was ever copied; the setting counts_source.
+  -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its
+  --   cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   with
   drains as (
@@ -1839,8 +1870,9 @@ language sql stable
 set search_path = ''
 as $$
   -- Purpose: the oldest transaction that keeps dead rows from vacuum.
-  -- Returns: its age (0 where there is none, or where it is a replication slot, whose age PostgreSQL does not keep); who
-  --   holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats can.
+  -- Returns: its age (0 where there is none, or where it is a replication slot, whose age PostgreSQL does not keep);
+  --   who holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats
+  --   can.
   -- Reads: pg_stat_activity, pg_prepared_xacts, pg_replication_slots.
   -- INVOKER: whoever watches sees what PostgreSQL lets them see.
   select

@@ -39,14 +39,20 @@ inboxdb.setter_workspaces()            | x             |      |        |        
 inboxdb.claim_next()                   |               |      |        | x               |                 |
 inboxdb.clock()                        |               |      |        | x               |                 |
 inboxdb.collect()                      |               |      |        | x               |                 |
+inboxdb.confirm_published()            |               |      |        | x               |                 |
 inboxdb.drain_dirty()                  |               |      |        | x               |                 |
 inboxdb.drain_next()                   |               |      |        | x               |                 |
 inboxdb.empty_slice()                  |               |      |        | x               |                 |
+inboxdb.heartbeat()                    |               |      |        | x               |                 |
+inboxdb.mark_all_unpublished()         |               |      |        | x               |                 |
 inboxdb.record_failure()               |               |      |        | x               |                 |
 inboxdb.seconds_to_next_attempt()      |               |      |        | x               |                 |
 inboxdb.send_signals()                 |               |      |        | x               |                 |
+inboxdb.time_limit()                   |               |      |        | x               |                 |
+inboxdb.unpublished()                  |               |      |        | x               |                 |
 inboxdb.drain_status()                 |               |      |        | x               | x               |
 inboxdb.failing_workspaces()           |               |      |        | x               | x               |
+inboxdb.held_snapshot()                |               |      |        | x               | x               |
 inboxdb.lead_rls_state()                |               |      |        | x               | x               |
 inboxdb._yoyo_log
 inboxdb._yoyo_migration
@@ -63,6 +69,8 @@ inboxdb.change_3_id_seq
 inboxdb.classified_lead
 inboxdb.client_id
 inboxdb.drain_state
+inboxdb.freshness
+inboxdb.freshness_id_seq
 inboxdb.grant_matrix
 inboxdb.inbox_counts_dirty
 inboxdb.known_workspace
@@ -71,6 +79,8 @@ inboxdb.lead_policy
 inboxdb.lead_right
 inboxdb.lead_view
 inboxdb.member_access
+inboxdb.read_floor
+inboxdb.run
 inboxdb.setting
 inboxdb.user_id
 inboxdb.waiting
@@ -79,8 +89,11 @@ inboxdb.apply_grants()
 inboxdb.assign_changes()
 inboxdb.bump_versions()
 inboxdb.can_be_id()
+inboxdb.collapse_changes()
 inboxdb.count_scopes()
 inboxdb.current_slice()
+inboxdb.failure()
+inboxdb.iso()
 inboxdb.is_json()
 inboxdb.live_inbox_counts()
 inboxdb.mark_all_inbox_counts_dirty()
@@ -92,11 +105,14 @@ inboxdb.note_lead_change()
 inboxdb.note_truncate()
 inboxdb.note_workspace_change()
 inboxdb.protect_leads()
+inboxdb.prune()
 inboxdb.publish_leads()
-inboxdb.read_from()
+inboxdb.quarantine()
+inboxdb.raise_floor()
 inboxdb.recompute_inbox_counts()
 inboxdb.record_job()
 inboxdb.refresh_workspace()
+inboxdb.requeue_inbox_counts()
 inboxdb.require_access()
 inboxdb.require_named_roles()
 inboxdb.require_read_committed()
@@ -104,6 +120,7 @@ inboxdb.require_workspace()
 inboxdb.protect_topics()
 inboxdb.retry_delay()
 inboxdb.role_list()
+inboxdb.run_id()
 inboxdb.sentinel()
 inboxdb.signal_topic()
 inboxdb.try_lock_workspace()

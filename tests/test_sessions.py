@@ -255,7 +255,7 @@ REFRESHES = (
     "select inboxdb.recompute_inbox_counts(%(workspace)s)",
     "select inboxdb.drain_next(%(workspace)s)",
     "select inboxdb.drain_next()",
-    "call inboxdb.drain_dirty(max_workspaces => 1000, max_seconds => 60)",
+    "call inboxdb.drain_dirty(max_workspaces => 1000, max_seconds => 0)",
 )
 OTHER_CALLS = (
     "select inboxdb.live_inbox_counts(%(workspace)s)",
@@ -265,8 +265,18 @@ OTHER_CALLS = (
     "select inboxdb.collect()",
     "select inboxdb.claim_next()",
     "select inboxdb.record_failure(%(workspace)s, inboxdb.clock(), '57014')",
+    "select inboxdb.time_limit(%(workspace)s)",
     "select inboxdb.empty_slice()",
+    "select inboxdb.heartbeat('0a1b2c3d', 'sql', 1, 0, 0, '{0.5}')",
+    "select inboxdb.requeue_inbox_counts()",
+    "select inboxdb.seconds_to_next_attempt()",
     "select inboxdb.drain_status()",
+    "select inboxdb.failing_workspaces()",
+    "select inboxdb.held_snapshot()",
+    "select inboxdb.unpublished()",
+    "select inboxdb.confirm_published('{version,job}', array[%(workspace)s, %(workspace)s], "
+    "'{inbox,recompute-inbox-counts}', '{1,1}')",
+    "select inboxdb.mark_all_unpublished()",
 )
 
 

@@ -7,8 +7,8 @@ set enable_seqscan = off
 set jit = off
 as $$
 -- Purpose: claim the workspace that is due longest; collect first when none is due. Commit before refreshing it: its
---   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line. One that has
---   used up its attempts is quarantined instead.
+--   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line. One that
+--   has used up its attempts is quarantined instead.
 -- Returns: the workspace, null when nothing is due.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads, writes: inbox_counts_dirty, job_status, and what collect does.
@@ -51,11 +51,16 @@ begin
         d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into spent
       from inboxdb.inbox_counts_dirty as d
       where d.client_id = candidate and d.next_attempt_at <= inboxdb.clock();
-      if spent then
+      -- A lock each, of which a transaction has room for some thousands. Where that many are spent at once, the next of
+      -- them is tried once more.
+      if spent and pg_catalog.cardinality(busy) < 100 then
         perform inboxdb.quarantine(candidate);
       elsif found then
         update inboxdb.inbox_counts_dirty as d
-        set attempts = d.attempts + 1, next_attempt_at = inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1)
+        set
+          attempts = d.attempts + 1,
+          -- never sooner than it was: see raise_floor
+          next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1))
         where d.client_id = candidate
         returning d.attempts into attempt_number;
         if attempt_number > 3 then

@@ -6,12 +6,22 @@ set jit = off
 as $$
   -- Purpose: take a workspace's changes out of the log without a refresh, so that one which keeps failing does not hold
   --   the log. Its row on the work list stands for them from then on, and for the whole workspace.
-  -- Parameters: target_client_id, which is on the work list; the caller took its lock in an EARLIER statement.
+  -- Does nothing where it is not on the work list (somebody refreshed it meanwhile: nothing would stand for what came
+  --   since), or where somebody is just changing its row, who is not waited for.
+  -- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
   -- Writes: the change log, inbox_counts_dirty.
   -- INVOKER: called by claim_next and collect only.
   with
+  standing as materialized (
+    select d.client_id
+    from inboxdb.inbox_counts_dirty as d
+    where d.client_id = target_client_id
+    for update skip locked
+  ),
   taken as materialized (
-    select c.slice, c.tid from inboxdb.change as c where c.client_id = target_client_id
+    select c.slice, c.tid
+    from inboxdb.change as c
+    where c.client_id = target_client_id and exists (select from standing)
   ),
   gone_0 as (delete from inboxdb.change_0 as c using taken as t where t.slice = 0 and c.ctid = t.tid),
   gone_1 as (delete from inboxdb.change_1 as c using taken as t where t.slice = 1 and c.ctid = t.tid),

@@ -34,6 +34,8 @@ begin
     from inboxdb.inbox_counts_dirty as d
     where d.next_attempt_at = 'infinity' and d.quarantined_at is not null
       and exists (select from inboxdb.change as c where c.client_id = d.client_id)
+    -- a lock each, of which a transaction has room for some thousands
+    limit 100
   loop
     if inboxdb.try_lock_workspace(quarantined) then
       perform inboxdb.collapse_changes(quarantined);

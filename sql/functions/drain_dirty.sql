@@ -4,15 +4,16 @@ language plpgsql
 as $$
 -- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh what is due.
 -- Parameters: max_workspaces to claim, null for no limit. max_seconds, for how long: when nothing is due it looks again
---   every second until then, so that a schedule by the minute keeps up with every change; null ends it as soon as
+--   every second until then, so that a schedule by the minute keeps up with every change; null or 0 ends it as soon as
 --   nothing is due, or after 55 seconds. No workspace is started after that. A statement_timeout bounds the whole call,
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
 -- Reads, writes: as claim_next, drain_next, send_signals, empty_slice, heartbeat.
 -- INVOKER: its caller needs EXECUTE on those five, and on clock.
 declare
+  looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
-    operator(pg_catalog.+) pg_catalog.make_interval(secs => coalesce(max_seconds, 55));
+    operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
   run_id pg_catalog.text := pg_catalog.substr(pg_catalog.gen_random_uuid()::pg_catalog.text, 1, 8);
   beat_at pg_catalog.timestamptz := '-infinity';
   samples pg_catalog.float4[] := '{}';
@@ -45,7 +46,7 @@ begin
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
     if claimed is null then
-      exit when max_seconds is null;
+      exit when not looks_again;
       commit;
       perform pg_catalog.pg_sleep(1);
       continue;

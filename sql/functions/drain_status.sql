@@ -22,12 +22,12 @@ as $$
   -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0
   --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces that
   --   wait longer than the promised 15 seconds, from when a collector could see their change; workspaces whose last
-  --   attempt failed, and those of them that are not tried again; connections of drains that gave a sign of life within
-  --   30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour, percentiles over
-  --   refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the oldest has
-  --   waited, null where nothing was ever copied; the setting counts_source.
-  -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its cost
-  --   grows with the log.
+  --   attempt failed and that are tried again, and those that are not; connections of drains that gave a sign of life
+  --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
+  --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
+  --   oldest has waited, null where nothing was ever copied; the setting counts_source.
+  -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its
+  --   cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   with
   drains as (

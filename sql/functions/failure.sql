@@ -7,7 +7,8 @@ as $$
   -- Purpose: what is said of a failed refresh, and how often it is tried.
   -- Parameters: error_code, a SQLSTATE; null where nobody lived to tell.
   -- Returns: SQLSTATE and our own sentence, since what the server said may quote rows; whether it may well go through
-  --   by itself; after how many attempts the workspace is quarantined: 15 (half an hour) where it may, else 8 (4 minutes).
+  --   by itself; after how many attempts the workspace is quarantined: 15 (half an hour) where it may, else 8 (4
+  --   minutes).
   -- Source: docs/errors.md.
   -- INVOKER: reads nothing.
   select

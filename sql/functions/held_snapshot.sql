@@ -3,8 +3,9 @@ language sql stable
 set search_path = ''
 as $$
   -- Purpose: the oldest transaction that keeps dead rows from vacuum.
-  -- Returns: its age (0 where there is none, or where it is a replication slot, whose age PostgreSQL does not keep); who
-  --   holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats can.
+  -- Returns: its age (0 where there is none, or where it is a replication slot, whose age PostgreSQL does not keep);
+  --   who holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats
+  --   can.
   -- Reads: pg_stat_activity, pg_prepared_xacts, pg_replication_slots.
   -- INVOKER: whoever watches sees what PostgreSQL lets them see.
   select

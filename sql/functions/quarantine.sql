@@ -2,8 +2,8 @@ create function inboxdb.quarantine(target_client_id inboxdb.client_id) returns v
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: try a workspace no more until it is put back (requeue_inbox_counts). Its counts stay as they are, its changes
---   are collapsed, now and later.
+-- Purpose: try a workspace no more until it is put back (requeue_inbox_counts). Its counts stay as they are, its
+--   changes are collapsed, now and later.
 -- Parameters: target_client_id, which is on the work list; the caller took its lock in an EARLIER statement.
 -- Writes: inbox_counts_dirty, the change log; job_status, where no attempt lived to say why it failed.
 -- INVOKER: called by claim_next only.

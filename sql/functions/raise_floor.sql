@@ -9,8 +9,8 @@ as $$
   --   changes there, and those are kept in also_read. A writer that stays open for hours is one of them, and the dead
   --   rows of everybody after it are not read all that time.
   -- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
-  -- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version of
-  --   this row; every 10 seconds where nothing has happened, so that readers see that somebody looks.
+  -- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version
+  --   of this row; every 10 seconds where nothing has happened, so that readers see that somebody looks.
   -- INVOKER: called by collect only, under its lock.
   with
   undrained as materialized (
@@ -18,10 +18,11 @@ as $$
   ),
   -- what is beyond is not looked at in detail: the log is read from there
   beyond as (
-    select case
-      when pg_catalog.count(*) = 256 then pg_catalog.max(u.xid)
-      else pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
-    end as xid
+    select least(
+      -- no further than that, whatever another server counted
+      pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()),
+      case when pg_catalog.count(*) = 256 then pg_catalog.max(u.xid) end
+    ) as xid
     from undrained as u
   ),
   open_xid as materialized (
@@ -75,12 +76,22 @@ as $$
     log_was_empty = f.log_is_empty,
     collected_at = pg_catalog.clock_timestamp()
   from found as f
-  where s.collected_at is null
-    or s.collected_at > pg_catalog.clock_timestamp()
-    or s.claim_from > raise_floor.floor_of_claims
-    or (
-      s.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
-      and not (s.log_was_empty and f.log_is_empty and s.server_started_at = pg_catalog.pg_postmaster_start_time())
-    )
-    or s.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
+  where s.singleton in (
+    select locked.singleton
+    from inboxdb.drain_state as locked
+    cross join found as f
+    where locked.collected_at is null
+      or locked.collected_at > pg_catalog.clock_timestamp()
+      or locked.claim_from > raise_floor.floor_of_claims
+      or (
+        locked.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
+        and not (
+          locked.log_was_empty and f.log_is_empty
+          and locked.server_started_at = pg_catalog.pg_postmaster_start_time()
+        )
+      )
+      or locked.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
+    -- a publisher writes here, too: it is not waited for, since the floors that were hold still
+    for update of locked skip locked
+  )
 $$;

@@ -28,6 +28,8 @@ as $$
     attempt = excluded.attempt,
     run_id = excluded.run_id,
     unpublished_since = coalesce(job_status.unpublished_since, excluded.unpublished_since)
-  -- as in the cache: a failure that is recorded late does not hide what came of a later start
+  -- as in the cache: a failure that is recorded late does not hide what came of a later start, unless a clock that was
+  -- ahead recorded that
   where job_status.last_started_at <= excluded.last_started_at
+    or job_status.last_started_at > excluded.last_finished_at
 $$;

@@ -11,15 +11,13 @@ as $$
 declare
   requeued integer;
 begin
-  if target_client_id is not null then
-    perform inboxdb.require_workspace(target_client_id);
-  end if;
   -- next_attempt_at stays: only the collector may make a row due sooner than it was (see raise_floor)
   update inboxdb.inbox_counts_dirty as d
   set quarantined_at = null, attempts = 0, last_error = null
   where d.quarantined_at is not null and (target_client_id is null or d.client_id = target_client_id);
   get diagnostics requeued = row_count;
   if requeued = 0 and target_client_id is not null then
+    perform inboxdb.require_workspace(target_client_id);
     raise exception using
       errcode = 'IB011',
       message = pg_catalog.format('workspace %L is not quarantined', target_client_id),

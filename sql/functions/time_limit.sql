@@ -12,10 +12,11 @@ as $$
   -- DEFINER: its callers have no rights in inboxdb.
   select greatest(
     least_seconds,
-    least(900, (
-      select j.duration_ms / 500.0
+    -- null, not 900, where there was none
+    (
+      select least(j.duration_ms / 500.0, 900)
       from inboxdb.job_status as j
       where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts'
-    ))
+    )
   )
 $$;
