@@ -4,15 +4,11 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import Any
 
 import pytest
 
@@ -21,12 +17,10 @@ from inboxdb import worker
 from inboxdb.connection import Connection, connect
 from inboxdb.verify import verify
 from inboxdb.worker import DrainResult, Failure, drain
-from tests.interleave import DEADLINE, Stage, until
+from tests.interleave import Stage, until
 from tests.rows import GLOBAL, Host, set_clock, stored_counts
+from tests.running import Start, drains, hold_up, programs, until_held_up
 from tests.servers import OWNER, Database
-
-Start = Callable[..., subprocess.Popen[str]]
-
 
 LIMIT_HIT = "57014: the refresh was cancelled, or hit its time limit"
 
@@ -50,43 +44,8 @@ def stage(database: Database) -> Iterator[Stage]:
 
 @pytest.fixture
 def start(database: Database) -> Iterator[Start]:
-    """Starts a drain as cron does; what still runs when the test ends is killed."""
-    with ExitStack() as started:
-
-        def start(*arguments: str) -> subprocess.Popen[str]:
-            running = started.enter_context(
-                subprocess.Popen(
-                    [sys.executable, "-W", "error", "-m", "inboxdb", "drain-dirty", *arguments],
-                    env={**os.environ, "INBOXDB_DSN": database.dsn},
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                )
-            )
-            started.callback(running.kill)
-            return running
-
+    with programs(database.dsn) as start:
         yield start
-
-
-def hold_up(database: Database, *workspaces: str) -> Callable[[], None]:
-    """Lock rows of counts, so that a refresh of these workspaces waits; return what lets them go."""
-    connection = database.connect(autocommit=False)
-    locked = connection.execute(
-        "select from inboxdb.inbox_counts where client_id = any (%s) for update", [list(workspaces)]
-    )
-    assert locked.rowcount == len(workspaces)
-    return connection.rollback
-
-
-def drains(owner: Connection, *, held_up: bool = False) -> list[int]:
-    """List the backends of drains, or just those that wait for a lock."""
-    rows = owner.execute(
-        "select pid from pg_stat_activity where datname = current_database() "
-        "and application_name like 'inboxdb drain-dirty %%' and (wait_event_type = 'Lock' or not %s)",
-        [held_up],
-    )
-    return [pid for (pid,) in rows]
 
 
 def attempts(owner: Connection) -> dict[str, int]:
@@ -157,7 +116,7 @@ def test_workers_work_side_by_side(database: Database, host: Host, owner: Connec
     let_go = hold_up(database, *slow)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(drain, database.dsn, workers=4)
-        until(lambda: len(drains(owner, held_up=True)) == 3)
+        until_held_up(owner, 3)
         # the fourth goes on with the others
         until(lambda: stored_counts(owner).keys() >= set(quick))
         let_go()
@@ -231,7 +190,7 @@ def test_a_workspace_that_failed_and_then_went_through_has_not_failed(
     let_go_slow, let_go_last = hold_up(database, slow), hold_up(database, last)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(drain, database.dsn, workers=2)
-        until(lambda: len(drains(owner, held_up=True)) == 2)
+        until_held_up(owner, 2)
         [(pid,)] = owner.execute(
             "select pid from pg_locks where locktype = 'advisory' and objid = hashtext(%s)::oid", [slow]
         ).fetchall()
@@ -256,7 +215,7 @@ def test_a_lost_connection_is_made_anew_and_its_workspace_waits(
     let_go = hold_up(database, slow, other)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(drain, database.dsn, workers=2)
-        until(lambda: len(drains(owner, held_up=True)) == 2)
+        until_held_up(owner, 2)
         late = host.workspace()
         owner.execute("select pg_terminate_backend(%s)", drains(owner, held_up=True)[:1])
         let_go()
@@ -346,11 +305,10 @@ def test_ctrl_c_ends_it_cleanly(database: Database, host: Host, owner: Connectio
     host.lead(slow)
     host.lead(other)
     let_go = hold_up(database, slow, other)
-    running = start("--workers", "2")
-    until(lambda: len(drains(owner, held_up=True)) == 2)
-    running.send_signal(signal.SIGINT)
-    stdout, stderr = running.communicate(timeout=DEADLINE)
-    assert (running.returncode, stdout, stderr) == (130, "", "interrupted\n")
+    running = start("drain-dirty", "--workers", "2")
+    until_held_up(owner, 2)
+    running.signal(signal.SIGINT)
+    assert running.end() == (130, "", "interrupted\n")
     assert owner.execute("select from inboxdb.job_status where last_status = 'failed'").rowcount == 0
     assert owner.execute("select from inboxdb.inbox_counts_dirty where last_error is not null").rowcount == 0
     let_go()
@@ -365,13 +323,12 @@ def test_a_backend_that_ends_is_a_failure_of_its_workspace(
     drain(database.dsn)
     host.lead(workspace)
     let_go = hold_up(database, workspace)
-    running = start("--json")
-    until(lambda: len(drains(owner, held_up=True)) == 1)
-    owner.execute("select pg_terminate_backend(%s)", drains(owner, held_up=True))
+    running = start("drain-dirty", "--json")
+    owner.execute("select pg_terminate_backend(%s)", until_held_up(owner))
     until(lambda: owner.execute("select from inboxdb.job_status where last_status = 'failed'").rowcount == 1)
     let_go()
-    stdout, stderr = running.communicate(timeout=DEADLINE)
-    assert (running.returncode, json.loads(stdout)["refreshed"], stderr) == (0, 1, "")
+    status, stdout, stderr = running.end()
+    assert (status, json.loads(stdout)["refreshed"], stderr) == (0, 1, "")
 
 
 def test_killed_at_any_moment_and_run_again_nothing_is_lost(
@@ -384,7 +341,7 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost(
     writer = database.writer()
     killed = 0
     for _ in range(5):
-        running = [start("--workers", "2") for _ in range(3)]
+        running = [start("drain-dirty", "--workers", "2") for _ in range(3)]
         workspaces = [Host(writer).workspace() for _ in range(20)]
         until(lambda: len(drains(owner)) > 0)
         die_at = time.monotonic() + dice.uniform(0, 0.4)
@@ -397,17 +354,15 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost(
                 [dice.choice(workspaces), dice.choice(["new", "blacklisted"]), dice.choice(["a", "b", None])],
             )
         for each in dice.sample(running, 3):
-            each.kill()
+            each.signal(signal.SIGKILL)
             time.sleep(dice.uniform(0, 0.05))
         for each in running:
-            each.communicate()
-            killed += each.returncode == -signal.SIGKILL
+            killed += each.end()[0] == -signal.SIGKILL
     assert killed > 0
     Host(writer).lead(workspaces[0])
 
-    again = start("--json")
-    stdout, stderr = again.communicate(timeout=DEADLINE)
-    assert again.returncode == 0, stderr
+    status, stdout, stderr = start("drain-dirty", "--json").end()
+    assert status == 0, stderr
     assert json.loads(stdout)["refreshed"] > 0
     result = verify(database.dsn)
     assert (result.workspaces, result.healthy) == (100, True)

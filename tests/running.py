@@ -1,0 +1,122 @@
+"""Drains at work: as processes of their own or in a thread of the test's, held up where a test wants them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import Any
+
+from inboxdb.connection import Connection
+from inboxdb.worker import WATCH, DrainResult, drain
+from tests.interleave import DEADLINE, until
+from tests.servers import Database
+
+
+class Program:
+    """`inboxdb` in a process of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        """Keep what there is to know of it; `programs` starts it."""
+        self.process = process
+        self._folder = folder
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.process.poll() is None
+
+    @property
+    def stdout(self) -> str:
+        """What it has written there so far."""
+        return (self._folder / "stdout").read_text()
+
+    @property
+    def stderr(self) -> str:
+        """What it has written there so far."""
+        return (self._folder / "stderr").read_text()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait until it ends; return its exit status (negative: the signal that killed it), stdout and stderr."""
+        self.process.wait(DEADLINE)
+        return self.process.returncode, self.stdout, self.stderr
+
+
+Start = Callable[..., Program]
+
+
+@contextmanager
+def programs(dsn: str) -> Iterator[Start]:
+    """Lend what starts `inboxdb` as cron does, with any warning an error; what still runs in the end is killed.
+
+    Parameters: dsn, of the database, given in INBOXDB_DSN.
+    """
+    with TemporaryDirectory(prefix="inboxdb-programs-") as folder, ExitStack() as started:
+
+        def start(*arguments: str, **environment: str) -> Program:
+            own = Path(folder) / str(len(os.listdir(folder)))
+            own.mkdir()
+            with (own / "stdout").open("wb") as stdout, (own / "stderr").open("wb") as stderr:
+                process = started.enter_context(
+                    subprocess.Popen(
+                        [sys.executable, "-W", "error", "-m", "inboxdb", *arguments],
+                        env={**os.environ, "INBOXDB_DSN": dsn, **environment},
+                        stdin=subprocess.DEVNULL,
+                        stdout=stdout,
+                        stderr=stderr,
+                    )
+                )
+            started.callback(process.kill)
+            return Program(process, own)
+
+        yield start
+
+
+@contextmanager
+def watching(dsn: str, **options: Any) -> Iterator[Future[DrainResult]]:
+    """Run a watching drain in a thread until the block ends; it has to end well then.
+
+    Parameters: dsn; options, of `drain`.
+    """
+    options = {"schedule": WATCH, "stop": Event(), **options}
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(drain, dsn, **options)
+        try:
+            yield running
+        finally:
+            options["stop"].set()
+        running.result(DEADLINE)
+
+
+def hold_up(database: Database, *workspaces: str) -> Callable[[], None]:
+    """Lock rows of counts, so that a refresh of these workspaces waits; return what lets them go."""
+    connection = database.connect(autocommit=False)
+    locked = connection.execute(
+        "select from inboxdb.inbox_counts where client_id = any (%s) for update", [list(workspaces)]
+    )
+    assert locked.rowcount >= len(workspaces)
+    return connection.rollback
+
+
+def drains(owner: Connection, *, held_up: bool = False) -> list[int]:
+    """List the backends of drains, or just those that wait for a lock."""
+    rows = owner.execute(
+        "select pid from pg_stat_activity where datname = current_database() "
+        "and application_name like 'inboxdb drain%%' and (wait_event_type = 'Lock' or not %s)",
+        [held_up],
+    )
+    return [pid for (pid,) in rows]
+
+
+def until_held_up(owner: Connection, number: int = 1) -> list[int]:
+    """Return the backends of drains that wait for a lock, once there are as many."""
+    return until(lambda: held if len(held := drains(owner, held_up=True)) == number else [])
