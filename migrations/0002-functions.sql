@@ -1573,20 +1573,23 @@ as $$
   -- Purpose: forget what nobody asks for any more: samples of freshness after an hour, runs a day after their last sign
   --   of life.
   -- Parameters: at_most, rows of each table in one call, the oldest first.
-  -- Writes: freshness, run.
+  -- Writes: freshness, run; rows that somebody else is at are not waited for.
   -- INVOKER: called by heartbeat only.
-  delete from inboxdb.freshness
-  where id in (
+  with
+  -- found once: as a condition of the delete it may be found again for each row, and then goes on from the last batch
+  old as materialized (
     select f.id
     from inboxdb.freshness as f
     where f.sampled_at < inboxdb.clock() - interval '1 hour'
     order by f.id
     limit at_most
     for update skip locked
-  );
+  )
+  delete from inboxdb.freshness as f using old as o
+  where f.id = o.id;
 
-  delete from inboxdb.run
-  where run_id in (
+  with
+  old as materialized (
     select r.run_id
     from inboxdb.run as r
     where r.seen_at < inboxdb.clock() - interval '1 day'
@@ -1594,6 +1597,8 @@ as $$
     limit at_most
     for update skip locked
   )
+  delete from inboxdb.run as r using old as o
+  where r.run_id = o.run_id
 $$;
 -- <<< sql/functions/prune.sql
 
@@ -1781,12 +1786,12 @@ as $$
     from inboxdb.inbox_counts_dirty as d
     where d.collected_at < inboxdb.clock() - interval '15 seconds' and d.quarantined_at is null
     union
-    -- nobody has looked since
+    -- No collector has looked since: there may be signs of life, but nobody is free, or one collector hangs.
     select w.client_id
     from inboxdb.waiting as w
-    cross join drains as d
+    cross join inboxdb.drain_state as s
     where w.since < inboxdb.clock() - interval '15 seconds'
-      and coalesce(d.last_at < inboxdb.clock() - interval '15 seconds', true)
+      and coalesce(s.collected_at < inboxdb.clock() - interval '15 seconds', true)
       and not exists (
         select from inboxdb.inbox_counts_dirty as q where q.client_id = w.client_id and q.quarantined_at is not null
       )
@@ -1870,10 +1875,10 @@ language sql stable
 set search_path = ''
 as $$
   -- Purpose: the oldest transaction that keeps dead rows from vacuum.
-  -- Returns: its age (0 where there is none, or where it is a replication slot, whose age PostgreSQL does not keep);
-  --   who holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats
-  --   can.
-  -- Reads: pg_stat_activity, pg_prepared_xacts, pg_replication_slots.
+  -- Returns: its age (0 where there is none, and for a standby or its slot, whose age PostgreSQL does not keep); who
+  --   holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats can,
+  --   to others the ages of theirs are 0.
+  -- Reads: pg_stat_activity, pg_stat_progress_vacuum, pg_prepared_xacts, pg_replication_slots.
   -- INVOKER: whoever watches sees what PostgreSQL lets them see.
   select
     coalesce(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - oldest.since), 0), oldest.holder,
@@ -1882,16 +1887,25 @@ as $$
   left join lateral (
     select held.holder, held.since
     from (
-      select pg_catalog.format('session %s', a.pid), coalesce(a.xact_start, a.backend_start)
+      select pg_catalog.format('session %s', a.pid), a.xact_start
       from pg_catalog.pg_stat_activity as a
-      where (a.backend_xmin is not null or a.backend_xid is not null) and a.pid <> pg_catalog.pg_backend_pid()
+      where a.pid <> pg_catalog.pg_backend_pid()
+        and (
+          -- in every snapshot that is taken meanwhile, here too
+          a.backend_xid is not null
+          -- for this database, or, of a standby, for all
+          or (a.backend_xmin is not null and coalesce(a.datname = pg_catalog.current_database(), true))
+        )
+        -- a vacuum does not mind another's
+        and not exists (select from pg_catalog.pg_stat_progress_vacuum as v where v.pid = a.pid)
       union all
       select pg_catalog.format('prepared transaction %s', p.gid), p.prepared
       from pg_catalog.pg_prepared_xacts as p
       union all
+      -- not those with a catalog_xmin alone, which keeps rows of the catalogs and of no other table
       select pg_catalog.format('replication slot %s', s.slot_name), null
       from pg_catalog.pg_replication_slots as s
-      where s.xmin is not null or s.catalog_xmin is not null
+      where s.xmin is not null
     ) as held (holder, since)
     order by held.since
     limit 1

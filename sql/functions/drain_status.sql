@@ -47,12 +47,12 @@ as $$
     from inboxdb.inbox_counts_dirty as d
     where d.collected_at < inboxdb.clock() - interval '15 seconds' and d.quarantined_at is null
     union
-    -- nobody has looked since
+    -- No collector has looked since: there may be signs of life, but nobody is free, or one collector hangs.
     select w.client_id
     from inboxdb.waiting as w
-    cross join drains as d
+    cross join inboxdb.drain_state as s
     where w.since < inboxdb.clock() - interval '15 seconds'
-      and coalesce(d.last_at < inboxdb.clock() - interval '15 seconds', true)
+      and coalesce(s.collected_at < inboxdb.clock() - interval '15 seconds', true)
       and not exists (
         select from inboxdb.inbox_counts_dirty as q where q.client_id = w.client_id and q.quarantined_at is not null
       )

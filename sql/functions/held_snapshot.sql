@@ -3,10 +3,10 @@ language sql stable
 set search_path = ''
 as $$
   -- Purpose: the oldest transaction that keeps dead rows from vacuum.
-  -- Returns: its age (0 where there is none, or where it is a replication slot, whose age PostgreSQL does not keep);
-  --   who holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats
-  --   can.
-  -- Reads: pg_stat_activity, pg_prepared_xacts, pg_replication_slots.
+  -- Returns: its age (0 where there is none, and for a standby or its slot, whose age PostgreSQL does not keep); who
+  --   holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats can,
+  --   to others the ages of theirs are 0.
+  -- Reads: pg_stat_activity, pg_stat_progress_vacuum, pg_prepared_xacts, pg_replication_slots.
   -- INVOKER: whoever watches sees what PostgreSQL lets them see.
   select
     coalesce(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - oldest.since), 0), oldest.holder,
@@ -15,16 +15,25 @@ as $$
   left join lateral (
     select held.holder, held.since
     from (
-      select pg_catalog.format('session %s', a.pid), coalesce(a.xact_start, a.backend_start)
+      select pg_catalog.format('session %s', a.pid), a.xact_start
       from pg_catalog.pg_stat_activity as a
-      where (a.backend_xmin is not null or a.backend_xid is not null) and a.pid <> pg_catalog.pg_backend_pid()
+      where a.pid <> pg_catalog.pg_backend_pid()
+        and (
+          -- in every snapshot that is taken meanwhile, here too
+          a.backend_xid is not null
+          -- for this database, or, of a standby, for all
+          or (a.backend_xmin is not null and coalesce(a.datname = pg_catalog.current_database(), true))
+        )
+        -- a vacuum does not mind another's
+        and not exists (select from pg_catalog.pg_stat_progress_vacuum as v where v.pid = a.pid)
       union all
       select pg_catalog.format('prepared transaction %s', p.gid), p.prepared
       from pg_catalog.pg_prepared_xacts as p
       union all
+      -- not those with a catalog_xmin alone, which keeps rows of the catalogs and of no other table
       select pg_catalog.format('replication slot %s', s.slot_name), null
       from pg_catalog.pg_replication_slots as s
-      where s.xmin is not null or s.catalog_xmin is not null
+      where s.xmin is not null
     ) as held (holder, since)
     order by held.since
     limit 1

@@ -5,20 +5,23 @@ as $$
   -- Purpose: forget what nobody asks for any more: samples of freshness after an hour, runs a day after their last sign
   --   of life.
   -- Parameters: at_most, rows of each table in one call, the oldest first.
-  -- Writes: freshness, run.
+  -- Writes: freshness, run; rows that somebody else is at are not waited for.
   -- INVOKER: called by heartbeat only.
-  delete from inboxdb.freshness
-  where id in (
+  with
+  -- found once: as a condition of the delete it may be found again for each row, and then goes on from the last batch
+  old as materialized (
     select f.id
     from inboxdb.freshness as f
     where f.sampled_at < inboxdb.clock() - interval '1 hour'
     order by f.id
     limit at_most
     for update skip locked
-  );
+  )
+  delete from inboxdb.freshness as f using old as o
+  where f.id = o.id;
 
-  delete from inboxdb.run
-  where run_id in (
+  with
+  old as materialized (
     select r.run_id
     from inboxdb.run as r
     where r.seen_at < inboxdb.clock() - interval '1 day'
@@ -26,4 +29,6 @@ as $$
     limit at_most
     for update skip locked
   )
+  delete from inboxdb.run as r using old as o
+  where r.run_id = o.run_id
 $$;
