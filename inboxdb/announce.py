@@ -32,7 +32,7 @@ def send_signals(connection: Connection, done: Refresh) -> bool:
         "select inboxdb.send_signals({}::text::inboxdb.client_id, {}, {}::text[]::inboxdb.user_id[])"
     ).format(Literal(done.client_id), Literal(done.version), Literal(done.changed_scopes))
     try:
-        ((sent,),) = in_one_trip(connection, SIGNALS_LIMIT, statement)
+        [[(sent,)]] = in_one_trip(connection, (SIGNALS_LIMIT, statement))
     except psycopg.errors.QueryCanceled:
         return False
     return sent is not None

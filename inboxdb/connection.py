@@ -154,22 +154,26 @@ def transaction(connection: Connection, time_limit: float) -> Iterator[None]:
         yield
 
 
-def in_one_trip(connection: Connection, time_limit: float, statement: sql.Composable) -> list[tuple[Any, ...]]:
-    """Run a statement in a transaction of its own, sent to the server as one message: for what is done all the time.
+def in_one_trip(connection: Connection, *statements: tuple[float, sql.Composable]) -> list[list[tuple[Any, ...]]]:
+    """Run statements in a transaction of their own, sent to the server as one message: for what is done all the time.
 
-    Parameters: connection, in autocommit; time_limit, in seconds, whatever the role's statement_timeout is; statement,
-    which returns rows.
-    Returns the rows.
+    Parameters: connection, in autocommit; statements, each with its time limit, in seconds, whatever the role's
+    statement_timeout is; each returns rows.
+    Returns the rows of each.
     Raises as transaction does; the transaction is undone then.
     """
-    message = sql.SQL("begin isolation level read committed; set local statement_timeout = {}; {}; commit").format(
-        sql.Literal(round(time_limit * 1000)), statement
-    )
+    parts: list[sql.Composable] = [sql.SQL("begin isolation level read committed")]
+    for time_limit, statement in statements:
+        limit = sql.SQL("set local statement_timeout = {}").format(sql.Literal(round(time_limit * 1000)))
+        parts += [limit, statement]
     try:
-        cursor = connection.execute(message)
-        cursor.nextset()
-        cursor.nextset()
-        return cursor.fetchall()
+        cursor = connection.execute(sql.SQL("; ").join([*parts, sql.SQL("commit")]))
+        answers = []
+        for _ in statements:
+            cursor.nextset()
+            cursor.nextset()
+            answers.append(cursor.fetchall())
+        return answers
     except psycopg.Error:
         if not connection.broken:
             connection.rollback()

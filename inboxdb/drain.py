@@ -7,9 +7,10 @@ from datetime import datetime
 from math import inf
 from threading import Event, Lock
 from time import monotonic
+from typing import Any
 
 import psycopg
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL, Composed, Literal
 
 from inboxdb import logs
 from inboxdb.connection import Connection, in_one_trip, naming, transaction
@@ -52,15 +53,15 @@ def refresh(connection: Connection, client_id: str, time_limit: float = TIME_LIM
     Parameters: connection; client_id; time_limit, in seconds.
     Raises psycopg.errors.QueryCanceled past the time limit; that is not recorded.
     """
-    (row,) = in_one_trip(
-        connection,
-        time_limit,
-        SQL(
-            "select outcome, version, changed_scopes::text[], seconds_waited "
-            "from inboxdb.drain_next({}::text::inboxdb.client_id)"
-        ).format(Literal(client_id)),
-    )
+    [[row]] = in_one_trip(connection, (time_limit, _drain(client_id)))
     return Refresh(client_id, *row)
+
+
+def _drain(client_id: str) -> Composed:
+    return SQL(
+        "select outcome, version, changed_scopes::text[], seconds_waited "
+        "from inboxdb.drain_next({}::text::inboxdb.client_id)"
+    ).format(Literal(client_id))
 
 
 class Shared:
@@ -164,50 +165,79 @@ class Drain:
             self._record(connection, self._at_hand, "08006")
             self._finish(connection, Refresh(self._at_hand.client_id, "lost"))
         seen: set[str] = set()
-        while claim := self._claim(connection):
-            self._finish(connection, self._attempt(connection, claim))
-            if claim.client_id in seen:
+        while claim := self._at_hand or self._claim(connection):
+            again = claim.client_id in seen
+            self._attempt(connection, claim, goes_on=not again)
+            if again:
                 break
             seen.add(claim.client_id)
         return bool(seen)
 
     def _claim(self, connection: Connection) -> Claim | None:
-        shared = self.shared
-        with shared.lock:
-            if shared.is_over:
-                return None
-            shared.claims += 1
+        """Claim what is due longest, if anything is."""
+        if not self._book():
+            return None
         try:
-            with self._bounded(shared.time_limit):
-                ((client_id, started_at, time_limit),) = in_one_trip(
-                    connection,
-                    shared.time_limit,
-                    SQL(
-                        "select c::text, inboxdb.clock(), inboxdb.time_limit(c, {}) from inboxdb.claim_next() as c"
-                    ).format(Literal(shared.time_limit)),
-                )
+            with self._bounded(self.shared.time_limit):
+                [[row]] = in_one_trip(connection, (self.shared.time_limit, self._next(may_collect=True)))
             self.answers += 1
             self.shared.begun.set()
-            if client_id is not None:
-                self._at_hand = Claim(client_id, started_at, time_limit)
+            self._take(row)
         finally:
-            with shared.lock:
-                if self._at_hand:
-                    shared.at_hand.add(self._at_hand.client_id)
-                else:
-                    shared.claims -= 1
+            if not self._at_hand:
+                self._unbook()
         return self._at_hand
 
-    def _attempt(self, connection: Connection, claim: Claim) -> Refresh:
-        """Refresh a claimed workspace, and record why if that was cancelled: what is rolled back cannot say so."""
+    def _attempt(self, connection: Connection, claim: Claim, *, goes_on: bool) -> None:
+        """Refresh a claimed workspace, and record why if that was cancelled: what is rolled back cannot say so.
+
+        If it `goes_on` and another one is due, that is claimed with the same commit.
+        """
+        statements = [(claim.time_limit, _drain(claim.client_id))]
+        booked = goes_on and self._book()
+        if booked:
+            statements.append((self.shared.time_limit, self._next(may_collect=False)))
+        following: tuple[Any, ...] = (None,)
         try:
             with self._bounded(claim.time_limit):
-                return refresh(connection, claim.client_id, claim.time_limit)
+                [row], *claimed = in_one_trip(connection, *statements)
+            done = Refresh(claim.client_id, *row)
+            if claimed:
+                [[following]] = claimed
         except psycopg.Error as error:
             if self.shared.is_interrupted or is_lost(error):
                 raise
             self._record(connection, claim, error.sqlstate)
-            return Refresh(claim.client_id, "failed")
+            done = Refresh(claim.client_id, "failed")
+        finally:
+            if booked and following[0] is None:
+                self._unbook()
+        self._finish(connection, done)
+        self._take(following)
+
+    def _next(self, *, may_collect: bool) -> Composed:
+        return SQL(
+            "select c::text, inboxdb.clock(), inboxdb.time_limit(c, {}) from inboxdb.claim_next({}) as c"
+        ).format(Literal(self.shared.time_limit), Literal(may_collect))
+
+    def _take(self, row: tuple[Any, ...]) -> None:
+        """Have the answer to a claim at hand, if it is one."""
+        if row[0] is not None:
+            self._at_hand = Claim(*row)
+            with self.shared.lock:
+                self.shared.at_hand.add(self._at_hand.client_id)
+
+    def _book(self) -> bool:
+        """Take one of the claims that the run may make, if it may make one."""
+        with self.shared.lock:
+            if self.shared.is_over:
+                return False
+            self.shared.claims += 1
+            return True
+
+    def _unbook(self) -> None:
+        with self.shared.lock:
+            self.shared.claims -= 1
 
     def _record(self, connection: Connection, claim: Claim, sqlstate: str | None) -> None:
         with self._bounded(self.shared.time_limit), transaction(connection, self.shared.time_limit):

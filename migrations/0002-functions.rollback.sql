@@ -21,7 +21,7 @@ drop function inboxdb.signal_topic(inboxdb.client_id, inboxdb.user_id);
 drop function inboxdb.empty_slice();
 drop function inboxdb.drain_next(inboxdb.client_id);
 drop function inboxdb.time_limit(inboxdb.client_id, double precision);
-drop function inboxdb.claim_next();
+drop function inboxdb.claim_next(boolean);
 drop function inboxdb.quarantine(inboxdb.client_id);
 drop function inboxdb.collect();
 drop function inboxdb.raise_floor(timestamptz, timestamptz);

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Event
+from typing import Any
 
 import pytest
 
-from inboxdb import drain as drain_module
+from inboxdb import connection as connection_module
 from inboxdb import worker
 from inboxdb.connection import Connection, connect
 from inboxdb.verify import verify
@@ -280,16 +281,17 @@ def test_a_workspace_taken_after_the_claim_is_skipped_and_tried_again(
     somebody = database.connect(autocommit=False)
     outcomes: list[str] = []
 
-    def refresh(connection: Connection, client_id: str, time_limit: float) -> drain_module.Refresh:
-        if not outcomes:
-            assert somebody.execute("select inboxdb.try_lock_workspace(%s)", [client_id]).fetchall() == [(True,)]
-        done = original(connection, client_id, time_limit)
-        outcomes.append(done.outcome)
-        somebody.rollback()
-        return done
+    def in_one_trip(connection: Connection, *statements: Any) -> Any:
+        refreshes = "drain_next" in statements[0][1].as_string(connection)
+        if refreshes and not outcomes:
+            assert somebody.execute("select inboxdb.try_lock_workspace(%s)", [workspace]).fetchall() == [(True,)]
+        answers = connection_module.in_one_trip(connection, *statements)
+        if refreshes:
+            outcomes.append(answers[0][0][0])
+            somebody.rollback()
+        return answers
 
-    original = drain_module.refresh
-    monkeypatch.setattr(drain_module, "refresh", refresh)
+    monkeypatch.setattr("inboxdb.drain.in_one_trip", in_one_trip)
     result = drain(database.dsn)
     assert outcomes == ["skipped", "refreshed"]
     assert (result.refreshed, result.failed, result.skipped, result.remaining) == (1, 0, 1, 0)

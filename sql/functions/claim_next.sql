@@ -1,4 +1,4 @@
-create function inboxdb.claim_next() returns inboxdb.client_id
+create function inboxdb.claim_next(may_collect boolean default true) returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
 -- the work list's dead rows below the floor are not for a sequential scan either
@@ -9,6 +9,8 @@ as $$
 -- Purpose: claim the workspace that is due longest; collect first when none is due. Commit before refreshing it: its
 --   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line. One that
 --   has used up its attempts is quarantined instead.
+-- Parameters: may_collect; false where this is the end of a transaction that has refreshed another workspace, which a
+--   collector that fails would undo.
 -- Returns: the workspace, null when nothing is due.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads, writes: inbox_counts_dirty, job_status, and what collect does.
@@ -19,7 +21,7 @@ declare
   attempt_number integer;
   spent pg_catalog.bool;
   busy inboxdb.client_id[] := '{}';
-  collected boolean := false;
+  collected boolean := not may_collect;
 begin
   perform inboxdb.require_read_committed();
   select f.claim_from into due_from from inboxdb.read_floor as f;

@@ -22,7 +22,7 @@ from (
   ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.clock()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.collect()', 'execute'),
-  ('inboxdb_drainer', 'function', 'inboxdb.claim_next()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.claim_next(boolean)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id)', 'execute'),
   (
     'inboxdb_drainer', 'function',
