@@ -104,9 +104,14 @@ class Shared:
         self.lock = Lock()
 
     @property
+    def has_ended(self) -> bool:
+        """Whether nothing is to be started any more, also what is claimed."""
+        return self.stop.is_set() or monotonic() >= self.ends_at
+
+    @property
     def is_over(self) -> bool:
-        """Whether no further workspace is to be started."""
-        return self.stop.is_set() or self.claims == self.limit or monotonic() >= self.ends_at
+        """Whether nothing is to be claimed any more."""
+        return self.has_ended or self.claims == self.limit
 
     def note(self, done: Refresh, error: str | None) -> None:
         """Count what became of a claim, and tell of it; `error` says why it failed, where it did."""
@@ -161,11 +166,16 @@ class Drain:
         Returns whether there was anything to do: where not, one query said so.
         Raises psycopg.Error; the next pass, on another connection, records what was at hand as failed.
         """
-        if self._at_hand:
-            self._record(connection, self._at_hand, "08006")
-            self._finish(connection, Refresh(self._at_hand.client_id, "lost"))
+        if lost := self._at_hand:
+            self._record(connection, lost, "08006")
+            self._at_hand = None
+            self._finish(connection, Refresh(lost.client_id, "lost"))
         seen: set[str] = set()
         while claim := self._at_hand or self._claim(connection):
+            if self.shared.has_ended and seen:
+                # claimed with the last commit: whoever drains next has it in a second
+                self._leave(claim)
+                break
             again = claim.client_id in seen
             self._attempt(connection, claim, goes_on=not again)
             if again:
@@ -207,13 +217,17 @@ class Drain:
         except psycopg.Error as error:
             if self.shared.is_interrupted or is_lost(error):
                 raise
+            if booked and not isinstance(error, psycopg.errors.QueryCanceled):
+                # the claim's, most likely: a refresh says by its outcome that it failed
+                return self._attempt(connection, claim, goes_on=False)
             self._record(connection, claim, error.sqlstate)
             done = Refresh(claim.client_id, "failed")
         finally:
             if booked and following[0] is None:
                 self._unbook()
-        self._finish(connection, done)
+        self._at_hand = None
         self._take(following)
+        self._finish(connection, done)
 
     def _next(self, *, may_collect: bool) -> Composed:
         return SQL(
@@ -245,8 +259,13 @@ class Drain:
                 "select inboxdb.record_failure(%s, %s, %s)", (claim.client_id, claim.started_at, sqlstate)
             )
 
-    def _finish(self, connection: Connection, done: Refresh) -> None:
+    def _leave(self, claim: Claim) -> None:
         self._at_hand = None
+        self._unbook()
+        with self.shared.lock:
+            self.shared.at_hand.discard(claim.client_id)
+
+    def _finish(self, connection: Connection, done: Refresh) -> None:
         error = None
         if done.outcome in ("failed", "lost"):
             ((error,),) = connection.execute(

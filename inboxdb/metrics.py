@@ -61,12 +61,11 @@ def _gauges(now: status.Status) -> Iterator[Metric]:
     if now.last_drain_at:
         age.add_metric([], max((datetime.now(UTC) - now.last_drain_at).total_seconds(), 0))
     yield age
-    freshness = GaugeMetricFamily(
-        "inboxdb_freshness_seconds", "How long changes waited in the last hour, per refresh.", labels=["quantile"]
-    )
+    # SummaryMetricFamily has no quantiles
+    freshness = Metric("inboxdb_freshness_seconds", "How long changes waited in the last hour, per refresh.", "summary")
     for quantile, field in QUANTILES:
         if getattr(now, field) is not None:
-            freshness.add_metric([quantile], getattr(now, field))
+            freshness.add_sample(freshness.name, {"quantile": quantile}, getattr(now, field))
     yield freshness
     broken = GaugeMetricFamily("inboxdb_broken_promises", "How many promises are broken: see `inboxdb status`.")
     broken.add_metric([], len(now.broken_promises))

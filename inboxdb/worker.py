@@ -236,7 +236,7 @@ class _Worker:
                 if self.drain.answers > answers:
                     pause, lost_at = RECONNECT_FIRST, inf
                 lost_at = min(lost_at, monotonic())
-                if connected and (self.shared.stop.is_set() or monotonic() >= self.shared.ends_at):
+                if connected and self.shared.has_ended:
                     return
                 if not connected or not self.may_pass(error, lost_at):
                     raise
