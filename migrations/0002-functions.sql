@@ -1045,6 +1045,7 @@ set jit = off
 as $$
   -- Purpose: take a workspace's changes out of the log without a refresh, so that one which keeps failing does not hold
   --   the log. Its row on the work list stands for them from then on, and for the whole workspace.
+  -- A hundred thousand of them: a claim is over soon, whatever has piled up. The next one goes on.
   -- Does nothing where it is not on the work list (somebody refreshed it meanwhile: nothing would stand for what came
   --   since), or where somebody is just changing its row, who is not waited for.
   -- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
@@ -1061,6 +1062,7 @@ as $$
     select c.slice, c.tid
     from inboxdb.change as c
     where c.client_id = target_client_id and exists (select from standing)
+    limit 100000
   ),
   gone_0 as (delete from inboxdb.change_0 as c using taken as t where t.slice = 0 and c.ctid = t.tid),
   gone_1 as (delete from inboxdb.change_1 as c using taken as t where t.slice = 1 and c.ctid = t.tid),
@@ -1217,6 +1219,16 @@ begin
     end if;
   end loop;
 
+  select f.claim_from into floor_of_claims from inboxdb.read_floor as f;
+  if floor_of_claims > now then
+    -- The clock went back, and so must the floor: not now, if a publisher has its row, who is not waited for.
+    perform 1 from inboxdb.drain_state for update skip locked;
+    if not found then
+      return 0;
+    end if;
+    floor_of_claims := '-infinity';
+  end if;
+
   -- Later than any delay: claimed by a clock that was ahead. Not waited for where a refresh is deleting it.
   update inboxdb.inbox_counts_dirty as d
   set next_attempt_at = now
@@ -1227,11 +1239,6 @@ begin
     for update skip locked
   );
 
-  select f.claim_from into floor_of_claims from inboxdb.read_floor as f;
-  if floor_of_claims > now then
-    -- the clock went back
-    floor_of_claims := '-infinity';
-  end if;
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
   -- Due at once, also where the clock that noted the change was ahead of this one; in the order of the changes, but
   -- not where claims no longer look.

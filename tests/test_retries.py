@@ -4,7 +4,10 @@ The places from which the drain reads the log and the work list are here too: wh
 must be found again afterwards. The clock stands still unless a test moves it.
 """
 
+import os
+import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -385,6 +388,32 @@ def test_changes_are_collapsed_from_the_fourth_attempt_on(stage: Stage) -> None:
             at(stage, due(stage))
     assert left == [1, 2, 3, 0, 0]
     assert work(stage) == [(HERE, "refreshed")]
+    assert_right(stage)
+
+
+def test_changes_without_number_are_collapsed_by_and_by(stage: Stage) -> None:
+    """So that a claim, or a collector, never takes long; what is left does not matter any more."""
+    stage.edit("collapse_changes", "limit 100000", "limit 10")
+    lead = Host(stage.session(WRITER)).lead(HERE)
+    value(stage.owner, "select inboxdb.collect()")
+    for _ in range(49):
+        Host(stage.owner).update("Lead", lead, lastOutboundAt=None)
+    stage.owner.execute("update inboxdb.inbox_counts_dirty set attempts = 3")
+    left = []
+    with broken(stage):
+        for _ in range(2):
+            assert work(stage) == [(HERE, "failed")]
+            left.append(changes_left(stage))
+            at(stage, due(stage))
+    quarantine(stage)
+    left.append(changes_left(stage))
+    for _ in range(3):
+        value(stage.owner, "select inboxdb.collect()")
+        left.append(changes_left(stage))
+    # a quarantine collects, too
+    assert left == [40, 30, 10, 0, 0, 0]
+    value(stage.owner, "select inboxdb.requeue_inbox_counts()")
+    assert drain(stage) == [HERE]
     assert_right(stage)
 
 
@@ -813,6 +842,22 @@ def test_work_list_is_not_read_below_its_floor(stage: Stage) -> None:
     assert value(stage.owner, "select inboxdb.claim_next()") is None
 
 
+def test_clock_that_goes_back_while_somebody_publishes(stage: Stage) -> None:
+    """The floor cannot be lowered just then, so nothing is put on the work list below it."""
+    at(stage, 10)
+    raise_floors(stage)
+    publisher = stage.session()
+    publisher.execute("begin")
+    publisher.execute("select from inboxdb.drain_state for update")
+    at(stage, 5)
+    Host(stage.session(WRITER)).lead(HERE)
+    assert drain(stage) == []
+    at(stage, 12)
+    publisher.execute("commit")
+    assert drain(stage) == [HERE]
+    assert_right(stage)
+
+
 @pytest.mark.parametrize("back", [2, 3600])
 @pytest.mark.parametrize("state", ["noted", "collected", "claimed", "quarantined"])
 def test_claims_after_the_clock_went_back(stage: Stage, state: str, back: float) -> None:
@@ -878,24 +923,26 @@ def test_time_limit_doubles_after_each_timeout(stage: Stage) -> None:
 # --- The log's floor
 
 
-def test_transaction_that_writes_on_after_it_collected(stage: Stage) -> None:
+@pytest.mark.parametrize("before", [False, True], ids=["something else", "a lead"])
+def test_transaction_that_writes_on_after_it_collected(stage: Stage, before: bool) -> None:
     """It is older than others that are over by then, and what it writes is below them in the log."""
     session = stage.session()
     host = Host(session)
     session.execute("begin")
-    host.lead(HERE)
+    if before:
+        host.lead(HERE)
     xid = int(value(session, "select pg_current_xact_id()::text"))
     Host(stage.session(WRITER)).lead(THERE)
     burn(stage, 10)
     session.execute("update inboxdb.drain_state set collected_at = null")
-    assert value(session, "select inboxdb.collect()") == 2
+    assert value(session, "select inboxdb.collect()") == 1 + before
     assert int(value(session, "select read_from::text from inboxdb.drain_state")) > xid
     host.lead(HERE)
     host.draft(host.lead(THERE))
     session.execute("commit")
 
     drain(stage)
-    assert totals(stage) == (3, 3)
+    assert totals(stage) == (2 + before, 2 + before)
     assert_right(stage)
     assert not reads(stage, xid)
 
@@ -966,7 +1013,8 @@ def test_open_transactions_are_read_one_by_one(stage: Stage, number: int) -> Non
     writers.open(number)
     burn(stage, 50)
     assert also_read_becomes(stage, writers.xids) > writers.xids[-1] + 50
-    assert not reads(stage, latest(stage) - 10)
+    between = latest(stage) - 10
+    until(lambda: not reads(stage, between))
     writers.commit()
 
 
@@ -1079,4 +1127,146 @@ def test_collector_does_not_wait_for_whoever_publishes(stage: Stage) -> None:
     publisher.execute("commit")
     raise_floors(stage)
     assert drain(stage) == [HERE]
+    assert_right(stage)
+
+
+# --- All of it, in any order
+
+
+ROUNDS = 500
+OUTCOMES = {"written", "left open", "ended", "claimed", "collected", "refreshed", "failed", "recorded", "requeued"}
+
+
+class Chaos:
+    """Writers, drains, collectors and whoever requeues, each leaving transactions open as it pleases, in one thread."""
+
+    def __init__(self, stage: Stage, seed: int) -> None:
+        self.stage = stage
+        self.dice = random.Random(seed)
+        self.now = 0.0
+        self.done: Counter[str] = Counter()
+        host = Host(stage.session(WRITER))
+        self.workspaces = [HERE, THERE, *(host.workspace() for _ in range(4))]
+        self.writers = [stage.session(WRITER) for _ in range(6)]
+        self.drains = [stage.session() for _ in range(4)]
+        self.claimed: dict[Connection[Any], str] = {}
+        self.requeuer = stage.session()
+        self.requeuer.execute("set lock_timeout = '20ms'")
+        stage.owner.execute("create table interleave.broken (client_id text primary key)")
+        stage.edit(
+            "count_scopes",
+            "  if not exists",
+            "  if exists (select from interleave.broken as b where b.client_id = target_client_id) then\n"
+            "    raise sqlstate '22012';\n  end if;\n  if not exists",
+        )
+        stage.owner.execute("insert into interleave.broken values (%s), (%s)", self.workspaces[:2])
+        # more of everything in less time
+        stage.edit("failure", "then 15 else 8 end", "then 3 else 2 end")
+
+    def play(self) -> None:
+        """Do things by chance until each has been done; then end what is open, mend what is broken, and drain."""
+        acts = {
+            self.write: 30,
+            self.end: 25,
+            self.drain: 40,
+            self.collect: 12,
+            self.move_clock: 12,
+            self.break_or_mend: 6,
+            self.requeue: 8,
+        }
+        rounds = 0
+        while rounds < ROUNDS or not self.done.keys() >= OUTCOMES:
+            [act] = self.dice.choices(list(acts), list(acts.values()))
+            act()
+            rounds += 1
+            assert rounds < 20 * ROUNDS, self.done
+        for session in (*self.writers, *self.drains, self.requeuer):
+            session.execute(self.dice.choice(("commit", "rollback")) if self.open(session) else "select")
+        self.stage.owner.execute("delete from interleave.broken")
+        while self.stage.owner.execute("select from inboxdb.waiting limit 1").fetchall():
+            self.stage.owner.execute("select inboxdb.requeue_inbox_counts()")
+            self.now += 60
+            at(self.stage, self.now)
+            drain(self.stage)
+            self.done["last drains"] += 1
+            assert self.done["last drains"] < 10, work_list(self.stage)
+
+    @staticmethod
+    def open(session: Connection[Any]) -> bool:
+        return session.info.transaction_status != psycopg.pq.TransactionStatus.IDLE
+
+    def begin(self, session: Connection[Any], share: float) -> None:
+        """Leave what comes next open, in a share of the cases."""
+        if not self.open(session) and self.dice.random() < share:
+            session.execute("begin")
+            self.done["left open"] += 1
+
+    def write(self) -> None:
+        writer = self.dice.choice(self.writers)
+        self.begin(writer, 0.7)
+        host = Host(writer)
+        lead = host.lead(self.dice.choice(self.workspaces))
+        if self.dice.random() < 0.3:
+            host.draft(lead)
+        if self.dice.random() < 0.2:
+            host.update("Lead", lead, clientId=self.dice.choice(self.workspaces))
+        self.done["written"] += 1
+
+    def end(self) -> None:
+        session = self.dice.choice([*self.writers, *self.drains, self.requeuer])
+        if self.open(session):
+            session.execute("commit" if self.dice.random() < 0.7 else "rollback")
+            self.done["ended"] += 1
+
+    def drain(self) -> None:
+        session = self.dice.choice(self.drains)
+        self.begin(session, 0.4)
+        claimed = self.claimed.pop(session, None)
+        if claimed is None:
+            claimed = value(session, "select inboxdb.claim_next()")
+            if claimed:
+                self.claimed[session] = claimed
+                self.done["claimed"] += 1
+        elif self.dice.random() < 0.8:
+            self.done[value(session, "select outcome from inboxdb.drain_next(%s)", claimed)] += 1
+        else:
+            error = self.dice.choice(("57014", "22012", None))
+            session.execute("select inboxdb.record_failure(%s, inboxdb.clock(), %s)", [claimed, error])
+            self.done["recorded"] += 1
+
+    def collect(self) -> None:
+        session = self.dice.choice(self.drains)
+        self.begin(session, 0.4)
+        session.execute(
+            "update inboxdb.drain_state set collected_at = null "
+            "where singleton in (select s.singleton from inboxdb.drain_state as s for update skip locked)"
+        )
+        if value(session, "select inboxdb.collect()"):
+            self.done["collected"] += 1
+
+    def move_clock(self) -> None:
+        self.now += self.dice.choice((0.2, 1, 3, 10, 30, -2))
+        at(self.stage, self.now)
+
+    def break_or_mend(self) -> None:
+        self.stage.owner.execute(
+            "insert into interleave.broken values (%s) on conflict do nothing"
+            if self.dice.random() < 0.7
+            else "delete from interleave.broken where client_id = %s",
+            [self.dice.choice(self.workspaces)],
+        )
+
+    def requeue(self) -> None:
+        self.begin(self.requeuer, 0.5)
+        try:
+            if value(self.requeuer, "select inboxdb.requeue_inbox_counts()"):
+                self.done["requeued"] += 1
+        except psycopg.errors.LockNotAvailable:
+            # it may wait for a collector that is left open
+            self.requeuer.execute("rollback")
+
+
+@pytest.mark.parametrize("seed", range(int(os.environ.get("INBOXDB_TEST_SEEDS", "3"))))
+def test_nothing_is_lost_whatever_is_left_open_when(stage: Stage, seed: int) -> None:
+    Chaos(stage, seed).play()
     assert_right(stage)

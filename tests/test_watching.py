@@ -212,7 +212,7 @@ def test_the_procedure_gives_signs_of_life(database: Database, host: Host) -> No
 
     owner.execute("alter function inboxdb.bump_versions rename to elsewhere")
     host.lead(workspace)
-    owner.execute("call inboxdb.drain_dirty(max_seconds => 0)")
+    owner.execute("call inboxdb.drain_dirty(max_workspaces => 1)")
     assert owner.execute("select sum(refreshed), sum(failed), count(*) from inboxdb.run").fetchall() == [(1, 1, 2)]
     [(_, failed)] = owner.execute(jobs).fetchall()
     assert value(owner, "select failed from inboxdb.run where run_id = %s", failed) == 1

@@ -6,6 +6,7 @@ set jit = off
 as $$
   -- Purpose: take a workspace's changes out of the log without a refresh, so that one which keeps failing does not hold
   --   the log. Its row on the work list stands for them from then on, and for the whole workspace.
+  -- A hundred thousand of them: a claim is over soon, whatever has piled up. The next one goes on.
   -- Does nothing where it is not on the work list (somebody refreshed it meanwhile: nothing would stand for what came
   --   since), or where somebody is just changing its row, who is not waited for.
   -- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
@@ -22,6 +23,7 @@ as $$
     select c.slice, c.tid
     from inboxdb.change as c
     where c.client_id = target_client_id and exists (select from standing)
+    limit 100000
   ),
   gone_0 as (delete from inboxdb.change_0 as c using taken as t where t.slice = 0 and c.ctid = t.tid),
   gone_1 as (delete from inboxdb.change_1 as c using taken as t where t.slice = 1 and c.ctid = t.tid),

@@ -42,6 +42,16 @@ begin
     end if;
   end loop;
 
+  select f.claim_from into floor_of_claims from inboxdb.read_floor as f;
+  if floor_of_claims > now then
+    -- The clock went back, and so must the floor: not now, if a publisher has its row, who is not waited for.
+    perform 1 from inboxdb.drain_state for update skip locked;
+    if not found then
+      return 0;
+    end if;
+    floor_of_claims := '-infinity';
+  end if;
+
   -- Later than any delay: claimed by a clock that was ahead. Not waited for where a refresh is deleting it.
   update inboxdb.inbox_counts_dirty as d
   set next_attempt_at = now
@@ -52,11 +62,6 @@ begin
     for update skip locked
   );
 
-  select f.claim_from into floor_of_claims from inboxdb.read_floor as f;
-  if floor_of_claims > now then
-    -- the clock went back
-    floor_of_claims := '-infinity';
-  end if;
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
   -- Due at once, also where the clock that noted the change was ahead of this one; in the order of the changes, but
   -- not where claims no longer look.
