@@ -13,7 +13,7 @@ import psycopg
 from psycopg.sql import SQL, Composed, Literal
 
 from inboxdb import logs
-from inboxdb.connection import Connection, in_one_trip, naming, transaction
+from inboxdb.connection import Connection, in_one_trip, naming
 from inboxdb.errors import is_lost
 
 TIME_LIMIT = 60.0  # seconds for one workspace; a scan of 1,000,000 leads takes about one
@@ -254,10 +254,12 @@ class Drain:
             self.shared.claims -= 1
 
     def _record(self, connection: Connection, claim: Claim, sqlstate: str | None) -> None:
-        with self._bounded(self.shared.time_limit), transaction(connection, self.shared.time_limit):
-            connection.execute(
-                "select inboxdb.record_failure(%s, %s, %s)", (claim.client_id, claim.started_at, sqlstate)
-            )
+        failure = SQL("select inboxdb.record_failure({}::text::inboxdb.client_id, {}, {})").format(
+            claim.client_id, claim.started_at, sqlstate
+        )
+        with self._bounded(self.shared.time_limit):
+            # in one trip: were this machine lost between two, the workspace would stay locked
+            in_one_trip(connection, (self.shared.time_limit, failure))
 
     def _leave(self, claim: Claim) -> None:
         self._at_hand = None
@@ -322,5 +324,5 @@ def recompute(connection: Connection, client_ids: Sequence[str], time_limit: flo
         with naming(client_id):
             connection.execute("select inboxdb.require_workspace(%s)", (client_id,))
     for client_id in client_ids:
-        with transaction(connection, time_limit):
-            connection.execute("select inboxdb.recompute_inbox_counts(%s)", (client_id,))
+        recomputed = SQL("select inboxdb.recompute_inbox_counts({}::text::inboxdb.client_id)").format(client_id)
+        in_one_trip(connection, (time_limit, recomputed))

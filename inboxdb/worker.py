@@ -11,11 +11,12 @@ from threading import Event
 from time import monotonic
 
 import psycopg
+from psycopg.sql import SQL
 
 from inboxdb import logs, status
 from inboxdb.announce import Announcer
 from inboxdb.cache import Cache
-from inboxdb.connection import Connection, session, transaction
+from inboxdb.connection import Connection, in_one_trip, session
 from inboxdb.drain import TIME_LIMIT, Drain, Progress, Shared
 from inboxdb.errors import CannotConnect, ConnectionLost, DatabaseRefused
 
@@ -156,22 +157,13 @@ class _Run:
         """Give a sign of life, and see to the change log's slices."""
         shared = self.shared
         samples = shared.samples[:]
-        with transaction(connection, HEARTBEAT_LIMIT):
-            connection.execute(
-                "select inboxdb.heartbeat(%s, %s, %s, %s, %s, %s::real[], %s)",
-                (
-                    self.run_id,
-                    self.schedule.kind,
-                    self.workers,
-                    shared.refreshes,
-                    shared.failures,
-                    samples,
-                    is_over,
-                ),
-            )
+        heartbeat = SQL("select inboxdb.heartbeat({}, {}, {}, {}, {}, {}::real[], {})").format(
+            self.run_id, self.schedule.kind, self.workers, shared.refreshes, shared.failures, samples, is_over
+        )
+        # In one trip, each: were this machine lost with a slice locked, every drain and soon every writer would wait.
+        in_one_trip(connection, (HEARTBEAT_LIMIT, heartbeat))
         del shared.samples[: len(samples)]
-        with transaction(connection, HEARTBEAT_LIMIT):
-            connection.execute("select inboxdb.empty_slice()")
+        in_one_trip(connection, (HEARTBEAT_LIMIT, SQL("select inboxdb.empty_slice()")))
 
     def result(self) -> DrainResult:
         """Sum up; what waits still is not known without a connection."""
