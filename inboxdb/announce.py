@@ -14,9 +14,9 @@ from psycopg.sql import SQL, Literal
 
 from inboxdb import logs
 from inboxdb.cache import Cache, publish
-from inboxdb.connection import Connection, connect, in_one_trip
+from inboxdb.connection import Connection, connect, in_one_trip, translated
 from inboxdb.drain import Refresh
-from inboxdb.errors import CacheUnavailable, DatabaseRefused, InboxdbError
+from inboxdb.errors import CacheUnavailable, InboxdbError
 
 HEARTBEAT = 5.0  # seconds; as often, what others left unpublished is looked for
 SIGNALS_LIMIT = 5.0  # seconds for the signals of one workspace
@@ -119,7 +119,7 @@ class Announcer(Thread):
                 self._signal(self._connection, done)
         except Exception as error:  # whatever it is: the refreshes stand, and the next ones are announced
             if isinstance(error, psycopg.Error):
-                error = DatabaseRefused(error)
+                error = translated(error, self._dsn)
             self._warn(
                 "announce",
                 "could not announce what was refreshed",

@@ -165,7 +165,7 @@ def _fail(error: Exception, as_json: bool, debug: bool, *, logs: bool) -> NoRetu
             chain = chain.__cause__
     sqlstate = error.sqlstate if isinstance(error, InboxdbError) else None
     if logs:
-        logger.error(said, action="end", sqlstate=sqlstate)
+        logger.error("gave up", action="end", reason=said, sqlstate=sqlstate)
     else:
         click.echo(json.dumps({"error": said, "sqlstate": sqlstate}) if as_json else f"inboxdb: {said}", err=True)
     sys.exit(ERROR)

@@ -137,9 +137,14 @@ def session(dsn: str, *, application_name: str) -> Iterator[Connection]:
         try:
             yield connection
         except psycopg.Error as error:
-            if is_lost(error):
-                raise ConnectionLost(describe(dsn), error.sqlstate) from error
-            raise DatabaseRefused(error, describe(dsn)) from error
+            raise translated(error, dsn) from error
+
+
+def translated(error: psycopg.Error, dsn: str) -> ConnectionLost | DatabaseRefused:
+    """Say what an error means to a user of the database that `dsn` leads to."""
+    if is_lost(error):
+        return ConnectionLost(describe(dsn), error.sqlstate)
+    return DatabaseRefused(error, describe(dsn))
 
 
 @contextmanager

@@ -1,0 +1,179 @@
+"""What drains log: each line a sentence with its fields, and nothing that is nobody's business."""
+
+import json
+import re
+import signal
+from collections.abc import Iterator
+
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from inboxdb.connection import Connection
+from inboxdb.worker import drain
+from tests.interleave import Stage, until
+from tests.redis_server import RedisServer
+from tests.rows import Host, new_id
+from tests.running import Start, drains, hold_up, programs, until_held_up
+from tests.servers import Database
+
+# A time, a level, a sentence, and fields in the order of their names.
+PLAIN = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z \[(?:debug|info|warning|error)\] (?P<event>[^=]+?)"
+    r"(?P<fields>(?: [a-z_]+=(?:'[^']*'|\"[^\"]*\"|[^ '\"]+))+)"
+)
+
+# Of persons, in rows, and in the DSN and the URL.
+SECRETS = {
+    "name": "Ada-Secretive",
+    "email": "ada@secretive.example",
+    "text": "a most secretive message",
+    "user": new_id(),
+    "redis password": "secretive-redis",
+}
+
+
+@pytest.fixture
+def host(database: Database) -> Host:
+    return Host(database.writer())
+
+
+@pytest.fixture
+def owner(database: Database) -> Connection:
+    return database.connect()
+
+
+@pytest.fixture
+def stage(database: Database) -> Iterator[Stage]:
+    stage = Stage(database)
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def start(database: Database) -> Iterator[Start]:
+    with programs(database.dsn) as start:
+        yield start
+
+
+def lines(text: str, style: str) -> list[dict[str, str]]:
+    """Read a log; anything in it that is no line of ours is an error."""
+    read = []
+    assert text.endswith("\n")
+    for line in text.splitlines():
+        if style == "json":
+            fields = json.loads(line)
+            assert {"event", "level", "timestamp"} <= fields.keys()
+        else:
+            found = PLAIN.fullmatch(line)
+            assert found, line
+            fields = dict(re.findall(r" ([a-z_]+)=('[^']*'|\"[^\"]*\"|[^ ]+)", found["fields"]))
+            fields["event"] = found["event"]
+        assert fields["action"] in ("start", "connect", "refresh", "publish", "signal", "announce", "end")
+        assert re.fullmatch("[0-9a-f]{8}", fields["run"])
+        assert re.fullmatch("[a-z][^.]*", fields["event"])
+        read.append({name: str(value) for name, value in fields.items()})
+    return read
+
+
+def secretive_lead(host: Host, workspace: str) -> str:
+    lead = host.lead(
+        workspace,
+        firstName=SECRETS["name"],
+        email=SECRETS["email"],
+        assignedToUserId=SECRETS["user"],
+        lastInboundAt="2024-01-01 00:00:00+00",
+    )
+    host.message(lead, body=SECRETS["text"])
+    host.draft(lead, content=SECRETS["text"])
+    return lead
+
+
+@pytest.mark.parametrize("style", ["plain", "json"])
+def test_whatever_happens_each_line_is_one_of_ours_and_tells_no_secret(
+    style: str,
+    database: Database,
+    host: Host,
+    owner: Connection,
+    stage: Stage,
+    redis: RedisServer,
+    start: Start,
+) -> None:
+    failing, killing, slow, good = workspaces = [host.workspace(name=SECRETS["name"]) for _ in range(4)]
+    drain(database.dsn)
+    # errors that quote rows, and the server's own words
+    owner.execute(f"alter table inboxdb.inbox_counts add check (client_id <> '{failing}' or total = 0)")
+    stage.edit(
+        "refresh_workspace",
+        "  if oldest_reason is not null",
+        f"  perform pg_terminate_backend(pg_backend_pid()) where target_client_id = '{killing}';\n"
+        "  if oldest_reason is not null",
+    )
+    stage.edit("send_signals", "  foreach scope", "  perform pg_sleep(3);\n  foreach scope")
+    let_go = hold_up(database, slow)
+    for workspace in workspaces:
+        secretive_lead(host, workspace)
+    redis.client.config_set("requirepass", SECRETS["redis password"])
+    running = start(
+        *("drain-dirty", "--watch", "--workers", "2", "--time-limit", "1", "--debug", "--log-format", style),
+        INBOXDB_REDIS_URL=redis.url.replace("unix://", f"unix://:{SECRETS['redis password']}@"),
+    )
+    until(lambda: "57014" in running.stderr)
+    until(lambda: "a refresh lost its connection" in running.stderr)
+    until(lambda: "23514" in running.stderr)
+    redis.kill()
+    let_go()
+    until(lambda: owner.execute("select from inboxdb.inbox_counts where total = 1").rowcount >= 2)
+    until(lambda: "could not publish" in running.stderr)
+    until(lambda: "realtime hangs" in running.stderr)
+    owner.execute("select pg_terminate_backend(pid) from unnest(%s::integer[]) as pid", [drains(owner)])
+    until(lambda: running.stderr.count("connected again") >= 2)
+    running.signal(signal.SIGTERM)
+    returned, stdout, stderr = running.end()
+    assert returned == 0
+    for what, secret in {**SECRETS, "password": database.server.password}.items():
+        assert secret not in stdout + stderr, what
+    assert {line["action"] for line in lines(stderr, style)} >= {"start", "connect", "refresh", "publish", "end"}
+    assert len({line["run"] for line in lines(stderr, style)}) == 1
+    assert good in stderr
+
+
+@pytest.mark.parametrize("style", ["plain", "json"])
+@pytest.mark.parametrize("kind", [["--watch"], ["--for", "2"], []], ids=str)
+def test_last_words_are_a_line_too(style: str, kind: list[str], bare_database: Database) -> None:
+    with programs(bare_database.dsn) as start:
+        for dsn in (bare_database.dsn, make_conninfo(bare_database.dsn, dbname="absent")):
+            returned, stdout, stderr = start("drain-dirty", *kind, "--log-format", style, INBOXDB_DSN=dsn).end()
+            assert (returned, stdout) == (1, "")
+            assert bare_database.server.password not in stderr
+            assert [line["action"] for line in lines(stderr, style)] == ["start", "end"]
+
+
+def test_a_single_run_is_silent_unless_asked(database: Database, host: Host, owner: Connection, start: Start) -> None:
+    owner.execute("alter table inboxdb.inbox_counts add check (total < 0)")
+    host.workspace()
+    returned, _, stderr = start("drain-dirty", "--limit", "1").end()
+    assert (returned, stderr) == (3, "")
+    returned, _, stderr = start("drain-dirty", "--log-format", "plain").end()
+    assert [line["action"] for line in lines(stderr, "plain")] == ["start", "refresh", "end"]
+
+
+def test_an_interruption_is_a_line_too(database: Database, host: Host, owner: Connection, start: Start) -> None:
+    workspace = host.workspace()
+    drain(database.dsn)
+    hold_up(database, workspace)
+    host.lead(workspace)
+    running = start("drain-dirty", "--for", "30", "--log-format", "json")
+    until_held_up(owner)
+    running.signal(signal.SIGINT)
+    returned, stdout, stderr = running.end()
+    assert (returned, stdout) == (130, "")
+    assert [line["event"] for line in lines(stderr, "json")] == ["draining", "interrupted"]
+
+
+def test_a_failed_refresh_says_why(database: Database, host: Host, owner: Connection, start: Start) -> None:
+    workspace = host.workspace()
+    owner.execute("alter table inboxdb.inbox_counts add check (total < 0)")
+    _, _, stderr = start("drain-dirty", "--log-format", "json").end()
+    [failed] = [line for line in lines(stderr, "json") if line["action"] == "refresh"]
+    assert (failed["workspace"], failed["outcome"]) == (workspace, "failed")
+    assert failed["error"].startswith("23514: the refresh failed")
