@@ -12,8 +12,11 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any
 
+import pytest
+
 from inboxdb.connection import Connection
 from inboxdb.worker import WATCH, DrainResult, drain
+from tests.conftest import SERVERS
 from tests.interleave import DEADLINE, until
 from tests.servers import Database
 
@@ -79,6 +82,12 @@ def programs(dsn: str) -> Iterator[Start]:
             return Program(process, own)
 
         yield start
+
+
+def own_postgres(config: pytest.Config) -> int | Path:
+    """Name a PostgreSQL that is ours to start and to crash: the first that --pg names."""
+    sources = (source for source in config.stash[SERVERS].sources.values() if not isinstance(source, str))
+    return next(sources, None) or pytest.skip("a server that runs is not ours to crash: give --pg, too")
 
 
 @contextmanager
