@@ -176,8 +176,8 @@ def test_delays_double_up_to_five_minutes_and_a_quarter_of_them_is_chance(
     [(least, most)] = (
         database.connect()
         .execute(
-            "select min(d), max(d) from generate_series(1, 2000), "
-            "lateral (select extract(epoch from inboxdb.retry_delay(%s))::float8 + generate_series * 0 as d)",
+            "select min(one.delay), max(one.delay) from generate_series(1, 2000) as n, "
+            "lateral (select extract(epoch from inboxdb.retry_delay(%s))::float8 + n * 0) as one (delay)",
             [attempts],
         )
         .fetchall()
@@ -370,6 +370,7 @@ def test_collapsed_changes_that_move_no_count_give_a_new_version_too(stage: Stag
     value(stage.owner, "select inboxdb.collect()")
     quarantine(stage)
     assert changes_left(stage) == 0
+    at(stage, 10)
     stage.owner.execute("select inboxdb.requeue_inbox_counts()")
     assert value(stage.owner, "select inboxdb.claim_next()") == HERE
     assert value(stage.owner, "select changed_scopes::text[] from inboxdb.drain_next(%s)", HERE) == [ANN]
@@ -1021,6 +1022,7 @@ def test_open_transactions_are_read_one_by_one(stage: Stage, number: int) -> Non
 def test_log_is_read_from_the_first_of_too_many_open_transactions(stage: Stage) -> None:
     writers = Writers(stage)
     writers.open(65)
+    burn(stage, 1100)
     assert also_read_becomes(stage, []) == writers.xids[0]
     writers.commit()
 

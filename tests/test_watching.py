@@ -195,6 +195,8 @@ def test_the_last_collector_counts_as_a_drain_too(owner: Connection[Any]) -> Non
 
 def test_the_procedure_gives_signs_of_life(database: Database, host: Host) -> None:
     owner = database.connect()
+    owner.execute("call inboxdb.drain_dirty()")
+    owner.execute("truncate inboxdb.run")
     workspace = host.workspace()
     host.lead(workspace)
     owner.execute("call inboxdb.drain_dirty()")
