@@ -130,7 +130,8 @@ class _Run:
 
     def go(self, announcer: Announcer) -> DrainResult:
         """Let the workers work, each in a thread, and sum up."""
-        with session(self.dsn, application_name=self.application_name) as first:
+        # Whether there is such a database shows here; from then on whatever is lost is made anew.
+        with suppress(ConnectionLost), session(self.dsn, application_name=self.application_name) as first:
             self.beat(first)
             if self.shared.on_progress:
                 self.shared.total = status.read(first).dirty_workspaces
@@ -214,23 +215,23 @@ class _Worker:
 
     def keep_connected(self) -> None:
         """Drain over as many connections as it takes."""
-        pause, lost_at, connected = RECONNECT_FIRST, inf, False
+        pause, lost_at, failed = RECONNECT_FIRST, inf, False
         while True:
             answers = self.drain.answers
             try:
                 with session(self.run.dsn, application_name=self.run.application_name) as self.connection:
-                    if connected:
+                    if failed:
                         logs.logger.info("connected again", action="connect")
-                    connected = True
                     self.keep_draining(self.connection)
                     return
             except (CannotConnect, ConnectionLost, DatabaseRefused) as error:
+                failed = True
                 if self.drain.answers > answers:
                     pause, lost_at = RECONNECT_FIRST, inf
                 lost_at = min(lost_at, monotonic())
-                if connected and self.shared.has_ended:
+                if self.shared.has_ended:
                     return
-                if not connected or not self.may_pass(error, lost_at):
+                if not self.may_pass(error, lost_at):
                     raise
                 logs.logger.warning("trying again", action="connect", reason=str(error), pause=round(pause, 1))
                 self.shared.stop.wait(pause * random.uniform(0.75, 1))

@@ -357,9 +357,9 @@ class Writer(Thread):
                 committing_at = time.time()
         except errors.QueryCanceled:
             raise
-        except REFUSALS:
+        except REFUSALS as error:
             if connection.closed:
-                raise
+                raise psycopg.OperationalError from error
         else:
             if ends != "rollback":
                 self.commits += 1

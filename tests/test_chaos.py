@@ -27,7 +27,7 @@ import psycopg
 import pytest
 
 from inboxdb import drain as drain_module
-from inboxdb import status
+from inboxdb import status, worker
 from inboxdb.cache import Cache
 from inboxdb.connection import session
 from inboxdb.verify import verify
@@ -510,6 +510,36 @@ def test_a_machine_lost_after_any_message_holds_up_nobody(mortal: tuple[MortalSe
                 relay.close()
         messages += 1
     assert messages > 30
+
+
+def test_a_run_that_began_outlives_a_cut_after_any_message(
+    mortal: tuple[MortalServer, Database], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "RECONNECT_FIRST", 0.01)
+    _, database = mortal
+    host, owner = Host(database.writer()), database.connect()
+    workspace = host.workspace()
+    outcomes = []
+    for messages in range(1, 25):
+        host.lead(workspace)
+        (folder / str(messages)).mkdir()
+        relay, stop = Relay(folder / str(messages), database.dsn_of(DRAINER)), Event()
+        relay.freeze(messages)
+        with ThreadPoolExecutor() as pool:
+            try:
+                running = pool.submit(drain, relay.dsn, schedule=worker.WATCH, workers=2, stop=stop)
+                relay.froze.wait(DEADLINE)
+                relay.cut()
+                relay.thaw()
+                until(lambda: running.done() or not owner.execute("select from inboxdb.waiting").rowcount)  # noqa: B023
+                outcomes.append("went on" if not running.done() else str(running.exception()))
+            finally:
+                stop.set()
+                relay.close()
+    began = outcomes.index("went on")
+    assert began < 20
+    assert all("cannot connect" in outcome for outcome in outcomes[:began])
+    assert set(outcomes[began:]) == {"went on"}
 
 
 def say(text: str) -> None:
