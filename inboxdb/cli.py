@@ -158,15 +158,16 @@ def _fail(error: Exception, as_json: bool, debug: bool, *, logs: bool) -> NoRetu
     """Say in one line what went wrong, and exit. What a server or a library says is not repeated: it may quote rows."""
     said = str(error) if isinstance(error, InboxdbError) else f"internal error: {_unspoken(error)} (see --debug)"
     said = " ".join(said.split())
-    if debug:
-        chain: BaseException | None = error
-        while chain is not None:
-            click.echo("".join(traceback.format_tb(chain.__traceback__)) + _unspoken(chain), err=True)
-            chain = chain.__cause__
+    trace = ""
+    chain: BaseException | None = error if debug else None
+    while chain is not None:
+        trace += "".join(traceback.format_tb(chain.__traceback__)) + _unspoken(chain) + "\n"
+        chain = chain.__cause__
     sqlstate = error.sqlstate if isinstance(error, InboxdbError) else None
     if logs:
-        logger.error("gave up", action="end", reason=said, sqlstate=sqlstate)
+        logger.error("gave up", action="end", reason=said, sqlstate=sqlstate, trace=trace or None)
     else:
+        click.echo(trace, err=True, nl=False)
         click.echo(json.dumps({"error": said, "sqlstate": sqlstate}) if as_json else f"inboxdb: {said}", err=True)
     sys.exit(ERROR)
 

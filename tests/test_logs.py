@@ -142,10 +142,13 @@ def test_whatever_happens_each_line_is_one_of_ours_and_tells_no_secret(
 def test_last_words_are_a_line_too(style: str, kind: list[str], bare_database: Database) -> None:
     with programs(bare_database.dsn) as start:
         for dsn in (bare_database.dsn, make_conninfo(bare_database.dsn, dbname="absent")):
-            returned, stdout, stderr = start("drain-dirty", *kind, "--log-format", style, INBOXDB_DSN=dsn).end()
+            command = ["drain-dirty", *kind, "--log-format", style, "--debug"]
+            returned, stdout, stderr = start(*command, INBOXDB_DSN=dsn).end()
             assert (returned, stdout) == (1, "")
             assert bare_database.server.password not in stderr
-            assert [line["action"] for line in lines(stderr, style)] == ["start", "end"]
+            start_line, end_line = lines(stderr, style)
+            assert (start_line["action"], end_line["action"]) == ("start", "end")
+            assert "in session" in end_line["trace"]
 
 
 def test_a_single_run_is_silent_unless_asked(database: Database, host: Host, owner: Connection, start: Start) -> None:
