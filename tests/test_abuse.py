@@ -756,7 +756,12 @@ CALLS = {
     "send_signals": f"select inboxdb.send_signals('{HERE}', 1, '{{{ANN},{SUE}}}')",
     "empty_slice": "select inboxdb.empty_slice()",
     "seconds_to_next_attempt": "select inboxdb.seconds_to_next_attempt()",
-    "drain_status": "select * from inboxdb.drain_status()",
+    # all but how large the log is: that grows by what was undone, too
+    "drain_status": (
+        "select dirty_workspaces, pending_changes, oldest_dirty_seconds, late_workspaces, failing_workspaces, "
+        "quarantined_workspaces, workers_seen, last_drain_at, freshness_p99, unpublished_keys, unpublished_seconds, "
+        "counts_source from inboxdb.drain_status()"
+    ),
     "failing_workspaces": "select * from inboxdb.failing_workspaces()",
     "held_snapshot": "select all_seen from inboxdb.held_snapshot()",
     "heartbeat": "select inboxdb.heartbeat('0a1b2c3d', 'sql', 1, 0, 0, '{0.5}')",
