@@ -276,16 +276,16 @@ class Versions:
         self.in_postgres: dict[tuple[str, str], int] = {}
         self.statuses: dict[str, int] = {}
         self.in_redis: tuple[int, dict[str, int]] = (0, {})  # in which of its lives
-        self.wanted: dict[str, int] = {}
+        self.wanted: dict[str, tuple[int, str]] = {}  # and how it was written
         self.last_snooze = datetime.now(UTC)
         self.redis_lives = 0  # odd while it is being killed or emptied
         self._lock = Lock()
 
-    def want(self, workspaces: set[str], milliseconds: int) -> None:
+    def want(self, workspaces: set[str], milliseconds: int, how: str) -> None:
         """Note a committed write."""
         with self._lock:
             for workspace in workspaces:
-                self.wanted[workspace] = max(self.wanted.get(workspace, 0), milliseconds)
+                self.wanted[workspace] = max(self.wanted.get(workspace, (0, "")), (milliseconds, how))
 
 
 class Writer(Thread):
@@ -344,11 +344,14 @@ class Writer(Thread):
     def _transact(self, connection: psycopg.Connection[Any]) -> None:
         host = Host(connection)
         self._touched = set()
+        done = []
         ends = self.dice.choices(("commit", "late", "rollback"), (80, 10, 10))[0]
         try:
             with connection.transaction(force_rollback=ends == "rollback"):
                 for _ in range(self.dice.choice((1, 1, 1, 2, 4))):
-                    self.dice.choices(self._writes, self._weights)[0](host)
+                    [write] = self.dice.choices(self._writes, self._weights)
+                    write(host)
+                    done.append(write.__name__)
                     if self.dice.random() < 0.05:
                         with connection.transaction(force_rollback=True):
                             self._insert(host, kept=False)
@@ -363,7 +366,7 @@ class Writer(Thread):
         else:
             if ends != "rollback":
                 self.commits += 1
-                self.versions.want(self._touched, int(committing_at * 1000))
+                self.versions.want(self._touched, int(committing_at * 1000), f"{ends}: {done} on {self._touched}")
 
     def _lead(self) -> str:
         return self.dice.choice(self._leads) if self._leads else "none"

@@ -264,10 +264,17 @@ class Round:
             if not result.healthy:
                 yield f"verify: {result}"
             self.watcher.look(connection)
-            for workspace, wanted in seen.wanted.items():
+            for workspace, (wanted, how) in seen.wanted.items():
                 version = seen.in_postgres.get((workspace, "inbox"), 0)
                 if version < wanted:
-                    yield f"{workspace} has version {version}, but a change was committed at {wanted}"
+                    rows = connection.execute(
+                        "select v.*, j.*, w.*, c.id, (select s from inboxdb.drain_state as s) "
+                        "from inboxdb.cache_version as v left join inboxdb.job_status as j using (client_id) "
+                        "left join inboxdb.workspace as w using (client_id) "
+                        'left join "Client" as c on c.id = v.client_id where client_id = %s',
+                        [workspace],
+                    ).fetchall()
+                    yield f"{workspace} has version {version}, but a change was committed at {wanted}: {how}; {rows}"
 
             with connection.transaction(force_rollback=True):
                 connection.execute("select inboxdb.mark_all_unpublished()")
