@@ -109,13 +109,16 @@ class Announcer(Thread):
         return list(batch.values()), True
 
     def _announce(self, batch: list[Refresh]) -> None:
+        beats = self._beat_is_due()
         try:
             if self._connection is None:
                 self._connection = connect(self._dsn, application_name=self._application_name)
-            self._keep_up(self._connection)
+            if beats:
+                self._beat(self._connection)
             self._publish(self._connection)
             for done in batch:
-                self._keep_up(self._connection)
+                if self._beat_is_due():
+                    self._beat(self._connection)
                 self._signal(self._connection, done)
         except Exception as error:  # whatever it is: the refreshes stand, and the next ones are announced
             if isinstance(error, psycopg.Error):
@@ -130,10 +133,12 @@ class Announcer(Thread):
         else:
             self._troubles.pop("announce", None)
 
-    def _keep_up(self, connection: Connection) -> None:
-        if monotonic() >= self._beat_at:
-            self._beat_at = monotonic() + HEARTBEAT
-            self._beat(connection)
+    def _beat_is_due(self) -> bool:
+        """Say whether a sign of life is due, and when the next one is, whatever becomes of this one."""
+        if monotonic() < self._beat_at:
+            return False
+        self._beat_at = monotonic() + HEARTBEAT
+        return True
 
     def _publish(self, connection: Connection) -> None:
         if self._cache is None or monotonic() < self._publish_at:

@@ -3,6 +3,8 @@
 import json
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -158,6 +160,28 @@ def test_a_single_run_is_silent_unless_asked(database: Database, host: Host, own
     assert (returned, stderr) == (3, "")
     returned, _, stderr = start("drain-dirty", "--log-format", "plain").end()
     assert [line["action"] for line in lines(stderr, "plain")] == ["start", "refresh", "end"]
+
+
+@pytest.mark.parametrize("function", ["claim_next", "refresh_workspace", "send_signals"])
+def test_what_the_server_says_is_not_repeated(
+    function: str, database: Database, host: Host, owner: Connection, stage: Stage, start: Start
+) -> None:
+    words = ", ".join(f"{part} = 'secretive {part}'" for part in ("message", "detail", "hint"))
+    stage.edit(function, "\nbegin\n", f"\nbegin\n  raise warning using {words};\n  raise exception using {words};\n")
+    host.workspace()
+    running = start("drain-dirty", "--watch", "--log-format", "json", "--debug")
+    until(lambda: "P0001" in running.stderr)
+    running.signal(signal.SIGTERM)
+    _, stdout, stderr = running.end()
+    assert "secretive" not in stdout + stderr
+    assert len(lines(stderr, "json")) >= 2
+
+
+def test_libraries_are_not_heard() -> None:
+    """What they warn of may quote what the server says."""
+    warn = "import logging, inboxdb.logs; [logging.getLogger(one).warning('secretive') for one in ('psycopg', 'redis')]"
+    result = subprocess.run([sys.executable, "-c", warn], capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_an_interruption_is_a_line_too(database: Database, host: Host, owner: Connection, start: Start) -> None:

@@ -5,9 +5,11 @@ import logging
 import os
 import re
 import signal
+import time
 from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import pairwise
 from threading import Event
 from typing import Any
 
@@ -775,6 +777,28 @@ def test_what_waits_to_be_told_is_told_once_per_workspace(database: Database, ho
     heard = [ear.next() for _ in range(4)]
     assert {(one["scope"], one["version"]) for one in heard if one} >= {("a", 3), ("b", 3), ("c", 3)}
     assert ear.next(timeout=0.1) is None
+
+
+@pytest.mark.usefixtures("hasty")
+def test_an_announcer_that_cannot_connect_waits_between(
+    database: Database, monkeypatch: pytest.MonkeyPatch, said: list[Any]
+) -> None:
+    tries: list[float] = []
+    enough = Event()
+
+    def connect(dsn: str, *, application_name: str) -> Connection:
+        tries.append(time.monotonic())
+        if len(tries) == 4:
+            enough.set()
+        return original(dsn, application_name=application_name)
+
+    original = announce.connect  # type: ignore[attr-defined]
+    monkeypatch.setattr(announce, "connect", connect)
+    absent = make_conninfo(database.dsn, dbname="absent")
+    with Announcer(absent, None, lambda _: None, application_name="inboxdb test"):
+        assert enough.wait(DEADLINE)
+    assert min(later - earlier for earlier, later in pairwise(tries)) > 0.09
+    assert [line["event"] for line in said] == ["could not announce what was refreshed"]
 
 
 def test_an_announcer_that_cannot_go_on_does(
