@@ -710,7 +710,8 @@ set search_path = ''
 as $$
 -- Purpose: record why a refresh failed, outside whatever was rolled back. The workspace keeps its changes, and waits
 --   from now on for its next attempt: longer each time.
--- Records nothing where the workspace is not on the work list, was never claimed, or somebody else is at work on it.
+-- Records nothing where the workspace is not on the work list, was never claimed, is quarantined by now (whose reason
+-- stands, and whoever is putting it back is not waited for), or somebody else is at work on it.
 -- Parameters: target_client_id; started_at; error_code, the SQLSTATE, null where there is none.
 -- Writes: inbox_counts_dirty, job_status.
 -- DEFINER: the runner calls it for a refresh that was cancelled, or whose connection was lost.
@@ -727,7 +728,7 @@ begin
     last_error = said,
     -- never sooner than it was: see raise_floor
     next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts))
-  where d.client_id = target_client_id and d.attempts > 0
+  where d.client_id = target_client_id and d.attempts > 0 and d.quarantined_at is null
   returning d.attempts into attempt_number;
   if found then
     perform inboxdb.record_job(target_client_id, started_at, attempt_number, said);

@@ -317,6 +317,20 @@ def test_failure_of_a_workspace_that_somebody_else_is_at_work_on(stage: Stage) -
     assert_right(stage)
 
 
+def test_failure_of_a_workspace_that_is_quarantined_by_now(stage: Stage) -> None:
+    """Its reason stands, and whoever is putting it back is not waited for."""
+    Host(stage.session(WRITER)).lead(HERE)
+    value(stage.owner, "select inboxdb.collect()")
+    quarantine(stage)
+    listed, before = work_list(stage), job(stage)
+    requeuer = stage.session()
+    requeuer.execute("begin")
+    requeuer.execute("select inboxdb.requeue_inbox_counts()")
+    stage.owner.execute("select inboxdb.record_failure(%s, inboxdb.clock(), '40P01')", [HERE])
+    requeuer.execute("rollback")
+    assert (work_list(stage), job(stage)) == (listed, before)
+
+
 # --- Quarantine
 
 
