@@ -753,14 +753,14 @@ def test_a_realtime_that_hangs_delays_no_refresh(
 ) -> None:
     monkeypatch.setattr(announce, "SIGNALS_LIMIT", 600)
     ear = Ear(database)
-    stage.edit("send_signals", "  foreach scope", "  perform pg_sleep(600);\n  foreach scope")
+    stage.edit("send_signals", "  foreach scope", "  perform pg_sleep(60);\n  foreach scope")
     with watching(database.dsn):
         for _ in range(3):
             workspace = host.workspace()
             until_counted(owner, workspace, 0)
         sleeping = "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
         until(lambda: owner.execute(sleeping).rowcount == 1)
-        stage.edit("send_signals", "  perform pg_sleep(600);\n", "")
+        stage.edit("send_signals", "  perform pg_sleep(60);\n", "")
         owner.execute(f"select pg_cancel_backend(pid) {sleeping.removeprefix('select')}")
         until(lambda: host.lead(workspace) and ear.next(timeout=0.5))
 
