@@ -516,7 +516,7 @@ def test_a_machine_lost_after_any_message_holds_up_nobody(mortal: tuple[MortalSe
                 stop.set()
                 relay.close()
         messages += 1
-    assert messages > 30
+    assert messages > 10  # fewer than in calm, where what was held up is free before the run comes to it
 
 
 def test_a_run_that_began_outlives_a_cut_after_any_message(

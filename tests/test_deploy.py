@@ -184,7 +184,7 @@ def test_the_alerts_ask_for_metrics_that_there_are(database: Database) -> None:
     printed = check(sys.executable, "-m", "inboxdb", "--dsn", database.dsn, "metrics")
     [group] = yaml.safe_load((DEPLOY / "prometheus-alerts.yaml").read_text())["groups"]
     asked = {name for rule in group["rules"] for name in re.findall(r"inboxdb_\w+", rule["expr"])}
-    assert asked <= set(re.findall(r"^# TYPE (\w+) gauge$", printed, re.M))
+    assert asked <= set(re.findall(r"^# TYPE (\w+) (?:gauge|summary)$", printed, re.M))
 
 
 @pytest.mark.parametrize("file", sorted(DEPLOY.iterdir()), ids=lambda file: file.name)
