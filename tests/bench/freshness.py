@@ -114,7 +114,14 @@ def watching(dsn: str, workers: int) -> Iterator[None]:
 @contextmanager
 def writing(dsn: str, script: str, clients: int, *, rate: float | None, seconds: float) -> Iterator[list[float]]:
     """Run pgbench meanwhile; the list has the transactions per second afterwards."""
-    command: list[str | Path] = [embedded.binaries(18) / "pgbench", "--no-vacuum", "--client", str(clients), "--jobs", "2"]
+    command: list[str | Path] = [
+        embedded.binaries(18) / "pgbench",
+        "--no-vacuum",
+        "--client",
+        str(clients),
+        "--jobs",
+        "2",
+    ]
     command += ["--time", str(round(seconds)), "--define", f"leads={WORKSPACES * LEADS}", "--file", HERE / script]
     command += ["--rate", str(rate)] if rate else []
     process = subprocess.Popen([*command, dsn], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
