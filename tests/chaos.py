@@ -586,13 +586,14 @@ except psycopg.OperationalError:
 GIVEN_UP = re.compile(r"(cannot connect to|lost the connection to|\(SQLSTATE (57014|57P0\d|08\w{3}|53\w{3}|25006)\))")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Process:
     """A drain that was started, and the network between it and the server."""
 
     popen: subprocess.Popen[bytes]
     relay: Relay
     said: Path
+    told: int = 0  # so many times to end
 
     @property
     def runs(self) -> bool:
@@ -604,6 +605,7 @@ class Process:
         if not self.runs:
             return False
         self.popen.send_signal(number)
+        self.told += number == signal.SIGTERM
         return True
 
     def last_words(self) -> str:
@@ -704,6 +706,8 @@ class Drainer(Thread):
             as_it_should.add(3)
         if gave_up:
             as_it_should.add(1)
+        if process.told > 1:  # so the workspace at hand was left, too
+            as_it_should.add(130)
         if gave_up or "draining" not in text or '"ended"' in text:  # it does not listen any more, or yet
             as_it_should.add(-signal.SIGTERM)
         if gave_up and self.kind == "watch":
