@@ -18,7 +18,7 @@ from inboxdb.connection import Connection
 from inboxdb.worker import WATCH, DrainResult, drain
 from tests.conftest import SERVERS
 from tests.interleave import DEADLINE, until
-from tests.servers import Database
+from tests.servers import Database, find
 
 
 class Program:
@@ -86,8 +86,12 @@ def programs(dsn: str) -> Iterator[Start]:
 
 def own_postgres(config: pytest.Config) -> int | Path:
     """Name a PostgreSQL that is ours to start and to crash: the first that --pg names."""
-    sources = (source for source in config.stash[SERVERS].sources.values() if not isinstance(source, str))
-    return next(sources, None) or pytest.skip("a server that runs is not ours to crash: give --pg, too")
+    for name in config.stash[SERVERS].sources:
+        if name.startswith("pg"):
+            postgres = find(int(name.removeprefix("pg")))
+            assert not isinstance(postgres, str)
+            return postgres
+    pytest.skip("a server that runs is not ours to crash: give --pg, too")
 
 
 @contextmanager
