@@ -259,7 +259,7 @@ create table inboxdb.inbox_counts (
   constraint inbox_counts_sentinel_is_global check (is_global = (scope_user_id = inboxdb.sentinel()))
 )
 -- every refresh rewrites a workspace's rows: room on the page keeps those updates HOT
-with (fillfactor = 70);
+with (fillfactor = 20);
 
 comment on table inboxdb.inbox_counts is
 'Badge counts: one global row per workspace, one row per user with an assigned lead in it. Read by key, written by '
@@ -272,7 +272,7 @@ comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last change
 
 -- >>> sql/tables/inbox_counts_dirty.sql
 create table inboxdb.inbox_counts_dirty (
-  client_id inboxdb.client_id primary key,
+  client_id inboxdb.client_id not null,
   dirty_since timestamptz not null,
   collected_at timestamptz not null default inboxdb.clock(),
   attempts integer not null default 0,
@@ -280,6 +280,9 @@ create table inboxdb.inbox_counts_dirty (
   last_error text,
   collapsed boolean not null default false,
   quarantined_at timestamptz,
+  -- One row per workspace all the same: collect alone inserts, under its lock, where there is none. A key of the
+  -- workspace alone would have each insert visit every version there ever was while a snapshot is held.
+  primary key (client_id, next_attempt_at),
   constraint inbox_counts_dirty_quarantined_is_never_due
   check (quarantined_at is null or next_attempt_at = 'infinity')
 )
@@ -297,7 +300,7 @@ comment on column inboxdb.inbox_counts_dirty.collected_at is
 comment on column inboxdb.inbox_counts_dirty.attempts is
 'How often a drain claimed the workspace since it became dirty, or was put back from quarantine.';
 comment on column inboxdb.inbox_counts_dirty.next_attempt_at is
-'Not claimed before; the earliest goes first. Set by our functions only: claims do not look before '
+'Not claimed before; the earliest goes first. Set by our functions only: the drain does not look before '
 'drain_state.claim_from.';
 comment on column inboxdb.inbox_counts_dirty.last_error is
 'SQLSTATE and our own sentence for the last failure; never a server message.';
@@ -315,9 +318,11 @@ create table inboxdb.cache_version (
   version bigint not null,
   bumped_at timestamptz not null,
   unpublished_since timestamptz,
-  primary key (client_id, family)
-)
-with (fillfactor = 70);
+  -- One row per family all the same: whoever writes here holds the workspace's lock. With the version in the key the
+  -- newest is found first, and its successor meets no equal: each older version is there for as long as a snapshot is
+  -- held.
+  primary key (client_id, family, version)
+);
 
 create index cache_version_unpublished_since_idx on inboxdb.cache_version (unpublished_since)
 where unpublished_since is not null;
@@ -342,9 +347,9 @@ create table inboxdb.job_status (
   attempt integer not null,
   run_id text,
   unpublished_since timestamptz,
-  primary key (job_name, client_id)
-)
-with (fillfactor = 70);
+  -- one row per job all the same: see cache_version
+  primary key (client_id, job_name, last_started_at)
+);
 
 create index job_status_unpublished_since_idx on inboxdb.job_status (unpublished_since)
 where unpublished_since is not null;
@@ -372,8 +377,9 @@ create table inboxdb.change_0 (
 )
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
--- a refresh takes one workspace's changes, however many others wait beside them
-create index change_0_client_id_xid_idx on inboxdb.change_0 (client_id, xid);
+-- A refresh takes one workspace's changes, however many others wait beside them. Partial, so that nothing which reads
+-- all changes from a transaction on can be answered by it, from end to end: see functions/changes_of.sql.
+create index change_0_client_id_xid_idx on inboxdb.change_0 (client_id, xid) where client_id is not null;
 
 create table inboxdb.change_1 (like inboxdb.change_0 including all)
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
@@ -416,23 +422,22 @@ create index workspace_next_snooze_at_idx on inboxdb.workspace (next_snooze_at) 
 
 comment on table inboxdb.workspace is 'What the drain remembers of each workspace it has refreshed.';
 comment on column inboxdb.workspace.leads is
-'Leads seen by the last refresh, visible or not: sizes the next one''s memory.';
+'Leads seen by a refresh, visible or not, to a tenth: sizes the next one''s memory.';
 comment on column inboxdb.workspace.next_snooze_at is
 'When the next snooze runs out, and with it the counts'' truth; null for never.';
 -- <<< sql/tables/workspace.sql
 
 -- >>> sql/tables/drain_state.sql
 create table inboxdb.drain_state (
-  singleton boolean primary key default true check (singleton),
+  revision bigint primary key default 0,
   server_started_at timestamptz not null,
   read_from xid8 not null,
   also_read xid8[] not null default '{}',
   claim_from timestamptz not null default '-infinity',
-  log_was_empty boolean not null default false,
+  changes_left integer not null default 0,
   collected_at timestamptz,
   published_at timestamptz
-)
-with (fillfactor = 10);
+);
 
 insert into inboxdb.drain_state (read_from, server_started_at)
 values ('0', pg_catalog.pg_postmaster_start_time());
@@ -440,6 +445,9 @@ values ('0', pg_catalog.pg_postmaster_start_time());
 comment on table inboxdb.drain_state is
 'One row: where the drain reads the change log and the work list from, and when it last looked. Read through '
 'read_floor.';
+comment on column inboxdb.drain_state.revision is
+'How often the floors were taken. Its newest version, with the highest, is looked up first: a held snapshot keeps the '
+'others.';
 comment on column inboxdb.drain_state.server_started_at is
 'The server that the floors were found on: another one (a restore, a failover) counts transactions anew.';
 comment on column inboxdb.drain_state.read_from is
@@ -449,8 +457,8 @@ comment on column inboxdb.drain_state.also_read is
 'The transactions before read_from that were still open, or whose changes were undrained: 64 at most.';
 comment on column inboxdb.drain_state.claim_from is
 'No row of the work list is due before: the dead ones there are never visited.';
-comment on column inboxdb.drain_state.log_was_empty is
-'Whether the floors were taken with nothing left to drain: until something is, they need not be taken again.';
+comment on column inboxdb.drain_state.changes_left is
+'How many changes were left when the floors were taken, 256 for more: raise_floor goes by it.';
 comment on column inboxdb.drain_state.collected_at is
 'When a collector last took the floors: every second while there is work, else every ten: readers'' is_stale.';
 comment on column inboxdb.drain_state.published_at is

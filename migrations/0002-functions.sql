@@ -90,7 +90,13 @@ select
   case when verdict.is_so then s.read_from else '0' end as read_from,
   case when verdict.is_so then s.also_read else '{}' end as also_read,
   case when verdict.is_so then s.claim_from else '-infinity' end as claim_from
-from inboxdb.drain_state as s
+from (
+  -- its newest version comes first: a held snapshot keeps all others
+  select d.server_started_at, d.read_from, d.also_read, d.claim_from
+  from inboxdb.drain_state as d
+  order by d.revision desc
+  limit 1
+) as s
 cross join lateral (
   select
     s.server_started_at = pg_catalog.pg_postmaster_start_time()
@@ -99,6 +105,20 @@ cross join lateral (
 
 comment on view inboxdb.read_floor is 'Where to start reading the change log and the work list.';
 -- <<< sql/views/read_floor.sql
+
+-- >>> sql/views/work_list.sql
+create view inboxdb.work_list as
+-- The rows of inbox_counts_dirty, all of them. Below the floor there are only dead ones, two for each refresh: a held
+-- snapshot keeps them from vacuum. The order has the planner use the index on it, however tiny it takes the table for;
+-- by the primary key it would read all of it.
+select
+  d.client_id, d.dirty_since, d.collected_at, d.attempts, d.next_attempt_at, d.last_error, d.collapsed, d.quarantined_at
+from inboxdb.inbox_counts_dirty as d
+where d.next_attempt_at >= (select f.claim_from from inboxdb.read_floor as f)
+order by d.next_attempt_at;
+
+comment on view inboxdb.work_list is 'The rows of inbox_counts_dirty, looked for where there can be some.';
+-- <<< sql/views/work_list.sql
 
 -- >>> sql/views/change.sql
 create view inboxdb.change as
@@ -146,7 +166,8 @@ create view inboxdb.waiting as
 -- collector has seen. A workspace stands here once per reason.
 select c.client_id, c.noted_at as since
 from inboxdb.change as c
-where c.client_id is not null
+-- not as the index on it says it
+where (c.client_id is null) is false
 union all
 select l."clientId"::inboxdb.client_id, c.noted_at
 from inboxdb.change as c
@@ -173,7 +194,7 @@ from inboxdb.workspace as w
 where w.next_snooze_at <= (select inboxdb.clock())
 union all
 select d.client_id, d.dirty_since
-from inboxdb.inbox_counts_dirty as d;
+from inboxdb.work_list as d;
 
 comment on view inboxdb.waiting is 'Workspaces whose counts may be behind, and since when.';
 -- <<< sql/views/waiting.sql
@@ -508,6 +529,65 @@ end
 $$;
 -- <<< sql/functions/note_truncate.sql
 
+-- >>> sql/functions/changes_of.sql
+create function inboxdb.changes_of(target_client_id inboxdb.client_id)
+returns table (
+  slice integer, tid tid, lead_id inboxdb.lead_id, left_user_id inboxdb.user_id, noted_at timestamptz
+)
+language sql stable
+as $$
+  -- Purpose: one workspace's changes that are left to drain, as in view change.
+  -- The planner takes the slices for tiny, as they mostly are, and all indexes for equal then; its plan is kept while a
+  -- slice fills. So each condition is written as only one of them can answer it: the row comparison is one of the index
+  -- on (client_id, xid), "is true" none of any index.
+  -- Parameters: target_client_id.
+  -- Returns: the slice and the place there, for deleting what was read in the same statement; the lead, null for the
+  --   whole workspace; whose it was; when it was noted.
+  -- Inlined, hence no search_path of its own.
+  -- Reads: the change log, read_floor.
+  -- INVOKER: called by our DEFINER functions only.
+  select 0, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_0 as c
+  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from inboxdb.read_floor as f))
+    and c.client_id <= target_client_id
+  union all
+  select 0, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_0 as c
+  where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::pg_catalog.xid8[])
+    and (c.client_id = target_client_id) is true
+  union all
+  select 1, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_1 as c
+  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from inboxdb.read_floor as f))
+    and c.client_id <= target_client_id
+  union all
+  select 1, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_1 as c
+  where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::pg_catalog.xid8[])
+    and (c.client_id = target_client_id) is true
+  union all
+  select 2, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_2 as c
+  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from inboxdb.read_floor as f))
+    and c.client_id <= target_client_id
+  union all
+  select 2, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_2 as c
+  where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::pg_catalog.xid8[])
+    and (c.client_id = target_client_id) is true
+  union all
+  select 3, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_3 as c
+  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from inboxdb.read_floor as f))
+    and c.client_id <= target_client_id
+  union all
+  select 3, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_3 as c
+  where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::pg_catalog.xid8[])
+    and (c.client_id = target_client_id) is true
+$$;
+-- <<< sql/functions/changes_of.sql
+
 -- >>> sql/functions/require_read_committed.sql
 create function inboxdb.require_read_committed() returns void
 language plpgsql stable
@@ -569,29 +649,47 @@ $$;
 
 -- >>> sql/functions/bump_versions.sql
 create function inboxdb.bump_versions(target_client_id inboxdb.client_id) returns bigint
-language sql volatile
+language plpgsql volatile
 set search_path = ''
 as $$
-  -- Purpose: give the workspace new cache versions, one per family, to be committed with the counts they speak of.
-  -- Parameters: target_client_id; the caller holds its lock.
-  -- Returns: the inbox family's new version: greatest(old + 1, epoch milliseconds), so that neither a restore nor a
-  --   workspace made anew goes back.
-  -- Writes: cache_version.
-  -- INVOKER: called by refresh_workspace only.
-  with bumped as (
-    insert into inboxdb.cache_version as v (client_id, family, version, bumped_at, unpublished_since)
-    select target_client_id, f.family, (pg_catalog.date_part('epoch', f.now) * 1000)::bigint, f.now, f.now
-    from (
-      select t.family, clock.now
-      from pg_catalog.unnest(array['inbox', 'analytics']) as t (family), inboxdb.clock() as clock (now)
-    ) as f
-    on conflict (client_id, family) do update set
-      version = greatest(v.version + 1, excluded.version),
-      bumped_at = excluded.bumped_at,
-      unpublished_since = coalesce(v.unpublished_since, excluded.unpublished_since)
-    returning v.family, v.version
-  )
-  select b.version from bumped as b where b.family = 'inbox'
+-- Purpose: give the workspace new cache versions, one per family, to be committed with the counts they speak of.
+-- Parameters: target_client_id; the caller holds its lock.
+-- Returns: the inbox family's new version: greatest(old + 1, epoch milliseconds), so that neither a restore nor a
+--   workspace made anew goes back.
+-- Writes: cache_version.
+-- INVOKER: called by refresh_workspace only.
+declare
+  now pg_catalog.timestamptz := inboxdb.clock();
+  epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
+  this_family pg_catalog.text;
+  new_version bigint;
+  inbox_version bigint;
+begin
+  foreach this_family in array array['inbox', 'analytics'] loop
+    update inboxdb.cache_version as v
+    set
+      version = greatest(v.version + 1, epoch),
+      bumped_at = now,
+      unpublished_since = coalesce(v.unpublished_since, now)
+    where v.client_id = target_client_id and v.family = this_family
+      -- the only one: its older versions, which a held snapshot keeps, are not visited
+      and v.version >= (
+        select newest.version
+        from inboxdb.cache_version as newest
+        where newest.client_id = target_client_id and newest.family = this_family
+        order by newest.version desc
+        limit 1
+      )
+    returning v.version into new_version;
+    if not found then
+      insert into inboxdb.cache_version as v (client_id, family, version, bumped_at, unpublished_since)
+      values (target_client_id, this_family, epoch, now, now)
+      returning v.version into new_version;
+    end if;
+    inbox_version := coalesce(inbox_version, new_version);
+  end loop;
+  return inbox_version;
+end
 $$;
 -- <<< sql/functions/bump_versions.sql
 
@@ -620,29 +718,50 @@ as $$
   --   else SQLSTATE and our own sentence.
   -- Writes: job_status.
   -- INVOKER: called by the drain's functions only.
-  insert into inboxdb.job_status as job_status (
+  with
+  this_run as materialized (
+    select
+      clock.now as finished_at,
+      case when error is null then 'succeeded' else 'failed' end as status,
+      pg_catalog.date_part('epoch', clock.now - started_at) * 1000 as duration_ms,
+      inboxdb.run_id() as run_id,
+      (
+        select j.last_started_at
+        from inboxdb.job_status as j
+        where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts'
+        order by j.last_started_at desc
+        limit 1
+      ) as newest
+    from inboxdb.clock() as clock (now)
+  ),
+  updated as (
+    update inboxdb.job_status as j
+    set
+      last_started_at = started_at,
+      last_finished_at = r.finished_at,
+      last_status = r.status,
+      last_error = error,
+      duration_ms = r.duration_ms,
+      attempt = attempt_number,
+      run_id = r.run_id,
+      unpublished_since = coalesce(j.unpublished_since, r.finished_at)
+    from this_run as r
+    -- as bump_versions does
+    where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts'
+      and j.last_started_at >= (select t.newest from this_run as t)
+      -- as in the cache: a failure that is recorded late does not hide what came of a later start, unless a clock that
+      -- was ahead recorded that
+      and (j.last_started_at <= started_at or j.last_started_at > r.finished_at)
+  )
+  insert into inboxdb.job_status (
     job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt,
     run_id, unpublished_since
   )
   select
-    'recompute-inbox-counts', target_client_id, started_at, clock.now,
-    case when error is null then 'succeeded' else 'failed' end, error,
-    pg_catalog.date_part('epoch', clock.now - started_at) * 1000, attempt_number,
-    inboxdb.run_id(), clock.now
-  from inboxdb.clock() as clock (now)
-  on conflict (job_name, client_id) do update set
-    last_started_at = excluded.last_started_at,
-    last_finished_at = excluded.last_finished_at,
-    last_status = excluded.last_status,
-    last_error = excluded.last_error,
-    duration_ms = excluded.duration_ms,
-    attempt = excluded.attempt,
-    run_id = excluded.run_id,
-    unpublished_since = coalesce(job_status.unpublished_since, excluded.unpublished_since)
-  -- as in the cache: a failure that is recorded late does not hide what came of a later start, unless a clock that was
-  -- ahead recorded that
-  where job_status.last_started_at <= excluded.last_started_at
-    or job_status.last_started_at > excluded.last_finished_at
+    'recompute-inbox-counts', target_client_id, started_at, r.finished_at, r.status, error, r.duration_ms,
+    attempt_number, r.run_id, r.finished_at
+  from this_run as r
+  where r.newest is null
 $$;
 -- <<< sql/functions/record_job.sql
 
@@ -728,7 +847,10 @@ begin
     last_error = said,
     -- never sooner than it was: see raise_floor
     next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts))
-  where d.client_id = target_client_id and d.attempts > 0 and d.quarantined_at is null
+  -- as claim_next does
+  where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
+    and d.client_id <= target_client_id
+    and d.attempts > 0 and d.quarantined_at is null
   returning d.attempts into attempt_number;
   if found then
     perform inboxdb.record_job(target_client_id, started_at, attempt_number, said);
@@ -754,7 +876,7 @@ as $$
 -- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
 --   it has none; with a new one also the users whose counts or leads changed, and how long the oldest reason for it had
 --   waited, from when it was noted.
--- Errors: those of count_scopes.
+-- Errors: those of count_scopes; 40001 where somebody else wrote the workspace's counts meanwhile.
 -- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version,
 --   job_status, inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
 -- INVOKER: called by our DEFINER functions only.
@@ -763,18 +885,23 @@ declare
   as_of pg_catalog.timestamptz := inboxdb.clock();
   -- changes taken out of the log before; their row on the work list is ours as long as the lock is
   collapsed_since pg_catalog.timestamptz := (
-    select d.dirty_since from inboxdb.inbox_counts_dirty as d where d.client_id = target_client_id and d.collapsed
+    select d.dirty_since
+    from inboxdb.inbox_counts_dirty as d
+    -- here and below as claim_next does
+    where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
+      and d.client_id <= target_client_id
+      and d.collapsed
   );
   oldest_reason pg_catalog.timestamptz;
   still_exists boolean;
+  is_complete boolean;
   attempt_number integer;
 begin
   -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
   with
   changed as materialized (
     select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
-    from inboxdb.change as c
-    where c.client_id = target_client_id
+    from inboxdb.changes_of(target_client_id) as c
   ),
   taken_0 as (delete from inboxdb.change_0 as t using changed as c where c.slice = 0 and t.ctid = c.tid),
   taken_1 as (delete from inboxdb.change_1 as t using changed as c where c.slice = 1 and t.ctid = c.tid),
@@ -783,15 +910,70 @@ begin
   counted as materialized (
     select * from inboxdb.count_scopes(target_client_id, as_of)
   ),
+  -- Its rows, one after the other from the last in the index, and of each the version that is: a held snapshot keeps
+  -- all the others, one for each refresh, and those lie before it there. By key, each would be visited.
+  present as materialized (
+    with recursive
+    newest as (
+      (
+        select s.ctid as tid, s.client_id, s.is_global, s.scope_user_id
+        from inboxdb.inbox_counts as s
+        where s.client_id >= target_client_id and s.client_id <= target_client_id
+        order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+        limit 1
+      )
+      union all
+      select before.tid, before.client_id, before.is_global, before.scope_user_id
+      from newest as n
+      cross join lateral (
+        select s.ctid as tid, s.client_id, s.is_global, s.scope_user_id
+        from inboxdb.inbox_counts as s
+        where s.client_id >= target_client_id
+          and (s.client_id, s.is_global, s.scope_user_id) < (n.client_id, n.is_global, n.scope_user_id)
+        order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+        limit 1
+      ) as before
+    )
+    select n.tid, n.is_global, n.scope_user_id from newest as n
+  ),
   vanished as (
     delete from inboxdb.inbox_counts as s
-    where s.client_id = target_client_id
+    using present as p
+    where s.ctid = p.tid
       and not exists (
-        select from counted as c where c.is_global = s.is_global and c.scope_user_id = s.scope_user_id
+        select from counted as c where c.is_global = p.is_global and c.scope_user_id = p.scope_user_id
       )
     returning s.is_global, s.scope_user_id
   ),
-  stored as (
+  updated as (
+    update inboxdb.inbox_counts as s
+    set
+      all_responses = c.all_responses,
+      requires_attention = c.requires_attention,
+      previously_required_attention = c.previously_required_attention,
+      total_non_blacklisted = c.total_non_blacklisted,
+      awaiting_reply = c.awaiting_reply,
+      needs_repair = c.needs_repair,
+      ai_sent = c.ai_sent,
+      ai_review = c.ai_review,
+      total = c.total,
+      computed_at = as_of,
+      updated_at = case
+        when (
+          s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
+          s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
+        ) = (
+          c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
+          c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total
+        ) then s.updated_at
+        else as_of
+      end
+    from present as p
+    inner join counted as c on p.is_global = c.is_global and p.scope_user_id = c.scope_user_id
+    where s.ctid = p.tid
+    returning s.is_global, s.scope_user_id, s.updated_at = as_of as differs
+  ),
+  made as (
     insert into inboxdb.inbox_counts as s (
       client_id, is_global, scope_user_id, all_responses, requires_attention, previously_required_attention,
       total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total, computed_at, updated_at
@@ -801,35 +983,28 @@ begin
       c.previously_required_attention, c.total_non_blacklisted, c.awaiting_reply, c.needs_repair, c.ai_sent,
       c.ai_review, c.total, as_of, as_of
     from counted as c
-    on conflict (client_id, is_global, scope_user_id) do update set
-      all_responses = excluded.all_responses,
-      requires_attention = excluded.requires_attention,
-      previously_required_attention = excluded.previously_required_attention,
-      total_non_blacklisted = excluded.total_non_blacklisted,
-      awaiting_reply = excluded.awaiting_reply,
-      needs_repair = excluded.needs_repair,
-      ai_sent = excluded.ai_sent,
-      ai_review = excluded.ai_review,
-      total = excluded.total,
-      computed_at = excluded.computed_at,
-      updated_at = case
-        when (
-          s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
-          s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
-        ) = (
-          excluded.all_responses, excluded.requires_attention, excluded.previously_required_attention,
-          excluded.total_non_blacklisted, excluded.awaiting_reply, excluded.needs_repair, excluded.ai_sent,
-          excluded.ai_review, excluded.total
-        ) then s.updated_at
-        else excluded.updated_at
-      end
-    returning s.is_global, s.scope_user_id, s.updated_at = as_of as differs
+    where not exists (
+        select from present as p where p.is_global = c.is_global and p.scope_user_id = c.scope_user_id
+      )
+    returning s.is_global, s.scope_user_id, true as differs
+  ),
+  stored as (
+    select u.is_global, u.scope_user_id, u.differs from updated as u
+    union all
+    select m.is_global, m.scope_user_id, m.differs from made as m
   ),
   remembered as (
     insert into inboxdb.workspace (client_id, leads, next_snooze_at)
     select target_client_id, c.leads, c.next_snooze_at
     from counted as c
     where c.is_global
+      and not exists (
+        select
+        from inboxdb.workspace as w
+        where w.client_id = target_client_id
+          and pg_catalog.abs(w.leads - c.leads) <= w.leads / 10
+          and w.next_snooze_at is not distinct from c.next_snooze_at
+      )
     on conflict (client_id) do update set leads = excluded.leads, next_snooze_at = excluded.next_snooze_at
   ),
   forgotten as (
@@ -874,8 +1049,16 @@ begin
       )
     ),
     exists (select from counted),
+    (select pg_catalog.count(*) from stored) = (select pg_catalog.count(*) from counted),
     array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel())
-  into oldest_reason, still_exists, changed_scopes;
+  into oldest_reason, still_exists, is_complete, changed_scopes;
+  if not is_complete then
+    raise exception using
+      errcode = '40001',
+      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
+      detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
+      hint = 'The drain tries again.';
+  end if;
 
   if oldest_reason is not null then
     version := inboxdb.bump_versions(target_client_id);
@@ -887,7 +1070,8 @@ begin
   end if;
 
   delete from inboxdb.inbox_counts_dirty as d
-  where d.client_id = target_client_id
+  where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
+    and d.client_id <= target_client_id
   returning d.attempts into attempt_number;
   if still_exists then
     perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null);
@@ -1056,20 +1240,22 @@ as $$
   standing as materialized (
     select d.client_id
     from inboxdb.inbox_counts_dirty as d
-    where d.client_id = target_client_id
+    -- as claim_next does
+    where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
+      and d.client_id <= target_client_id
     for update skip locked
   ),
   taken as materialized (
     select c.slice, c.tid
-    from inboxdb.change as c
-    where c.client_id = target_client_id and exists (select from standing)
+    from inboxdb.changes_of(target_client_id) as c
+    where exists (select from standing)
     limit 100000
   ),
   gone_0 as (delete from inboxdb.change_0 as c using taken as t where t.slice = 0 and c.ctid = t.tid),
   gone_1 as (delete from inboxdb.change_1 as c using taken as t where t.slice = 1 and c.ctid = t.tid),
   gone_2 as (delete from inboxdb.change_2 as c using taken as t where t.slice = 2 and c.ctid = t.tid),
   gone_3 as (delete from inboxdb.change_3 as c using taken as t where t.slice = 3 and c.ctid = t.tid)
-  update inboxdb.inbox_counts_dirty as d
+  update inboxdb.work_list as d
   set collapsed = true
   where d.client_id = target_client_id and exists (select from taken)
 $$;
@@ -1088,7 +1274,8 @@ as $$
   --   rows of everybody after it are not read all that time.
   -- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
   -- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version
-  --   of this row; every 10 seconds where nothing has happened, so that readers see that somebody looks.
+  --   of this row; at once where more changes than it counts were left, and are not any more; every 10 seconds where
+  --   nothing has happened, so that readers see that somebody looks.
   -- INVOKER: called by collect only, under its lock.
   with
   undrained as materialized (
@@ -1133,11 +1320,12 @@ as $$
         (select o.xid from open_xid as o where o.place = n.places + 1), (select b.xid from beyond as b)
       ) as read_from,
       array(select o.xid from open_xid as o where o.place <= n.places) as also_read,
-      not exists (select from undrained) as log_is_empty
+      (select pg_catalog.count(*) from undrained) as changes_left
     from one_by_one as n
   )
   update inboxdb.drain_state as s
   set
+    revision = s.revision + 1,
     server_started_at = pg_catalog.pg_postmaster_start_time(),
     read_from = f.read_from,
     also_read = f.also_read,
@@ -1151,24 +1339,27 @@ as $$
         limit 1
       )
     ),
-    log_was_empty = f.log_is_empty,
+    changes_left = f.changes_left,
     collected_at = pg_catalog.clock_timestamp()
   from found as f
-  where s.singleton in (
-    select locked.singleton
+  where s.revision = (
+    select locked.revision
     from inboxdb.drain_state as locked
     cross join found as f
-    where locked.collected_at is null
-      or locked.collected_at > pg_catalog.clock_timestamp()
-      or locked.claim_from > raise_floor.floor_of_claims
-      or (
-        locked.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
-        and not (
-          locked.log_was_empty and f.log_is_empty
-          and locked.server_started_at = pg_catalog.pg_postmaster_start_time()
+    -- as read_floor does
+    where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
+      and (
+        locked.collected_at is null
+        or locked.collected_at > pg_catalog.clock_timestamp()
+        or locked.server_started_at <> pg_catalog.pg_postmaster_start_time()
+        or locked.claim_from > raise_floor.floor_of_claims
+        or (locked.changes_left = 256) <> (f.changes_left = 256)
+        or (
+          locked.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
+          and (locked.changes_left > 0 or f.changes_left > 0)
         )
+        or locked.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
       )
-      or locked.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
     -- a publisher writes here, too: it is not waited for, since the floors that were hold still
     for update of locked skip locked
   )
@@ -1196,6 +1387,7 @@ declare
   now pg_catalog.timestamptz := inboxdb.clock();
   floor_of_claims pg_catalog.timestamptz;
   quarantined inboxdb.client_id;
+  late pg_catalog.record;
   added integer;
 begin
   perform inboxdb.require_read_committed();
@@ -1209,9 +1401,9 @@ begin
 
   for quarantined in
     select d.client_id
-    from inboxdb.inbox_counts_dirty as d
-    where d.next_attempt_at = 'infinity' and d.quarantined_at is not null
-      and exists (select from inboxdb.change as c where c.client_id = d.client_id)
+    from inboxdb.work_list as d
+    where d.next_attempt_at >= 'infinity' and d.quarantined_at is not null
+      and exists (select from inboxdb.changes_of(d.client_id) offset 0)
     -- a lock each, of which a transaction has room for some thousands
     limit 100
   loop
@@ -1231,31 +1423,44 @@ begin
   end if;
 
   -- Later than any delay: claimed by a clock that was ahead. Not waited for where a refresh is deleting it.
-  update inboxdb.inbox_counts_dirty as d
-  set next_attempt_at = now
-  where d.client_id in (
-    select late.client_id
-    from inboxdb.inbox_counts_dirty as late
-    where late.next_attempt_at > now + interval '5 minutes' and late.quarantined_at is null
+  for late in
+    select d.client_id, d.next_attempt_at
+    from inboxdb.inbox_counts_dirty as d
+    where d.next_attempt_at > now + interval '5 minutes' and d.quarantined_at is null
+    order by d.next_attempt_at
     for update skip locked
-  );
+  loop
+    update inboxdb.inbox_counts_dirty as d
+    set next_attempt_at = now
+    where d.client_id = late.client_id and d.next_attempt_at = late.next_attempt_at;
+  end loop;
 
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
   -- Due at once, also where the clock that noted the change was ahead of this one; in the order of the changes, but
   -- not where claims no longer look.
-  select
-    found.client_id, pg_catalog.min(found.since), greatest(least(pg_catalog.min(found.since), now), floor_of_claims)
+  select found.client_id, found.since, greatest(least(found.since, now), floor_of_claims)
   from (
-    select c.client_id, c.noted_at as since
-    from inboxdb.change as c
-    where c.client_id is not null
-    union all
-    select w.client_id, w.next_snooze_at
-    from inboxdb.workspace as w
-    where w.next_snooze_at <= now
+    select reason.client_id, pg_catalog.min(reason.since) as since
+    from (
+      select c.client_id, c.noted_at as since
+      from inboxdb.change as c
+      union all
+      select w.client_id, w.next_snooze_at
+      from inboxdb.workspace as w
+      where w.next_snooze_at <= now
+    ) as reason
+    group by reason.client_id
+    -- not null: said like this it is no condition for an index
+    having pg_catalog.count(reason.client_id) > 0
   ) as found
-  where not exists (select from inboxdb.inbox_counts_dirty as d where d.client_id = found.client_id)
-  group by found.client_id;
+  where not exists (
+    select
+    from inboxdb.inbox_counts_dirty as d
+    -- those of work_list, as only the primary key can answer it: see changes_of
+    where (d.client_id, d.next_attempt_at) >= (found.client_id, floor_of_claims) and d.client_id <= found.client_id
+    -- looked up for each, never joined, for which the planner would read the whole index
+    offset 0
+  );
   get diagnostics added = row_count;
 
   perform inboxdb.raise_floor(now, floor_of_claims);
@@ -1279,13 +1484,13 @@ declare
   reason pg_catalog.text;
 begin
   select d.attempts, d.last_error into attempt_number, reason
-  from inboxdb.inbox_counts_dirty as d
+  from inboxdb.work_list as d
   where d.client_id = target_client_id;
   if reason is null then
     reason := (inboxdb.failure(null)).sentence;
     perform inboxdb.record_job(target_client_id, inboxdb.clock(), attempt_number, reason);
   end if;
-  update inboxdb.inbox_counts_dirty as d
+  update inboxdb.work_list as d
   set quarantined_at = inboxdb.clock(), next_attempt_at = 'infinity', last_error = reason
   where d.client_id = target_client_id;
   perform inboxdb.collapse_changes(target_client_id);
@@ -1312,7 +1517,6 @@ as $$
 -- Reads, writes: inbox_counts_dirty, job_status, and what collect does.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
-  due_from pg_catalog.timestamptz;
   candidate inboxdb.client_id;
   attempt_number integer;
   spent pg_catalog.bool;
@@ -1320,12 +1524,10 @@ declare
   collected boolean := not may_collect;
 begin
   perform inboxdb.require_read_committed();
-  select f.claim_from into due_from from inboxdb.read_floor as f;
   loop
     select d.client_id into candidate
-    from inboxdb.inbox_counts_dirty as d
-    where d.next_attempt_at >= due_from
-      and d.next_attempt_at <= (select inboxdb.clock())
+    from inboxdb.work_list as d
+    where d.next_attempt_at <= (select inboxdb.clock())
       and d.client_id <> all (busy)
     order by d.next_attempt_at
     limit 1;
@@ -1336,8 +1538,6 @@ begin
       end if;
       perform inboxdb.collect();
       collected := true;
-      -- lower only where the clock went back
-      select least(f.claim_from, due_from) into due_from from inboxdb.read_floor as f;
       continue;
     end if;
 
@@ -1348,7 +1548,10 @@ begin
       select
         d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into spent
       from inboxdb.inbox_counts_dirty as d
-      where d.client_id = candidate and d.next_attempt_at <= inboxdb.clock();
+      -- as work_list does; for one workspace, only the primary key can answer it like this: see changes_of
+      where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
+        and d.client_id <= candidate
+        and d.next_attempt_at <= inboxdb.clock();
       -- A lock each, of which a transaction has room for some thousands. Where that many are spent at once, the next of
       -- them is tried once more.
       if spent and pg_catalog.cardinality(busy) < 100 then
@@ -1359,7 +1562,8 @@ begin
           attempts = d.attempts + 1,
           -- never sooner than it was: see raise_floor
           next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1))
-        where d.client_id = candidate
+        where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
+          and d.client_id <= candidate
         returning d.attempts into attempt_number;
         if attempt_number > 3 then
           perform inboxdb.collapse_changes(candidate);
@@ -1393,6 +1597,8 @@ as $$
       select least(j.duration_ms / 500.0, 900)
       from inboxdb.job_status as j
       where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts'
+      order by j.last_started_at desc
+      limit 1
     )
   )
 $$;
@@ -1739,9 +1945,8 @@ as $$
   -- Reads: inbox_counts_dirty.
   -- DEFINER: the drain may not read the work list.
   select pg_catalog.date_part('epoch', pg_catalog.min(d.next_attempt_at) - inboxdb.clock())
-  from inboxdb.inbox_counts_dirty as d
-  where d.next_attempt_at >= (select f.claim_from from inboxdb.read_floor as f)
-    and d.next_attempt_at < 'infinity'
+  from inboxdb.work_list as d
+  where d.next_attempt_at < 'infinity'
     and d.client_id::pg_catalog.text <> all (except_client_ids)
 $$;
 -- <<< sql/functions/seconds_to_next_attempt.sql
@@ -1793,7 +1998,7 @@ as $$
   ),
   late as (
     select d.client_id
-    from inboxdb.inbox_counts_dirty as d
+    from inboxdb.work_list as d
     where d.collected_at < inboxdb.clock() - interval '15 seconds' and d.quarantined_at is null
     union
     -- No collector has looked since: there may be signs of life, but nobody is free, or one collector hangs.
@@ -1803,7 +2008,7 @@ as $$
     where w.since < inboxdb.clock() - interval '15 seconds'
       and coalesce(s.collected_at < inboxdb.clock() - interval '15 seconds', true)
       and not exists (
-        select from inboxdb.inbox_counts_dirty as q where q.client_id = w.client_id and q.quarantined_at is not null
+        select from inboxdb.work_list as q where q.client_id = w.client_id and q.quarantined_at is not null
       )
   ),
   fresh as (
@@ -1829,10 +2034,10 @@ as $$
     (select pg_catalog.count(*) from late),
     (
       select pg_catalog.count(*)
-      from inboxdb.inbox_counts_dirty as d
+      from inboxdb.work_list as d
       where d.last_error is not null and d.quarantined_at is null
     ),
-    (select pg_catalog.count(*) from inboxdb.inbox_counts_dirty as d where d.quarantined_at is not null),
+    (select pg_catalog.count(*) from inboxdb.work_list as d where d.quarantined_at is not null),
     d.workers,
     d.last_at,
     f.at[1],
@@ -1992,6 +2197,11 @@ create function inboxdb.confirm_published(kinds text[], client_ids text[], items
 returns integer
 language plpgsql volatile security definer
 set search_path = ''
+-- by key, however large or small the planner takes the arrays and the tables for
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_seqscan = off
+set jit = off
 as $$
 -- Purpose: note what was copied to the cache, so that it is not copied again. Called after the copy, so a crash between
 --   the two costs a second copy and loses nothing.
@@ -2007,37 +2217,41 @@ begin
   -- unnest of several arrays is syntax, and goes by its bare name only
   update inboxdb.cache_version as v
   set unpublished_since = null
-  where (v.client_id, v.family) in (
-    select locked.client_id, locked.family
+  where (v.client_id, v.family, v.version) in (
+    select locked.client_id, locked.family, locked.version
     from unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
     inner join inboxdb.cache_version as locked
       on p.client_id::inboxdb.client_id = locked.client_id and p.item = locked.family
-    where p.kind = 'version' and locked.version <= p.rank
+    where p.kind = 'version' and locked.version = p.rank
     for update of locked skip locked
   );
   get diagnostics versions = row_count;
 
   update inboxdb.job_status as j
   set unpublished_since = null
-  where (j.client_id, j.job_name) in (
-    select locked.client_id, locked.job_name
+  where (j.client_id, j.job_name, j.last_started_at) in (
+    select locked.client_id, locked.job_name, locked.last_started_at
     from unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
     inner join inboxdb.job_status as locked
       on p.client_id::inboxdb.client_id = locked.client_id and p.item = locked.job_name
     where p.kind = 'job'
-      and (pg_catalog.date_part('epoch', locked.last_started_at) * 1000000)::pg_catalog.int8 <= p.rank
+      and locked.last_started_at = pg_catalog.timestamptz 'epoch' + p.rank * interval '1 microsecond'
     for update of locked skip locked
   );
   get diagnostics jobs = row_count;
 
   update inboxdb.drain_state as s
   set published_at = pg_catalog.clock_timestamp()
-  where s.singleton in (
-    select locked.singleton
+  where s.revision = (
+    select locked.revision
     from inboxdb.drain_state as locked
-    where locked.published_at is null
-      or locked.published_at not between
-      pg_catalog.clock_timestamp() - interval '10 seconds' and pg_catalog.clock_timestamp()
+    -- as read_floor does
+    where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
+      and (
+        locked.published_at is null
+        or locked.published_at not between
+        pg_catalog.clock_timestamp() - interval '10 seconds' and pg_catalog.clock_timestamp()
+      )
     for update skip locked
   );
   return versions + jobs;

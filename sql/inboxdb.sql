@@ -32,6 +32,7 @@ create schema if not exists inboxdb;
 \ir views/classified_lead.sql
 \ir views/known_workspace.sql
 \ir views/read_floor.sql
+\ir views/work_list.sql
 \ir views/change.sql
 \ir views/waiting.sql
 
@@ -47,6 +48,9 @@ create schema if not exists inboxdb;
 \ir functions/note_draft_change.sql
 \ir functions/note_workspace_change.sql
 \ir functions/note_truncate.sql
+
+-- internal: what was noted of one workspace
+\ir functions/changes_of.sql
 
 -- internal: refreshing one workspace
 \ir functions/require_read_committed.sql

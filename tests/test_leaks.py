@@ -84,11 +84,13 @@ inboxdb.run
 inboxdb.setting
 inboxdb.user_id
 inboxdb.waiting
+inboxdb.work_list
 inboxdb.workspace
 inboxdb.apply_grants()
 inboxdb.assign_changes()
 inboxdb.bump_versions()
 inboxdb.can_be_id()
+inboxdb.changes_of()
 inboxdb.collapse_changes()
 inboxdb.count_scopes()
 inboxdb.current_slice()

@@ -382,7 +382,7 @@ class World:
         # collectors go by the wall clock: by it, too, the last one was long ago
         self.owner.execute(
             "update inboxdb.drain_state set collected_at = null "
-            "where singleton in (select s.singleton from inboxdb.drain_state as s for update skip locked)"
+            "where revision in (select s.revision from inboxdb.drain_state as s for update skip locked)"
         )
 
     def set_slice(self, number: int) -> None:

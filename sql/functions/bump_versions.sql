@@ -1,25 +1,43 @@
 create function inboxdb.bump_versions(target_client_id inboxdb.client_id) returns bigint
-language sql volatile
+language plpgsql volatile
 set search_path = ''
 as $$
-  -- Purpose: give the workspace new cache versions, one per family, to be committed with the counts they speak of.
-  -- Parameters: target_client_id; the caller holds its lock.
-  -- Returns: the inbox family's new version: greatest(old + 1, epoch milliseconds), so that neither a restore nor a
-  --   workspace made anew goes back.
-  -- Writes: cache_version.
-  -- INVOKER: called by refresh_workspace only.
-  with bumped as (
-    insert into inboxdb.cache_version as v (client_id, family, version, bumped_at, unpublished_since)
-    select target_client_id, f.family, (pg_catalog.date_part('epoch', f.now) * 1000)::bigint, f.now, f.now
-    from (
-      select t.family, clock.now
-      from pg_catalog.unnest(array['inbox', 'analytics']) as t (family), inboxdb.clock() as clock (now)
-    ) as f
-    on conflict (client_id, family) do update set
-      version = greatest(v.version + 1, excluded.version),
-      bumped_at = excluded.bumped_at,
-      unpublished_since = coalesce(v.unpublished_since, excluded.unpublished_since)
-    returning v.family, v.version
-  )
-  select b.version from bumped as b where b.family = 'inbox'
+-- Purpose: give the workspace new cache versions, one per family, to be committed with the counts they speak of.
+-- Parameters: target_client_id; the caller holds its lock.
+-- Returns: the inbox family's new version: greatest(old + 1, epoch milliseconds), so that neither a restore nor a
+--   workspace made anew goes back.
+-- Writes: cache_version.
+-- INVOKER: called by refresh_workspace only.
+declare
+  now pg_catalog.timestamptz := inboxdb.clock();
+  epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
+  this_family pg_catalog.text;
+  new_version bigint;
+  inbox_version bigint;
+begin
+  foreach this_family in array array['inbox', 'analytics'] loop
+    update inboxdb.cache_version as v
+    set
+      version = greatest(v.version + 1, epoch),
+      bumped_at = now,
+      unpublished_since = coalesce(v.unpublished_since, now)
+    where v.client_id = target_client_id and v.family = this_family
+      -- the only one: its older versions, which a held snapshot keeps, are not visited
+      and v.version >= (
+        select newest.version
+        from inboxdb.cache_version as newest
+        where newest.client_id = target_client_id and newest.family = this_family
+        order by newest.version desc
+        limit 1
+      )
+    returning v.version into new_version;
+    if not found then
+      insert into inboxdb.cache_version as v (client_id, family, version, bumped_at, unpublished_since)
+      values (target_client_id, this_family, epoch, now, now)
+      returning v.version into new_version;
+    end if;
+    inbox_version := coalesce(inbox_version, new_version);
+  end loop;
+  return inbox_version;
+end
 $$;

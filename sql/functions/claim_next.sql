@@ -16,7 +16,6 @@ as $$
 -- Reads, writes: inbox_counts_dirty, job_status, and what collect does.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
-  due_from pg_catalog.timestamptz;
   candidate inboxdb.client_id;
   attempt_number integer;
   spent pg_catalog.bool;
@@ -24,12 +23,10 @@ declare
   collected boolean := not may_collect;
 begin
   perform inboxdb.require_read_committed();
-  select f.claim_from into due_from from inboxdb.read_floor as f;
   loop
     select d.client_id into candidate
-    from inboxdb.inbox_counts_dirty as d
-    where d.next_attempt_at >= due_from
-      and d.next_attempt_at <= (select inboxdb.clock())
+    from inboxdb.work_list as d
+    where d.next_attempt_at <= (select inboxdb.clock())
       and d.client_id <> all (busy)
     order by d.next_attempt_at
     limit 1;
@@ -40,8 +37,6 @@ begin
       end if;
       perform inboxdb.collect();
       collected := true;
-      -- lower only where the clock went back
-      select least(f.claim_from, due_from) into due_from from inboxdb.read_floor as f;
       continue;
     end if;
 
@@ -52,7 +47,10 @@ begin
       select
         d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into spent
       from inboxdb.inbox_counts_dirty as d
-      where d.client_id = candidate and d.next_attempt_at <= inboxdb.clock();
+      -- as work_list does; for one workspace, only the primary key can answer it like this: see changes_of
+      where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
+        and d.client_id <= candidate
+        and d.next_attempt_at <= inboxdb.clock();
       -- A lock each, of which a transaction has room for some thousands. Where that many are spent at once, the next of
       -- them is tried once more.
       if spent and pg_catalog.cardinality(busy) < 100 then
@@ -63,7 +61,8 @@ begin
           attempts = d.attempts + 1,
           -- never sooner than it was: see raise_floor
           next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1))
-        where d.client_id = candidate
+        where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
+          and d.client_id <= candidate
         returning d.attempts into attempt_number;
         if attempt_number > 3 then
           perform inboxdb.collapse_changes(candidate);

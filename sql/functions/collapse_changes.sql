@@ -16,20 +16,22 @@ as $$
   standing as materialized (
     select d.client_id
     from inboxdb.inbox_counts_dirty as d
-    where d.client_id = target_client_id
+    -- as claim_next does
+    where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
+      and d.client_id <= target_client_id
     for update skip locked
   ),
   taken as materialized (
     select c.slice, c.tid
-    from inboxdb.change as c
-    where c.client_id = target_client_id and exists (select from standing)
+    from inboxdb.changes_of(target_client_id) as c
+    where exists (select from standing)
     limit 100000
   ),
   gone_0 as (delete from inboxdb.change_0 as c using taken as t where t.slice = 0 and c.ctid = t.tid),
   gone_1 as (delete from inboxdb.change_1 as c using taken as t where t.slice = 1 and c.ctid = t.tid),
   gone_2 as (delete from inboxdb.change_2 as c using taken as t where t.slice = 2 and c.ctid = t.tid),
   gone_3 as (delete from inboxdb.change_3 as c using taken as t where t.slice = 3 and c.ctid = t.tid)
-  update inboxdb.inbox_counts_dirty as d
+  update inboxdb.work_list as d
   set collapsed = true
   where d.client_id = target_client_id and exists (select from taken)
 $$;

@@ -18,6 +18,7 @@ declare
   now pg_catalog.timestamptz := inboxdb.clock();
   floor_of_claims pg_catalog.timestamptz;
   quarantined inboxdb.client_id;
+  late pg_catalog.record;
   added integer;
 begin
   perform inboxdb.require_read_committed();
@@ -31,9 +32,9 @@ begin
 
   for quarantined in
     select d.client_id
-    from inboxdb.inbox_counts_dirty as d
-    where d.next_attempt_at = 'infinity' and d.quarantined_at is not null
-      and exists (select from inboxdb.change as c where c.client_id = d.client_id)
+    from inboxdb.work_list as d
+    where d.next_attempt_at >= 'infinity' and d.quarantined_at is not null
+      and exists (select from inboxdb.changes_of(d.client_id) offset 0)
     -- a lock each, of which a transaction has room for some thousands
     limit 100
   loop
@@ -53,31 +54,44 @@ begin
   end if;
 
   -- Later than any delay: claimed by a clock that was ahead. Not waited for where a refresh is deleting it.
-  update inboxdb.inbox_counts_dirty as d
-  set next_attempt_at = now
-  where d.client_id in (
-    select late.client_id
-    from inboxdb.inbox_counts_dirty as late
-    where late.next_attempt_at > now + interval '5 minutes' and late.quarantined_at is null
+  for late in
+    select d.client_id, d.next_attempt_at
+    from inboxdb.inbox_counts_dirty as d
+    where d.next_attempt_at > now + interval '5 minutes' and d.quarantined_at is null
+    order by d.next_attempt_at
     for update skip locked
-  );
+  loop
+    update inboxdb.inbox_counts_dirty as d
+    set next_attempt_at = now
+    where d.client_id = late.client_id and d.next_attempt_at = late.next_attempt_at;
+  end loop;
 
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
   -- Due at once, also where the clock that noted the change was ahead of this one; in the order of the changes, but
   -- not where claims no longer look.
-  select
-    found.client_id, pg_catalog.min(found.since), greatest(least(pg_catalog.min(found.since), now), floor_of_claims)
+  select found.client_id, found.since, greatest(least(found.since, now), floor_of_claims)
   from (
-    select c.client_id, c.noted_at as since
-    from inboxdb.change as c
-    where c.client_id is not null
-    union all
-    select w.client_id, w.next_snooze_at
-    from inboxdb.workspace as w
-    where w.next_snooze_at <= now
+    select reason.client_id, pg_catalog.min(reason.since) as since
+    from (
+      select c.client_id, c.noted_at as since
+      from inboxdb.change as c
+      union all
+      select w.client_id, w.next_snooze_at
+      from inboxdb.workspace as w
+      where w.next_snooze_at <= now
+    ) as reason
+    group by reason.client_id
+    -- not null: said like this it is no condition for an index
+    having pg_catalog.count(reason.client_id) > 0
   ) as found
-  where not exists (select from inboxdb.inbox_counts_dirty as d where d.client_id = found.client_id)
-  group by found.client_id;
+  where not exists (
+    select
+    from inboxdb.inbox_counts_dirty as d
+    -- those of work_list, as only the primary key can answer it: see changes_of
+    where (d.client_id, d.next_attempt_at) >= (found.client_id, floor_of_claims) and d.client_id <= found.client_id
+    -- looked up for each, never joined, for which the planner would read the whole index
+    offset 0
+  );
   get diagnostics added = row_count;
 
   perform inboxdb.raise_floor(now, floor_of_claims);

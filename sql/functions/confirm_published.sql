@@ -2,6 +2,11 @@ create function inboxdb.confirm_published(kinds text[], client_ids text[], items
 returns integer
 language plpgsql volatile security definer
 set search_path = ''
+-- by key, however large or small the planner takes the arrays and the tables for
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_seqscan = off
+set jit = off
 as $$
 -- Purpose: note what was copied to the cache, so that it is not copied again. Called after the copy, so a crash between
 --   the two costs a second copy and loses nothing.
@@ -17,37 +22,41 @@ begin
   -- unnest of several arrays is syntax, and goes by its bare name only
   update inboxdb.cache_version as v
   set unpublished_since = null
-  where (v.client_id, v.family) in (
-    select locked.client_id, locked.family
+  where (v.client_id, v.family, v.version) in (
+    select locked.client_id, locked.family, locked.version
     from unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
     inner join inboxdb.cache_version as locked
       on p.client_id::inboxdb.client_id = locked.client_id and p.item = locked.family
-    where p.kind = 'version' and locked.version <= p.rank
+    where p.kind = 'version' and locked.version = p.rank
     for update of locked skip locked
   );
   get diagnostics versions = row_count;
 
   update inboxdb.job_status as j
   set unpublished_since = null
-  where (j.client_id, j.job_name) in (
-    select locked.client_id, locked.job_name
+  where (j.client_id, j.job_name, j.last_started_at) in (
+    select locked.client_id, locked.job_name, locked.last_started_at
     from unnest(kinds, client_ids, items, ranks) as p (kind, client_id, item, rank)
     inner join inboxdb.job_status as locked
       on p.client_id::inboxdb.client_id = locked.client_id and p.item = locked.job_name
     where p.kind = 'job'
-      and (pg_catalog.date_part('epoch', locked.last_started_at) * 1000000)::pg_catalog.int8 <= p.rank
+      and locked.last_started_at = pg_catalog.timestamptz 'epoch' + p.rank * interval '1 microsecond'
     for update of locked skip locked
   );
   get diagnostics jobs = row_count;
 
   update inboxdb.drain_state as s
   set published_at = pg_catalog.clock_timestamp()
-  where s.singleton in (
-    select locked.singleton
+  where s.revision = (
+    select locked.revision
     from inboxdb.drain_state as locked
-    where locked.published_at is null
-      or locked.published_at not between
-      pg_catalog.clock_timestamp() - interval '10 seconds' and pg_catalog.clock_timestamp()
+    -- as read_floor does
+    where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
+      and (
+        locked.published_at is null
+        or locked.published_at not between
+        pg_catalog.clock_timestamp() - interval '10 seconds' and pg_catalog.clock_timestamp()
+      )
     for update skip locked
   );
   return versions + jobs;

@@ -44,7 +44,7 @@ as $$
   ),
   late as (
     select d.client_id
-    from inboxdb.inbox_counts_dirty as d
+    from inboxdb.work_list as d
     where d.collected_at < inboxdb.clock() - interval '15 seconds' and d.quarantined_at is null
     union
     -- No collector has looked since: there may be signs of life, but nobody is free, or one collector hangs.
@@ -54,7 +54,7 @@ as $$
     where w.since < inboxdb.clock() - interval '15 seconds'
       and coalesce(s.collected_at < inboxdb.clock() - interval '15 seconds', true)
       and not exists (
-        select from inboxdb.inbox_counts_dirty as q where q.client_id = w.client_id and q.quarantined_at is not null
+        select from inboxdb.work_list as q where q.client_id = w.client_id and q.quarantined_at is not null
       )
   ),
   fresh as (
@@ -80,10 +80,10 @@ as $$
     (select pg_catalog.count(*) from late),
     (
       select pg_catalog.count(*)
-      from inboxdb.inbox_counts_dirty as d
+      from inboxdb.work_list as d
       where d.last_error is not null and d.quarantined_at is null
     ),
-    (select pg_catalog.count(*) from inboxdb.inbox_counts_dirty as d where d.quarantined_at is not null),
+    (select pg_catalog.count(*) from inboxdb.work_list as d where d.quarantined_at is not null),
     d.workers,
     d.last_at,
     f.at[1],

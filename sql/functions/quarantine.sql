@@ -12,13 +12,13 @@ declare
   reason pg_catalog.text;
 begin
   select d.attempts, d.last_error into attempt_number, reason
-  from inboxdb.inbox_counts_dirty as d
+  from inboxdb.work_list as d
   where d.client_id = target_client_id;
   if reason is null then
     reason := (inboxdb.failure(null)).sentence;
     perform inboxdb.record_job(target_client_id, inboxdb.clock(), attempt_number, reason);
   end if;
-  update inboxdb.inbox_counts_dirty as d
+  update inboxdb.work_list as d
   set quarantined_at = inboxdb.clock(), next_attempt_at = 'infinity', last_error = reason
   where d.client_id = target_client_id;
   perform inboxdb.collapse_changes(target_client_id);

@@ -10,7 +10,8 @@ as $$
   --   rows of everybody after it are not read all that time.
   -- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
   -- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version
-  --   of this row; every 10 seconds where nothing has happened, so that readers see that somebody looks.
+  --   of this row; at once where more changes than it counts were left, and are not any more; every 10 seconds where
+  --   nothing has happened, so that readers see that somebody looks.
   -- INVOKER: called by collect only, under its lock.
   with
   undrained as materialized (
@@ -55,11 +56,12 @@ as $$
         (select o.xid from open_xid as o where o.place = n.places + 1), (select b.xid from beyond as b)
       ) as read_from,
       array(select o.xid from open_xid as o where o.place <= n.places) as also_read,
-      not exists (select from undrained) as log_is_empty
+      (select pg_catalog.count(*) from undrained) as changes_left
     from one_by_one as n
   )
   update inboxdb.drain_state as s
   set
+    revision = s.revision + 1,
     server_started_at = pg_catalog.pg_postmaster_start_time(),
     read_from = f.read_from,
     also_read = f.also_read,
@@ -73,24 +75,27 @@ as $$
         limit 1
       )
     ),
-    log_was_empty = f.log_is_empty,
+    changes_left = f.changes_left,
     collected_at = pg_catalog.clock_timestamp()
   from found as f
-  where s.singleton in (
-    select locked.singleton
+  where s.revision = (
+    select locked.revision
     from inboxdb.drain_state as locked
     cross join found as f
-    where locked.collected_at is null
-      or locked.collected_at > pg_catalog.clock_timestamp()
-      or locked.claim_from > raise_floor.floor_of_claims
-      or (
-        locked.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
-        and not (
-          locked.log_was_empty and f.log_is_empty
-          and locked.server_started_at = pg_catalog.pg_postmaster_start_time()
+    -- as read_floor does
+    where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
+      and (
+        locked.collected_at is null
+        or locked.collected_at > pg_catalog.clock_timestamp()
+        or locked.server_started_at <> pg_catalog.pg_postmaster_start_time()
+        or locked.claim_from > raise_floor.floor_of_claims
+        or (locked.changes_left = 256) <> (f.changes_left = 256)
+        or (
+          locked.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
+          and (locked.changes_left > 0 or f.changes_left > 0)
         )
+        or locked.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
       )
-      or locked.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
     -- a publisher writes here, too: it is not waited for, since the floors that were hold still
     for update of locked skip locked
   )

@@ -44,14 +44,27 @@ begin
     awaiting_reply, needs_repair, ai_sent, ai_review, total, computed_at, version, dirty_since,
     is_stale,
     source
-  from inboxdb.drain_state as state
+  -- of what has a new version with each refresh, or with each second, the newest is found first
+  from (
+    select d.collected_at, d.claim_from
+    from inboxdb.drain_state as d
+    order by d.revision desc
+    limit 1
+  ) as state
   inner join inboxdb.setting as chosen on chosen.setting_name = 'counts_source'
   left join inboxdb.inbox_counts as s
     on s.client_id = target_client_id
     and s.is_global = (scope = inboxdb.sentinel())
     and s.scope_user_id = scope
-  left join inboxdb.cache_version as v on v.client_id = target_client_id and v.family = 'inbox'
-  left join inboxdb.inbox_counts_dirty as d on d.client_id = target_client_id;
+  left join lateral (
+    select c.version
+    from inboxdb.cache_version as c
+    where c.client_id = target_client_id and c.family = 'inbox'
+    order by c.version desc
+    limit 1
+  ) as v on true
+  left join inboxdb.inbox_counts_dirty as d
+    on d.client_id = target_client_id and d.next_attempt_at >= state.claim_from;
 
   if source = 'live' then
     computed_at := inboxdb.clock();

@@ -23,7 +23,10 @@ begin
     last_error = said,
     -- never sooner than it was: see raise_floor
     next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts))
-  where d.client_id = target_client_id and d.attempts > 0 and d.quarantined_at is null
+  -- as claim_next does
+  where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
+    and d.client_id <= target_client_id
+    and d.attempts > 0 and d.quarantined_at is null
   returning d.attempts into attempt_number;
   if found then
     perform inboxdb.record_job(target_client_id, started_at, attempt_number, said);

@@ -8,8 +8,7 @@ as $$
   -- Reads: inbox_counts_dirty.
   -- DEFINER: the drain may not read the work list.
   select pg_catalog.date_part('epoch', pg_catalog.min(d.next_attempt_at) - inboxdb.clock())
-  from inboxdb.inbox_counts_dirty as d
-  where d.next_attempt_at >= (select f.claim_from from inboxdb.read_floor as f)
-    and d.next_attempt_at < 'infinity'
+  from inboxdb.work_list as d
+  where d.next_attempt_at < 'infinity'
     and d.client_id::pg_catalog.text <> all (except_client_ids)
 $$;

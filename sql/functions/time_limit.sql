@@ -17,6 +17,8 @@ as $$
       select least(j.duration_ms / 500.0, 900)
       from inboxdb.job_status as j
       where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts'
+      order by j.last_started_at desc
+      limit 1
     )
   )
 $$;

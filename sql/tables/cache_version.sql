@@ -4,9 +4,11 @@ create table inboxdb.cache_version (
   version bigint not null,
   bumped_at timestamptz not null,
   unpublished_since timestamptz,
-  primary key (client_id, family)
-)
-with (fillfactor = 70);
+  -- One row per family all the same: whoever writes here holds the workspace's lock. With the version in the key the
+  -- newest is found first, and its successor meets no equal: each older version is there for as long as a snapshot is
+  -- held.
+  primary key (client_id, family, version)
+);
 
 create index cache_version_unpublished_since_idx on inboxdb.cache_version (unpublished_since)
 where unpublished_since is not null;

@@ -1,14 +1,13 @@
 create table inboxdb.drain_state (
-  singleton boolean primary key default true check (singleton),
+  revision bigint primary key default 0,
   server_started_at timestamptz not null,
   read_from xid8 not null,
   also_read xid8[] not null default '{}',
   claim_from timestamptz not null default '-infinity',
-  log_was_empty boolean not null default false,
+  changes_left integer not null default 0,
   collected_at timestamptz,
   published_at timestamptz
-)
-with (fillfactor = 10);
+);
 
 insert into inboxdb.drain_state (read_from, server_started_at)
 values ('0', pg_catalog.pg_postmaster_start_time());
@@ -16,6 +15,9 @@ values ('0', pg_catalog.pg_postmaster_start_time());
 comment on table inboxdb.drain_state is
 'One row: where the drain reads the change log and the work list from, and when it last looked. Read through '
 'read_floor.';
+comment on column inboxdb.drain_state.revision is
+'How often the floors were taken. Its newest version, with the highest, is looked up first: a held snapshot keeps the '
+'others.';
 comment on column inboxdb.drain_state.server_started_at is
 'The server that the floors were found on: another one (a restore, a failover) counts transactions anew.';
 comment on column inboxdb.drain_state.read_from is
@@ -25,8 +27,8 @@ comment on column inboxdb.drain_state.also_read is
 'The transactions before read_from that were still open, or whose changes were undrained: 64 at most.';
 comment on column inboxdb.drain_state.claim_from is
 'No row of the work list is due before: the dead ones there are never visited.';
-comment on column inboxdb.drain_state.log_was_empty is
-'Whether the floors were taken with nothing left to drain: until something is, they need not be taken again.';
+comment on column inboxdb.drain_state.changes_left is
+'How many changes were left when the floors were taken, 256 for more: raise_floor goes by it.';
 comment on column inboxdb.drain_state.collected_at is
 'When a collector last took the floors: every second while there is work, else every ten: readers'' is_stale.';
 comment on column inboxdb.drain_state.published_at is

@@ -17,7 +17,7 @@ create table inboxdb.inbox_counts (
   constraint inbox_counts_sentinel_is_global check (is_global = (scope_user_id = inboxdb.sentinel()))
 )
 -- every refresh rewrites a workspace's rows: room on the page keeps those updates HOT
-with (fillfactor = 70);
+with (fillfactor = 20);
 
 comment on table inboxdb.inbox_counts is
 'Badge counts: one global row per workspace, one row per user with an assigned lead in it. Read by key, written by '

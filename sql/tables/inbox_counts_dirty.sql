@@ -1,5 +1,5 @@
 create table inboxdb.inbox_counts_dirty (
-  client_id inboxdb.client_id primary key,
+  client_id inboxdb.client_id not null,
   dirty_since timestamptz not null,
   collected_at timestamptz not null default inboxdb.clock(),
   attempts integer not null default 0,
@@ -7,6 +7,9 @@ create table inboxdb.inbox_counts_dirty (
   last_error text,
   collapsed boolean not null default false,
   quarantined_at timestamptz,
+  -- One row per workspace all the same: collect alone inserts, under its lock, where there is none. A key of the
+  -- workspace alone would have each insert visit every version there ever was while a snapshot is held.
+  primary key (client_id, next_attempt_at),
   constraint inbox_counts_dirty_quarantined_is_never_due
   check (quarantined_at is null or next_attempt_at = 'infinity')
 )
@@ -24,7 +27,7 @@ comment on column inboxdb.inbox_counts_dirty.collected_at is
 comment on column inboxdb.inbox_counts_dirty.attempts is
 'How often a drain claimed the workspace since it became dirty, or was put back from quarantine.';
 comment on column inboxdb.inbox_counts_dirty.next_attempt_at is
-'Not claimed before; the earliest goes first. Set by our functions only: claims do not look before '
+'Not claimed before; the earliest goes first. Set by our functions only: the drain does not look before '
 'drain_state.claim_from.';
 comment on column inboxdb.inbox_counts_dirty.last_error is
 'SQLSTATE and our own sentence for the last failure; never a server message.';

@@ -9,9 +9,9 @@ create table inboxdb.job_status (
   attempt integer not null,
   run_id text,
   unpublished_since timestamptz,
-  primary key (job_name, client_id)
-)
-with (fillfactor = 70);
+  -- one row per job all the same: see cache_version
+  primary key (client_id, job_name, last_started_at)
+);
 
 create index job_status_unpublished_since_idx on inboxdb.job_status (unpublished_since)
 where unpublished_since is not null;

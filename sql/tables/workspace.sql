@@ -9,6 +9,6 @@ create index workspace_next_snooze_at_idx on inboxdb.workspace (next_snooze_at) 
 
 comment on table inboxdb.workspace is 'What the drain remembers of each workspace it has refreshed.';
 comment on column inboxdb.workspace.leads is
-'Leads seen by the last refresh, visible or not: sizes the next one''s memory.';
+'Leads seen by a refresh, visible or not, to a tenth: sizes the next one''s memory.';
 comment on column inboxdb.workspace.next_snooze_at is
 'When the next snooze runs out, and with it the counts'' truth; null for never.';

@@ -3,7 +3,8 @@ create view inboxdb.waiting as
 -- collector has seen. A workspace stands here once per reason.
 select c.client_id, c.noted_at as since
 from inboxdb.change as c
-where c.client_id is not null
+-- not as the index on it says it
+where (c.client_id is null) is false
 union all
 select l."clientId"::inboxdb.client_id, c.noted_at
 from inboxdb.change as c
@@ -30,6 +31,6 @@ from inboxdb.workspace as w
 where w.next_snooze_at <= (select inboxdb.clock())
 union all
 select d.client_id, d.dirty_since
-from inboxdb.inbox_counts_dirty as d;
+from inboxdb.work_list as d;
 
 comment on view inboxdb.waiting is 'Workspaces whose counts may be behind, and since when.';
