@@ -1,0 +1,59 @@
+"""Whoever holds a snapshot for hours: a session that somebody forgot, one that had written, a dump that hangs."""
+
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import psycopg
+
+from inboxdb import embedded
+from tests.interleave import until
+
+
+@contextmanager
+def idle_reader(dsn: str) -> Iterator[None]:
+    """Hold the snapshot of a REPEATABLE READ session that has read a lead."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute("set transaction isolation level repeatable read")
+        connection.execute('select from public."Lead" limit 1')
+        yield
+        connection.rollback()
+
+
+@contextmanager
+def idle_writer(dsn: str) -> Iterator[None]:
+    """Hold back whatever is younger than a session that has written a lead."""
+    with psycopg.connect(dsn) as connection:
+        connection.execute("""
+            update public."Lead" set status = 'held' where id = (select id from public."Lead" order by id desc limit 1)
+        """)
+        yield
+        connection.rollback()
+
+
+@contextmanager
+def stopped_dump(dsn: str) -> Iterator[None]:
+    """Hold the snapshot and the locks of a pg_dump that was stopped on its way."""
+    with psycopg.connect(dsn) as gate, psycopg.connect(dsn, autocommit=True) as watcher:
+        gate.execute('lock table public."Client" in access exclusive mode')
+        # that of 18 dumps every version
+        command = [embedded.binaries(18) / "pg_dump", "--data-only", dsn]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as dump:
+            try:
+                waits = "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
+                until(lambda: watcher.execute(waits, [gate.info.backend_pid]).rowcount == 1)
+                dump.send_signal(signal.SIGSTOP)
+                gate.rollback()
+                yield
+            finally:
+                dump.kill()
+        # its backend learns of that when it next sends something
+        its_backend = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_dump'"
+        until(lambda: watcher.execute(f"{its_backend} and datname = current_database()").rowcount == 0)
+
+
+Holder = Callable[[str], AbstractContextManager[None]]
+
+# Each takes the connection string of whoever may read everything.
+HOLDERS: list[Holder] = [idle_reader, idle_writer, stopped_dump]

@@ -1,0 +1,129 @@
+"""What a pass costs while somebody holds a snapshot, and with nothing to do: told by what the server visits.
+
+Milliseconds are for `python -m tests.bench --only held`.
+"""
+
+from typing import Any, NamedTuple
+
+import pytest
+from psycopg import Connection
+
+from tests.holders import HOLDERS, Holder
+from tests.rows import Host, live_counts, set_clock, stored_counts
+from tests.servers import Database
+
+# Refreshes of one workspace while a snapshot is held. Each leaves a dead version of all it has.
+REFRESHES = 300
+
+
+@pytest.fixture
+def owner(database: Database) -> Connection[Any]:
+    return database.connect()
+
+
+class Visited(NamedTuple):
+    """What a statement touched: pages, and records that it wrote to the log of the server."""
+
+    pages: int
+    records: int
+
+
+def visited(connection: Connection[Any], statement: str, *parameters: Any) -> Visited:
+    """Run a statement, and say what it visited."""
+    explain = f"explain (analyze, buffers, wal, format json) {statement}"
+    [([explained],)] = connection.execute(explain.encode(), parameters).fetchall()
+    plan = explained["Plan"]
+    return Visited(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], plan["WAL Records"])
+
+
+def refresh(connection: Connection[Any], workspace: str) -> int:
+    """Make a workspace dirty, claim it and refresh it; return how many pages the pass visited."""
+    connection.execute("select inboxdb.mark_inbox_counts_dirty(%s)", [workspace])
+    claim = visited(connection, "select inboxdb.claim_next()").pages
+    return claim + visited(connection, "select inboxdb.drain_next(%s)", workspace).pages
+
+
+def refresh_later(connection: Connection[Any], workspace: str, minute: int) -> int:
+    """Refresh a workspace at that minute, so that what was done before the last is visited only if it has to be.
+
+    What the last seconds left is visited: where to read from is noted once a second, and a claim whose refresh did
+    not come would be due again in five.
+    """
+    set_clock(connection, f"2024-06-10 09:{minute:02}:00+00")
+    connection.execute("update inboxdb.drain_state set collected_at = null")
+    connection.execute("select inboxdb.collect()")
+    return refresh(connection, workspace)
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
+    holder: Holder, database: Database, owner: Connection[Any]
+) -> None:
+    set_clock(owner, "2024-06-10 09:00:00+00")
+    host = Host(database.writer())
+    workspace, *others = (host.workspace() for _ in range(6))
+    for each in (workspace, *others):
+        for _ in range(5):
+            host.lead(each)
+    owner.execute("call inboxdb.drain_dirty()")
+    owner.execute("vacuum analyze")
+    before = [refresh_later(owner, workspace, minute) for minute in range(1, 20)][-1]
+
+    with holder(database.server.dsn_of(database.name)):
+        for number in range(REFRESHES):
+            host.lead(others[number % 5])
+            refresh(owner, others[number % 5])
+            refresh(owner, workspace)
+        during = [refresh_later(owner, workspace, minute) for minute in range(20, 23)]
+        assert during[-1] < before + 50
+        assert stored_counts(owner) == {each: live_counts(owner, each) for each in (workspace, *others)}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+def test_the_disk_shrinks_once_the_snapshot_is_gone(holder: Holder, database: Database, owner: Connection[Any]) -> None:
+    in_slice = "create or replace function inboxdb.current_slice() returns integer language sql as 'select %s'"
+    sizes = "select sum(pg_relation_size(format('inboxdb.change_%s', n))) from generate_series(0, 3) as n"
+    workspace = Host(database.writer()).workspace()
+    mark = "select inboxdb.mark_inbox_counts_dirty(%s) from generate_series(1, 2500)"
+
+    def turn() -> int:
+        """Let each slice have its time, and drain as the program does; return how large the log is then."""
+        for number in range(4):
+            owner.execute(in_slice % number)
+            owner.execute(mark, [workspace])
+            owner.execute("call inboxdb.drain_dirty()")
+            owner.execute("select inboxdb.empty_slice()")
+        [(size,)] = owner.execute(sizes).fetchall()
+        return int(size)
+
+    usual = max(turn() for _ in range(2))
+    with holder(database.server.dsn_of(database.name)):
+        most = max(turn() for _ in range(4))
+    # a dump has them locked, and nobody waits for it; other holders do not keep them at all
+    assert most > 2 * usual if holder.__name__ == "stopped_dump" else most == usual
+    assert turn() == usual
+
+
+@pytest.mark.parametrize("workspaces", [10, 2000])
+def test_a_pass_with_nothing_to_do_is_one_cheap_query(
+    workspaces: int, database: Database, owner: Connection[Any]
+) -> None:
+    """Whatever the number of workspaces and leads: it visits as few pages, and writes nothing."""
+    owner.execute(
+        """
+        with made as (
+          insert into public."Client" (id, name, "userId", "updatedAt")
+          select gen_random_uuid(), 'Workspace', gen_random_uuid(), now() from generate_series(1, %s)
+          returning id
+        )
+        insert into public."Lead" (id, "clientId", "updatedAt")
+        select gen_random_uuid(), id, now() from made cross join generate_series(1, 2)
+        """,
+        [workspaces],
+    )
+    owner.execute("call inboxdb.drain_dirty()")
+    owner.execute("vacuum analyze")
+    for _ in range(10):
+        idle = visited(owner, "select inboxdb.claim_next()")
+    assert idle.pages < 120  # 100 with ten workspaces
+    assert idle.records == 0
