@@ -1520,6 +1520,7 @@ declare
   candidate inboxdb.client_id;
   attempt_number integer;
   spent pg_catalog.bool;
+  is_ours boolean;
   busy inboxdb.client_id[] := '{}';
   collected boolean := not may_collect;
 begin
@@ -1541,35 +1542,42 @@ begin
       continue;
     end if;
 
-    -- A lock call per chosen candidate: as a condition of the query above it would lock whatever the plan visits.
-    -- Claims and refreshes hold it while they change the workspace's row, so that none waits for another's row lock.
-    if inboxdb.try_lock_workspace(candidate) then
-      -- another drain may have claimed it, or refreshed it, before the lock was ours
+    -- In a block of its own, which gives the lock back where another drain overtook this one: that has claimed the
+    -- workspace in a transaction that is over, and is about to refresh it, or it has done so.
+    begin
+      -- A lock call per chosen candidate: as a condition of the query above it would lock whatever the plan visits.
+      -- Claims and refreshes hold it while they change the workspace's row, so that none waits for another's row lock.
+      if not inboxdb.try_lock_workspace(candidate) then
+        raise no_data_found;
+      end if;
       select
-        d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into spent
+        d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into strict spent
       from inboxdb.inbox_counts_dirty as d
       -- as work_list does; for one workspace, only the primary key can answer it like this: see changes_of
       where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
         and d.client_id <= candidate
         and d.next_attempt_at <= inboxdb.clock();
-      -- A lock each, of which a transaction has room for some thousands. Where that many are spent at once, the next of
-      -- them is tried once more.
-      if spent and pg_catalog.cardinality(busy) < 100 then
-        perform inboxdb.quarantine(candidate);
-      elsif found then
-        update inboxdb.inbox_counts_dirty as d
-        set
-          attempts = d.attempts + 1,
-          -- never sooner than it was: see raise_floor
-          next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1))
-        where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
-          and d.client_id <= candidate
-        returning d.attempts into attempt_number;
-        if attempt_number > 3 then
-          perform inboxdb.collapse_changes(candidate);
-        end if;
-        return candidate;
+      is_ours := true;
+    exception when no_data_found then
+      is_ours := false;
+    end;
+    -- A lock each, of which a transaction has room for some thousands. Where that many are spent at once, the next of
+    -- them is tried once more.
+    if is_ours and spent and pg_catalog.cardinality(busy) < 100 then
+      perform inboxdb.quarantine(candidate);
+    elsif is_ours then
+      update inboxdb.inbox_counts_dirty as d
+      set
+        attempts = d.attempts + 1,
+        -- never sooner than it was: see raise_floor
+        next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1))
+      where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
+        and d.client_id <= candidate
+      returning d.attempts into attempt_number;
+      if attempt_number > 3 then
+        perform inboxdb.collapse_changes(candidate);
       end if;
+      return candidate;
     end if;
     busy := busy || candidate;
   end loop;

@@ -38,8 +38,8 @@ def stopped_dump(dsn: str) -> Iterator[None]:
     with psycopg.connect(dsn) as gate, psycopg.connect(dsn, autocommit=True) as watcher:
         gate.execute('lock table public."Client" in access exclusive mode')
         # that of 18 dumps every version
-        command = [embedded.binaries(18) / "pg_dump", "--data-only", dsn]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as dump:
+        program = embedded.binaries(18) / "pg_dump"
+        with subprocess.Popen([program, "--data-only", dsn], stdout=subprocess.DEVNULL) as dump:
             try:
                 waits = "select from pg_stat_activity where %s = any (pg_blocking_pids(pid))"
                 until(lambda: watcher.execute(waits, [gate.info.backend_pid]).rowcount == 1)

@@ -75,7 +75,8 @@ def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
             refresh(owner, others[number % 5])
             refresh(owner, workspace)
         during = [refresh_later(owner, workspace, minute) for minute in range(20, 23)]
-        assert during[-1] < before + 50
+        # one page a refresh, and the trees of the indexes may have grown
+        assert during[-1] < before + REFRESHES / 2
         assert stored_counts(owner) == {each: live_counts(owner, each) for each in (workspace, *others)}
 
 

@@ -771,17 +771,25 @@ def test_claim_undone_is_claimed_again(stage: Stage) -> None:
 
 @pytest.mark.parametrize("refreshed", [False, True])
 def test_claim_overtaken_before_it_has_the_lock(stage: Stage, refreshed: bool) -> None:
-    """By a claim of the same workspace, which may have been refreshed by then: it goes on to the next one."""
-    stage.pause_before("claim_next", "    if inboxdb.try_lock_workspace(candidate)", "candidate chosen")
+    """By a claim of the same workspace, which may have been refreshed by then: it goes on to the next one.
+
+    While its transaction is still open, the other one's refresh finds the workspace free.
+    """
+    stage.pause_before("claim_next", "      if not inboxdb.try_lock_workspace(candidate)", "candidate chosen")
     two_dirty_workspaces(stage)
     value(stage.owner, "select inboxdb.collect()")
-    claim = stage.start(stage.session(), "select inboxdb.claim_next()", pause_at="candidate chosen")
+    claimer = stage.session()
+    claimer.execute("begin")
+    claim = stage.start(claimer, "select inboxdb.claim_next()", pause_at="candidate chosen")
     assert value(stage.owner, "select inboxdb.claim_next()") == HERE
     if refreshed:
         assert value(stage.owner, "select outcome from inboxdb.drain_next(%s)", HERE) == "refreshed"
 
     assert claim.resume() == [(THERE,)]
-    assert work_list(stage).get(HERE) == (None if refreshed else (1, "2024-06-10 09:01:01+00", None))
+    if not refreshed:
+        assert work_list(stage)[HERE] == (1, "2024-06-10 09:01:01+00", None)
+        assert value(stage.owner, "select outcome from inboxdb.drain_next(%s)", HERE) == "refreshed"
+    assert HERE not in work_list(stage)
 
 
 def test_workspace_that_is_being_recomputed_is_passed_over(stage: Stage) -> None:

@@ -258,7 +258,7 @@ def test_clock_that_goes_back_and_forth_between_claim_and_failure(stage: Stage) 
 
 
 def test_clock_that_goes_back_and_forth_within_a_claim(stage: Stage) -> None:
-    stage.pause_before("claim_next", "        update inboxdb.inbox_counts_dirty", "claiming")
+    stage.pause_before("claim_next", "      update inboxdb.inbox_counts_dirty", "claiming")
     at(stage, 10)
     Host(stage.session(WRITER)).lead(HERE)
     raise_floors(stage)
