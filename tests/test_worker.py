@@ -544,7 +544,9 @@ def test_a_worker_that_cannot_go_on_ends_the_others(
         until_held_up(owner)
         [idle] = until(lambda: [pid for pid in looking(owner) if pid not in drains(owner, held_up=True)])
         stage.edit(
-            "claim_next", "begin\n", f"begin\n  if pg_backend_pid() = {idle} then raise no_data_found; end if;\n"
+            "claim_next",
+            "begin\n  perform",
+            f"begin\n  if pg_backend_pid() = {idle} then raise no_data_found; end if;\n  perform",
         )
         host.lead(bad)
         until(lambda: len(drains(owner)) == 2)
