@@ -206,18 +206,23 @@ def workspace_by_size(connection: Connection[Any], place: int) -> str:
 
 
 def counting_query(connection: Connection[Any], workspace: str) -> str:
-    """Return the query with which count_scopes counts a workspace; from here on the session plans as it does."""
+    """Return the query with which count_scopes counts a small workspace; the session plans as it does from here on."""
     [(body, settings)] = connection.execute(
         "select prosrc, proconfig from pg_proc where oid = to_regproc('inboxdb.count_scopes')"
     ).fetchall()
-    for setting in [*settings, "work_mem=64kB"]:
+    for setting in settings:
         name, value = setting.split("=", 1)
+        connection.execute("select set_config(%s, %s, false)", [name, value])
+    of_small_ones = body[body.rindex("  else\n") : body.index("return query\n")]
+    changed = re.findall(r"set_config\('(\w+)', '(\w+)', true\)", of_small_ones)
+    assert ("plan_cache_mode", "force_generic_plan") in changed
+    for name, value in changed:
         connection.execute("select set_config(%s, %s, false)", [name, value])
     found = re.search(r"return query\n(.*?);\n", body, re.DOTALL)
     assert found
-    return (
-        found[1].replace("target_client_id", f"'{workspace}'::inboxdb.client_id").replace("as_of", "'now'::timestamptz")
-    )
+    query = found[1].replace("target_client_id", "$1").replace("as_of", "$2")
+    connection.execute(f"prepare counting (inboxdb.client_id, timestamptz) as {query}".encode())
+    return f"execute counting ('{workspace}', 'now')"
 
 
 def plan(connection: Connection[Any], query: str) -> Iterator[dict[str, Any]]:

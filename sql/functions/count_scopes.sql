@@ -19,10 +19,12 @@ language plpgsql stable security definer
 set search_path = ''
 -- a policy that hid leads would make this count too little: raise instead
 set row_security = off
--- the statistics of this workspace, not of an average one
+-- the statistics of this workspace, not of an average one, but for small ones: see below
 set plan_cache_mode = force_custom_plan
 -- refresh_workspace, which calls this, does without
 set enable_seqscan = on
+set enable_hashjoin = on
+set enable_mergejoin = on
 set work_mem = '4MB'
 set jit = off
 set max_parallel_workers_per_gather = 0
@@ -41,14 +43,22 @@ begin
     return;
   end if;
 
-  -- AI-sent messages and drafts of every tenant may be hashed only where that hash is no larger than the workspace
-  -- itself: looking 5,000 leads up in an index beats hashing the messages of everyone else, for a million it does not.
   lead_estimate := coalesce(
     (select w.leads from inboxdb.workspace as w where w.client_id = target_client_id),
     (select pg_catalog.count(*) from public."Lead" as l where l."clientId" = target_client_id)
   );
-  perform pg_catalog.set_config(
-    'work_mem', least(greatest(lead_estimate / 10, 64), 262144)::pg_catalog.text || 'kB', true);
+  -- AI-sent messages and drafts of every tenant may be hashed only where that hash is no larger than the workspace
+  -- itself: looking 5,000 leads up in an index beats hashing the messages of everyone else, for a million it does not.
+  if lead_estimate > 5000 then
+    perform pg_catalog.set_config('work_mem', least(lead_estimate / 10, 262144)::pg_catalog.text || 'kB', true);
+  else
+    -- so there is one plan for all of these; it is kept, since making it takes as long as counting 1,000 leads
+    perform pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
+      pg_catalog.set_config('work_mem', '64kB', true),
+      pg_catalog.set_config('enable_seqscan', 'off', true),
+      pg_catalog.set_config('enable_hashjoin', 'off', true),
+      pg_catalog.set_config('enable_mergejoin', 'off', true);
+  end if;
 
   return query
   select
