@@ -4,8 +4,9 @@
 
 200 workspaces of 1,000 leads; 32 writers (pgbench) update leads anywhere, once as fast as they can, once at a share of
 that. Beside them a probe adds one lead at a time to a random workspace and notes when its commit returned; a reader
-looks every 5 ms which of the probe's leads are counted. Then, in turn, the same share with and without ten times as
-many changes in one workspace: what the probes of all others see.
+looks every 5 ms which of the probe's leads are counted. Then, in turn, a twentieth of the writers' utmost alone, beside
+ten times as many writes in one workspace that change nothing counted, and beside ten times as many that do: what the
+probes of all others see.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from statistics import median, quantiles
 from threading import Event, Thread
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -112,8 +114,10 @@ def watching(dsn: str, workers: int) -> Iterator[None]:
 
 
 @contextmanager
-def writing(dsn: str, script: str, clients: int, *, rate: float | None, seconds: float) -> Iterator[list[float]]:
-    """Run pgbench meanwhile; the list has the transactions per second afterwards."""
+def writing(
+    dsn: str, script: str, clients: int, *, rate: float | None, seconds: float, column: str = '"sentimentTag"'
+) -> Iterator[list[float]]:
+    """Run pgbench meanwhile, writing a column; the list has the transactions per second afterwards."""
     command: list[str | Path] = [
         embedded.binaries(18) / "pgbench",
         "--no-vacuum",
@@ -122,7 +126,8 @@ def writing(dsn: str, script: str, clients: int, *, rate: float | None, seconds:
         "--jobs",
         "2",
     ]
-    command += ["--time", str(round(seconds)), "--define", f"leads={WORKSPACES * LEADS}", "--file", HERE / script]
+    command += ["--time", str(round(seconds)), "--file", HERE / script]
+    command += ["--define", f"leads={WORKSPACES * LEADS}", "--define", f"column={column}"]
     command += ["--rate", str(rate)] if rate else []
     process = subprocess.Popen([*command, dsn], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     tps: list[float] = []
@@ -133,13 +138,19 @@ def writing(dsn: str, script: str, clients: int, *, rate: float | None, seconds:
     tps.append(float(next(line.split()[2] for line in said.splitlines() if line.startswith("tps"))))
 
 
-def measure(dsn: str, seconds: float, rate: float | None, hot: float | None = None) -> tuple[float, list[float]]:
-    """Write for some seconds; return the writers' throughput and how long each of the probe's changes took."""
+def measure(
+    dsn: str, seconds: float, rate: float | None, hot: float | None = None, column: str = '"sentimentTag"'
+) -> tuple[float, list[float]]:
+    """Write for some seconds; return the writers' throughput and how long each of the probe's changes took.
+
+    Parameters: rate, of the writers anywhere, None for as fast as they can; hot, that of the writers of one workspace,
+    and the column that they write.
+    """
     probe = Probe(dsn)
     try:
         with writing(dsn, "write_anywhere.sql", WRITERS, rate=rate, seconds=seconds) as tps:
             if hot:
-                with writing(dsn, "write_in_one.sql", 8, rate=hot, seconds=seconds):
+                with writing(dsn, "write_in_one.sql", 8, rate=hot, seconds=seconds, column=column):
                     pass
     finally:
         waited = probe.end()
@@ -185,13 +196,16 @@ def main() -> None:
             tell(f"{given.share:.0%} of that", tps, waited)
             ratios = []
             for number in range(given.rounds):
-                # a twentieth of the writers' utmost, and ten times that in one workspace
-                rate = utmost / 20
-                alone = tell(f"round {number + 1}: 5 % of it", *measure(dsn, given.seconds / 2, rate))
-                hot = measure(dsn, given.seconds / 2, rate, 10 * rate)
-                beside = tell(f"round {number + 1}: and ten times as many changes in one workspace", *hot)
-                ratios.append(beside / alone)
-        sys.stdout.write(f"\np99 of the others beside the busy workspace / without: {median(ratios):.2f}\n")
+
+                def told(name: str, *hot: Any, number: int = number) -> float:
+                    row = f"round {number + 1}: {name}"
+                    return tell(row, *measure(dsn, given.seconds / 2, utmost / 20, *hot))
+
+                told("5 % of it")
+                idle = told("beside 10 times as many in one workspace, not counted", utmost / 2, '"jobTitle"')
+                busy = told("beside 10 times as many changes in one workspace", utmost / 2)
+                ratios.append(busy / idle)
+        sys.stdout.write(f"\np99 of the others, beside changes / beside writes not counted: {median(ratios):.2f}\n")
 
 
 if __name__ == "__main__":
