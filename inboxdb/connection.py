@@ -25,19 +25,24 @@ REASONS = {
     "no pg_hba.conf entry": "the server does not let this user in from here",
     "does not exist": "the server has no such database or role",
     "permission denied for database": "the role may not connect to that database",
+    "resolve host": "there is no such host",
+    "SSL": "the two sides do not agree on SSL (see sslmode)",
+    "certificate": "the server's certificate was not accepted",
+    "invalid": "the connection string has a parameter with a value that libpq does not take",
+}
+
+# The same for what a server that restarts, or a network that is down for a while, makes of a connection that is right.
+PASSING_REASONS = {
     "refused": "nothing listens there",
     "No such file": "nothing listens there",
-    "resolve host": "there is no such host",
     "unreachable": "there is no way to that host from here",
     "timeout expired": "it did not answer in time",
+    "closed the connection": "it closed the connection",
     "too many": "the server has no connection left",
     "no more connections": "the pooler has no connection left",
     "remaining connection slots": "the server has no connection left",
     "starting up": "the server is starting up",
     "shutting down": "the server is shutting down",
-    "SSL": "the two sides do not agree on SSL (see sslmode)",
-    "certificate": "the server's certificate was not accepted",
-    "invalid": "the connection string has a parameter with a value that libpq does not take",
 }
 
 # What Prisma and hosting platforms allow in a DATABASE_URL and libpq refuses.
@@ -113,8 +118,10 @@ def connect(dsn: str, *, application_name: str = "inboxdb") -> Connection:
     try:
         connection = psycopg.connect(make_conninfo(dsn, **parameters), autocommit=True, prepare_threshold=None)
     except psycopg.OperationalError as error:
-        reason = next((said for needle, said in REASONS.items() if needle in str(error)), "the connection failed")
-        raise CannotConnect(describe(dsn), reason) from error
+        known = REASONS | PASSING_REASONS
+        needle = next((needle for needle in known if needle in str(error)), "")
+        reason = known.get(needle, "the connection failed")
+        raise CannotConnect(describe(dsn), reason, may_pass=needle in PASSING_REASONS) from error
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     connection.add_notice_handler(_warn)
     return connection

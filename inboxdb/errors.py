@@ -28,8 +28,9 @@ class UnusableDsn(InboxdbError):
 class CannotConnect(InboxdbError):
     """A database that does not answer, or refuses."""
 
-    def __init__(self, database: str, reason: str) -> None:
-        """Name the database without user or password, and what is the matter with it."""
+    def __init__(self, database: str, reason: str, *, may_pass: bool) -> None:
+        """Name the database without user or password, what is the matter with it, and whether waiting may help."""
+        self.may_pass = may_pass
         super().__init__(
             f"cannot connect to {database}: {reason}. Check --dsn, INBOXDB_DSN, DATABASE_URL or libpq's PG* variables."
         )

@@ -131,10 +131,14 @@ class _Run:
     def go(self, announcer: Announcer) -> DrainResult:
         """Let the workers work, each in a thread, and sum up."""
         # Whether there is such a database shows here; from then on whatever is lost is made anew.
-        with suppress(ConnectionLost), session(self.dsn, application_name=self.application_name) as first:
-            self.beat(first)
-            if self.shared.on_progress:
-                self.shared.total = status.read(first).dirty_workspaces
+        try:
+            with suppress(ConnectionLost), session(self.dsn, application_name=self.application_name) as first:
+                self.beat(first)
+                if self.shared.on_progress:
+                    self.shared.total = status.read(first).dirty_workspaces
+        except CannotConnect as error:
+            if self.schedule.kind != "watch" or not error.may_pass:
+                raise
         workers = [_Worker(self) for _ in range(self.workers)]
         with announcer, ThreadPoolExecutor(self.workers) as pool:
             working = [pool.submit(worker.work, joins=worker is not workers[0]) for worker in workers]
@@ -243,6 +247,8 @@ class _Worker:
         """Tell whether this run may outlive an error."""
         if self.schedule.kind != "watch" and monotonic() - lost_at > RECONNECT_PATIENCE:
             return False
+        if isinstance(error, CannotConnect) and not error.may_pass and not self.drain.answers:
+            return False  # there never was such a database
         if isinstance(error, DatabaseRefused):
             return self.schedule.kind != "once" and (error.sqlstate or "").startswith(MAY_PASS)
         return True

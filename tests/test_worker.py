@@ -474,6 +474,21 @@ def test_a_first_connection_that_fails_is_an_error_at_once(
     assert "trying again" not in stderr
 
 
+def test_a_worker_that_is_started_before_the_server_waits_for_it(mortal: tuple[MortalServer, Database]) -> None:
+    server, database = mortal
+    workspace = Host(database.writer()).workspace()
+    server.crash(wholly=False)
+    with programs(database.dsn) as start:
+        try:
+            running = start("drain-dirty", "--watch")
+            until(lambda: "nothing listens there" in running.stderr)
+        finally:
+            server.start()
+        until_counted(database.connect(), workspace, 0)
+        running.signal(signal.SIGTERM)
+        assert running.end()[0] == 0
+
+
 @pytest.mark.usefixtures("hasty")
 def test_a_run_that_does_not_watch_gives_up_in_the_end(
     mortal: tuple[MortalServer, Database], monkeypatch: pytest.MonkeyPatch
