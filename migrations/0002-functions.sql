@@ -720,58 +720,55 @@ $$;
 create function inboxdb.record_job(
   target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text
 ) returns void
-language sql volatile
+language plpgsql volatile
 set search_path = ''
 as $$
-  -- Purpose: keep how the last refresh of a workspace went, to be published.
-  -- Parameters: target_client_id; started_at; attempt_number since the workspace became dirty; error, null for success,
-  --   else SQLSTATE and our own sentence.
-  -- Writes: job_status.
-  -- INVOKER: called by the drain's functions only.
-  with
-  this_run as materialized (
-    select
-      clock.now as finished_at,
-      case when error is null then 'succeeded' else 'failed' end as status,
-      pg_catalog.date_part('epoch', clock.now - started_at) * 1000 as duration_ms,
-      inboxdb.run_id() as run_id,
-      (
-        select j.last_started_at
-        from inboxdb.job_status as j
-        where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts'
-        order by j.last_started_at desc
-        limit 1
-      ) as newest
-    from inboxdb.clock() as clock (now)
-  ),
-  updated as (
+-- Purpose: keep how the last refresh of a workspace went, to be published.
+-- Parameters: target_client_id; started_at; attempt_number since the workspace became dirty; error, null for success,
+--   else SQLSTATE and our own sentence.
+-- Writes: job_status.
+-- INVOKER: called by the drain's functions only.
+declare
+  this_job pg_catalog.text := 'recompute-inbox-counts';
+  finished_at pg_catalog.timestamptz := inboxdb.clock();
+  this_status pg_catalog.text := case when error is null then 'succeeded' else 'failed' end;
+  took_ms double precision := pg_catalog.date_part('epoch', finished_at - started_at) * 1000;
+  -- as in bump_versions: the older versions of the row, which a held snapshot keeps, are not visited
+  newest pg_catalog.timestamptz := (
+    select j.last_started_at
+    from inboxdb.job_status as j
+    where j.client_id = target_client_id and j.job_name = this_job
+    order by j.last_started_at desc
+    limit 1
+  );
+begin
+  if newest is null then
+    insert into inboxdb.job_status (
+      job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt,
+      run_id, unpublished_since
+    )
+    values (
+      this_job, target_client_id, started_at, finished_at, this_status, error, took_ms, attempt_number,
+      inboxdb.run_id(), finished_at
+    );
+  else
     update inboxdb.job_status as j
     set
       last_started_at = started_at,
-      last_finished_at = r.finished_at,
-      last_status = r.status,
+      last_finished_at = finished_at,
+      last_status = this_status,
       last_error = error,
-      duration_ms = r.duration_ms,
+      duration_ms = took_ms,
       attempt = attempt_number,
-      run_id = r.run_id,
-      unpublished_since = coalesce(j.unpublished_since, r.finished_at)
-    from this_run as r
-    -- as bump_versions does
-    where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts'
-      and j.last_started_at >= (select t.newest from this_run as t)
+      run_id = inboxdb.run_id(),
+      unpublished_since = coalesce(j.unpublished_since, finished_at)
+    where j.client_id = target_client_id and j.job_name = this_job
+      and j.last_started_at >= newest
       -- as in the cache: a failure that is recorded late does not hide what came of a later start, unless a clock that
       -- was ahead recorded that
-      and (j.last_started_at <= started_at or j.last_started_at > r.finished_at)
-  )
-  insert into inboxdb.job_status (
-    job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt,
-    run_id, unpublished_since
-  )
-  select
-    'recompute-inbox-counts', target_client_id, started_at, r.finished_at, r.status, error, r.duration_ms,
-    attempt_number, r.run_id, r.finished_at
-  from this_run as r
-  where r.newest is null
+      and (j.last_started_at <= started_at or j.last_started_at > finished_at);
+  end if;
+end
 $$;
 -- <<< sql/functions/record_job.sql
 
@@ -1273,20 +1270,21 @@ $$;
 
 -- >>> sql/functions/raise_floor.sql
 create function inboxdb.raise_floor(now timestamptz, floor_of_claims timestamptz) returns void
-language sql volatile
+language plpgsql volatile
 set search_path = ''
 set enable_seqscan = off
 set jit = off
 as $$
-  -- Purpose: let the drain read the change log and the work list from where there is something to read. Below the floor
-  --   nothing visible is left and nothing can appear: only transactions that this snapshot sees as open can still bring
-  --   changes there, and those are kept in also_read. A writer that stays open for hours is one of them, and the dead
-  --   rows of everybody after it are not read all that time.
-  -- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
-  -- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version
-  --   of this row; at once where more changes than it counts were left, and are not any more; every 10 seconds where
-  --   nothing has happened, so that readers see that somebody looks.
-  -- INVOKER: called by collect only, under its lock.
+-- Purpose: let the drain read the change log and the work list from where there is something to read. Below the floor
+--   nothing visible is left and nothing can appear: only transactions that this snapshot sees as open can still bring
+--   changes there, and those are kept in also_read. A writer that stays open for hours is one of them, and the dead
+--   rows of everybody after it are not read all that time.
+-- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
+-- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version
+--   of this row; at once where more changes than it counts were left, and are not any more; every 10 seconds where
+--   nothing has happened, so that readers see that somebody looks.
+-- INVOKER: called by collect only, under its lock.
+begin
   with
   undrained as materialized (
     select c.xid from inboxdb.change as c order by c.xid limit 256
@@ -1372,7 +1370,8 @@ as $$
       )
     -- a publisher writes here, too: it is not waited for, since the floors that were hold still
     for update of locked skip locked
-  )
+  );
+end
 $$;
 -- <<< sql/functions/raise_floor.sql
 

@@ -1,18 +1,19 @@
 create function inboxdb.raise_floor(now timestamptz, floor_of_claims timestamptz) returns void
-language sql volatile
+language plpgsql volatile
 set search_path = ''
 set enable_seqscan = off
 set jit = off
 as $$
-  -- Purpose: let the drain read the change log and the work list from where there is something to read. Below the floor
-  --   nothing visible is left and nothing can appear: only transactions that this snapshot sees as open can still bring
-  --   changes there, and those are kept in also_read. A writer that stays open for hours is one of them, and the dead
-  --   rows of everybody after it are not read all that time.
-  -- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
-  -- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version
-  --   of this row; at once where more changes than it counts were left, and are not any more; every 10 seconds where
-  --   nothing has happened, so that readers see that somebody looks.
-  -- INVOKER: called by collect only, under its lock.
+-- Purpose: let the drain read the change log and the work list from where there is something to read. Below the floor
+--   nothing visible is left and nothing can appear: only transactions that this snapshot sees as open can still bring
+--   changes there, and those are kept in also_read. A writer that stays open for hours is one of them, and the dead
+--   rows of everybody after it are not read all that time.
+-- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
+-- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version
+--   of this row; at once where more changes than it counts were left, and are not any more; every 10 seconds where
+--   nothing has happened, so that readers see that somebody looks.
+-- INVOKER: called by collect only, under its lock.
+begin
   with
   undrained as materialized (
     select c.xid from inboxdb.change as c order by c.xid limit 256
@@ -98,5 +99,6 @@ as $$
       )
     -- a publisher writes here, too: it is not waited for, since the floors that were hold still
     for update of locked skip locked
-  )
+  );
+end
 $$;
