@@ -875,6 +875,8 @@ language plpgsql volatile
 set search_path = ''
 -- a plan made while the log is small is kept, and must do for a bloated one
 set enable_seqscan = off
+-- as collect
+set plan_cache_mode = force_generic_plan
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
 as $$
@@ -1364,7 +1366,12 @@ begin
         or (locked.changes_left = 256) <> (f.changes_left = 256)
         or (
           locked.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
-          and (locked.changes_left > 0 or f.changes_left > 0)
+          and (
+            locked.changes_left > 0
+            or f.changes_left > 0
+            -- more transactions than a pause of the traffic has: changes, perhaps, that were drained since
+            or f.read_from::pg_catalog.text::pg_catalog.int8 - locked.read_from::pg_catalog.text::pg_catalog.int8 > 3
+          )
         )
         or locked.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
       )
@@ -1381,6 +1388,9 @@ language plpgsql volatile security definer
 set search_path = ''
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
 set enable_seqscan = off
+-- No parameter changes the plan. Left to itself the server plans anew each time, which takes longer than all else: what
+-- plans cost when the log was small it takes for what they cost now.
+set plan_cache_mode = force_generic_plan
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
 as $$
@@ -1513,6 +1523,8 @@ language plpgsql volatile security definer
 set search_path = ''
 -- the work list's dead rows below the floor are not for a sequential scan either
 set enable_seqscan = off
+-- as collect
+set plan_cache_mode = force_generic_plan
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
 as $$

@@ -3,6 +3,8 @@ language plpgsql volatile security definer
 set search_path = ''
 -- the work list's dead rows below the floor are not for a sequential scan either
 set enable_seqscan = off
+-- as collect
+set plan_cache_mode = force_generic_plan
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
 as $$

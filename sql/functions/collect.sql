@@ -3,6 +3,9 @@ language plpgsql volatile security definer
 set search_path = ''
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
 set enable_seqscan = off
+-- No parameter changes the plan. Left to itself the server plans anew each time, which takes longer than all else: what
+-- plans cost when the log was small it takes for what they cost now.
+set plan_cache_mode = force_generic_plan
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
 as $$

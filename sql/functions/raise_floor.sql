@@ -93,7 +93,12 @@ begin
         or (locked.changes_left = 256) <> (f.changes_left = 256)
         or (
           locked.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
-          and (locked.changes_left > 0 or f.changes_left > 0)
+          and (
+            locked.changes_left > 0
+            or f.changes_left > 0
+            -- more transactions than a pause of the traffic has: changes, perhaps, that were drained since
+            or f.read_from::pg_catalog.text::pg_catalog.int8 - locked.read_from::pg_catalog.text::pg_catalog.int8 > 3
+          )
         )
         or locked.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
       )

@@ -6,6 +6,8 @@ language plpgsql volatile
 set search_path = ''
 -- a plan made while the log is small is kept, and must do for a bloated one
 set enable_seqscan = off
+-- as collect
+set plan_cache_mode = force_generic_plan
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
 as $$
