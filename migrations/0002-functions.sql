@@ -1654,6 +1654,7 @@ as $$
 -- Reads, writes: as claim_next, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
+  is_ours boolean;
   started_at pg_catalog.timestamptz;
   error_code pg_catalog.text;
 begin
@@ -1665,7 +1666,13 @@ begin
   end if;
 
   -- outside the exception block, whose rollback would give the lock away before the failure is recorded
-  if not inboxdb.try_lock_workspace(client_id) then
+  is_ours := inboxdb.try_lock_workspace(client_id);
+  if not is_ours and claimed is not null then
+    -- a claim that came too late has it for a moment: see claim_next
+    perform pg_catalog.pg_sleep(0.005);
+    is_ours := inboxdb.try_lock_workspace(client_id);
+  end if;
+  if not is_ours then
     outcome := 'skipped';
     return;
   end if;
@@ -1926,10 +1933,16 @@ begin
     exit when drained operator(pg_catalog.>=) max_workspaces;
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
+    if claimed is null and not looks_again then
+      -- While somebody else collects nothing is to be seen. With the collector's lock nobody does: what is due now?
+      if pg_catalog.pg_try_advisory_xact_lock(x'696e6279'::pg_catalog.int4, 0) then
+        claimed := inboxdb.claim_next();
+        exit when claimed is null;
+      end if;
+    end if;
     if claimed is null then
-      exit when not looks_again;
       commit;
-      perform pg_catalog.pg_sleep(1);
+      perform pg_catalog.pg_sleep(case when looks_again then 1 else 0.05 end);
       continue;
     end if;
     drained := drained operator(pg_catalog.+) 1;

@@ -274,6 +274,23 @@ def test_the_procedure_and_the_program_share_the_work(
     assert verify(database.dsn).healthy
 
 
+def test_a_call_that_meets_another_collector_waits_for_what_it_finds(
+    stage: Stage, host: Host, owner: Connection
+) -> None:
+    """Or it would end with everything still to be done, and the other one may die."""
+    workspace = host.workspace()
+    collector = stage.session()
+    collector.execute("begin")
+    assert collector.execute("select inboxdb.claim_next()").fetchall() == [(workspace,)]
+    session = stage.session()
+    call = stage.start(session, "call inboxdb.drain_dirty()")
+    asleep = "select from pg_stat_activity where pid = %s and wait_event = 'PgSleep'"
+    until(lambda: owner.execute(asleep, [session.info.backend_pid]).rowcount)
+    collector.close()
+    call.finish()
+    assert stored_counts(owner).keys() == {workspace}
+
+
 def test_a_workspace_taken_after_the_claim_is_skipped_and_tried_again(
     database: Database, host: Host, monkeypatch: pytest.MonkeyPatch, owner: Connection, clock: Clock
 ) -> None:

@@ -45,10 +45,16 @@ begin
     exit when drained operator(pg_catalog.>=) max_workspaces;
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
+    if claimed is null and not looks_again then
+      -- While somebody else collects nothing is to be seen. With the collector's lock nobody does: what is due now?
+      if pg_catalog.pg_try_advisory_xact_lock(x'696e6279'::pg_catalog.int4, 0) then
+        claimed := inboxdb.claim_next();
+        exit when claimed is null;
+      end if;
+    end if;
     if claimed is null then
-      exit when not looks_again;
       commit;
-      perform pg_catalog.pg_sleep(1);
+      perform pg_catalog.pg_sleep(case when looks_again then 1 else 0.05 end);
       continue;
     end if;
     drained := drained operator(pg_catalog.+) 1;

@@ -18,6 +18,7 @@ as $$
 -- Reads, writes: as claim_next, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
+  is_ours boolean;
   started_at pg_catalog.timestamptz;
   error_code pg_catalog.text;
 begin
@@ -29,7 +30,13 @@ begin
   end if;
 
   -- outside the exception block, whose rollback would give the lock away before the failure is recorded
-  if not inboxdb.try_lock_workspace(client_id) then
+  is_ours := inboxdb.try_lock_workspace(client_id);
+  if not is_ours and claimed is not null then
+    -- a claim that came too late has it for a moment: see claim_next
+    perform pg_catalog.pg_sleep(0.005);
+    is_ours := inboxdb.try_lock_workspace(client_id);
+  end if;
+  if not is_ours then
     outcome := 'skipped';
     return;
   end if;
