@@ -1107,7 +1107,7 @@ def test_a_drain_can_be_kept_from_a_workspace_by_whoever_takes_its_lock(working:
     assert owner.execute("select outcome from inboxdb.drain_next(%s)", [HERE]).fetchall() == [("skipped",)]
     blocker.execute("select pg_advisory_lock(x'696e6278'::integer + 1, 0)")
     owner.execute("update inboxdb.drain_state set collected_at = now() - interval '1 hour'")
-    owner.execute("call inboxdb.drain_dirty()")
+    owner.execute("call inboxdb.drain_dirty(max_seconds => 1)")
     asked = enter(working, "authenticated", ANN).execute(
         "select is_stale, dirty_since is not null from inbox_api.inbox_counts(%s)", [HERE]
     )

@@ -44,7 +44,7 @@ def by_program(database: Database, workers: int) -> None:
 
 
 def by_procedure(database: Database, workers: int) -> None:
-    """One call for each worker; the one that meets the killer ends there."""
+    """One call for each worker; the one that meets the killer ends there, another where it is due again meanwhile."""
 
     def call() -> None:
         try:
@@ -56,7 +56,7 @@ def by_procedure(database: Database, workers: int) -> None:
     with ThreadPoolExecutor() as pool:
         for done in [pool.submit(call) for _ in range(workers)]:
             done.result()
-    assert len(ended) <= 1
+    assert len(ended) <= 2
 
 
 def totals(owner: Connection) -> dict[str, int]:

@@ -248,7 +248,9 @@ def test_drain_overtaken_before_it_has_the_lock(stage: Stage) -> None:
 
 def test_lock_and_count_in_one_statement_loses_a_change(stage: Stage) -> None:
     """Why the lock is taken in an earlier statement: with one statement the same steps end wrong, and stay wrong."""
-    stage.edit("drain_next", "if not inboxdb.try_lock_workspace(client_id) then", "if false then")
+    stage.edit("drain_next", "if not is_ours then", "if false then")
+    stage.edit("drain_next", "  is_ours := inboxdb.try_lock_workspace(client_id);\n  if", "  if")
+    stage.edit("drain_next", "    is_ours := inboxdb.try_lock_workspace(client_id);\n", "")
     stage.edit(
         "refresh_workspace",
         "  with\n  changed as",
