@@ -137,8 +137,8 @@ class DamagedFiles(InboxdbError):
     def __init__(self, names: list[str]) -> None:
         """Name the files."""
         super().__init__(
-            f"not as migrations/checksums.txt says: {', '.join(names)}. Nothing was changed. Install inboxdb anew; in a "
-            "checkout whose migrations were changed on purpose, run `make migration`."
+            f"not as migrations/checksums.txt says: {', '.join(names)}. Nothing was changed. Install inboxdb anew; in "
+            "a checkout whose migrations were changed on purpose, run `make migration`."
         )
 
 
@@ -149,8 +149,8 @@ class MigrationEdited(InboxdbError):
         """Name the migration, and the first lines that differ: - as it was applied, + as it is shipped."""
         super().__init__(
             f"migration {migration} is not what was applied here (- applied, + shipped): {' | '.join(difference)}. "
-            "Nothing was changed. Use the inboxdb that applied it, or undo it (`inboxdb migrate rollback`) and apply it "
-            "anew."
+            "Nothing was changed. Use the inboxdb that applied it, or undo it (`inboxdb migrate rollback`) and apply "
+            "it anew."
         )
 
 

@@ -1,8 +1,9 @@
 """Apply, list and undo the migrations.
 
-yoyo orders and reads them; the books (inboxdb/books.py) are its own. What its own runner leaves open is closed here: a
-migration runs and is recorded in one transaction where it is transactional, the lock frees itself when we crash, a lock
-that is not to be had in time is tried again, a rollback file must exist, and what is shipped has to be what was applied.
+yoyo orders and reads them; the books (inboxdb/books.py) are its own, and ours. What its runner leaves open is closed
+here: a migration runs and is recorded in one transaction where it is transactional, the lock frees itself when we
+crash, a lock that is not to be had in time is tried again, a rollback file must exist, and what is shipped has to be
+what was applied.
 """
 
 import itertools

@@ -55,7 +55,7 @@ def damaged() -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Bring the bodies in migrations/ and checksums.txt up to date, or with ``--check`` report the files that are not."""
+    """Bring the bodies in migrations/ and checksums.txt up to date, or with ``--check`` report what is not."""
     check = arguments == ["--check"]
     stale = [file for file in sorted(MIGRATIONS.glob("*.sql")) if with_bodies(file.read_text()) != file.read_text()]
     for file in stale:

@@ -125,7 +125,7 @@ def test_up_down_up_with_rows(bare_database: Database) -> None:
     assert [undone.id for undone in migrate.rollback(bare_database.dsn, count=None)] == NAMES[::-1]
     assert difference(bare, catalog(owner)) == f"+ schema inboxdb owner={OWNER}\n"
     left = owner.execute("select relname from pg_class where relnamespace = 'inboxdb'::regnamespace and relkind = 'r'")
-    assert {name for (name,) in left} == {"_yoyo_log", "_yoyo_migration", "_yoyo_version"}
+    assert {name for (name,) in left} == {"_yoyo_log", "_yoyo_migration", "_yoyo_version", "migration_text"}
     assert host_rows(owner) == rows
 
     assert migrate.apply(bare_database.dsn) == NAMES
@@ -208,6 +208,7 @@ def test_missing_rollback_file_undoes_nothing(
 ) -> None:
     copy = ours_with(tmp_path, monkeypatch)
     (copy / f"{NAMES[-2]}.rollback.sql").unlink()
+    (copy / sources.CHECKSUMS).write_text(sources.checksums())
     before = catalog(database.connect())
     with pytest.raises(InboxdbError, match=NAMES[-2]):
         migrate.rollback(database.dsn, count=None)
@@ -397,6 +398,7 @@ def ours_with(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "", tex
     if name:
         (copy / name).write_text(f"-- depends: {LAST}\n\n{text}")
     monkeypatch.setattr(sources, "MIGRATIONS", copy)
+    (copy / sources.CHECKSUMS).write_text(sources.checksums())
     return copy
 
 
