@@ -245,6 +245,8 @@ def mark(dsn: str, ids: Sequence[str] | None) -> list[str]:
         for place, migration in enumerate(wanted):
             if migration not in known:
                 raise UnknownMigration(migration, known)
+            if migration in wanted[:place]:
+                raise NotNext(migration, "it is named twice")
             if migration not in pending:
                 raise NotNext(migration, "it is recorded as applied already")
             if migration != pending[place]:
