@@ -20,7 +20,7 @@ import psycopg
 
 from inboxdb import __version__, access, counts, drain, logs, status, worker
 from inboxdb.cache import Cache, publish
-from inboxdb.connection import describe, resolve_dsn, session
+from inboxdb.connection import LOCK_TIMEOUT, describe, resolve_dsn, session
 from inboxdb.errors import DatabaseRefused, InboxdbError
 from inboxdb.logs import logger
 
@@ -55,6 +55,15 @@ class Seconds(click.FloatRange):
         """Read a number."""
         number = float(super().convert(value, param, ctx))
         return self.fail(f"{value} is not a number.", param, ctx) if isnan(number) else number
+
+
+WRITERS_WAIT = click.option(
+    "--lock-timeout",
+    type=Seconds(min=0.01, max=3600),
+    default=LOCK_TIMEOUT,
+    show_default=True,
+    help="How long writers may queue behind a lock that stops them, in seconds.",
+)
 
 
 @dataclass(frozen=True)
@@ -288,6 +297,7 @@ def _show_step(verb: str) -> Callable[[str], None]:
 @click.option("--create-roles", is_flag=True, help="Make the roles that are missing: see `inboxdb roles`.")
 @click.option("--to", metavar="ID", help="The last migration to apply.")
 @click.option("--batch", type=click.IntRange(min=1), help="Apply so many at most.")
+@WRITERS_WAIT
 @click.option("--dry-run", is_flag=True, help="Only list what would be applied, in order.")
 def migrate_apply(
     call: Call,
@@ -296,6 +306,7 @@ def migrate_apply(
     create_roles: bool,
     to: str | None,
     batch: int | None,
+    lock_timeout: float,
     dry_run: bool,
 ) -> bool:
     """Apply the migrations that are pending.
@@ -347,6 +358,7 @@ def migrate_apply(
         call.dsn,
         to=to,
         batch=batch,
+        lock_timeout=lock_timeout,
         on_step=_show_step("applying"),
         on_done=lambda one, seconds: click.echo(f"applied {one} in {seconds:.2f} s", err=True),
         before=decide,
@@ -354,9 +366,9 @@ def migrate_apply(
     if undecided:
         _show_step("leaving out" if without_rls else "turning on")('row-level security on "Lead"')
         if without_rls:
-            access.turn_off(call.dsn)
+            access.turn_off(call.dsn, lock_timeout=lock_timeout)
         else:
-            access.turn_on(call.dsn, named)
+            access.turn_on(call.dsn, named, lock_timeout=lock_timeout)
     if create_roles and not left:
         access.roles(call.dsn)
     state = f"has {_plural(len(left), 'migration')} pending: next {left[0]}" if left else "is up to date"
@@ -384,7 +396,8 @@ def migrate_status(call: Call) -> bool:
 @command(migrate, "plan")
 @click.option("--sql", "as_sql", is_flag=True, help="Print exactly what would run, as a script for psql.")
 @click.option("--to", metavar="ID", help="The last migration to plan.")
-def migrate_plan(call: Call, as_sql: bool, to: str | None) -> bool:
+@WRITERS_WAIT
+def migrate_plan(call: Call, as_sql: bool, to: str | None, lock_timeout: float) -> bool:
     """Say what each pending migration does, which locks it takes and how it is undone. Changes nothing.
 
     With --sql it prints what `inboxdb migrate apply` would run, transactions, settings and records included, for
@@ -393,7 +406,7 @@ def migrate_plan(call: Call, as_sql: bool, to: str | None) -> bool:
     from inboxdb import plan
 
     if as_sql:
-        script = plan.script(call.dsn, to=to)
+        script = plan.script(call.dsn, to=to, lock_timeout=lock_timeout)
         call.answer({"sql": script}, script.removesuffix("\n"))
         return True
     steps = plan.steps(call.dsn, to=to)
@@ -423,7 +436,8 @@ def migrate_mark(call: Call, ids: tuple[str, ...], everything: bool) -> bool:
 @command(migrate, "rollback")
 @click.option("--all", "everything", is_flag=True, help="Undo all migrations, not just the latest.")
 @click.option("--to", metavar="ID", help="Undo what came after this migration, which stays.")
-def migrate_rollback(call: Call, everything: bool, to: str | None) -> bool:
+@WRITERS_WAIT
+def migrate_rollback(call: Call, everything: bool, to: str | None, lock_timeout: float) -> bool:
     """Undo the latest migration.
 
     Row-level security on "Lead" has to be taken off first (`inboxdb rls off`), since it rests on inboxdb's functions.
@@ -434,7 +448,13 @@ def migrate_rollback(call: Call, everything: bool, to: str | None) -> bool:
 
     if everything and to is not None:
         raise click.UsageError("--all undoes everything, --to stops at a migration: give one of them.")
-    undone = migrations.rollback(call.dsn, count=None if everything else 1, to=to, on_step=_show_step("undoing"))
+    undone = migrations.rollback(
+        call.dsn,
+        count=None if everything else 1,
+        to=to,
+        lock_timeout=lock_timeout,
+        on_step=_show_step("undoing"),
+    )
     call.answer(
         {"undone": [asdict(one) for one in undone]},
         "\n".join(one.meaning for one in undone) + "\n`inboxdb migrate apply` brings it back, counts included."

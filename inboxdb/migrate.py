@@ -2,15 +2,15 @@
 
 yoyo orders and reads them; the books (inboxdb/books.py) are its own, and ours. What its runner leaves open is closed
 here: a migration runs and is recorded in one transaction where it is transactional, the lock frees itself when we
-crash, a lock that is not to be had in time is tried again, a rollback file must exist, and what is shipped has to be
-what was applied.
+crash, a lock that is not to be had in time is tried again, a rollback file must exist, a file that runs in a
+transaction is sent as it is, not cut up by what takes it for statements, and what is shipped has to be what was applied.
 """
 
 import itertools
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -22,7 +22,7 @@ from yoyo.connections import parse_uri
 from yoyo.migrations import Migration, topological_sort
 
 from inboxdb import books, sources
-from inboxdb.connection import Connection, describe, logger, retrying, session
+from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session
 from inboxdb.errors import (
     DamagedFiles,
     DatabaseNewer,
@@ -133,6 +133,10 @@ OnDone = Callable[[str, float], None]
 """Called with a migration's id and the seconds it took, once it is recorded."""
 
 
+# The first statement of each file that runs in a transaction.
+_SET_LOCK_TIMEOUT = "set local lock_timeout = '{:g}s';"
+
+
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
     """yoyo's backend on one connection of ours, for reading, running and recording alike."""
 
@@ -161,14 +165,16 @@ def apply(
     *,
     to: str | None = None,
     batch: int | None = None,
+    lock_timeout: float = LOCK_TIMEOUT,
     on_step: OnStep = lambda _: None,
     on_done: OnDone = lambda *_: None,
     before: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Apply what is pending, in order.
 
-    Parameters: dsn; to, the last one to apply, None for all; batch, at most so many; on_step; on_done; before, called
-    once the host is known to fit and before anything is changed: what it raises stops everything.
+    Parameters: dsn; to, the last one to apply, None for all; batch, at most so many; lock_timeout, how many seconds to
+    wait at a time for a lock that stops writers; on_step; on_done; before, called once the host is known to fit and
+    before anything is changed: what it raises stops everything.
     Returns the ids of the migrations applied.
     Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, MigrationEdited and
     UnknownMigration, before anything is changed; MigrationFailed; MigrationsBusy.
@@ -186,7 +192,7 @@ def apply(
         for migration in pending:
             on_step(migration.id)
             began = time.monotonic()
-            _run(backend, migration, "apply", describe(dsn))
+            _run(backend, migration, "apply", lock_timeout, describe(dsn))
             on_done(migration.id, time.monotonic() - began)
         return [migration.id for migration in pending]
 
@@ -203,11 +209,17 @@ def pending(dsn: str, *, to: str | None = None, batch: int | None = None) -> lis
 
 
 def rollback(
-    dsn: str, *, count: int | None = 1, to: str | None = None, on_step: OnStep = lambda _: None
+    dsn: str,
+    *,
+    count: int | None = 1,
+    to: str | None = None,
+    lock_timeout: float = LOCK_TIMEOUT,
+    on_step: OnStep = lambda _: None,
 ) -> list[Undone]:
     """Undo the latest migrations, newest first.
 
-    Parameters: dsn; count, how many, None for all; to, the one to stop at, which stays, instead of a count; on_step.
+    Parameters: dsn; count, how many, None for all; to, the one to stop at, which stays, instead of a count;
+    lock_timeout, as of apply; on_step.
     Returns the migrations undone.
     Raises MigrationFailed, MigrationsBusy; InboxdbError for a migration without a rollback file, DamagedFiles,
     DatabaseNewer and UnknownMigration, before any is undone.
@@ -225,7 +237,7 @@ def rollback(
         backend = _Backend(connection)
         for migration in latest:
             on_step(migration.id)
-            _run(backend, migration, "rollback", describe(dsn))
+            _run(backend, migration, "rollback", lock_timeout, describe(dsn))
         return undone
 
 
@@ -299,7 +311,7 @@ def _refuse_newer(found: Survey, dsn: str) -> None:
 
 def _meaning(migration: Migration) -> str:
     """Read what undoing a migration means from the comment on top of its rollback file, up to what it says of locks."""
-    file = Path(migration.path).with_suffix(".rollback.sql")
+    file = _file(migration, "rollback")
     if not file.exists():
         raise InboxdbError(f"migration {migration.id} has no rollback file, so nothing was undone.")
     lines = file.read_text().splitlines()
@@ -311,6 +323,10 @@ def _meaning(migration: Migration) -> str:
 def _alone(dsn: str) -> Iterator[Connection]:
     """Connect, alone: one migration runner per database, by a lock that ends with the connection."""
     with session(dsn, application_name="inboxdb migrate") as connection:
+        # A backend that waits for a lock, as an index build may for hours, notices that we were killed, and frees ours.
+        # Not every system can.
+        with suppress(psycopg.errors.InvalidParameterValue):
+            connection.execute("set client_connection_check_interval = '1s'")
         # polled: a session that waits in pg_advisory_lock deadlocks CREATE INDEX CONCURRENTLY
         give_up_at = time.monotonic() + PATIENCE
         while connection.execute("select pg_catalog.pg_try_advisory_lock(%s, 0)", (LOCK_CLASS,)).fetchone() != (True,):
@@ -320,10 +336,20 @@ def _alone(dsn: str) -> Iterator[Connection]:
         yield connection
 
 
-def _run(backend: _Backend, migration: Migration, direction: str, database: str) -> None:
+def statements(migration: Migration, lock_timeout: float, direction: str = "apply") -> str:
+    """Return what is run of a migration's file, or of its rollback file: all, with this lock_timeout, in seconds."""
+    text = _file(migration, direction).read_bytes().decode()
+    return text.replace(_SET_LOCK_TIMEOUT.format(LOCK_TIMEOUT), _SET_LOCK_TIMEOUT.format(lock_timeout), 1)
+
+
+def _file(migration: Migration, direction: str) -> Path:
+    return Path(migration.path).with_suffix(".rollback.sql" if direction == "rollback" else ".sql")
+
+
+def _run(backend: _Backend, migration: Migration, direction: str, lock_timeout: float, database: str) -> None:
     """Run one migration, trying again while its lock is not to be had."""
     try:
-        retrying(lambda: _process(backend, migration, direction))
+        retrying(lambda: _process(backend, migration, direction, lock_timeout))
     except psycopg.Error as error:
         if backend.connection.closed:
             stands = "The connection is gone: see `inboxdb migrate status`."
@@ -333,12 +359,12 @@ def _run(backend: _Backend, migration: Migration, direction: str, database: str)
         raise MigrationFailed(migration.id, DatabaseRefused(error, database), stands) from error
 
 
-def _process(backend: _Backend, migration: Migration, direction: str) -> None:
+def _process(backend: _Backend, migration: Migration, direction: str, lock_timeout: float) -> None:
     migration.load()
     record = (books.applied(migration) if direction == "apply" else books.undone(migration)).encode()
     if migration.use_transactions:
         with backend.transaction():
-            migration.process_steps(backend, direction)
+            backend.connection.execute(statements(migration, lock_timeout, direction).encode())
             backend.connection.execute(record)
     else:
         migration.process_steps(backend, direction)

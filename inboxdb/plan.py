@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from yoyo.migrations import Migration
 
 from inboxdb import __version__, books, sources
-from inboxdb.connection import describe, session
-from inboxdb.migrate import LOCK_CLASS, RESET, survey
+from inboxdb.connection import LOCK_TIMEOUT, describe, session
+from inboxdb.migrate import LOCK_CLASS, RESET, statements, survey
 
 ALONE = f"""\
 do $alone$
@@ -46,10 +46,14 @@ def steps(dsn: str, *, to: str | None = None) -> list[Step]:
     return [Step(migration.id, migration.use_transactions, _about(migration)) for migration in pending]
 
 
-def script(dsn: str, *, to: str | None = None) -> str:
+def script(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOUT) -> str:
     """Write what `migrate apply` would run as a script for psql, the rows of its books included.
 
-    Changes nothing, and needs no lock. Parameters and errors as of steps.
+    Changes nothing, and needs no lock.
+
+    Parameters: dsn; to, the last migration, None for all; lock_timeout, how many seconds to wait for a lock that stops
+    writers.
+    Raises what `apply` raises before anything is changed.
     """
     with session(dsn, application_name="inboxdb migrate") as connection:
         found = survey(connection, dsn)
@@ -75,14 +79,14 @@ def script(dsn: str, *, to: str | None = None) -> str:
             *(books.kept(migration) for migration in found.unread),
             "commit;\n",
             "set search_path = inboxdb;\n",
-            *itertools.chain.from_iterable(map(_statements, pending)),
+            *itertools.chain.from_iterable(_parts(migration, lock_timeout) for migration in pending),
         ]
     )
 
 
-def _statements(migration: Migration) -> Iterator[str]:
+def _parts(migration: Migration, lock_timeout: float) -> Iterator[str]:
     migration.load()
-    text, record = books.text(migration), books.applied(migration)
+    text, record = statements(migration, lock_timeout), books.applied(migration)
     if migration.use_transactions:
         yield from ("begin;\n", text, record, "commit;\n")
     else:

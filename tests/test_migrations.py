@@ -261,6 +261,22 @@ def test_lock_that_is_not_free_is_tried_again_and_stops_no_writer(
     assert applying.result(DEADLINE) == NAMES
 
 
+def test_file_runs_as_it_is_with_the_lock_timeout_that_is_asked_for(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """set local lock_timeout = '2s';
+create table if not exists inboxdb.seen (setting text);
+insert into inboxdb.seen values ('{} ' || current_setting('lock_timeout'));
+"""
+    copy = ours_with(tmp_path, monkeypatch, "0008-seen.sql", text.format("up"))
+    (copy / "0008-seen.rollback.sql").write_text(text.format("down"))
+    (copy / sources.CHECKSUMS).write_text(sources.checksums())
+    assert migrate.apply(database.dsn, lock_timeout=0.25) == ["0008-seen"]
+    assert "set local lock_timeout = '2s';\ncreate table" in kept_text(database, "0008-seen")
+    assert [one.id for one in migrate.rollback(database.dsn, lock_timeout=7)] == ["0008-seen"]
+    assert database.connect().execute("select setting from inboxdb.seen").fetchall() == [("up 250ms",), ("down 7s",)]
+
+
 def test_lock_that_never_comes_free(bare_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "ATTEMPTS", 1)
     holder = holding_lead(bare_database)
@@ -326,6 +342,7 @@ def test_runner_killed_at_the_end_of_a_migration(name: str, bare_database: Datab
 def test_runner_killed_while_it_builds_an_index(bare_database: Database, database: Database) -> None:
     reader = holding_a_snapshot(bare_database)
     killed_while_it_waits_for(reader, bare_database)
+    until(lambda: not runners(bare_database))
     assert invalid_indexes(bare_database.connect())
     reader.rollback()
     resumes(bare_database, database, NAMES[NAMES.index(INDEXES) :])
@@ -432,6 +449,12 @@ def ours_with(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "", tex
 
 def not_applied(database: Database) -> list[str]:
     return [migration.id for migration in migrate.status(database.dsn) if migration.applied_at is None]
+
+
+def kept_text(database: Database, name: str) -> str:
+    query = "select body from inboxdb.migration_text where migration_id = %s"
+    [(body,)] = database.connect().execute(query, (name,)).fetchall()
+    return str(body)
 
 
 def host_rows(owner: Connection[Any]) -> dict[str, Any]:

@@ -100,6 +100,17 @@ def test_script_says_each_statement_of_the_files(bare_database: Database) -> Non
     assert bare_database.server.password not in script
 
 
+def test_script_has_the_lock_timeout_that_is_asked_for(bare_database: Database) -> None:
+    asked = ["migrate", "plan", "--sql", "--lock-timeout", "0.5", "--to", NAMES[1], "--dsn", bare_database.dsn]
+    script = invoke(*asked).stdout
+    assert (
+        re.findall(r"^begin;\n\n(?:--.*\n)+\nset local (.*)$", script, re.MULTILINE) == ["lock_timeout = '0.5s';"] * 2
+    )
+    psql(bare_database, script)
+    assert migrate.status(bare_database.dsn)[1].state == "applied"
+    assert invoke("migrate", "apply", "--lock-timeout", "0", "--dsn", bare_database.dsn).exit_code == 2
+
+
 def test_script_stops_where_apply_would_and_goes_on(bare_database: Database, database: Database) -> None:
     holder = holding_lead(bare_database)
     assert "lock timeout" in psql(bare_database, plan.script(bare_database.dsn), status=3)
