@@ -3,7 +3,8 @@
 yoyo orders and reads them; the books (inboxdb/books.py) are its own, and ours. What its runner leaves open is closed
 here: a migration runs and is recorded in one transaction where it is transactional, the lock frees itself when we
 crash, a lock that is not to be had in time is tried again, a rollback file must exist, a file that runs in a
-transaction is sent as it is, not cut up by what takes it for statements, and what is shipped has to be what was applied.
+transaction is sent as it is, not cut up into what looks like statements, and what is shipped has to be what was
+applied.
 """
 
 import itertools
