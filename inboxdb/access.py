@@ -9,12 +9,11 @@ from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
 
 from inboxdb import sources
-from inboxdb.connection import Connection, retrying, session
+from inboxdb.connection import LOCK_TIMEOUT, Connection, retrying, session
 from inboxdb.errors import InboxdbError
 
 ROLES = ("anon", "authenticated", "inboxdb_drainer", "inboxdb_monitor")
 
-LOCK_TIMEOUT = "2s"
 SET_LOCK_TIMEOUT = "select pg_catalog.set_config('lock_timeout', %s, true)"
 
 # What lists the rights on "Lead" and judges the names: needed before inboxdb is installed, too.
@@ -128,20 +127,22 @@ def check(dsn: str, named: Named) -> None:
         connection.execute("select inboxdb.require_named_roles(%s, %s, %s)", named.arguments)
 
 
-def turn_on(dsn: str, named: Named) -> None:
+def turn_on(dsn: str, named: Named, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
     """Turn row-level security on "Lead" on, or name its roles anew.
 
+    Parameters: dsn; named; lock_timeout, how many seconds to wait for "Lead" at a time.
     Raises DatabaseRefused (IB008, 55P03), before anything is changed.
     """
-    _with_lead(dsn, "select inboxdb.protect_leads(%s, %s, %s)", named.arguments)
+    _with_lead(dsn, "select inboxdb.protect_leads(%s, %s, %s)", named.arguments, lock_timeout)
 
 
-def turn_off(dsn: str) -> None:
+def turn_off(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
     """Take our policies off "Lead", and its row-level security if it was we who turned it on. Also: leave it out.
 
+    Parameters: dsn; lock_timeout, as of turn_on.
     Raises DatabaseRefused (55P03), before anything is changed.
     """
-    _with_lead(dsn, "select inboxdb.unprotect_leads()", ())
+    _with_lead(dsn, "select inboxdb.unprotect_leads()", (), lock_timeout)
 
 
 def roles(dsn: str, *, create: bool = False, installed: bool = True) -> list[RoleRights]:
@@ -152,7 +153,7 @@ def roles(dsn: str, *, create: bool = False, installed: bool = True) -> list[Rol
     Raises InboxdbError where it may not create roles.
     """
     with session(dsn, application_name="inboxdb roles") as connection, connection.transaction():
-        connection.execute(SET_LOCK_TIMEOUT, (LOCK_TIMEOUT,))
+        connection.execute(SET_LOCK_TIMEOUT, (f"{LOCK_TIMEOUT:g}s",))
         known = {
             name
             for (name,) in connection.execute(
@@ -203,12 +204,12 @@ def _may_create_roles(connection: Connection) -> bool:
     return row == (True,)
 
 
-def _with_lead(dsn: str, statement: str, parameters: Sequence[object]) -> None:
+def _with_lead(dsn: str, statement: str, parameters: Sequence[object], lock_timeout: float = LOCK_TIMEOUT) -> None:
     with session(dsn, application_name="inboxdb rls") as connection:
 
         def once() -> None:
             with connection.transaction():
-                connection.execute(SET_LOCK_TIMEOUT, (LOCK_TIMEOUT,))
+                connection.execute(SET_LOCK_TIMEOUT, (f"{lock_timeout:g}s",))
                 connection.execute(statement.encode(), parameters)
 
         retrying(once)

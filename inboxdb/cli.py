@@ -13,16 +13,19 @@ from datetime import UTC, datetime
 from math import isnan
 from pathlib import Path
 from threading import Event
-from typing import Any, Concatenate, NoReturn, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec
 
 import click
 import psycopg
 
 from inboxdb import __version__, access, counts, drain, logs, status, worker
 from inboxdb.cache import Cache, publish
-from inboxdb.connection import describe, resolve_dsn, session
+from inboxdb.connection import LOCK_TIMEOUT, describe, resolve_dsn, session
 from inboxdb.errors import DatabaseRefused, InboxdbError
 from inboxdb.logs import logger
+
+if TYPE_CHECKING:
+    from inboxdb.migrate import MigrationStatus
 
 ERROR, NOT_HEALTHY, INTERRUPTED = 1, 3, 130
 
@@ -52,6 +55,15 @@ class Seconds(click.FloatRange):
         """Read a number."""
         number = float(super().convert(value, param, ctx))
         return self.fail(f"{value} is not a number.", param, ctx) if isnan(number) else number
+
+
+WRITERS_WAIT = click.option(
+    "--lock-timeout",
+    type=Seconds(min=0.01, max=3600),
+    default=LOCK_TIMEOUT,
+    show_default=True,
+    help="How long writers may queue behind a lock that stops them, in seconds.",
+)
 
 
 @dataclass(frozen=True)
@@ -264,6 +276,17 @@ def _progress(label: str, wanted: bool = True) -> Iterator[drain.Progress | None
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+def _state(one: "MigrationStatus") -> str:
+    if one.applied_at is None:
+        return one.state
+    text = _instant(one.applied_at)
+    if one.state == "unknown":
+        text += ", not known to this inboxdb: the database is newer"
+    if one.difference:
+        text += ", edited since (- applied, + shipped):" + "".join(f"\n  {line}" for line in one.difference)
+    return text
+
+
 def _show_step(verb: str) -> Callable[[str], None]:
     return lambda migration: click.echo(f"{verb} {migration}", err=True)
 
@@ -272,7 +295,20 @@ def _show_step(verb: str) -> Callable[[str], None]:
 @names_roles
 @click.option("--without-rls", is_flag=True, help='Leave row-level security on "Lead" as it is.')
 @click.option("--create-roles", is_flag=True, help="Make the roles that are missing: see `inboxdb roles`.")
-def migrate_apply(call: Call, named: access.Named, without_rls: bool, create_roles: bool) -> bool:
+@click.option("--to", metavar="ID", help="The last migration to apply.")
+@click.option("--batch", type=click.IntRange(min=1), help="Apply so many at most.")
+@WRITERS_WAIT
+@click.option("--dry-run", is_flag=True, help="Only list what would be applied, in order.")
+def migrate_apply(
+    call: Call,
+    named: access.Named,
+    without_rls: bool,
+    create_roles: bool,
+    to: str | None,
+    batch: int | None,
+    lock_timeout: float,
+    dry_run: bool,
+) -> bool:
     """Apply the migrations that are pending.
 
     Connect directly, not through a pooler, as a role that owns the host's tables and may create a schema. The counts
@@ -280,15 +316,28 @@ def migrate_apply(call: Call, named: access.Named, without_rls: bool, create_rol
 
     The first time it asks what becomes of every role with rights on "Lead" (see `inboxdb rls plan`): name each with
     --trust or --restrict, or leave row-level security out with --without-rls. Until then it lists them and stops.
+
+    A migration that is shipped in other words than it was applied in is refused, and so is a database that is newer
+    than this inboxdb: `inboxdb migrate status` shows both.
     """
     from inboxdb import migrate as migrations
 
+    if dry_run:
+        would = migrations.pending(call.dsn, to=to, batch=batch)
+        call.answer({"would_apply": would}, "\n".join(f"would apply {one}" for one in would) or "nothing is pending")
+        return True
     if without_rls and named != access.Named():
         raise click.UsageError("--without-rls leaves the roles alone: name none.")
     undecided = False
+    left: list[str] = []
+    if to is not None or batch is not None:
+        left = migrations.pending(call.dsn)[len(migrations.pending(call.dsn, to=to, batch=batch)) :]
 
     def decide() -> None:
         nonlocal undecided
+        if left:
+            click.echo('row-level security on "Lead" and roles wait for the last migration', err=True)
+            return
         found = access.lead_access(call.dsn)
         undecided = found.undecided
         repeated = found.decided == "left_out" if without_rls else named == access.Named() or found.agrees(named)
@@ -305,17 +354,26 @@ def migrate_apply(call: Call, named: access.Named, without_rls: bool, create_rol
         if create_roles:
             access.roles(call.dsn, create=True, installed=False)
 
-    applied = migrations.apply(call.dsn, on_step=_show_step("applying"), before=decide)
+    applied = migrations.apply(
+        call.dsn,
+        to=to,
+        batch=batch,
+        lock_timeout=lock_timeout,
+        on_step=_show_step("applying"),
+        on_done=lambda one, seconds: click.echo(f"applied {one} in {seconds:.2f} s", err=True),
+        before=decide,
+    )
     if undecided:
         _show_step("leaving out" if without_rls else "turning on")('row-level security on "Lead"')
         if without_rls:
-            access.turn_off(call.dsn)
+            access.turn_off(call.dsn, lock_timeout=lock_timeout)
         else:
-            access.turn_on(call.dsn, named)
-    if create_roles:
+            access.turn_on(call.dsn, named, lock_timeout=lock_timeout)
+    if create_roles and not left:
         access.roles(call.dsn)
-    text = f"applied {_plural(len(applied), 'migration')}: {describe(call.dsn)} is up to date"
-    if applied:
+    state = f"has {_plural(len(left), 'migration')} pending: next {left[0]}" if left else "is up to date"
+    text = f"applied {_plural(len(applied), 'migration')}: {describe(call.dsn)} {state}"
+    if applied and not left:
         text += "\nevery workspace waits for a refresh now: run `inboxdb drain-dirty`"
     call.answer({"applied": applied}, text)
     return True
@@ -323,20 +381,63 @@ def migrate_apply(call: Call, named: access.Named, without_rls: bool, create_rol
 
 @command(migrate, "status")
 def migrate_status(call: Call) -> bool:
-    """List the migrations, and when each was applied."""
+    """List the migrations, and when each was applied.
+
+    Also which were applied in other words than they are shipped in, with the first lines that differ, and which this
+    inboxdb does not know, because the database is newer.
+    """
     from inboxdb import migrate as migrations
 
     listed = migrations.status(call.dsn)
-    call.answer(
-        {"migrations": [asdict(one) for one in listed]},
-        _table({one.id: _instant(one.applied_at) if one.applied_at else "pending" for one in listed}),
-    )
+    call.answer({"migrations": [asdict(one) for one in listed]}, _table({one.id: _state(one) for one in listed}))
+    return True
+
+
+@command(migrate, "plan")
+@click.option("--sql", "as_sql", is_flag=True, help="Print exactly what would run, as a script for psql.")
+@click.option("--to", metavar="ID", help="The last migration to plan.")
+@WRITERS_WAIT
+def migrate_plan(call: Call, as_sql: bool, to: str | None, lock_timeout: float) -> bool:
+    """Say what each pending migration does, which locks it takes and how it is undone. Changes nothing.
+
+    With --sql it prints what `inboxdb migrate apply` would run, transactions, settings and records included, for
+    `psql -X -v ON_ERROR_STOP=1`.
+    """
+    from inboxdb import plan
+
+    if as_sql:
+        script = plan.script(call.dsn, to=to, lock_timeout=lock_timeout)
+        call.answer({"sql": script}, script.removesuffix("\n"))
+        return True
+    steps = plan.steps(call.dsn, to=to)
+    how = {True: "in one transaction", False: "NOT in a transaction"}
+    text = "\n\n".join(f"{one.id}, {how[one.transactional]}\n{one.about}" for one in steps)
+    call.answer({"steps": [asdict(one) for one in steps]}, text or "nothing is pending")
+    return True
+
+
+@command(migrate, "mark")
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--all", "everything", is_flag=True, help="All that are pending.")
+def migrate_mark(call: Call, ids: tuple[str, ...], everything: bool) -> bool:
+    """Record migrations as applied that somebody has run by hand. Runs nothing of them.
+
+    They have to be the next ones, in order. What `inboxdb migrate plan --sql` prints records itself.
+    """
+    from inboxdb import migrate as migrations
+
+    if everything == bool(ids):
+        raise click.UsageError("Give migrations, or --all.")
+    marked = migrations.mark(call.dsn, None if everything else ids)
+    call.answer({"marked": marked}, "\n".join(f"marked {one}" for one in marked) or "nothing is pending")
     return True
 
 
 @command(migrate, "rollback")
 @click.option("--all", "everything", is_flag=True, help="Undo all migrations, not just the latest.")
-def migrate_rollback(call: Call, everything: bool) -> bool:
+@click.option("--to", metavar="ID", help="Undo what came after this migration, which stays.")
+@WRITERS_WAIT
+def migrate_rollback(call: Call, everything: bool, to: str | None, lock_timeout: float) -> bool:
     """Undo the latest migration.
 
     Row-level security on "Lead" has to be taken off first (`inboxdb rls off`), since it rests on inboxdb's functions.
@@ -345,12 +446,20 @@ def migrate_rollback(call: Call, everything: bool) -> bool:
     """
     from inboxdb import migrate as migrations
 
-    undone = migrations.rollback(call.dsn, count=None if everything else 1, on_step=_show_step("undoing"))
+    if everything and to is not None:
+        raise click.UsageError("--all undoes everything, --to stops at a migration: give one of them.")
+    undone = migrations.rollback(
+        call.dsn,
+        count=None if everything else 1,
+        to=to,
+        lock_timeout=lock_timeout,
+        on_step=_show_step("undoing"),
+    )
     call.answer(
         {"undone": [asdict(one) for one in undone]},
         "\n".join(one.meaning for one in undone) + "\n`inboxdb migrate apply` brings it back, counts included."
         if undone
-        else f"nothing to undo: {describe(call.dsn)} has no migration of inboxdb",
+        else f"nothing to undo: {describe(call.dsn)} has no migration of inboxdb" + (f" after {to}" if to else ""),
     )
     return True
 

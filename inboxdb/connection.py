@@ -65,6 +65,9 @@ FOREIGN_PARAMETERS = {
 ATTEMPTS = 10
 PAUSE = (0.5, 1.5)
 
+# For how long writers may queue behind a lock that stops them, in seconds: each file of migrations/ says so, too.
+LOCK_TIMEOUT = 2.0
+
 CONNECT_TIMEOUT = 10  # seconds, where neither the connection string nor PGCONNECT_TIMEOUT says
 
 

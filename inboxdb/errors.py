@@ -131,6 +131,56 @@ class MigrationFailed(InboxdbError):
         super().__init__(f"migration {migration} failed: {cause} {stands}")
 
 
+class DamagedFiles(InboxdbError):
+    """Files of migrations/ that are not those that were shipped."""
+
+    def __init__(self, names: list[str]) -> None:
+        """Name the files."""
+        super().__init__(
+            f"not as migrations/checksums.txt says: {', '.join(names)}. Nothing was changed. Install inboxdb anew; in "
+            "a checkout whose migrations were changed on purpose, run `make migration`."
+        )
+
+
+class MigrationEdited(InboxdbError):
+    """A migration that is shipped in other words than it was applied in."""
+
+    def __init__(self, migration: str, difference: list[str]) -> None:
+        """Name the migration, and the first lines that differ: - as it was applied, + as it is shipped."""
+        super().__init__(
+            f"migration {migration} is not what was applied here (- applied, + shipped): {' | '.join(difference)}. "
+            "Nothing was changed. Use the inboxdb that applied it, or undo it (`inboxdb migrate rollback`) and apply "
+            "it anew."
+        )
+
+
+class DatabaseNewer(InboxdbError):
+    """A database with migrations that this inboxdb does not know."""
+
+    def __init__(self, database: str, migrations: list[str]) -> None:
+        """Name the database, without user or password, and the migrations."""
+        super().__init__(
+            f"{database} is newer than this inboxdb, which does not know {', '.join(migrations)}. Nothing was changed. "
+            "Install the inboxdb that applied it."
+        )
+
+
+class UnknownMigration(InboxdbError):
+    """A migration that this inboxdb does not ship."""
+
+    def __init__(self, migration: str, known: list[str]) -> None:
+        """Name it, and those that there are."""
+        super().__init__(f"there is no migration {migration!r}: there are {', '.join(known)}. Nothing was changed.")
+
+
+class NotNext(InboxdbError):
+    """A migration that cannot be recorded as applied now."""
+
+    def __init__(self, migration: str, reason: str) -> None:
+        """Name it, and why."""
+        super().__init__(f"cannot mark migration {migration}: {reason}. Nothing was changed.")
+
+
 class MigrationsBusy(InboxdbError):
     """Somebody else is migrating the same database."""
 

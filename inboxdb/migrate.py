@@ -1,16 +1,18 @@
 """Apply, list and undo the migrations.
 
-yoyo orders and reads them and keeps the books, in schema inboxdb. What its own runner leaves open is closed here: a
-migration runs and is recorded in one transaction where it is transactional, the lock frees itself when we crash, a lock
-that is not to be had in time is tried again, and a rollback file must exist.
+yoyo orders and reads them; the books (inboxdb/books.py) are its own, and ours. What its runner leaves open is closed
+here: a migration runs and is recorded in one transaction where it is transactional, the lock frees itself when we
+crash, a lock that is not to be had in time is tried again, a rollback file must exist, a file that runs in a
+transaction is sent as it is, not cut up into what looks like statements, and what is shipped has to be what was
+applied.
 """
 
 import itertools
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -18,11 +20,21 @@ import psycopg
 from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
-from yoyo.migrations import Migration, MigrationList
+from yoyo.migrations import Migration, topological_sort
 
-from inboxdb import sources
-from inboxdb.connection import Connection, describe, retrying, session
-from inboxdb.errors import DatabaseRefused, InboxdbError, MigrationFailed, MigrationsBusy
+from inboxdb import books, sources
+from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session
+from inboxdb.errors import (
+    DamagedFiles,
+    DatabaseNewer,
+    DatabaseRefused,
+    InboxdbError,
+    MigrationEdited,
+    MigrationFailed,
+    MigrationsBusy,
+    NotNext,
+    UnknownMigration,
+)
 
 # How long to wait for another runner to end, in seconds.
 PATIENCE = 5.0
@@ -33,12 +45,78 @@ logging.getLogger("yoyo.migrations").disabled = True
 LOCK_CLASS = 1768841850  # beside 'inbx' (workspaces) and its successor (the collector)
 
 
+# What a migration outside of transactions may have set for the session.
+RESET = "reset lock_timeout;\nreset statement_timeout;\n"
+
+DIFFERENCE_SHOWN = 6  # lines of a difference that are shown
+
+
 @dataclass(frozen=True)
 class MigrationStatus:
-    """A migration, and when it was applied, if it was."""
+    """A migration, when it was applied, if it was, and how that agrees with what is shipped.
+
+    State is applied, pending, edited (shipped in other words than it was applied in: `difference` has the first lines,
+    - as applied, + as shipped) or unknown (applied, but not shipped: the database is newer than this program).
+    """
 
     id: str
     applied_at: datetime | None
+    state: str
+    difference: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The migrations that are shipped, in order, against what a database has."""
+
+    shipped: list[Migration]
+    entries: dict[str, books.Entry]
+
+    @property
+    def pending(self) -> list[Migration]:
+        """Those to apply, in order."""
+        return [migration for migration in self.shipped if migration.id not in self.entries]
+
+    @property
+    def applied(self) -> list[Migration]:
+        """Those to undo, newest first."""
+        return [migration for migration in self.shipped[::-1] if migration.id in self.entries]
+
+    @property
+    def unread(self) -> list[Migration]:
+        """Those that were applied in words that nobody recorded: by yoyo alone, or by an inboxdb that did not yet."""
+        return [one for one in self.shipped if one.id in self.entries and self.entries[one.id].body is None]
+
+    @property
+    def unknown(self) -> list[str]:
+        """Ids of those that were applied and are not shipped."""
+        return sorted(self.entries.keys() - {migration.id for migration in self.shipped})
+
+    def difference(self, migration: Migration) -> list[str]:
+        """Return the first lines in which a migration differs from what was applied: none where it does not."""
+        entry = self.entries.get(migration.id)
+        return books.difference(migration, entry.body)[:DIFFERENCE_SHOWN] if entry and entry.body is not None else []
+
+    def up_to(self, last: str | None) -> list[Migration]:
+        """Return the pending ones up to and including one, all for None.
+
+        Raises UnknownMigration.
+        """
+        return self.pending if last is None else [one for one in self.pending if one in self._first(last)]
+
+    def above(self, last: str) -> list[Migration]:
+        """Return the applied ones above one, newest first.
+
+        Raises UnknownMigration.
+        """
+        first = self._first(last)
+        return [one for one in self.applied if one not in first]
+
+    def _first(self, last: str) -> list[Migration]:
+        names = [migration.id for migration in self.shipped]
+        if last not in names:
+            raise UnknownMigration(last, names)
+        return self.shipped[: names.index(last) + 1]
 
 
 @dataclass(frozen=True)
@@ -51,6 +129,13 @@ class Undone:
 
 OnStep = Callable[[str], None]
 """Called with a migration's id before it is run."""
+
+OnDone = Callable[[str, float], None]
+"""Called with a migration's id and the seconds it took, once it is recorded."""
+
+
+# The first statement of each file that runs in a transaction.
+_SET_LOCK_TIMEOUT = "set local lock_timeout = '{:g}s';"
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
@@ -79,64 +164,155 @@ class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
 def apply(
     dsn: str,
     *,
+    to: str | None = None,
     batch: int | None = None,
+    lock_timeout: float = LOCK_TIMEOUT,
     on_step: OnStep = lambda _: None,
+    on_done: OnDone = lambda *_: None,
     before: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Apply what is pending, in order.
 
-    Parameters: dsn; batch, at most so many; on_step; before, called once the host is known to fit and before anything
-    is changed: what it raises stops everything.
+    Parameters: dsn; to, the last one to apply, None for all; batch, at most so many; lock_timeout, how many seconds to
+    wait at a time for a lock that stops writers; on_step; on_done; before, called once the host is known to fit and
+    before anything is changed: what it raises stops everything.
     Returns the ids of the migrations applied.
-    Raises DatabaseRefused (IB001) for a host that does not fit, before anything is changed; MigrationFailed;
-    MigrationsBusy.
+    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, MigrationEdited and
+    UnknownMigration, before anything is changed; MigrationFailed; MigrationsBusy.
     """
     with _alone(dsn) as connection:
-        connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
+        found = survey(connection, dsn)
+        pending = found.up_to(to)[:batch]
         before()
         connection.execute("create schema if not exists inboxdb")
+        connection.execute(books.MAKE)
+        for migration in found.unread:
+            logger.warning("the text in which %s was applied is not known: taking it as shipped", migration.id)
+            connection.execute(books.kept(migration).encode())
         backend = _Backend(connection)
-        pending = list(backend.to_apply(_shipped()))[:batch]
         for migration in pending:
             on_step(migration.id)
-            _run(backend, migration, "apply", describe(dsn))
+            began = time.monotonic()
+            _run(backend, migration, "apply", lock_timeout, describe(dsn))
+            on_done(migration.id, time.monotonic() - began)
         return [migration.id for migration in pending]
 
 
-def rollback(dsn: str, *, count: int | None = 1, on_step: OnStep = lambda _: None) -> list[Undone]:
+def pending(dsn: str, *, to: str | None = None, batch: int | None = None) -> list[str]:
+    """Say what `apply` would apply, in order. Changes nothing, and needs no lock.
+
+    Parameters: as apply.
+    Returns the ids.
+    Raises what apply raises before anything is changed.
+    """
+    with session(dsn, application_name="inboxdb migrate") as connection:
+        return [migration.id for migration in survey(connection, dsn).up_to(to)[:batch]]
+
+
+def rollback(
+    dsn: str,
+    *,
+    count: int | None = 1,
+    to: str | None = None,
+    lock_timeout: float = LOCK_TIMEOUT,
+    on_step: OnStep = lambda _: None,
+) -> list[Undone]:
     """Undo the latest migrations, newest first.
 
-    Parameters: dsn; count, how many, None for all; on_step.
+    Parameters: dsn; count, how many, None for all; to, the one to stop at, which stays, instead of a count;
+    lock_timeout, as of apply; on_step.
     Returns the migrations undone.
-    Raises MigrationFailed, MigrationsBusy; InboxdbError for a migration without a rollback file, before any is undone.
+    Raises MigrationFailed, MigrationsBusy; InboxdbError for a migration without a rollback file, DamagedFiles,
+    DatabaseNewer and UnknownMigration, before any is undone.
     """
     with _alone(dsn) as connection:
-        if not _installed(connection):
-            return []
-        backend = _Backend(connection)
-        latest = list(backend.to_rollback(_shipped()))[:count]
+        if names := sources.damaged():
+            raise DamagedFiles(names)
+        found = _compare(connection)
+        _refuse_newer(found, dsn)
+        latest = found.applied[:count] if to is None else found.above(to)
         undone = [Undone(migration.id, _meaning(migration)) for migration in latest]
+        if not latest:
+            return []
+        connection.execute(books.MAKE)
+        backend = _Backend(connection)
         for migration in latest:
             on_step(migration.id)
-            _run(backend, migration, "rollback", describe(dsn))
+            _run(backend, migration, "rollback", lock_timeout, describe(dsn))
         return undone
 
 
+def mark(dsn: str, ids: Sequence[str] | None) -> list[str]:
+    """Record migrations as applied that somebody has run by hand.
+
+    Parameters: dsn; ids, the next ones in order, None for all that are pending.
+    Returns the ids recorded.
+    Raises, before anything is changed: DamagedFiles, DatabaseNewer, MigrationEdited, UnknownMigration; NotNext for one
+    that is recorded already, is not the next, or in a database without schema inboxdb; MigrationsBusy.
+    """
+    with _alone(dsn) as connection:
+        found = survey(connection, dsn)
+        pending = [migration.id for migration in found.pending]
+        known = [migration.id for migration in found.shipped]
+        wanted = pending if ids is None else list(ids)
+        for place, migration in enumerate(wanted):
+            if migration not in known:
+                raise UnknownMigration(migration, known)
+            if migration in wanted[:place]:
+                raise NotNext(migration, "it is named twice")
+            if migration not in pending:
+                raise NotNext(migration, "it is recorded as applied already")
+            if migration != pending[place]:
+                raise NotNext(migration, f"{pending[place]} comes before it")
+        if wanted and connection.execute("select pg_catalog.to_regnamespace('inboxdb') is null").fetchone() == (True,):
+            raise NotNext(wanted[0], "there is no schema inboxdb here, so it was not run")
+        with connection.transaction():
+            connection.execute(books.MAKE)
+            for migration in found.pending[: len(wanted)]:
+                connection.execute(books.applied(migration, "mark").encode())
+        return wanted
+
+
 def status(dsn: str) -> list[MigrationStatus]:
-    """List every shipped migration and when it was applied. Changes nothing, and needs no lock."""
+    """List every migration that is shipped or applied. Changes nothing, and needs no lock."""
     with session(dsn, application_name="inboxdb migrate") as connection:
-        applied: dict[str, datetime] = {}
-        if _installed(connection):
-            rows = connection.execute(
-                "select m.migration_id, m.applied_at_utc at time zone 'UTC' from inboxdb._yoyo_migration as m"
-            )
-            applied = dict(rows.fetchall())
-        return [MigrationStatus(m.id, applied.get(m.id)) for m in _shipped()]
+        found = _compare(connection)
+    listed = []
+    for migration in found.shipped:
+        entry, difference = found.entries.get(migration.id), found.difference(migration)
+        state = "edited" if difference else "applied" if entry else "pending"
+        listed.append(MigrationStatus(migration.id, entry.applied_at if entry else None, state, difference))
+    return listed + [MigrationStatus(one, found.entries[one].applied_at, "unknown") for one in found.unknown]
+
+
+def survey(connection: Connection, dsn: str) -> Survey:
+    """Compare what is shipped with what a database has, and refuse where `apply` must not go on. Changes nothing.
+
+    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, MigrationEdited.
+    """
+    if names := sources.damaged():
+        raise DamagedFiles(names)
+    connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
+    found = _compare(connection)
+    _refuse_newer(found, dsn)
+    for migration in found.shipped:
+        if difference := found.difference(migration):
+            raise MigrationEdited(migration.id, difference)
+    return found
+
+
+def _compare(connection: Connection) -> Survey:
+    return Survey(list(topological_sort(read_migrations(str(sources.MIGRATIONS)))), books.read(connection))
+
+
+def _refuse_newer(found: Survey, dsn: str) -> None:
+    if found.unknown:
+        raise DatabaseNewer(describe(dsn), found.unknown)
 
 
 def _meaning(migration: Migration) -> str:
     """Read what undoing a migration means from the comment on top of its rollback file, up to what it says of locks."""
-    file = Path(migration.path).with_suffix(".rollback.sql")
+    file = _file(migration, "rollback")
     if not file.exists():
         raise InboxdbError(f"migration {migration.id} has no rollback file, so nothing was undone.")
     lines = file.read_text().splitlines()
@@ -144,14 +320,14 @@ def _meaning(migration: Migration) -> str:
     return " ".join(line.removeprefix("--").strip() for line in comment)
 
 
-def _shipped() -> MigrationList:
-    return read_migrations(str(sources.MIGRATIONS))
-
-
 @contextmanager
 def _alone(dsn: str) -> Iterator[Connection]:
     """Connect, alone: one migration runner per database, by a lock that ends with the connection."""
     with session(dsn, application_name="inboxdb migrate") as connection:
+        # A backend that waits for a lock, as an index build may for hours, notices that we were killed, and frees ours.
+        # Not every system can.
+        with suppress(psycopg.errors.InvalidParameterValue):
+            connection.execute("set client_connection_check_interval = '1s'")
         # polled: a session that waits in pg_advisory_lock deadlocks CREATE INDEX CONCURRENTLY
         give_up_at = time.monotonic() + PATIENCE
         while connection.execute("select pg_catalog.pg_try_advisory_lock(%s, 0)", (LOCK_CLASS,)).fetchone() != (True,):
@@ -161,15 +337,20 @@ def _alone(dsn: str) -> Iterator[Connection]:
         yield connection
 
 
-def _installed(connection: Connection) -> bool:
-    row = connection.execute("select pg_catalog.to_regclass('inboxdb._yoyo_migration') is not null").fetchone()
-    return row == (True,)
+def statements(migration: Migration, lock_timeout: float, direction: str = "apply") -> str:
+    """Return what is run of a migration's file, or of its rollback file: all, with this lock_timeout, in seconds."""
+    text = _file(migration, direction).read_bytes().decode()
+    return text.replace(_SET_LOCK_TIMEOUT.format(LOCK_TIMEOUT), _SET_LOCK_TIMEOUT.format(lock_timeout), 1)
 
 
-def _run(backend: _Backend, migration: Migration, direction: str, database: str) -> None:
+def _file(migration: Migration, direction: str) -> Path:
+    return Path(migration.path).with_suffix(".rollback.sql" if direction == "rollback" else ".sql")
+
+
+def _run(backend: _Backend, migration: Migration, direction: str, lock_timeout: float, database: str) -> None:
     """Run one migration, trying again while its lock is not to be had."""
     try:
-        retrying(lambda: _process(backend, migration, direction))
+        retrying(lambda: _process(backend, migration, direction, lock_timeout))
     except psycopg.Error as error:
         if backend.connection.closed:
             stands = "The connection is gone: see `inboxdb migrate status`."
@@ -179,23 +360,15 @@ def _run(backend: _Backend, migration: Migration, direction: str, database: str)
         raise MigrationFailed(migration.id, DatabaseRefused(error, database), stands) from error
 
 
-def _process(backend: _Backend, migration: Migration, direction: str) -> None:
+def _process(backend: _Backend, migration: Migration, direction: str, lock_timeout: float) -> None:
     migration.load()
-    record = backend.mark_one if direction == "apply" else backend.unmark_one
-
-    def book() -> None:
-        backend.log_migration(migration, direction)
-        record(migration, log=False)
-
+    record = (books.applied(migration) if direction == "apply" else books.undone(migration)).encode()
     if migration.use_transactions:
         with backend.transaction():
-            migration.process_steps(backend, direction)
-            # the migration emptied it
-            backend.execute("set local search_path = inboxdb")
-            book()
+            backend.connection.execute(statements(migration, lock_timeout, direction).encode())
+            backend.connection.execute(record)
     else:
         migration.process_steps(backend, direction)
-        backend.execute("reset lock_timeout")
-        backend.execute("reset statement_timeout")
+        backend.connection.execute(RESET.encode())
         with backend.transaction():
-            book()
+            backend.connection.execute(record)

@@ -437,12 +437,11 @@ def test_lock_that_is_not_to_be_had(installed: Database, monkeypatch: pytest.Mon
     """It gives up without having changed anything, whoever reads "Lead" meanwhile."""
     monkeypatch.setattr(connections, "ATTEMPTS", 2)
     monkeypatch.setattr(connections, "PAUSE", (0.0, 0.0))
-    monkeypatch.setattr(access, "LOCK_TIMEOUT", "50ms")
     before = about_lead(installed)
     reader = installed.writer(autocommit=False)
     reader.execute('select from public."Lead"')
     with pytest.raises(DatabaseRefused) as refusal:
-        access.turn_on(installed.dsn, NAMED)
+        access.turn_on(installed.dsn, NAMED, lock_timeout=0.05)
     assert refusal.value.sqlstate == "55P03"
     assert not difference(before, about_lead(installed))
     reader.rollback()

@@ -57,6 +57,7 @@ inboxdb.lead_rls_state()                |               |      |        | x     
 inboxdb._yoyo_log
 inboxdb._yoyo_migration
 inboxdb._yoyo_version
+inboxdb.migration_text
 inboxdb.change
 inboxdb.change_0
 inboxdb.change_0_id_seq

@@ -125,7 +125,7 @@ def test_up_down_up_with_rows(bare_database: Database) -> None:
     assert [undone.id for undone in migrate.rollback(bare_database.dsn, count=None)] == NAMES[::-1]
     assert difference(bare, catalog(owner)) == f"+ schema inboxdb owner={OWNER}\n"
     left = owner.execute("select relname from pg_class where relnamespace = 'inboxdb'::regnamespace and relkind = 'r'")
-    assert {name for (name,) in left} == {"_yoyo_log", "_yoyo_migration", "_yoyo_version"}
+    assert {name for (name,) in left} == {"_yoyo_log", "_yoyo_migration", "_yoyo_version", "migration_text"}
     assert host_rows(owner) == rows
 
     assert migrate.apply(bare_database.dsn) == NAMES
@@ -187,15 +187,16 @@ def test_failed_migration_leaves_nothing(database: Database, tmp_path: Path, mon
     assert not_applied(database) == ["0007-broken"]
 
 
+@pytest.mark.parametrize("table", ["_yoyo_migration", "migration_text"])
 def test_migration_that_cannot_be_recorded_is_undone(
-    threads: ThreadPoolExecutor, bare_database: Database, monkeypatch: pytest.MonkeyPatch
+    table: str, threads: ThreadPoolExecutor, bare_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     migrate.apply(bare_database.dsn, batch=len(NAMES) - 1)
     owner = bare_database.connect()
     before = catalog(owner)
     monkeypatch.setattr(connection, "ATTEMPTS", 1)
     reader = bare_database.connect(autocommit=False)
-    reader.execute("lock table inboxdb._yoyo_migration in share mode")
+    reader.execute(f"lock table inboxdb.{table} in share mode")
     with pytest.raises(MigrationFailed, match="55P03"):
         threads.submit(migrate.apply, bare_database.dsn).result(DEADLINE)
     assert not difference(before, catalog(owner))
@@ -208,6 +209,7 @@ def test_missing_rollback_file_undoes_nothing(
 ) -> None:
     copy = ours_with(tmp_path, monkeypatch)
     (copy / f"{NAMES[-2]}.rollback.sql").unlink()
+    (copy / sources.CHECKSUMS).write_text(sources.checksums())
     before = catalog(database.connect())
     with pytest.raises(InboxdbError, match=NAMES[-2]):
         migrate.rollback(database.dsn, count=None)
@@ -259,6 +261,22 @@ def test_lock_that_is_not_free_is_tried_again_and_stops_no_writer(
     assert applying.result(DEADLINE) == NAMES
 
 
+def test_file_runs_as_it_is_with_the_lock_timeout_that_is_asked_for(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = """set local lock_timeout = '2s';
+create table if not exists inboxdb.seen (setting text);
+insert into inboxdb.seen values ('{} ' || current_setting('lock_timeout'));
+"""
+    copy = ours_with(tmp_path, monkeypatch, "0008-seen.sql", text.format("up"))
+    (copy / "0008-seen.rollback.sql").write_text(text.format("down"))
+    (copy / sources.CHECKSUMS).write_text(sources.checksums())
+    assert migrate.apply(database.dsn, lock_timeout=0.25) == ["0008-seen"]
+    assert "set local lock_timeout = '2s';\ncreate table" in kept_text(database, "0008-seen")
+    assert [one.id for one in migrate.rollback(database.dsn, lock_timeout=7)] == ["0008-seen"]
+    assert database.connect().execute("select setting from inboxdb.seen").fetchall() == [("up 250ms",), ("down 7s",)]
+
+
 def test_lock_that_never_comes_free(bare_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "ATTEMPTS", 1)
     holder = holding_lead(bare_database)
@@ -291,16 +309,44 @@ def test_two_runners(threads: ThreadPoolExecutor, bare_database: Database, monke
 
 def test_killed_runner_leaves_no_lock(bare_database: Database) -> None:
     holder = holding_lead(bare_database)
-    apply = "import sys; from inboxdb import migrate; migrate.apply(sys.argv[1])"
-    runner = subprocess.Popen([sys.executable, "-c", apply, bare_database.dsn], cwd=sources.ROOT)
-    try:
-        waiting_for(holder, bare_database)
-    finally:
-        runner.kill()
-    assert runner.wait() == -signal.SIGKILL
+    killed_while_it_waits_for(holder, bare_database)
     assert not_applied(bare_database) == FROM_LEADS
     holder.rollback()
     assert migrate.apply(bare_database.dsn) == FROM_LEADS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runner_killed_before_a_migration(name: str, bare_database: Database, database: Database) -> None:
+    apply = (
+        "import os, signal, sys; from inboxdb import migrate\n"
+        "def kill(name):\n"
+        "    if name == sys.argv[2]: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "migrate.apply(sys.argv[1], on_step=kill)"
+    )
+    killed = subprocess.run([sys.executable, "-c", apply, bare_database.dsn, name], cwd=sources.ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    resumes(bare_database, database, NAMES[NAMES.index(name) :])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runner_killed_at_the_end_of_a_migration(name: str, bare_database: Database, database: Database) -> None:
+    migrate.apply(bare_database.dsn, batch=NAMES.index(name))
+    # its statements have run, and it is about to be recorded
+    reader = bare_database.connect(autocommit=False)
+    reader.execute("lock table inboxdb._yoyo_migration in share mode")
+    killed_while_it_waits_for(reader, bare_database)
+    reader.rollback()
+    resumes(bare_database, database, NAMES[NAMES.index(name) :])
+
+
+def test_runner_killed_while_it_builds_an_index(bare_database: Database, database: Database) -> None:
+    reader = holding_a_snapshot(bare_database)
+    killed_while_it_waits_for(reader, bare_database)
+    until(lambda: not runners(bare_database))
+    assert invalid_indexes(bare_database.connect())
+    reader.rollback()
+    resumes(bare_database, database, NAMES[NAMES.index(INDEXES) :])
+    assert not invalid_indexes(bare_database.connect())
 
 
 # Beside writers
@@ -397,11 +443,18 @@ def ours_with(folder: Path, monkeypatch: pytest.MonkeyPatch, name: str = "", tex
     if name:
         (copy / name).write_text(f"-- depends: {LAST}\n\n{text}")
     monkeypatch.setattr(sources, "MIGRATIONS", copy)
+    (copy / sources.CHECKSUMS).write_text(sources.checksums())
     return copy
 
 
 def not_applied(database: Database) -> list[str]:
     return [migration.id for migration in migrate.status(database.dsn) if migration.applied_at is None]
+
+
+def kept_text(database: Database, name: str) -> str:
+    query = "select body from inboxdb.migration_text where migration_id = %s"
+    [(body,)] = database.connect().execute(query, (name,)).fetchall()
+    return str(body)
 
 
 def host_rows(owner: Connection[Any]) -> dict[str, Any]:
@@ -439,6 +492,26 @@ def holding_lead(database: Database) -> Connection[Any]:
     holder = database.writer(autocommit=False)
     holder.execute('lock table public."Lead" in row exclusive mode')
     return holder
+
+
+def killed_while_it_waits_for(holder: Connection[Any], database: Database) -> None:
+    """Apply until a lock that `holder` holds is in the way, and kill the runner then."""
+    apply = "import sys; from inboxdb import migrate; migrate.apply(sys.argv[1])"
+    runner = subprocess.Popen([sys.executable, "-c", apply, database.dsn], cwd=sources.ROOT)
+    try:
+        waiting_for(holder, database)
+    finally:
+        runner.kill()
+    assert runner.wait() == -signal.SIGKILL
+
+
+def resumes(killed: Database, whole: Database, pending: list[str]) -> None:
+    """See that a runner goes on where the one that was killed stopped, and ends with a whole installation."""
+    assert migrate.apply(killed.dsn) == pending
+    assert {one.state for one in migrate.status(killed.dsn)} == {"applied"}
+    assert not difference(catalog(whole.connect()), catalog(killed.connect()))
+    [(runs,)] = killed.connect().execute("select count(*) from inboxdb._yoyo_log").fetchall()
+    assert runs == len(NAMES), "each is recorded once"
 
 
 def runners(database: Database) -> list[int]:

@@ -43,6 +43,7 @@ def test_what_travels(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert all(name.startswith(("inboxdb/", f"inboxdb-{__version__}.dist-info/")) for name in names)
+    assert f"inboxdb/migrations/{sources.CHECKSUMS}" in names
     assert {name for name in names if name.endswith(".sql")} == {
         *(f"inboxdb/sql/{file.relative_to(sources.SQL)}" for file in sources.SQL.rglob("*.sql")),
         *(f"inboxdb/migrations/{file.name}" for file in sources.MIGRATIONS.glob("*.sql")),
