@@ -91,7 +91,7 @@ def apply(
     Raises DatabaseRefused (IB001) for a host that does not fit, before anything is changed; MigrationFailed;
     MigrationsBusy.
     """
-    with _alone(dsn) as connection:
+    with alone(dsn) as connection:
         connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
         before()
         connection.execute("create schema if not exists inboxdb")
@@ -110,7 +110,7 @@ def rollback(dsn: str, *, count: int | None = 1, on_step: OnStep = lambda _: Non
     Returns the migrations undone.
     Raises MigrationFailed, MigrationsBusy; InboxdbError for a migration without a rollback file, before any is undone.
     """
-    with _alone(dsn) as connection:
+    with alone(dsn) as connection:
         if not _installed(connection):
             return []
         backend = _Backend(connection)
@@ -149,8 +149,11 @@ def _shipped() -> MigrationList:
 
 
 @contextmanager
-def _alone(dsn: str) -> Iterator[Connection]:
-    """Connect, alone: one migration runner per database, by a lock that ends with the connection."""
+def alone(dsn: str) -> Iterator[Connection]:
+    """Connect, alone: one migration runner per database, by a lock that ends with the connection.
+
+    Raises MigrationsBusy.
+    """
     with session(dsn, application_name="inboxdb migrate") as connection:
         # polled: a session that waits in pg_advisory_lock deadlocks CREATE INDEX CONCURRENTLY
         give_up_at = time.monotonic() + PATIENCE
