@@ -94,7 +94,9 @@ object (kind, name, facts) as (
   select
     'constraint',
     format('%I on %s', c.conname, coalesce(nullif(c.conrelid, 0)::regclass::text, c.contypid::regtype::text)),
-    json_build_object('definition', pg_get_constraintdef(c.oid), 'validated', c.convalidated)
+    json_build_object(
+      'definition', regexp_replace(pg_get_constraintdef(c.oid), ' NOT VALID$', ''), 'validated', c.convalidated
+    )
   from pg_constraint as c
   inner join space as s on c.connamespace = s.oid
   -- from 18 on, NOT NULL is a constraint too; "column" says it on every version

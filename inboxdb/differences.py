@@ -201,7 +201,9 @@ def _told_by(about: Object, state: _State) -> Iterator[Object]:
     elif about.kind == "sequence":
         candidates = [table]
     else:
-        candidates = []
+        # an identity column's sequence goes with its table
+        own_table = re.sub(r"_[a-z]+_seq$", "", about.name)
+        candidates = [Object("relation", own_table)] if own_table != about.name else []
     yield from filter(is_on_one_side, candidates)
     facts = state.expected.get(table, {})
     if about.kind == "column" and facts.get("kind") == "v":

@@ -109,11 +109,14 @@ class _Repair:
         """Mend in an order in which each finds what it needs; indexes, which take longest, at the end."""
         schemas = [one for one in to_try if one.about.kind == "schema"]
         bodies = [one for one in to_try if one.remedy.file]
+        columns = [one for one in to_try if one.about.kind == "column"]
         triggers = [one for one in to_try if one.about.kind == "trigger"]
-        rest = [one for one in to_try if one not in schemas + bodies + triggers]
+        rest = [one for one in to_try if one not in schemas + bodies + columns + triggers]
         self._run(schemas)
         if bodies:
-            self._load(bodies)
+            self._load(bodies, columns)
+        else:
+            self._run(columns)
         for table in dict.fromkeys(one.about.table for one in triggers):
             self._watch(table, [one for one in triggers if one.about.table == table])
         self._run(sorted(rest, key=lambda one: one.remedy.concurrently))
@@ -133,30 +136,35 @@ class _Repair:
             self._settings()
             self._execute(remedy.statements)
 
-    def _load(self, bodies: Sequence[Difference]) -> None:
-        """Load views and routines again: in one transaction, at whose end nobody has a right that is not to be."""
-        failed: list[tuple[str, psycopg.Error]] = []
+    def _load(self, bodies: Sequence[Difference], columns: Sequence[Difference]) -> None:
+        """Load views and routines again, and put back the defaults that went with one: in one transaction, at whose end
+        nobody has a right that is not to be, and every workspace is marked.
+        """
+        parts = [
+            ([_replacing(file)], [one for one in bodies if one.remedy.file == file]) for file in sources.contents()
+        ] + [(list(one.remedy.statements), [one]) for one in columns]
+        failed: list[tuple[list[Difference], psycopg.Error]] = []
 
         def once() -> None:
             failed.clear()
             with self._connection.transaction():
                 self._settings()
-                for file in sources.contents():
-                    if any(one.remedy.file == file for one in bodies):
+                for statements, about in parts:
+                    if about:
                         try:
                             with self._connection.transaction():
-                                self._execute([_replacing(file)])
+                                self._execute(statements)
                         except psycopg.Error as error:
                             if is_lost(error) or isinstance(error, psycopg.errors.LockNotAvailable):
                                 raise
-                            failed.append((file, error))
+                            failed.append((about, error))
                 self._execute(["select inboxdb.apply_grants()", MARK])
 
-        if not self._try(bodies, once):
+        if not self._try([*bodies, *columns], once):
             return
         self._marked = True
-        for file, error in failed:
-            self._note([one for one in bodies if one.remedy.file == file], error)
+        for about, error in failed:
+            self._note(about, error)
         if any(NOTING.match(one.about.name) for one in bodies):
             # a writer who began before may have called the old one
             for table in WATCHED:

@@ -1,7 +1,7 @@
 """`inboxdb migrate verify`: a fresh installation differs in nothing; whatever is damaged is named, and mended."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from psycopg import Connection
 
 from inboxdb import access, catalog, cli, connection, migrate, repair
+from inboxdb.differences import differences
 from inboxdb.errors import InboxdbError
 from tests.catalog import HOW_TO_WRITE, difference, snapshot
 from tests.catalog import catalog as everything
@@ -102,6 +103,7 @@ MENDED = {
             "routine inboxdb.clock()",
             "routine inboxdb.live_inbox_counts(inboxdb.client_id,timestamp with time zone)",
             "column inboxdb.inbox_counts_dirty.collected_at",
+            "relation inboxdb.waiting",
             "column inboxdb.freshness.sampled_at",
             *(f"column inboxdb.change_{number}.noted_at" for number in range(4)),
         },
@@ -257,7 +259,7 @@ MENDED = {
 NAMED = {
     "column lost": Damage(
         "alter table inboxdb.inbox_counts_dirty drop column last_error cascade",
-        {"column inboxdb.inbox_counts_dirty.last_error", "relation inboxdb.work_list"},
+        {"column inboxdb.inbox_counts_dirty.last_error", "relation inboxdb.work_list", "relation inboxdb.waiting"},
         "inboxdb migrate rollback --all",
     ),
     "column added": Damage(
@@ -286,16 +288,6 @@ NAMED = {
     ),
     "table unlogged": Damage(
         "alter table inboxdb.workspace set unlogged", {"relation inboxdb.workspace"}, "set logged"
-    ),
-    "host column's type": Damage(
-        # as after a change of the host's to uuid, in which ours were left behind
-        """
-        create domain inboxdb.other as uuid;
-        alter domain inboxdb.lead_id rename to was_lead_id;
-        alter domain inboxdb.other rename to lead_id;
-        """,
-        set(),
-        "type inboxdb.lead_id: shipped base the type of Lead.id; here base uuid",
     ),
 }
 
@@ -367,7 +359,7 @@ def test_roles_that_are_missing_are_no_difference(database: Database) -> None:
     superuser.execute("select inboxdb.apply_grants()")
     found = superuser.execute("select count(*) from pg_roles where rolname = 'inboxdb_drainer'").fetchone()
     assert found == (0,)
-    assert not [one for one in repair.differences(superuser) if one.about.kind == "privilege"]
+    assert not [one for one in differences(superuser) if one.about.kind == "privilege"]
     superuser.rollback()
 
 
@@ -465,6 +457,24 @@ def test_what_was_decided_about_lead_is_mended(filled: Database, damage: str, na
     assert {finding["object"] for finding in answer(filled, status=3)["findings"]} == named
     assert all(finding["mended"] for finding in answer(filled, "--repair")["findings"])
     assert not difference(before, everything(owner))
+
+
+def test_host_column_of_another_type_is_named(filled: Database) -> None:
+    filled.connect().execute(
+        """
+        drop trigger inboxdb_note_update on "Lead";
+        drop trigger inboxdb_note_rollup on "Lead";
+        drop view inboxdb.classified_lead cascade;
+        alter table "Lead" alter column "assignedToUserId" type uuid using "assignedToUserId"::uuid;
+        """
+    )
+    said = (
+        "type inboxdb.user_id: shipped base the type of Lead.assignedToUserId; here base text\n"
+        "  to mend it: `inboxdb migrate rollback --all`"
+    )
+    assert said in run(filled).stdout
+    result = run(filled, "--repair")
+    assert (result.exit_code, said in result.stdout) == (3, True)
 
 
 def test_lost_policy_on_lead_is_named(filled: Database) -> None:
