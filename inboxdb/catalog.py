@@ -19,7 +19,7 @@ SNAPSHOT = Path(__file__).with_suffix(".json")
 # yoyo's tables and our runner's own are made by the runner, not by sql/.
 BOOKKEEPING = re.compile(r"\binboxdb\.(_?yoyo_|migration_text\b)")
 
-OURS = "n.nspname in ('inboxdb', 'inbox_api', 'public')"
+WHERE_OURS_ARE = "n.nspname in ('inboxdb', 'inbox_api', 'public', 'realtime')"
 
 # Kind, name, and what there is to know of each object.
 QUERY = """
@@ -264,12 +264,12 @@ def read(connection: Connection[Any], spaces: str) -> Objects:
 
 
 def installed(connection: Connection[Any]) -> Objects:
-    """Read the objects of inboxdb that a database holds, written as in the snapshot: our two schemas, and on the
-    host's tables what has our name.
+    """Read the objects of inboxdb that a database holds, written as in the snapshot: our two schemas, and what has our
+    name on the host's tables and on Supabase's realtime.messages.
 
     Parameters: connection, in autocommit mode.
     """
-    found = {about: facts for about, facts in _read(connection, OURS).items() if _is_ours(about)}
+    found = {about: facts for about, facts in _read(connection, WHERE_OURS_ARE).items() if _is_ours(about)}
     owner = found.get(Object("schema", "inboxdb"), {}).get("owner")
     views = {about.name for about, facts in found.items() if facts.get("kind") == "v"}
     host_types = _host_types(connection)
@@ -289,7 +289,7 @@ def installed(connection: Connection[Any]) -> Objects:
 
 def shipped() -> Objects:
     """Read the snapshot: the objects that installing inboxdb makes where every role that it knows is there, and, of
-    what is there on request only, inboxdb_member on "Lead" and the publication.
+    what is not everywhere, inboxdb_member on "Lead", the publication, and the policies on realtime.messages.
     """
     entries: Mapping[str, Facts] = json.loads(SNAPSHOT.read_text())
     return {Object(*about.split(" ", 1)): facts for about, facts in entries.items()}
@@ -367,7 +367,7 @@ def _is_ours(about: Object) -> bool:
         return name == "inboxdb_lead"
     if about.kind != "privilege" and BOOKKEEPING.search(name):
         return False
-    if about.table.startswith("public."):
+    if about.table.startswith(("public.", "realtime.")):
         on_host = {"index": "public.inboxdb_", "trigger": "inboxdb_", "policy": "inboxdb_"}
         return about.kind in on_host and name.startswith(on_host[about.kind])
     return re.match(r"inboxdb\b|inbox_api\b", about.table if about.kind != "privilege" else name) is not None

@@ -2,7 +2,7 @@
 
 Whatever has to be there by the snapshot (see catalog.py) is looked for, and whatever else is in our schemas, or has our
 name on the host's tables, is named. What differs from one installation to the next is no difference: which of our roles
-exist, what was decided about "Lead", whether there is a publication.
+exist, what was decided about "Lead", whether there is a publication, or Supabase's realtime.
 """
 
 import re
@@ -27,6 +27,7 @@ NAME_THE_ROLES = "name its roles anew with `inboxdb rls on`; `inboxdb rls plan` 
 
 LEAD = Object("relation", 'public."Lead"')
 MEMBER, TRUSTED = (Object("policy", f'{name} on public."Lead"') for name in ("inboxdb_member", "inboxdb_trusted"))
+REALTIME = "realtime.messages"
 PUBLICATION = Object("publication", "inboxdb_lead")
 
 # What the policy on "Lead" calls, as grant_matrix has it.
@@ -123,6 +124,8 @@ def _look(connection: Connection) -> _State:
 
     if PUBLICATION not in there:
         del expected[PUBLICATION]
+    if not any(about.table == REALTIME for about in there):
+        expected = {about: facts for about, facts in expected.items() if about.table != REALTIME}
     member = expected.pop(MEMBER) | {"command": "*" if decided == "enabled" else "r"}
     trusted = {"command": "*", "permissive": True, "using": "true"}
     if decided in ("enabled", "joined"):
@@ -404,6 +407,12 @@ def _for_policy(about: Object, shipped: Facts | None, there: Facts | None) -> Re
     drop = f"drop {about}"
     if shipped is None:
         return _by(drop)
+    if about.table == REALTIME:
+        make = "select inboxdb.protect_topics()"
+        return Remedy(
+            f"{REPAIR} as the owner of {REALTIME}, or its policies by hand, as docs/contracts.md has them",
+            (drop, make) if there else (make,),
+        )
     file = f"policies/{about.table.rpartition('.')[2]}.sql"
     create = (sources.SQL / file).read_text()
     return Remedy(f"{REPAIR}, which makes it anew from sql/{file}", (drop, create) if there else (create,))

@@ -18,6 +18,8 @@ from inboxdb.errors import DatabaseRefused, InboxdbError, is_lost
 NOTING = re.compile(r"inboxdb\.(note_\w+|current_slice)\(")
 WATCHED = ('public."Client"', 'public."AIDraft"', 'public."Lead"')
 
+LOCK_ERRORS = psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected
+
 PASSES = 4  # what is on an object that was lost is seen once that is back
 
 MARK = "select inboxdb.mark_all_inbox_counts_dirty()"
@@ -155,7 +157,7 @@ class _Repair:
                             with self._connection.transaction():
                                 self._execute(statements)
                         except psycopg.Error as error:
-                            if is_lost(error) or isinstance(error, psycopg.errors.LockNotAvailable):
+                            if is_lost(error) or isinstance(error, LOCK_ERRORS):
                                 raise
                             failed.append((about, error))
                 self._execute(["select inboxdb.apply_grants()", MARK])

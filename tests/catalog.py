@@ -13,10 +13,11 @@ from typing import Any
 
 from psycopg import Connection
 
-from inboxdb.catalog import BOOKKEEPING, SNAPSHOT, Facts, Object, Objects, as_snapshot, installed, read
+from inboxdb.catalog import BOOKKEEPING, SNAPSHOT, Facts, Object, as_snapshot, installed, read
 from tests.servers import WRITER, Database, Servers, find
 
 COMMITTED = Path(__file__).with_suffix(".txt")
+SUPABASE = Path(__file__).with_name("supabase.sql")
 HOW_TO_WRITE = "run `python -m tests.catalog --write` and read the difference"
 
 # Objects older than this are the server's own: made by initdb.
@@ -50,19 +51,24 @@ def difference(before: list[str], after: list[str]) -> str:
 
 
 def snapshot(database: Database) -> str:
-    """Write what inboxdb/catalog.json is to hold. On the way "Lead" gets our policies, and the publication is made.
+    """Write what inboxdb/catalog.json is to hold. On the way "Lead" gets our policies, realtime.messages is made with
+    them, and the publication is.
 
     Parameters: database, with inboxdb installed.
     """
     owner = database.connect()
     objects = installed(owner)
+    database.superuser().execute(SUPABASE.read_bytes())
     owner.execute("select inboxdb.protect_leads('{}', array[%s]), inboxdb.publish_leads()", [WRITER])
-    on_request: Objects = {
-        about: {name: fact for name, fact in facts.items() if name not in ("roles", "command")}
-        for about, facts in installed(owner).items()
-        if about in (Object("policy", 'inboxdb_member on public."Lead"'), Object("publication", "inboxdb_lead"))
-    }
-    return as_snapshot(objects | on_request)
+    owner.execute("select inboxdb.protect_topics()")
+    everything = installed(owner)
+    on_lead = Object("policy", 'inboxdb_member on public."Lead"')
+    for chosen_by_the_owner in ("roles", "command"):
+        del everything[on_lead][chosen_by_the_owner]
+    for about, facts in everything.items():
+        if about == on_lead or about.kind == "publication" or about.table == "realtime.messages":
+            objects[about] = facts
+    return as_snapshot(objects)
 
 
 def _line(about: Object, facts: Facts) -> str:

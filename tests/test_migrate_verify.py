@@ -12,7 +12,7 @@ from psycopg import Connection
 from inboxdb import access, catalog, cli, connection, migrate, repair
 from inboxdb.differences import differences
 from inboxdb.errors import InboxdbError
-from tests.catalog import HOW_TO_WRITE, difference, snapshot
+from tests.catalog import HOW_TO_WRITE, SUPABASE, difference, snapshot
 from tests.catalog import catalog as everything
 from tests.interleave import DEADLINE, until
 from tests.rows import Host, live_counts, new_id, stored_counts
@@ -459,6 +459,28 @@ def test_what_was_decided_about_lead_is_mended(filled: Database, damage: str, na
     assert not difference(before, everything(owner))
 
 
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        ("drop policy inboxdb_not_anon on realtime.messages", "inboxdb_not_anon"),
+        ("alter policy inboxdb_member on realtime.messages using (true)", "inboxdb_member"),
+        ("create policy inboxdb_old on realtime.messages using (true)", "inboxdb_old"),
+    ],
+)
+def test_policies_of_realtime(filled: Database, damage: str, named: str) -> None:
+    filled.superuser().execute(SUPABASE.read_bytes())
+    assert not repair.verify(filled.dsn).findings, "where it came later"
+    owner = filled.connect()
+    owner.execute("select inboxdb.protect_topics()")
+    before = everything(owner)
+    assert not repair.verify(filled.dsn).findings
+    owner.execute(damage)
+    [finding] = answer(filled, status=3)["findings"]
+    assert finding["object"] == f"policy {named} on realtime.messages"
+    assert run(filled, "--repair").exit_code == 0
+    assert not difference(before, everything(owner))
+
+
 def test_host_column_of_another_type_is_named(filled: Database) -> None:
     filled.connect().execute(
         """
@@ -506,15 +528,18 @@ def test_objects_of_another_owner(filled: Database) -> None:
     assert not repair.verify(filled.dsn).findings
 
 
-def test_invalid_index_is_built_anew(filled: Database) -> None:
+@pytest.mark.parametrize("suffix", ["", "_ccnew"])
+def test_invalid_index_is_built_anew(filled: Database, suffix: str) -> None:
     owner = filled.connect()
     before = everything(owner)
-    owner.execute("drop index inboxdb_message_ai_sent")
+    if not suffix:
+        owner.execute("drop index inboxdb_message_ai_sent")
     reader = filled.connect(autocommit=False)
     reader.execute("set transaction isolation level repeatable read")
     reader.execute("select")
     builder = filled.connect()
     definition = catalog.shipped()[catalog.Object(*MESSAGE_INDEX.split(" ", 1))]["definition"]
+    definition = definition.replace("inboxdb_message_ai_sent", f"inboxdb_message_ai_sent{suffix}")
     with ThreadPoolExecutor() as threads:
         building = threads.submit(builder.execute, definition.replace("INDEX", "INDEX CONCURRENTLY", 1))
         until(lambda: owner.execute("select 1 from pg_index where not indisvalid").fetchone())
@@ -522,7 +547,8 @@ def test_invalid_index_is_built_anew(filled: Database) -> None:
         assert building.exception(DEADLINE)
     reader.rollback()
     result = run(filled)
-    assert f"{MESSAGE_INDEX}: shipped valid yes" in result.stdout
+    assert f"inboxdb_message_ai_sent{suffix} on " in result.stdout
+    assert f"shipped {'none' if suffix else 'valid yes'}" in result.stdout
     assert run(filled, "--repair").exit_code == 0
     assert not difference(before, everything(owner))
 
