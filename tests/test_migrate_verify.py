@@ -425,11 +425,9 @@ def test_all_kinds_at_once(filled: Database) -> None:
     owner = filled.connect()
     before = everything(owner)
     for name, damage in MENDED.items():
-        if name in ("trigger disabled", "all triggers disabled", "index altered", "constraints altered"):
-            continue
-        if "altered" not in name and "replicas" not in name and "settings" not in name and "options" not in name:
-            with owner.transaction():
-                owner.execute(damage.statements)
+        # what another one alters may be lost by then
+        if "lost" in name or name in ("columns", "storage parameters", "rights too wide", "sequence", "policy added"):
+            owner.execute(damage.statements)
     result = run(filled, "--repair")
     assert result.exit_code == 0, result.stdout
     assert not difference(before, everything(owner))
