@@ -31,8 +31,9 @@ lint: .venv/dev ## formatting, lint and types of Python; lint of sql/ and migrat
 ci: ## all that CI runs
 	.ci/run
 
-migration: .venv/embedded ## write the bodies in migrations/ anew from sql/
+migration: .venv/test ## write the bodies in migrations/ anew from sql/, and the catalogs that the tests compare with
 	$(BIN)/python -m inboxdb.sources
+	$(BIN)/python -m tests.catalog --write
 
 bench: .venv/test ## run the benchmarks (ARGS are tests.bench's)
 	$(BIN)/python -m tests.bench $(ARGS)

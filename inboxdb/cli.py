@@ -464,6 +464,37 @@ def migrate_rollback(call: Call, everything: bool, to: str | None, lock_timeout:
     return True
 
 
+@command(migrate, "verify")
+@click.option("--repair", is_flag=True, help="Mend what is inboxdb's.")
+def migrate_verify(call: Call, repair: bool) -> bool:
+    """Compare what is installed with what inboxdb ships.
+
+    Looks at functions and views, triggers (disabled ones, too), policies, indexes, constraints, columns, storage
+    parameters, owners and rights, on the host's tables as far as they are inboxdb's. Names each difference and what
+    mends it. Exit status 3 when something differs and was not mended.
+
+    --repair mends it: with a lock on a host table for milliseconds where a trigger is concerned, for which it waits 2 s
+    at a time; indexes are built concurrently. Where changes may have been missed, every workspace is marked.
+    """
+    from inboxdb.repair import verify as compare
+
+    result = compare(call.dsn, repair=repair)
+    text = f"{describe(call.dsn)}: " + (
+        f"{_plural(len(result.findings), 'difference')} from what inboxdb {__version__} ships"
+        + (f", {sum(one.mended for one in result.findings)} of them mended" if repair else "")
+        if result.findings
+        else f"no difference from what inboxdb {__version__} ships"
+    )
+    for one in result.findings:
+        text += f"\n{one.object}: shipped {one.shipped}; here {one.there}"
+        text += "\n  mended" if one.mended else f"\n  to mend it: {one.command}"
+        text += f"\n  not mended: {one.reason}" if one.reason else ""
+    if result.marked:
+        text += "\nchanges may have been missed, so every workspace waits for a refresh now: run `inboxdb drain-dirty`"
+    call.answer(asdict(result) | {"healthy": result.healthy}, text)
+    return result.healthy
+
+
 @main.group()
 def rls() -> None:
     """Row-level security on "Lead": members see their workspaces' leads, setters their own."""

@@ -180,7 +180,7 @@ def apply(
     Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, MigrationEdited and
     UnknownMigration, before anything is changed; MigrationFailed; MigrationsBusy.
     """
-    with _alone(dsn) as connection:
+    with alone(dsn) as connection:
         found = survey(connection, dsn)
         pending = found.up_to(to)[:batch]
         before()
@@ -225,7 +225,7 @@ def rollback(
     Raises MigrationFailed, MigrationsBusy; InboxdbError for a migration without a rollback file, DamagedFiles,
     DatabaseNewer and UnknownMigration, before any is undone.
     """
-    with _alone(dsn) as connection:
+    with alone(dsn) as connection:
         if names := sources.damaged():
             raise DamagedFiles(names)
         found = _compare(connection)
@@ -321,8 +321,11 @@ def _meaning(migration: Migration) -> str:
 
 
 @contextmanager
-def _alone(dsn: str) -> Iterator[Connection]:
-    """Connect, alone: one migration runner per database, by a lock that ends with the connection."""
+def alone(dsn: str) -> Iterator[Connection]:
+    """Connect, alone: one migration runner per database, by a lock that ends with the connection.
+
+    Raises MigrationsBusy.
+    """
     with session(dsn, application_name="inboxdb migrate") as connection:
         # A backend that waits for a lock, as an index build may for hours, notices that we were killed, and frees ours.
         # Not every system can.

@@ -64,6 +64,7 @@ def test_it_runs_from_another_folder(programs: Path, tmp_path: Path, bare_databa
 
     assert inboxdb("--version") == f"inboxdb {__version__}\n"
     assert len(answer("migrate", "apply", "--without-rls")["applied"]) == len(migrate.status(bare_database.dsn))
+    assert answer("migrate", "verify")["findings"] == []
     assert answer("drain-dirty")["refreshed"] == 1
     assert answer("counts", workspace)["total"] == 1
     assert answer("verify")["drifted"] == 0

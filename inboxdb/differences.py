@@ -1,0 +1,430 @@
+"""Where an installation differs from what we ship, and what mends it.
+
+Whatever has to be there by the snapshot (see catalog.py) is looked for, and whatever else is in our schemas, or has our
+name on the host's tables, is named. What differs from one installation to the next is no difference: which of our roles
+exist, what was decided about "Lead", whether there is a publication, or Supabase's realtime.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import psycopg
+from psycopg.sql import SQL
+
+from inboxdb import catalog, sources
+from inboxdb.catalog import Facts, Object, Objects
+from inboxdb.connection import Connection
+
+REPAIR = "`inboxdb migrate verify --repair`"
+REBUILD = (
+    "`inboxdb migrate rollback --all`, then `inboxdb migrate apply` and `inboxdb drain-dirty`: the counts are derived "
+    "from the host's tables"
+)
+NAME_THE_ROLES = "name its roles anew with `inboxdb rls on`; `inboxdb rls plan` lists them"
+
+LEAD = Object("relation", 'public."Lead"')
+MEMBER, TRUSTED = (Object("policy", f'{name} on public."Lead"') for name in ("inboxdb_member", "inboxdb_trusted"))
+REALTIME = "realtime.messages"
+PUBLICATION = Object("publication", "inboxdb_lead")
+
+# What the policy on "Lead" calls, as grant_matrix has it.
+CALLED_BY_POLICY = ("current_user_id", "member_workspaces", "setter_workspaces")
+
+# Facts that say nothing to people.
+OPAQUE = {"body", "definition", "using", "check"}
+
+WORDS = {
+    ("enabled", "O"): "enabled",
+    ("enabled", "D"): "disabled",
+    ("enabled", "R"): "enabled for replicas only",
+    ("enabled", "A"): "enabled always",
+    ("persistence", "p"): "logged",
+    ("persistence", "u"): "unlogged",
+}
+
+ROUTINE = re.compile(r"^create (?:function|procedure|view) (inbox(?:db|_api)\.\w+)", re.MULTILINE)
+TRIGGER = re.compile(r'^create trigger (\w+)\n[^\n]* on (public\."\w+")\n.*?;$', re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """What mends a difference.
+
+    Fields: command, for people; statements, what we would run, none where we cannot; concurrently, whether outside a
+    transaction, for as long as it takes; file, that of sql/ to be loaded again.
+    """
+
+    command: str
+    statements: tuple[str, ...] = ()
+    concurrently: bool = False
+    file: str | None = None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether we can mend it."""
+        return bool(self.statements or self.file)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An object that is not as we ship it: what is shipped, what is there, and what mends it."""
+
+    about: Object
+    shipped: str
+    there: str
+    remedy: Remedy
+
+
+class _State(NamedTuple):
+    """What is expected of an installation, what is there, and what a remedy has to know besides."""
+
+    expected: Objects
+    there: Objects
+    owner: str
+    decided: str | None
+    named: Mapping[str, list[str]]
+
+
+def differences(connection: Connection) -> list[Difference]:
+    """Compare an installation with what we ship. Changes nothing.
+
+    Parameters: connection, of a role that may read inboxdb's tables.
+    Returns what differs; not what is on something that is missing, or is nobody's, itself.
+    """
+    state = _look(connection)
+    changed = {
+        about
+        for about in state.expected.keys() | state.there.keys()
+        if state.expected.get(about) != state.there.get(about)
+    }
+    found = []
+    for about in sorted(changed):
+        if not any(part in changed for part in _told_by(about, state)):
+            shipped, there = state.expected.get(about), state.there.get(about)
+            found.append(Difference(about, *_said(about, shipped, there), _remedy(about, shipped, there, state)))
+    return found
+
+
+def _look(connection: Connection) -> _State:
+    there = catalog.installed(connection)
+    expected = catalog.shipped()
+    decided, drifted, owner, rls, named = _decided(connection)
+
+    grantees = {about: about.name.rpartition(" to ")[2] for about in expected if about.kind == "privilege"}
+    known = _known_roles(connection, set(grantees.values()))
+    for about, grantee in grantees.items():
+        if grantee not in known:
+            del expected[about]
+    for role in there.get(MEMBER, {}).get("roles", ()):
+        for function in CALLED_BY_POLICY:
+            expected[Object("privilege", f"routine inboxdb.{function}() to {role}")] = {"rights": "execute"}
+
+    if PUBLICATION not in there:
+        del expected[PUBLICATION]
+    if not any(about.table == REALTIME for about in there):
+        expected = {about: facts for about, facts in expected.items() if about.table != REALTIME}
+    member = expected.pop(MEMBER) | {"command": "*" if decided == "enabled" else "r"}
+    trusted = {"command": "*", "permissive": True, "using": "true"}
+    if decided in ("enabled", "joined"):
+        expected[LEAD], there[LEAD] = {"rls": True}, {"rls": rls}
+        if MEMBER in there:
+            expected[MEMBER] = member
+    if decided in ("enabled", "left_out") and TRUSTED in there:
+        expected[TRUSTED] = trusted
+    if drifted and rls:
+        # of two, the one that is not there
+        lost, facts = (TRUSTED, trusted) if MEMBER in there else (MEMBER, member)
+        expected.setdefault(lost, facts)
+    for about in (MEMBER, TRUSTED):
+        there.get(about, {}).pop("roles", None)
+    return _State(expected, there, owner, decided, named)
+
+
+def _decided(connection: Connection) -> tuple[str | None, bool, str, bool, dict[str, list[str]]]:
+    """Read what was decided about "Lead" (None where that is lost), whether the catalog no longer agrees, who owns our
+    schema, whether row-level security is on, and the roles that our policies name.
+    """
+    decided, drifted = None, False
+    # what they ask may be what is lost
+    with suppress(psycopg.errors.UndefinedTable):
+        query = "select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls'"
+        decided = next((value for (value,) in connection.execute(query)), None)
+    with suppress(psycopg.ProgrammingError):
+        drifted = connection.execute("select inboxdb.lead_rls_state()").fetchone() == ("drifted",)
+    [(owner, rls)] = connection.execute(
+        """
+        select n.nspowner::pg_catalog.regrole::pg_catalog.text, c.relrowsecurity
+        from pg_catalog.pg_namespace as n
+        cross join pg_catalog.pg_class as c
+        where n.nspname = 'inboxdb' and c.oid = 'public."Lead"'::pg_catalog.regclass
+        """
+    ).fetchall()
+    policies = connection.execute(
+        """
+        select
+          p.polname::pg_catalog.text,
+          array(
+            select case o when 0 then 'public' else pg_catalog.pg_get_userbyid(o)::pg_catalog.text end
+            from pg_catalog.unnest(p.polroles) as o
+          )
+        from pg_catalog.pg_policy as p
+        where p.polrelid = 'public."Lead"'::pg_catalog.regclass and p.polname in ('inboxdb_member', 'inboxdb_trusted')
+        """
+    )
+    return decided, drifted, owner, rls, dict(policies.fetchall())
+
+
+def _known_roles(connection: Connection, names: set[str]) -> set[str]:
+    query = "select r.rolname from pg_catalog.pg_roles as r where r.rolname = any (%s)"
+    return {name for (name,) in connection.execute(query, (list(names),))} | {"public"}
+
+
+def _told_by(about: Object, state: _State) -> Iterator[Object]:
+    """Name the objects whose own difference says what is the matter with this one, too."""
+
+    def is_on_one_side(other: Object) -> bool:
+        return (other in state.expected) != (other in state.there)
+
+    table = Object("relation", about.table)
+    if about.kind == "privilege":
+        thing = about.name.rpartition(" to ")[0]
+        kind, name = thing.split(" ", 1)
+        candidates = [Object(kind, name)]
+        if kind == "column":
+            candidates.append(Object("relation", name.rpartition(".")[0]))
+    elif about.kind in ("column", "constraint", "trigger", "policy", "rule"):
+        candidates = [table]
+    elif about.kind == "index":
+        # one that a constraint made has its name
+        own = about.name.partition(" on ")[0].partition(".")[2]
+        candidates = [table, Object("constraint", f"{own} on {about.table}")]
+    elif about.kind == "sequence":
+        candidates = [table]
+    else:
+        # an identity column's sequence goes with its table
+        own_table = re.sub(r"_[a-z]+_seq$", "", about.name)
+        candidates = [Object("relation", own_table)] if own_table != about.name else []
+    yield from filter(is_on_one_side, candidates)
+    facts = state.expected.get(table, {})
+    if about.kind == "column" and facts.get("kind") == "v":
+        yield table
+
+
+def _said(about: Object, shipped: Facts | None, there: Facts | None) -> tuple[str, str]:
+    """Say what is shipped and what is there, as far as they differ."""
+    if shipped is None or there is None:
+        rights = (shipped or there or {}).get("rights")
+        what = f"may {rights}" if rights else "present"
+        return (what, "missing") if there is None else ("none", what)
+    names = [name for name in {**shipped, **there} if shipped.get(name) != there.get(name)]
+    return (
+        "; ".join(_fact(name, shipped.get(name), "as shipped") for name in names),
+        "; ".join(_fact(name, there.get(name), "another") for name in names),
+    )
+
+
+def _fact(name: str, value: Any, opaque: str) -> str:
+    if name in OPAQUE:
+        return f"{name} {opaque}"
+    if isinstance(value, bool):
+        value = "yes" if value else "no"
+    if isinstance(value, list):
+        value = ", ".join(map(str, value))
+    return WORDS.get((name, value)) or f"{name} {'none' if value is None else value}"
+
+
+def _remedy(about: Object, shipped: Facts | None, there: Facts | None, state: _State) -> Remedy:
+    if about in (LEAD, MEMBER, TRUSTED):
+        return _for_lead(about, shipped, there, state)
+    changed = {
+        name for name in {**(shipped or {}), **(there or {})} if (shipped or {}).get(name) != (there or {}).get(name)
+    }
+    if shipped and there and changed == {"owner"}:
+        kind = {"relation": _relation_kind(there), "type": "domain"}.get(about.kind, about.kind)
+        return _by(f"alter {kind} {about.name} owner to {state.owner}")
+    known: dict[str, Callable[[Object, Facts | None, Facts | None], Remedy]] = {
+        "relation": _for_relation,
+        "column": _for_column,
+        "constraint": _for_constraint,
+        "index": _for_index,
+        "trigger": _for_trigger,
+        "policy": _for_policy,
+        "routine": _for_routine,
+    }
+    if about.kind in known:
+        return known[about.kind](about, shipped, there)
+    match about.kind:
+        case "schema":
+            return _by(f"create schema {about.name}") if there is None else Remedy(REBUILD)
+        case "privilege":
+            return _by("select inboxdb.apply_grants()")
+        case "publication":
+            return Remedy(
+                "`inboxdb publication off`, then `inboxdb publication on`",
+                ("drop publication inboxdb_lead", "select inboxdb.publish_leads()"),
+            )
+        case "sequence" if shipped and there:
+            cycle = "cycle" if shipped["cycle"] else "no cycle"
+            return _by(
+                f"alter sequence {about.name} as {shipped['type']} increment {shipped['increment']} "
+                f"minvalue {shipped['min']} maxvalue {shipped['max']} start {shipped['start']} "
+                f"cache {shipped['cache']} {cycle}"
+            )
+        case "rule" | "type" if shipped is None:
+            return _unknown(f"drop {about}")
+    return Remedy(REBUILD)
+
+
+def _by(statement: str) -> Remedy:
+    return Remedy(f"`{statement}`, or {REPAIR}", (statement,))
+
+
+def _unknown(statement: str) -> Remedy:
+    """Leave to its owner what we know nothing of."""
+    return Remedy(f"`{statement}`, unless somebody needs it: it is not inboxdb's")
+
+
+def _for_lead(about: Object, shipped: Facts | None, there: Facts | None, state: _State) -> Remedy:
+    if about != LEAD and shipped is None:
+        return Remedy(f'`drop {about}`: row-level security on "Lead" was decided otherwise; see `inboxdb rls plan`')
+    if state.decided != "enabled" and about == LEAD:
+        return Remedy('`alter table public."Lead" enable row level security`, or `inboxdb rls off` to leave it off')
+    if there is None or not state.named:
+        return Remedy(NAME_THE_ROLES)
+    trusted, restricted = (
+        SQL("array[{}]::text[]").format(SQL(", ").join(state.named.get(name, []))).as_string()
+        for name in ("inboxdb_trusted", "inboxdb_member")
+    )
+    return Remedy(
+        f"{REPAIR}, which keeps the roles named, or {NAME_THE_ROLES}",
+        (f"select inboxdb.protect_leads({trusted}, {restricted}, true)",),
+    )
+
+
+def _relation_kind(facts: Facts) -> str:
+    return {"v": "view", "m": "materialized view", "S": "sequence"}.get(facts["kind"], "table")
+
+
+def _for_relation(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
+    if shipped is None:
+        return _unknown(f"drop {_relation_kind(there or {})} {about.name}")
+    if shipped["kind"] == "v":
+        return _loading(about)
+    if there is None or there["kind"] != shipped["kind"]:
+        return Remedy(REBUILD)
+    alter = f"alter {_relation_kind(shipped)} {about.name}"
+    if there["persistence"] != shipped["persistence"]:
+        return Remedy(f"`{alter} set logged` when nobody drains, since it rewrites the table: a crash would empty it")
+    statements = []
+    if there["rls"] != shipped["rls"]:
+        statements.append(f"{alter} {'enable' if shipped['rls'] else 'disable'} row level security")
+    if there["force_rls"] != shipped["force_rls"]:
+        statements.append(f"{alter} {'' if shipped['force_rls'] else 'no '}force row level security")
+    if there["replica_identity"] != shipped["replica_identity"]:
+        statements.append(f"{alter} replica identity default")
+    given, wanted = there.get("options") or [], shipped.get("options") or []
+    if others := [option.partition("=")[0] for option in given if option not in wanted]:
+        statements.append(f"{alter} reset ({', '.join(others)})")
+    if lost := [option for option in wanted if option not in given]:
+        statements.append(f"{alter} set ({', '.join(lost)})")
+    return Remedy(f"`{'; '.join(statements)}`, or {REPAIR}", tuple(statements))
+
+
+def _for_column(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
+    column = about.name.rpartition(".")[2]
+    alter = f"alter table {about.table} alter column {column}"
+    if shipped is None:
+        return _unknown(f"alter table {about.table} drop column {column}")
+    settable = ("not_null", "default", "statistics")
+    if there is None or any(shipped.get(name) != there.get(name) for name in shipped if name not in settable):
+        return Remedy(REBUILD)
+    statements = []
+    if shipped.get("not_null") != there.get("not_null"):
+        statements.append(f"{alter} {'set' if shipped.get('not_null') else 'drop'} not null")
+    if shipped.get("default") != there.get("default"):
+        statements.append(
+            f"{alter} set default {shipped['default']}" if "default" in shipped else f"{alter} drop default"
+        )
+    if shipped.get("statistics") != there.get("statistics"):
+        statements.append(f"{alter} set statistics {shipped.get('statistics', -1)}")
+    return Remedy(f"`{'; '.join(statements)}`, or {REPAIR}", tuple(statements)) if statements else Remedy(REBUILD)
+
+
+def _for_constraint(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
+    name = about.name.partition(" on ")[0]
+    alter = f"alter table {about.table}"
+    drop = f"{alter} drop constraint {name}"
+    if shipped is None:
+        return _unknown(drop)
+    add = f"{alter} add constraint {name} {shipped['definition']}"
+    if there is None:
+        return _by(add)
+    if there["definition"] == shipped["definition"]:
+        return _by(f"{alter} validate constraint {name}")
+    return Remedy(f"`{drop}; {add}`, or {REPAIR}", (drop, add))
+
+
+def _for_index(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
+    name = about.name.partition(" on ")[0]
+    drop = f"drop index concurrently {name}"
+    if shipped is None:
+        if there and there["valid"]:
+            return _unknown(drop)
+        # what a build that was broken off has left
+        return Remedy(f"`{drop}`, or {REPAIR}", (drop,), concurrently=True)
+    create = re.sub(r"^(CREATE (?:UNIQUE )?INDEX) ", r"\1 CONCURRENTLY ", shipped["definition"])
+    if there is None:
+        return Remedy(f"`{create}`, or {REPAIR}", (create,), concurrently=True)
+    if name.endswith("_pkey"):
+        again = f"reindex index concurrently {name}"
+        return Remedy(f"`{again}`, or {REPAIR}", (again,), concurrently=True)
+    return Remedy(f"`{drop}`, then `{create}`, or {REPAIR}", (drop, create), concurrently=True)
+
+
+def _for_trigger(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
+    name = about.name.partition(" on ")[0]
+    if shipped is None:
+        return _unknown(f"drop {about}")
+    enable = f"alter table {about.table} enable trigger {name}"
+    if there and there["definition"] == shipped["definition"]:
+        mark = "`inboxdb mark --all`"
+        return Remedy(f"`{enable}` and then {mark}, since changes were not noted, or {REPAIR} for both", (enable,))
+    [(file, create)] = [
+        (file, found[0])
+        for file in sources.contents()
+        if file.startswith("triggers/")
+        for found in TRIGGER.finditer((sources.SQL / file).read_text())
+        if (found[1], found[2]) == (name, about.table)
+    ]
+    create = create.replace("create trigger", "create or replace trigger", 1)
+    return Remedy(f"{REPAIR}, which makes it anew from sql/{file} and marks every workspace", (create,))
+
+
+def _for_policy(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
+    drop = f"drop {about}"
+    if shipped is None:
+        return _by(drop)
+    if about.table == REALTIME:
+        make = "select inboxdb.protect_topics()"
+        return Remedy(
+            f"{REPAIR} as the owner of {REALTIME}, or its policies by hand, as docs/contracts.md has them",
+            (drop, make) if there else (make,),
+        )
+    file = f"policies/{about.table.rpartition('.')[2]}.sql"
+    create = (sources.SQL / file).read_text()
+    return Remedy(f"{REPAIR}, which makes it anew from sql/{file}", (drop, create) if there else (create,))
+
+
+def _for_routine(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
+    if shipped is None:
+        return _unknown(f"drop routine {about.name}")
+    return _loading(about)
+
+
+def _loading(about: Object) -> Remedy:
+    name = about.name.partition("(")[0]
+    [file] = [file for file in sources.contents() if name in ROUTINE.findall((sources.SQL / file).read_text())]
+    return Remedy(f"{REPAIR}, which loads sql/{file}", file=file)

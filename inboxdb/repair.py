@@ -1,0 +1,223 @@
+"""Comparing an installation with what we ship, and mending what is ours."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import psycopg
+
+from inboxdb import migrate, sources
+from inboxdb.access import LOCK_TIMEOUT, SET_LOCK_TIMEOUT
+from inboxdb.catalog import Object
+from inboxdb.connection import Connection, describe, retrying, session
+from inboxdb.differences import Difference, Remedy, differences
+from inboxdb.errors import DatabaseRefused, InboxdbError, is_lost
+
+# What the host's triggers call: while one of these was another, changes may not have been noted.
+NOTING = re.compile(r"inboxdb\.(note_\w+|current_slice)\(")
+WATCHED = ('public."Client"', 'public."AIDraft"', 'public."Lead"')
+
+LOCK_ERRORS = psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected
+
+PASSES = 4  # what is on an object that was lost is seen once that is back
+
+MARK = "select inboxdb.mark_all_inbox_counts_dirty()"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """An object that is, or was, not as we ship it.
+
+    Fields: object; shipped and there, in words; command, what mends it; mended, whether we did just now; reason, why
+    not, where we tried.
+    """
+
+    object: str
+    shipped: str
+    there: str
+    command: str
+    mended: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found, and whether every workspace was marked because changes may have been missed."""
+
+    findings: list[Finding]
+    marked: bool = False
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nothing differs, or no longer does."""
+        return all(finding.mended for finding in self.findings)
+
+
+def verify(dsn: str, *, repair: bool = False) -> Verification:
+    """Compare an installation with what we ship, and mend what is ours if asked to.
+
+    Parameters: dsn; repair. Whatever needs a lock of a table waits 2 s for it, ten times, and lets the writers through
+    between; indexes are built concurrently, for as long as that takes.
+    Raises InboxdbError where migrations are pending, before anything is compared; MigrationsBusy; DatabaseRefused.
+    """
+    if pending := [migration.id for migration in migrate.status(dsn) if migration.applied_at is None]:
+        raise InboxdbError(
+            f"{describe(dsn)} lacks {', '.join(pending)}: run `inboxdb migrate apply` first. Nothing was compared."
+        )
+    if repair:
+        with migrate.alone(dsn) as connection:
+            return _Repair(connection, describe(dsn)).run()
+    with session(dsn, application_name="inboxdb migrate") as connection:
+        return Verification([_finding(difference) for difference in differences(connection)])
+
+
+def _finding(difference: Difference, *, mended: bool = False, reason: str | None = None) -> Finding:
+    return Finding(
+        str(difference.about), difference.shipped, difference.there, difference.remedy.command, mended, reason
+    )
+
+
+class _Repair:
+    """One run of mending."""
+
+    def __init__(self, connection: Connection, database: str) -> None:
+        self._connection = connection
+        self._database = database
+        self._reasons: dict[Object, str] = {}
+        self._marked = False
+
+    def run(self) -> Verification:
+        """Mend, and look again, until nothing is left, or what is left was tried."""
+        found: dict[Object, Difference] = {}
+        tried: list[Difference] = []
+        left = differences(self._connection)
+        for _ in range(PASSES):
+            found = {difference.about: difference for difference in left} | found
+            to_try = [difference for difference in left if difference.remedy.is_ours and difference not in tried]
+            if not to_try:
+                break
+            tried += to_try
+            self._mend(to_try)
+            left = differences(self._connection)
+        still = {difference.about for difference in left}
+        findings = [
+            _finding(difference, mended=about not in still, reason=self._reasons.get(about) if about in still else None)
+            for about, difference in found.items()
+        ]
+        return Verification(findings, self._marked)
+
+    def _mend(self, to_try: list[Difference]) -> None:
+        """Mend in an order in which each finds what it needs; indexes, which take longest, at the end."""
+        schemas = [one for one in to_try if one.about.kind == "schema"]
+        bodies = [one for one in to_try if one.remedy.file]
+        columns = [one for one in to_try if one.about.kind == "column"]
+        triggers = [one for one in to_try if one.about.kind == "trigger"]
+        rest = [one for one in to_try if one not in schemas + bodies + columns + triggers]
+        self._run(schemas)
+        if bodies:
+            self._load(bodies, columns)
+        else:
+            self._run(columns)
+        for table in dict.fromkeys(one.about.table for one in triggers):
+            self._watch(table, [one for one in triggers if one.about.table == table])
+        self._run(sorted(rest, key=lambda one: one.remedy.concurrently))
+
+    def _run(self, to_try: Sequence[Difference]) -> None:
+        """Mend one after the other; what one remedy mends together, at once."""
+        for remedy in dict.fromkeys(one.remedy for one in to_try):
+            self._try([one for one in to_try if one.remedy == remedy], partial(self._once, remedy))
+
+    def _once(self, remedy: Remedy) -> None:
+        if remedy.concurrently:
+            self._connection.execute("set lock_timeout = 0")
+            self._connection.execute("set statement_timeout = 0")
+            self._execute(remedy.statements)
+            return
+        with self._connection.transaction():
+            self._settings()
+            self._execute(remedy.statements)
+
+    def _load(self, bodies: Sequence[Difference], columns: Sequence[Difference]) -> None:
+        """Load views and routines again, and put back the defaults that went with one: in one transaction, at whose end
+        nobody has a right that is not to be, and every workspace is marked.
+        """
+        parts = [
+            ([_replacing(file)], [one for one in bodies if one.remedy.file == file]) for file in sources.contents()
+        ] + [(list(one.remedy.statements), [one]) for one in columns]
+        failed: list[tuple[list[Difference], psycopg.Error]] = []
+
+        def once() -> None:
+            failed.clear()
+            with self._connection.transaction():
+                self._settings()
+                for statements, about in parts:
+                    if about:
+                        try:
+                            with self._connection.transaction():
+                                self._execute(statements)
+                        except psycopg.Error as error:
+                            if is_lost(error) or isinstance(error, LOCK_ERRORS):
+                                raise
+                            failed.append((about, error))
+                self._execute(["select inboxdb.apply_grants()", MARK])
+
+        if not self._try([*bodies, *columns], once):
+            return
+        self._marked = True
+        for about, error in failed:
+            self._note(about, error)
+        if any(NOTING.match(one.about.name) for one in bodies):
+            # a writer who began before may have called the old one
+            for table in WATCHED:
+                if not self._watch(table, []):
+                    raise InboxdbError(
+                        f"what notes changes was mended, but {table} was held all the time: what its writers did until "
+                        "they end may not be noted. Run `inboxdb mark --all` then."
+                    )
+
+    def _watch(self, table: str, triggers: Sequence[Difference]) -> bool:
+        """Mend a host table's triggers while nobody writes it, and mark every workspace for what was not noted before.
+
+        Returns whether that was possible.
+        """
+
+        def once() -> None:
+            with self._connection.transaction():
+                self._settings()
+                self._execute([f"lock table {table} in share row exclusive mode"])
+                for one in triggers:
+                    self._execute(one.remedy.statements)
+                self._execute([MARK])
+
+        succeeded = self._try(triggers, once)
+        self._marked |= succeeded
+        return succeeded
+
+    def _settings(self) -> None:
+        self._connection.execute(SET_LOCK_TIMEOUT, (LOCK_TIMEOUT,))
+        self._connection.execute("set local search_path = ''")
+
+    def _execute(self, statements: Sequence[str]) -> None:
+        for statement in statements:
+            self._connection.execute(statement.encode())
+
+    def _try(self, about: Sequence[Difference], once: Callable[[], None]) -> bool:
+        try:
+            retrying(once)
+        except psycopg.Error as error:
+            if is_lost(error):
+                raise
+            self._note(about, error)
+            return False
+        return True
+
+    def _note(self, about: Sequence[Difference], error: psycopg.Error) -> None:
+        for one in about:
+            self._reasons[one.about] = str(DatabaseRefused(error, self._database))
+
+
+def _replacing(file: str) -> str:
+    """Read a file of sql/ so that it can be loaded where its objects are there already."""
+    text = (sources.SQL / file).read_text()
+    return re.sub(r"^create (?=function|procedure|view)", "create or replace ", text, flags=re.MULTILINE)
