@@ -364,6 +364,9 @@ class Writer(Thread):
             if connection.closed:
                 raise psycopg.OperationalError from error
         else:
+            # Lost while it went back to a savepoint, of which psycopg says nothing: neither there nor at the end.
+            if connection.closed:
+                raise psycopg.OperationalError
             if ends != "rollback":
                 self.commits += 1
                 self.versions.want(self._touched, int(committing_at * 1000), f"{ends}: {done} on {self._touched}")
