@@ -11,7 +11,13 @@ with ours (classid, objid, what, acl, owner) as (
   union all
   select
     'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, c.oid::pg_catalog.regclass::pg_catalog.text,
-    coalesce(c.relacl, pg_catalog.acldefault((case c.relkind when 'S' then 's' else 'r' end)::char, c.relowner)),
+    coalesce(
+      c.relacl,
+      pg_catalog.acldefault(
+        (case c.relkind when 'S' then 's' else 'r' end)::pg_catalog."char", -- noqa: RF06
+        c.relowner
+      )
+    ),
     c.relowner
   from pg_catalog.pg_class as c
   inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
