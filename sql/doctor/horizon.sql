@@ -10,7 +10,11 @@ with limits (warn_seconds, bad_seconds, warn_behind, bad_behind) as (
 
 held (holder, seconds, behind, is_unused, remedy) as (
   select
-    pg_catalog.format('session %s of role %I, in a transaction', a.pid, a.usename),
+    -- a worker of the server's has no role
+    pg_catalog.format(
+      'session %s of %s, in a transaction', a.pid,
+      coalesce('role ' || pg_catalog.quote_ident(a.usename), a.backend_type, 'the server')
+    ),
     pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - a.xact_start), null::integer, false,
     pg_catalog.format('if it is forgotten: `select pg_catalog.pg_terminate_backend(%s)`', a.pid)
   from pg_catalog.pg_stat_activity as a
@@ -42,7 +46,7 @@ held (holder, seconds, behind, is_unused, remedy) as (
   where s.xmin is not null or s.catalog_xmin is not null
   union all
   select
-    pg_catalog.format('standby feedback through session %s of role %I', r.pid, r.usename),
+    pg_catalog.format('standby feedback through session %s', r.pid),
     null, pg_catalog.age(r.backend_xmin), false,
     'end the old queries on the standby, or set hot_standby_feedback = off there'
   from pg_catalog.pg_stat_replication as r

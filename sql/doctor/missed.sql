@@ -8,7 +8,10 @@ with settled as materialized (
   select k.client_id, w.leads
   from inboxdb.known_workspace as k
   left join inboxdb.workspace as w on k.client_id = w.client_id
-  where k.client_id not in (select waiting.client_id from inboxdb.waiting)
+  where not exists (
+      select from inboxdb.waiting as q
+      where q.client_id = k.client_id
+    )
 ),
 
 shuffled as (
