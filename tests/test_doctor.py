@@ -366,7 +366,9 @@ def test_sample_has_a_bound(database: Database) -> None:
     assert "`inboxdb verify --sample 1`" in finding["remedy"]
     # both would be too much: one is looked at
     owner.execute("update inboxdb.workspace set leads = 150000")
-    only_complaint(database, "missed")
+    assert len(only_complaint(database, "missed")) == 1
+    owner.execute("update inboxdb.workspace set leads = 100000")
+    assert len(only_complaint(database, "missed")) == 2
 
 
 # Indexes
