@@ -18,7 +18,10 @@ where c.relnamespace = pg_catalog.to_regnamespace('public')
     'drain_state', 'freshness'
   )
   -- where ours is in its place, this one is the host's
-  and pg_catalog.to_regclass(pg_catalog.format('inboxdb.%I', c.relname)) is null
+  and not exists (
+    select from pg_catalog.pg_class as o
+    where o.relnamespace = pg_catalog.to_regnamespace('inboxdb') and o.relname = c.relname
+  )
 union all
 select
   'warning' as severity,
