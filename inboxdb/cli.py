@@ -89,7 +89,7 @@ def main(dsn: str | None) -> None:
     the variables where the connection string holds a password: other users of the machine can read command lines.
 
     Data goes to stdout, progress and errors to stderr. Exit status: 0 done, 1 error, 2 usage, 3 not healthy (drift, a
-    workspace unverified or failed, a promise broken).
+    workspace unverified or failed, a promise broken, a problem found by the doctor).
     """
 
 
@@ -839,6 +839,42 @@ def show_status(call: Call) -> bool:
         asdict(now) | {"failing": [asdict(one) for one in failing], "broken_promises": now.broken_promises}, text
     )
     return not now.broken_promises
+
+
+@command(main, "doctor")
+@click.option(
+    "--prisma-schema",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The host's schema.prisma: does Prisma manage a schema of ours?",
+)
+def run_doctor(call: Call, prisma_schema: Path | None) -> bool:
+    """Look for what a DBA should know, and say what to do about it. Changes nothing.
+
+    Each check runs by itself, for 10 seconds at most. What this role may not see is "not looked at": the role that
+    installed inboxdb, with pg_read_all_stats, sees all. Exit status 3 when there is a problem.
+    """
+    from inboxdb import doctor
+
+    checks = doctor.examine(call.dsn, prisma_schema=prisma_schema)
+    count = {status: sum(check.status == status for check in checks) for status in doctor.STATUSES}
+    text = ""
+    for check in checks:
+        for one in sorted(check.findings, key=lambda finding: doctor.STATUSES.index(finding.severity)):
+            text += f"{one.severity.upper()}: {check.check}: {one.evidence}\n  -> {one.remedy}\n"
+    text += f"{describe(call.dsn)}: {_plural(len(checks), 'check')}, " + ", ".join(
+        f"{number} {status}" for status, number in count.items() if number
+    )
+    call.answer(
+        {
+            "checks": [
+                {"check": one.check, "status": one.status, "findings": list(map(asdict, one.findings))}
+                for one in checks
+            ]
+        },
+        text,
+    )
+    return count[doctor.PROBLEM] == 0
 
 
 @command(main, "metrics")

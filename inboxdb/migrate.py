@@ -250,7 +250,7 @@ def mark(dsn: str, ids: Sequence[str] | None) -> list[str]:
     Raises, before anything is changed: DamagedFiles, DatabaseNewer, MigrationEdited, UnknownMigration; NotNext for one
     that is recorded already, is not the next, or in a database without schema inboxdb; MigrationsBusy.
     """
-    with _alone(dsn) as connection:
+    with alone(dsn) as connection:
         found = survey(connection, dsn)
         pending = [migration.id for migration in found.pending]
         known = [migration.id for migration in found.shipped]

@@ -22,7 +22,9 @@ QUOTED = re.compile(r"""--.*|\$re\$.*?\$re\$|'(?:[^']|'')*'|"[^"]*\"""")
 
 
 def test_contents_list_every_file_once() -> None:
-    assert sorted(sources.contents()) == sorted(TEXTS.keys() - {"inboxdb.sql"})
+    # the doctor's queries make nothing
+    made = {name for name in TEXTS if name != "inboxdb.sql" and not name.startswith("doctor/")}
+    assert sorted(sources.contents()) == sorted(made)
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -1,0 +1,49 @@
+-- Looks for: a table of ours that was moved to schema public, books of the migration tool there, and Prisma's books in
+-- a schema of ours.
+-- Why: `prisma db push` drops tables that it does not know from the schemas that it manages.
+-- Sees it with: the catalog, which everybody may read. Which schemas Prisma manages stands in the host's repository:
+-- `inboxdb doctor --prisma-schema` reads that.
+-- Source of the rule: an empty table in public was seen to be dropped; yoyo without `?schema=inboxdb` keeps its books
+-- in public.
+select
+  'problem' as severity,
+  pg_catalog.format('table %I is in schema public, where `prisma db push` drops what it does not know', c.relname)
+    as evidence,
+  pg_catalog.format('`alter table public.%I set schema inboxdb`', c.relname) as remedy
+from pg_catalog.pg_class as c
+where c.relnamespace = pg_catalog.to_regnamespace('public')
+  and c.relkind in ('r', 'p')
+  and c.relname in (
+    'inbox_counts', 'inbox_counts_dirty', 'cache_version', 'job_status', 'change_0', 'change_1', 'change_2', 'change_3',
+    'drain_state', 'freshness'
+  )
+  -- where ours is in its place, this one is the host's
+  and not exists (
+    select from pg_catalog.pg_class as o
+    where o.relnamespace = pg_catalog.to_regnamespace('inboxdb') and o.relname = c.relname
+  )
+union all
+select
+  'warning' as severity,
+  pg_catalog.format('yoyo keeps books in public.%I, which `prisma db push` drops', c.relname) as evidence,
+  pg_catalog.format(
+    'run yoyo with ?schema=inboxdb, as docs/operations.md has it; if no other program uses the table: `drop table '
+    'public.%I`', c.relname
+  ) as remedy
+from pg_catalog.pg_class as c
+where c.relnamespace = pg_catalog.to_regnamespace('public')
+  and c.relkind = 'r'
+  and c.relname in ('_yoyo_migration', '_yoyo_log', '_yoyo_version', 'yoyo_lock')
+union all
+select
+  'problem' as severity,
+  pg_catalog.format(
+    'Prisma keeps its books in schema %I: it manages that, and drops what it does not know', n.nspname
+  ) as evidence,
+  pg_catalog.format(
+    'take %1$I out of the schemas in the Prisma schema and out of its URL, then '
+    '`alter table %1$I._prisma_migrations set schema public`', n.nspname
+  ) as remedy
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+where n.nspname in ('inboxdb', 'inbox_api') and c.relname = '_prisma_migrations';

@@ -1,0 +1,782 @@
+"""`inboxdb doctor`: every fault is planted for real; its check and no other speaks, and what it says to do mends it.
+
+On a server of this file's own: roles, slots, settings and prepared transactions belong to all of a server's databases.
+"""
+
+import json
+import os
+import re
+import secrets
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from psycopg.conninfo import conninfo_to_dict
+
+from inboxdb import access, cli, doctor, embedded, sources
+from inboxdb.worker import drain
+from tests.interleave import DEADLINE, until
+from tests.redis_server import RedisServer
+from tests.rows import Host, new_id, set_clock
+from tests.running import own_postgres
+from tests.servers import MONITOR, OWNER, SETTINGS, WRITER, Database, Server, new_folder
+
+# Stands in the host's rows and queries, and in nothing that a doctor says.
+PERSONAL = "synthetic.person@example.invalid"
+
+NAMED = access.Named(trusted=[WRITER], restricted=["authenticated"])
+
+CHECKS = {file.stem for file in (sources.SQL / "doctor").glob("*.sql")}
+
+Findings = dict[str, list[dict[str, str]]]
+
+
+@pytest.fixture(scope="module")
+def own_server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    """A server on which autovacuum never comes by itself."""
+    settings = {**SETTINGS, "autovacuum_naptime": "1d"}
+    with embedded.server(new_folder(), own_postgres(request.config), settings=settings) as dsn:
+        server = Server(dsn, secrets.token_hex(16))
+        yield server
+        server.close()
+
+
+@pytest.fixture
+def database(own_server: Server) -> Iterator[Database]:
+    """A healthy database: two workspaces, drained just now, row-level security on "Lead" left out."""
+    with own_server.database("text", installed=True) as database:
+        access.turn_off(database.dsn)
+        host = Host(database.writer())
+        for workspace in (host.workspace(), host.workspace()):
+            lead = host.lead(workspace, email=PERSONAL, assignedToUserId=new_id())
+            host.draft(lead)
+        drain(database.dsn)
+        yield database
+
+
+@pytest.fixture
+def queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the doctor's queries for a test to edit."""
+    shutil.copytree(sources.SQL / "doctor", tmp_path / "doctor")
+    monkeypatch.setattr(sources, "SQL", tmp_path)
+    return tmp_path / "doctor"
+
+
+def invoke(database: Database, *arguments: str, role: str | None = None, env: dict[str, str] | None = None) -> Result:
+    """Run a command, as the superuser unless a role is given."""
+    dsn = database.server.dsn_of(database.name, role)
+    result = CliRunner().invoke(cli.main, [*arguments, "--dsn", dsn], env=env)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+    assert PERSONAL not in result.output
+    return result
+
+
+def complaints(database: Database, *arguments: str, role: str | None = None) -> Findings:
+    """Ask the doctor; return what the checks that are not healthy have found."""
+    result = invoke(database, "doctor", "--json", *arguments, role=role)
+    checks = json.loads(result.stdout)["checks"]
+    assert {one["check"] for one in checks} >= CHECKS
+    assert result.exit_code == (3 if any(one["status"] == "problem" for one in checks) else 0)
+    assert all(bool(one["findings"]) == (one["status"] != "healthy") for one in checks)
+    return {one["check"]: one["findings"] for one in checks if one["findings"]}
+
+
+def only_complaint(database: Database, check: str, severity: str = "problem") -> list[dict[str, str]]:
+    """Ask the doctor; this check and no other has to speak, with this severity; return its findings."""
+    found = complaints(database)
+    assert found.keys() == {check}, found
+    assert {one["severity"] for one in found[check]} == {severity}
+    return found[check]
+
+
+def mend(database: Database, findings: list[dict[str, str]], env: dict[str, str] | None = None) -> None:
+    """Do what the remedies say, every command and statement of them; the doctor has nothing to say then."""
+    for remedy in {one["remedy"]: None for one in findings}:
+        for order in re.findall(r"`([^`]+)`", remedy):
+            if order.startswith("inboxdb "):
+                result = invoke(database, *shlex.split(order)[1:], env=env)
+                assert result.exit_code == 0, result.output
+            else:
+                database.superuser().execute(order)
+    assert complaints(database) == {}
+
+
+def set_clock_ahead(database: Database, interval: str) -> None:
+    """Let inboxdb's clock stand still somewhere in the future."""
+    owner = database.connect()
+    [(then,)] = owner.execute("select (clock_timestamp() + %s::interval)::text", [interval]).fetchall()
+    set_clock(owner, then)
+
+
+def unnoted(database: Database) -> Host:
+    """The host, past whose writes no trigger fires."""
+    return Host(database.superuser(options="-c session_replication_role=replica"))
+
+
+# What it says of a healthy database, and to whom
+
+
+def test_healthy(database: Database) -> None:
+    assert complaints(database) == {}
+    result = invoke(database, "doctor")
+    assert result.exit_code == 0
+    assert result.stdout.endswith(f": {len(CHECKS)} checks, {len(CHECKS)} healthy\n")
+    assert result.stdout.count("\n") == 1
+
+
+def test_owner_sees_all_but_the_age_of_others_sessions(database: Database) -> None:
+    found = complaints(database, role=OWNER)
+    assert {check: [one["severity"] for one in findings] for check, findings in found.items()} == {
+        "horizon": ["not looked at"]
+    }
+    mine = database.superuser()
+    mine.execute(f"grant pg_read_all_stats to {OWNER}")
+    try:
+        assert complaints(database, role=OWNER) == {}
+    finally:
+        mine.execute(f"revoke pg_read_all_stats from {OWNER}")
+
+
+def test_monitor_is_told_what_was_not_looked_at(database: Database) -> None:
+    found = complaints(database, role=MONITOR)
+    assert found.keys() == {"grants", "horizon", "missed"}
+    assert {one["severity"] for findings in found.values() for one in findings} == {"not looked at"}
+    assert all("42501" in found[check][0]["evidence"] for check in ("grants", "missed"))
+
+    database.connect().execute('alter table public."Lead" disable trigger inboxdb_note_update')
+    Host(database.writer()).workspace()
+    set_clock_ahead(database, "20 seconds")
+    found = complaints(database, role=MONITOR)
+    assert {check for check, findings in found.items() if findings[0]["severity"] == "problem"} == {"triggers", "late"}
+
+
+def test_nobody_in_particular_is_told_what_was_not_looked_at(database: Database) -> None:
+    found = complaints(database, role=WRITER)
+    seen = {"autovacuum", "bypassed_triggers", "public_tables", "replica_identity", "server_version", "triggers"}
+    assert found.keys() == CHECKS - seen
+    assert {one["severity"] for findings in found.values() for one in findings} == {"not looked at"}
+
+
+def test_not_installed(database: Database) -> None:
+    database.superuser().execute("drop schema inboxdb cascade")
+    result = invoke(database, "doctor")
+    assert result.exit_code == 1
+    assert "`inboxdb migrate apply`" in result.stderr
+
+
+def test_page_has_the_worst_first(database: Database) -> None:
+    owner = database.connect()
+    owner.execute('alter table public."Lead" disable trigger inboxdb_note_update')
+    owner.execute("update inboxdb.setting set setting_value = 'undecided' where setting_name = 'lead_rls'")
+    result = invoke(database, "doctor", role=OWNER)
+    assert result.exit_code == 3
+    said = [line.partition(":")[0] for line in result.stdout.splitlines() if not line.startswith("  -> ")]
+    assert said[:3] == ["PROBLEM", "NOT LOOKED AT", "NOTE"]
+    assert f"{len(CHECKS)} checks, 1 problem, 1 not looked at, 1 note, {len(CHECKS) - 3} healthy" in result.stdout
+
+
+# How a check is run
+
+
+def test_check_that_would_write_is_stopped(database: Database, queries: Path) -> None:
+    (queries / "writes.sql").write_text("select 'note', inboxdb.mark_all_inbox_counts_dirty()::text, ''")
+    [finding] = only_complaint(database, "writes", "not looked at")
+    assert "25006" in finding["evidence"]
+
+
+def test_check_that_takes_long_is_stopped(database: Database, queries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (queries / "sleeps.sql").write_text("select 'note', pg_catalog.pg_sleep(30)::text, ''")
+    assert doctor.TIME_LIMIT == 10
+    monkeypatch.setattr(doctor, "TIME_LIMIT", 1.0)
+    [finding] = only_complaint(database, "sleeps", "not looked at")
+    assert "57014" in finding["evidence"]
+
+
+def test_check_that_is_locked_out_gives_up(database: Database) -> None:
+    holder = database.connect(autocommit=False)
+    holder.execute('lock table public."Lead" in access exclusive mode')
+    findings = complaints(database)["missed"]
+    assert [one["severity"] for one in findings] == ["not looked at"]
+    assert "55P03" in findings[0]["evidence"]
+
+
+# Nobody drains, or too late
+
+
+def test_never_drained(own_server: Server) -> None:
+    with own_server.database("text", installed=True) as database:
+        access.turn_off(database.dsn)
+        [finding] = only_complaint(database, "draining")
+        assert finding["evidence"] == "no drain has ever run"
+        mend(database, [finding])
+
+
+def test_nobody_drains_any_more(database: Database) -> None:
+    owner = database.connect()
+    owner.execute("update inboxdb.drain_state set collected_at = collected_at - interval '2 minutes'")
+    owner.execute("update inboxdb.run set seen_at = seen_at - interval '2 minutes'")
+    [finding] = only_complaint(database, "draining")
+    assert re.search(r"last sign of life 1[2-9]\d s ago", finding["evidence"])
+    mend(database, [finding])
+
+
+def test_oldest_change_is_too_old(database: Database) -> None:
+    Host(database.writer()).workspace()
+    assert complaints(database) == {}
+    set_clock_ahead(database, "20 seconds")
+    [finding] = only_complaint(database, "late")
+    assert re.match(
+        r"1 of 1 waiting workspaces are late; the oldest change was noted [12]\d s ago", finding["evidence"]
+    )
+    mend(database, [finding])
+
+
+# Triggers
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("disable trigger inboxdb_note_update", "disabled"),
+        ("disable trigger user", "disabled"),
+        ("enable replica trigger inboxdb_note_update", "enabled for replicas only"),
+    ],
+)
+def test_trigger_is_off(database: Database, fault: str, said: str) -> None:
+    database.connect().execute(f'alter table public."Lead" {fault}')
+    lead = database.connect().execute("update public.\"Lead\" set status = 'needs_repair' returning id").fetchall()
+    assert lead
+    found = complaints(database)
+    # what was written meanwhile is seen, too
+    assert found.keys() - {"missed"} == {"triggers"}
+    assert f'trigger inboxdb_note_update on public."Lead" is {said}' in [one["evidence"] for one in found["triggers"]]
+    for one in found["triggers"]:
+        one["remedy"] += ", then `inboxdb drain-dirty`"
+    mend(database, found["triggers"])
+
+
+def test_trigger_is_lost(database: Database) -> None:
+    owner = database.connect()
+    [(definition,)] = owner.execute(
+        "select pg_get_triggerdef(oid) from pg_trigger where tgname = 'inboxdb_note_rollup'"
+    ).fetchall()
+    owner.execute('drop trigger inboxdb_note_rollup on public."Lead"')
+    [finding] = only_complaint(database, "triggers")
+    assert finding["evidence"] == 'trigger inboxdb_note_rollup on public."Lead" is missing'
+    assert "`inboxdb migrate verify --repair`" in finding["remedy"]
+    # a trigger of that name that is not ours is not it
+    owner.execute("create function public.nothing() returns trigger language plpgsql as 'begin return null; end'")
+    owner.execute(definition.replace("inboxdb.note_lead_change()", "public.nothing()"))
+    only_complaint(database, "triggers")
+    owner.execute('drop trigger inboxdb_note_rollup on public."Lead"')
+    owner.execute(definition)
+    assert complaints(database) == {}
+
+
+def answers_without(database: Database, check: str, objects: str, drop: str) -> None:
+    """Every object that a query lists is missed by a check, once it is dropped in a transaction of its own."""
+    superuser = database.superuser()
+    query = (sources.SQL / "doctor" / f"{check}.sql").read_bytes()
+    listed = superuser.execute(objects.encode()).fetchall()
+    assert len(listed) > 10
+    for names in listed:
+        with superuser.transaction(force_rollback=True):
+            superuser.execute(drop.format(*names))
+            said = [evidence for _, evidence, _ in superuser.execute(query)]
+        assert len(said) == 1, names
+        assert said[0].endswith("is missing")
+
+
+def test_every_trigger_is_known(database: Database) -> None:
+    ours = "select tgname, tgrelid::regclass::text from pg_trigger where tgname like 'inboxdb%'"
+    answers_without(database, "triggers", ours, "drop trigger {0} on {1}")
+
+
+ROLE, DATABASE, SERVER = "alter role app_writer", "alter database {}", "alter system"
+
+
+@pytest.mark.parametrize("whose", [ROLE, f"{ROLE} in database {{}}", DATABASE, SERVER, "alter role all in database {}"])
+def test_session_replication_role(database: Database, whose: str) -> None:
+    superuser = database.superuser()
+    superuser.execute(f"{whose} set session_replication_role = replica".format(database.name))
+    if whose == SERVER:
+        superuser.execute("select pg_reload_conf()")
+        until(lambda: superuser.execute("show session_replication_role").fetchone() == ("replica",))
+    [finding] = only_complaint(database, "bypassed_triggers")
+    assert "session_replication_role is replica for" in finding["evidence"]
+    if whose == SERVER:
+        finding["remedy"] = finding["remedy"].replace("`inboxdb mark --all`", "")
+        for order in re.findall(r"`([^`]+)`", finding["remedy"]):
+            superuser.execute(order)
+        until(lambda: superuser.execute("show session_replication_role").fetchone() == ("origin",))
+        finding["remedy"] = ""
+    mend(database, [finding])
+
+
+def test_subscription_writes_leads(database: Database, own_server: Server) -> None:
+    with own_server.database("text", installed=False) as publisher:
+        source, target = publisher.superuser(), database.superuser()
+        source.execute('create publication leads for table public."Lead", public."Message"')
+        source.execute("select pg_create_logical_replication_slot('leads', 'pgoutput')")
+        target.execute(
+            f"create subscription leads connection '{own_server.dsn_of(publisher.name)}' publication leads "
+            "with (create_slot = false, copy_data = false, enabled = false, slot_name = 'leads')"
+        )
+        source.execute("select pg_drop_replication_slot('leads')")
+        try:
+            [finding] = only_complaint(database, "bypassed_triggers")
+            assert finding["evidence"].startswith('subscription leads writes public."Lead"')
+            mend(database, [finding])
+        finally:
+            target.execute("alter subscription leads set (slot_name = none)")
+            target.execute("drop subscription leads")
+
+
+# Changes missed
+
+
+def test_change_that_was_missed(database: Database) -> None:
+    [(lead,)] = database.connect().execute('select id from public."Lead" limit 1').fetchall()
+    unnoted(database).update("Lead", lead, status="needs_repair")
+    [finding] = only_complaint(database, "missed")
+    assert re.fullmatch(
+        r"workspace \S+: 2 of 2 scopes differ from the live counts, and nothing waits", finding["evidence"]
+    )
+    mend(database, [finding])
+
+
+def test_workspace_that_was_missed(database: Database) -> None:
+    unnoted(database).workspace()
+    [finding] = only_complaint(database, "missed")
+    assert finding["evidence"] == "1 workspaces have never been counted, and nothing waits"
+    mend(database, [finding])
+
+
+def test_sample_has_a_bound(database: Database) -> None:
+    owner = database.connect()
+    owner.execute("update inboxdb.workspace set leads = 200001")
+    unnoted(database).connection.execute("update public.\"Lead\" set status = 'needs_repair'")
+    [finding] = only_complaint(database, "missed", "not looked at")
+    assert "`inboxdb verify --sample 1`" in finding["remedy"]
+    # both would be too much: one is looked at
+    owner.execute("update inboxdb.workspace set leads = 150000")
+    assert len(only_complaint(database, "missed")) == 1
+    owner.execute("update inboxdb.workspace set leads = 100000")
+    assert len(only_complaint(database, "missed")) == 2
+
+
+# Indexes
+
+
+def test_index_is_dropped(database: Database) -> None:
+    database.connect().execute("drop index public.inboxdb_message_ai_sent, inboxdb.workspace_next_snooze_at_idx")
+    findings = only_complaint(database, "indexes")
+    assert findings[0]["evidence"] == 'index inboxdb_message_ai_sent on public."Message" is missing'
+    mend(database, findings)
+
+
+def test_index_is_invalid(database: Database) -> None:
+    owner = database.connect()
+    [(definition,)] = owner.execute("select pg_get_indexdef('inboxdb_ai_draft_to_review'::regclass)").fetchall()
+    owner.execute("drop index inboxdb_ai_draft_to_review")
+    writer = database.writer(autocommit=False)
+    writer.execute('lock table public."AIDraft" in row exclusive mode')
+    building = database.connect(options="-c statement_timeout=500ms")
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        building.execute(definition.replace("CREATE INDEX", "CREATE INDEX CONCURRENTLY"))
+    writer.rollback()
+    [finding] = only_complaint(database, "indexes")
+    assert finding["evidence"] == 'index inboxdb_ai_draft_to_review on public."AIDraft" is invalid'
+    mend(database, [finding])
+
+
+def test_every_index_is_known_and_made_as_it_was(database: Database) -> None:
+    ours = """
+        select i.indexrelid::regclass::text, coalesce('constraint ' || n.conname || ' on ' || i.indrelid::regclass, '')
+        from pg_index as i
+        inner join pg_class as c on i.indexrelid = c.oid
+        left join pg_constraint as n on i.indexrelid = n.conindid
+        where (c.relnamespace = 'inboxdb'::regnamespace and c.relname not like '%yoyo%') or c.relname like 'inboxdb%'
+    """
+    superuser = database.superuser()
+    query = (sources.SQL / "doctor" / "indexes.sql").read_bytes()
+    listed = superuser.execute(ours.encode()).fetchall()
+    assert len(listed) > 20
+    for index, constraint in listed:
+        definition = "select pg_get_indexdef(%s::regclass)"
+        with superuser.transaction(force_rollback=True):
+            before = superuser.execute(definition, [index]).fetchone()
+            table = constraint.partition(" on ")[2]
+            drop = f"alter table {table} drop {constraint.partition(' on ')[0]}" if table else f"drop index {index}"
+            superuser.execute(drop)
+            [(_, evidence, remedy)] = superuser.execute(query)
+            assert evidence.endswith("is missing")
+            superuser.execute(remedy.strip("`").replace("concurrently ", ""))
+            assert superuser.execute(definition, [index]).fetchone() == before
+
+
+# Row-level security
+
+
+@pytest.mark.parametrize("table", ["inbox_counts", "cache_version", "job_status"])
+def test_row_security_is_off_on_our_tables(database: Database, table: str) -> None:
+    database.connect().execute(f"alter table inboxdb.{table} disable row level security")
+    findings = only_complaint(database, "row_security")
+    mend(database, findings)
+
+
+def test_row_security_is_off_on_leads(database: Database) -> None:
+    access.turn_on(database.dsn, NAMED)
+    assert complaints(database) == {}
+    database.connect().execute('alter table public."Lead" disable row level security')
+    findings = only_complaint(database, "row_security")
+    mend(database, findings)
+
+
+def test_role_on_leads_that_nobody_named(database: Database) -> None:
+    access.turn_on(database.dsn, NAMED)
+    owner = database.connect()
+    owner.execute('grant select on public."Lead" to anon')
+    try:
+        [finding] = only_complaint(database, "row_security")
+        assert "`inboxdb rls plan`" in finding["remedy"]
+        access.turn_on(database.dsn, access.Named([WRITER], ["authenticated", "anon"]))
+        assert complaints(database) == {}
+    finally:
+        access.turn_off(database.dsn)
+        owner.execute('revoke select on public."Lead" from anon')
+
+
+def test_policy_that_is_not_ours(database: Database) -> None:
+    database.connect().execute("create policy everybody on inboxdb.inbox_counts using (true)")
+    mend(database, only_complaint(database, "row_security"))
+
+
+def test_restricted_role_bypasses_policies(database: Database) -> None:
+    database.superuser().execute("alter role authenticated bypassrls")
+    mend(database, only_complaint(database, "row_security"))
+    database.superuser().execute(f"grant {OWNER} to anon")
+    try:
+        [finding] = only_complaint(database, "row_security")
+        assert "role anon" in finding["evidence"]
+    finally:
+        database.superuser().execute(f"revoke {OWNER} from anon")
+
+
+def test_application_bypasses_policies(database: Database) -> None:
+    application = database.superuser(application_name="app")
+    assert complaints(database) == {}, "row-level security was left out"
+    access.turn_on(database.dsn, NAMED)
+    [finding] = only_complaint(database, "bypassing_sessions", "warning")
+    assert f"pid {application.info.backend_pid}" in finding["evidence"]
+    assert "superuser" in finding["evidence"]
+    # whoever may see nothing of other sessions sees this
+    assert "bypassing_sessions" in complaints(database, role=MONITOR)
+    application.close()
+    until(lambda: complaints(database) == {})
+
+
+# Grants
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        f"grant select on inboxdb.inbox_counts to {WRITER}",
+        f"grant select (client_id) on inboxdb.cache_version to {WRITER}",
+        "grant insert on inboxdb.change_0 to inboxdb_drainer",
+        "grant execute on function inboxdb.verify_workspace to public",
+        f"grant create on schema inbox_api to {WRITER}",
+        "grant usage on type inboxdb.client_id to public",
+        f"grant usage on sequence inboxdb.change_0_id_seq to {WRITER}",
+    ],
+)
+def test_grants_are_wider(database: Database, fault: str) -> None:
+    database.connect().execute(fault)
+    findings = only_complaint(database, "grants")
+    mend(database, findings)
+
+
+def test_grants_are_narrower(database: Database) -> None:
+    database.connect().execute("revoke execute on function inboxdb.collect from inboxdb_drainer")
+    [finding] = only_complaint(database, "grants", "warning")
+    assert finding["evidence"] == "role inboxdb_drainer lacks execute on inboxdb.collect()"
+    mend(database, [finding])
+
+
+# The horizon
+
+
+@pytest.fixture
+def impatient(queries: Path) -> None:
+    """Let whatever holds the horizon be old."""
+    file = queries / "horizon.sql"
+    limits = "values (300, 3600, 1000000, 50000000)"
+    assert limits in file.read_text()
+    file.write_text(file.read_text().replace(limits, "values (0, 3600, 0, 50000000)"))
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("isolation", ["repeatable read", "read committed"])
+def test_session_holds_the_horizon(database: Database, isolation: str) -> None:
+    session = database.writer(autocommit=False)
+    session.execute(f"set transaction isolation level {isolation}")
+    if isolation == "repeatable read":
+        session.execute(f"select from public.\"Lead\" where email = '{PERSONAL}'")
+    else:
+        session.execute(f"update public.\"Lead\" set email = '{PERSONAL}'")
+    [finding] = only_complaint(database, "horizon", "warning")
+    assert finding["evidence"].startswith(f"session {session.info.backend_pid} of role {WRITER}")
+    assert "horizon" in complaints(database, role=MONITOR)
+    mend(database, [finding])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_prepared_transaction_holds_the_horizon(database: Database) -> None:
+    session = database.superuser(autocommit=False)
+    session.execute("update public.\"Client\" set name = 'other'")
+    session.execute("prepare transaction 'forgotten'")
+    session.commit()
+    [finding] = only_complaint(database, "horizon", "warning")
+    assert finding["evidence"].startswith(f"prepared transaction 'forgotten' in database {database.name}")
+    mend(database, [finding])
+
+
+def test_an_hour_is_a_problem(database: Database, queries: Path) -> None:
+    file = queries / "horizon.sql"
+    file.write_text(file.read_text().replace("values (300, 3600,", "values (0, 0,"))
+    session = database.connect(autocommit=False)
+    session.execute("set transaction isolation level repeatable read")
+    session.execute("select")
+    mend(database, only_complaint(database, "horizon"))
+
+
+def test_unused_slot_holds_the_horizon(database: Database) -> None:
+    database.superuser().execute("select pg_create_logical_replication_slot('forgotten', 'pgoutput')")
+    [finding] = only_complaint(database, "horizon", "warning")
+    assert finding["evidence"].startswith("replication slot forgotten, unused, ")
+    mend(database, [finding])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_standby_holds_the_horizon(database: Database, own_server: Server) -> None:
+    primary = Path(str(conninfo_to_dict(own_server.dsn)["host"]))
+    folder = new_folder()
+    owner = os.stat(primary / "data")
+    os.chown(folder, owner.st_uid, owner.st_gid)
+    # the programs that the primary runs, where its user can get at them
+    programs = Path(f"/proc/{(primary / 'data' / 'postmaster.pid').read_text().split()[0]}/exe").resolve().parent
+    identity: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
+    data = folder / "data"
+    subprocess.run(
+        [programs / "pg_basebackup", "-D", data, "-d", own_server.dsn, "--write-recovery-conf", "--checkpoint=fast"],
+        check=True, capture_output=True, cwd=folder, timeout=60, **identity,
+    )  # fmt: skip
+    feedback = {"hot_standby_feedback": "on", "wal_receiver_status_interval": "1s"}
+    options = {**SETTINGS, **feedback, "unix_socket_directories": folder, "listen_addresses": ""}
+    standby = subprocess.Popen(
+        [programs / "postgres", "-D", data, *(f"-c{name}={value}" for name, value in options.items())],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **identity,
+    )  # fmt: skip
+    try:
+        fed = "select from pg_stat_replication where backend_xmin is not null"
+        superuser = database.superuser()
+        until(lambda: superuser.execute(fed).rowcount == 1)
+        findings = only_complaint(database, "horizon", "warning")
+        assert [one for one in findings if one["evidence"].startswith("standby feedback through session ")]
+        assert "hot_standby_feedback = off" in findings[0]["remedy"]
+    finally:
+        standby.terminate()
+        standby.wait(DEADLINE)
+        shutil.rmtree(folder)
+    until(lambda: complaints(database) == {})
+
+
+# Autovacuum
+
+
+@pytest.mark.parametrize("setting", ["autovacuum", "track_counts"])
+def test_autovacuum_is_off(database: Database, setting: str) -> None:
+    superuser = database.superuser()
+
+    def reads(value: str) -> bool:
+        return superuser.execute(f"show {setting}").fetchone() == (value,)
+
+    superuser.execute(f"alter system set {setting} = off")
+    superuser.execute("select pg_reload_conf()")
+    until(lambda: reads("off"))
+    [finding] = only_complaint(database, "autovacuum")
+    for order in re.findall(r"`([^`]+)`", finding["remedy"]):
+        superuser.execute(order)
+    until(lambda: reads("on"))
+    superuser.execute(f"alter system reset {setting}")
+    assert complaints(database) == {}
+
+
+def test_autovacuum_is_off_for_a_table(database: Database) -> None:
+    database.connect().execute("alter table inboxdb.inbox_counts set (autovacuum_enabled = off)")
+    mend(database, only_complaint(database, "autovacuum"))
+
+
+def test_autovacuum_is_behind(database: Database) -> None:
+    owner = database.connect()
+    owner.execute("insert into inboxdb.freshness (seconds) select '{1}' from generate_series(1, 20000)")
+    owner.execute("delete from inboxdb.freshness")
+    owner.execute("select pg_stat_force_next_flush()")
+    owner.execute("select")
+    [finding] = only_complaint(database, "autovacuum", "warning")
+    assert finding["evidence"].startswith("inboxdb.freshness has 2")
+    mend(database, [finding])
+
+
+# The host's tables
+
+
+@pytest.mark.parametrize("identity", ["full", "nothing"])
+def test_replica_identity(database: Database, identity: str) -> None:
+    owner = database.connect()
+    owner.execute(f'alter table public."Lead" replica identity {identity}')
+    assert complaints(database) == {}, "there is no publication of ours"
+    owner.execute('alter table public."Lead" replica identity default')
+    access.publish(database.dsn)
+    assert complaints(database) == {}
+    owner.execute(f'alter table public."Lead" replica identity {identity}')
+    [finding] = only_complaint(database, "replica_identity")
+    finding["remedy"] = finding["remedy"].partition(";")[0]
+    mend(database, [finding])
+
+
+def test_host_column_of_another_type(database: Database) -> None:
+    owner = database.connect()
+    owner.execute('alter table public."Message" drop constraint "Message_aiDraftId_fkey"')
+    owner.execute('alter table public."AIDraft" alter column id type uuid using id::uuid')
+    [finding] = only_complaint(database, "host_columns")
+    assert finding["evidence"] == 'column public."Message"."aiDraftId" is text where public."AIDraft".id is uuid'
+    owner.execute('alter table public."AIDraft" alter column id type varchar(99)')
+    assert complaints(database) == {}
+
+
+def test_host_column_that_is_lost(database: Database) -> None:
+    database.connect().execute('alter table public."ClientMember" drop column role cascade')
+    assert complaints(database)["host_columns"][0]["evidence"] == 'column public."ClientMember".role is missing'
+
+
+def test_host_columns_are_those_of_the_check_at_the_install() -> None:
+    def listed(file: str) -> dict[tuple[str, ...], str]:
+        rows = re.findall(
+            r"\(\s*\d+, +'(\w+)', +'(\w+)', +('\w+'|null), +('[\w.]+'|null)\)", (sources.SQL / file).read_text()
+        )
+        return {row[:3]: row[3] for row in rows}
+
+    here, there = listed("doctor/host_columns.sql"), listed("checks/host.sql")
+    assert len(here) == 24
+    assert {row: None if "inboxdb." in equals else equals for row, equals in here.items()} == {
+        row: None if "inboxdb." in here[row] else equals for row, equals in there.items()
+    }
+
+
+# The drain's own
+
+
+def test_workspace_is_quarantined(database: Database) -> None:
+    owner = database.connect()
+    [(workspace,)] = owner.execute('select id from public."Client" limit 1').fetchall()
+    owner.execute(
+        f"alter table inboxdb.inbox_counts add constraint unlucky check (client_id <> '{workspace}') not valid"
+    )
+    Host(database.writer()).lead(workspace)
+    assert owner.execute("select outcome from inboxdb.drain_next()").fetchall() == [("failed",)]
+    [finding] = only_complaint(database, "quarantine", "warning")
+    assert finding["evidence"].startswith(f"workspace {workspace} failed after 1 attempts: 23514")
+    for _ in range(8):
+        owner.execute(
+            "update inboxdb.inbox_counts_dirty set next_attempt_at = inboxdb.clock() - interval '1 second' "
+            "where quarantined_at is null"
+        )
+        owner.execute("update inboxdb.drain_state set claim_from = '-infinity'")
+        owner.execute("select inboxdb.drain_next()")
+    [finding] = only_complaint(database, "quarantine")
+    owner.execute("alter table inboxdb.inbox_counts drop constraint unlucky")
+    mend(database, [finding])
+
+
+def test_redis_is_behind(database: Database, redis: RedisServer) -> None:
+    env = {"INBOXDB_REDIS_URL": redis.url}
+    assert invoke(database, "publish", env=env).exit_code == 0
+    Host(database.writer()).workspace()
+    drain(database.dsn)
+    assert complaints(database) == {}
+    set_clock_ahead(database, "61 seconds")
+    [finding] = only_complaint(database, "redis")
+    mend(database, [finding], env=env)
+
+
+# The server and its other programs
+
+
+@pytest.mark.parametrize(
+    ("version", "leaks", "mended"),
+    [
+        (150002, {"CVE-2023-2455", "CVE-2023-39418", "CVE-2024-10976", "CVE-2025-8713"}, "15.14"),
+        (160004, {"CVE-2024-10976", "CVE-2025-8713"}, "16.10"),
+        (170001, {"CVE-2025-8713"}, "17.6"),
+        (150014, set(), ""),
+        (170006, set(), ""),
+        (180000, set(), ""),
+    ],
+)
+def test_server_version(database: Database, queries: Path, version: int, leaks: set[str], mended: str) -> None:
+    file = queries / "server_version.sql"
+    asked = "pg_catalog.current_setting('server_version_num')"
+    assert asked in file.read_text()
+    # no such server is at hand: the one thing here that is not real
+    file.write_text(file.read_text().replace(asked, f"'{version}'"))
+    if not leaks:
+        assert complaints(database) == {}
+        return
+    [finding] = only_complaint(database, "server_version")
+    assert set(re.findall(r"CVE-\d+-\d+", finding["evidence"])) == leaks
+    assert f"update to {mended} or later" in finding["remedy"]
+
+
+def test_books_of_yoyo_in_public(database: Database) -> None:
+    dsn = conninfo_to_dict(database.dsn)
+    uri = f"postgresql+psycopg://{dsn['user']}:{dsn['password']}@/{database.name}?host={dsn['host']}"
+    yoyo = [shutil.which("yoyo"), "list", "--batch", "--no-config-file", "--database", uri, str(sources.MIGRATIONS)]
+    subprocess.run([str(part) for part in yoyo], check=True, capture_output=True, timeout=60)
+    findings = only_complaint(database, "public_tables", "warning")
+    assert len(findings) >= 3
+    mend(database, findings)
+
+
+def test_table_of_ours_in_public(database: Database) -> None:
+    database.superuser().execute("create table public.job_status (id integer primary key)")
+    assert complaints(database) == {}, "the host may have one of that name"
+    database.superuser().execute("drop table public.job_status")
+    database.connect().execute("alter table inboxdb.freshness set schema public")
+    found = complaints(database)
+    assert found["public_tables"][0]["severity"] == "problem"
+    mend(database, found["public_tables"])
+
+
+def test_prisma_manages_a_schema_of_ours(database: Database, tmp_path: Path) -> None:
+    database.connect().execute("create table inboxdb._prisma_migrations (id text primary key)")
+    [finding] = only_complaint(database, "public_tables")
+    assert "inboxdb" in finding["evidence"]
+    mend(database, [finding])
+
+    file = tmp_path / "schema.prisma"
+    datasource = 'datasource db {{\n  provider = "postgresql"\n  schemas = [{}] // "inbox_api"\n}}\n'
+    file.write_text(datasource.format('"public", "auth"'))
+    assert complaints(database, "--prisma-schema", str(file)) == {}
+    file.write_text(datasource.format('\n  "public",\n  "inboxdb"\n'))
+    [finding] = complaints(database, "--prisma-schema", str(file))["prisma_schema"]
+    assert finding["severity"] == "problem"
+    assert "schema inboxdb" in finding["evidence"]
+    assert invoke(database, "doctor", "--prisma-schema", str(tmp_path / "none")).exit_code == 2
