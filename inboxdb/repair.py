@@ -8,9 +8,9 @@ from functools import partial
 import psycopg
 
 from inboxdb import migrate, sources
-from inboxdb.access import LOCK_TIMEOUT, SET_LOCK_TIMEOUT
+from inboxdb.access import SET_LOCK_TIMEOUT
 from inboxdb.catalog import Object
-from inboxdb.connection import Connection, describe, retrying, session
+from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, retrying, session
 from inboxdb.differences import Difference, Remedy, differences
 from inboxdb.errors import DatabaseRefused, InboxdbError, is_lost
 
@@ -195,7 +195,7 @@ class _Repair:
         return succeeded
 
     def _settings(self) -> None:
-        self._connection.execute(SET_LOCK_TIMEOUT, (LOCK_TIMEOUT,))
+        self._connection.execute(SET_LOCK_TIMEOUT, (f"{LOCK_TIMEOUT:g}s",))
         self._connection.execute("set local search_path = ''")
 
     def _execute(self, statements: Sequence[str]) -> None:
