@@ -40,7 +40,6 @@ WORDS = {
     ("enabled", "O"): "enabled",
     ("enabled", "D"): "disabled",
     ("enabled", "R"): "enabled for replicas only",
-    ("enabled", "A"): "enabled always",
     ("persistence", "p"): "logged",
     ("persistence", "u"): "unlogged",
 }
@@ -111,6 +110,9 @@ def differences(connection: Connection) -> list[Difference]:
 def _look(connection: Connection) -> _State:
     there = catalog.installed(connection)
     expected = catalog.shipped()
+    for facts in there.values():
+        if facts.get("enabled") == "A":  # on a subscriber they have to be
+            facts["enabled"] = "O"
     decided, drifted, owner, rls, named = _decided(connection)
 
     grantees = {about: about.name.rpartition(" to ")[2] for about in expected if about.kind == "privilege"}
