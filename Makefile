@@ -18,7 +18,7 @@ OTHERS := 16$(if $(wildcard /usr/lib/postgresql/15/bin/initdb),$(comma)15)
 
 test: .venv/test ## run the tests, on the PostgreSQL versions at hand
 	$(PYTEST)
-	$(PYTEST) --pg $(OTHERS) $(addprefix tests/test_,parity.py sessions.py changes.py migrations.py)
+	$(PYTEST) --pg $(OTHERS) $(addprefix tests/test_,parity.py sessions.py changes.py)
 
 lint: .venv/dev ## formatting, lint and types of Python; lint of sql/ and migrations/
 	$(BIN)/ruff format --check .
