@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import timedelta
 from itertools import pairwise
 from threading import Event
@@ -116,7 +117,9 @@ def a_run(owner: Connection, kind: str = "watch") -> str:
 
 def looking(owner: Connection) -> list[int]:
     """List the backends that a worker has claimed with."""
-    rows = owner.execute("select pid from pg_stat_activity where query like 'begin%claim_next%'")
+    rows = owner.execute(
+        "select pid from pg_stat_activity where datname = current_database() and query like 'begin%claim_next%'"
+    )
     return [pid for (pid,) in rows]
 
 
@@ -549,12 +552,14 @@ def test_a_worker_that_cannot_go_on_ends_the_others(
     database: Database, host: Host, owner: Connection, stage: Stage
 ) -> None:
     bad, slow = host.workspace(), host.workspace()
-    with ThreadPoolExecutor() as pool:
-        stop = Event()
+    stop = Event()
+    with ThreadPoolExecutor() as pool, ExitStack() as ends:
         running = pool.submit(drain, database.dsn, schedule=WATCH, workers=2, stop=stop)
+        ends.callback(stop.set)
         until_counted(owner, slow, 0)
         until(lambda: len(drains(owner)) == 3)  # with the announcer
         let_go = hold_up(database, slow)
+        ends.callback(let_go)
         host.lead(slow)
         until_held_up(owner)
         [idle] = until(lambda: [pid for pid in looking(owner) if pid not in drains(owner, held_up=True)])
@@ -566,11 +571,8 @@ def test_a_worker_that_cannot_go_on_ends_the_others(
         host.lead(bad)
         until(lambda: len(drains(owner)) == 2)
         let_go()
-        try:
-            with pytest.raises(DatabaseRefused):
-                running.result(DEADLINE)
-        finally:
-            stop.set()
+        with pytest.raises(DatabaseRefused):
+            running.result(DEADLINE)
     assert (total(owner, slow), total(owner, bad)) == (1, 0)
 
 
