@@ -399,6 +399,7 @@ def test_the_life_of_an_installation(
             # it may have stopped the clock
             life.run("migrate", "verify", "--repair")
         life.run("publication", "off")
+        owner.execute("drop function public.nothing(); drop table public._prisma_migrations")  # what the tests made
     life.all_is_counted()
 
     # What was damaged is mended, and what was written meanwhile counted.
