@@ -16,17 +16,20 @@ after insert or delete on public."Lead"
 for each row execute function inboxdb.note_lead_change();
 
 -- No column list: a BEFORE trigger of the host's may change a column that the UPDATE does not name. The condition is
--- evaluated before the trigger is queued, so updates of other columns call no function.
+-- evaluated before the trigger is queued, so updates of other columns call no function. Column by column: a comparison of
+-- rows would come back from pg_dump with other parentheses, as if somebody had altered the trigger.
 create trigger inboxdb_note_update
 after update on public."Lead"
 for each row when (
-  (
-    old.id, old."clientId", old.status, old."sentimentTag", old."lastInboundAt", old."lastOutboundAt",
-    old."lastZrgOutboundAt", old."snoozedUntil", old."assignedToUserId"
-  ) is distinct from (
-    new.id, new."clientId", new.status, new."sentimentTag", new."lastInboundAt", new."lastOutboundAt",
-    new."lastZrgOutboundAt", new."snoozedUntil", new."assignedToUserId"
-  )
+  old.id is distinct from new.id
+  or old."clientId" is distinct from new."clientId"
+  or old.status is distinct from new.status
+  or old."sentimentTag" is distinct from new."sentimentTag"
+  or old."lastInboundAt" is distinct from new."lastInboundAt"
+  or old."lastOutboundAt" is distinct from new."lastOutboundAt"
+  or old."lastZrgOutboundAt" is distinct from new."lastZrgOutboundAt"
+  or old."snoozedUntil" is distinct from new."snoozedUntil"
+  or old."assignedToUserId" is distinct from new."assignedToUserId"
 )
 execute function inboxdb.note_lead_change();
 
@@ -35,12 +38,16 @@ execute function inboxdb.note_lead_change();
 create trigger inboxdb_note_rollup
 after update of "lastInboundAt", "lastOutboundAt", "lastZrgOutboundAt" on public."Lead"
 for each row when (
-  (
-    old.id, old."clientId", old.status, old."sentimentTag", old."lastInboundAt", old."lastOutboundAt",
-    old."lastZrgOutboundAt", old."snoozedUntil", old."assignedToUserId"
-  ) is not distinct from (
-    new.id, new."clientId", new.status, new."sentimentTag", new."lastInboundAt", new."lastOutboundAt",
-    new."lastZrgOutboundAt", new."snoozedUntil", new."assignedToUserId"
+  not (
+    old.id is distinct from new.id
+    or old."clientId" is distinct from new."clientId"
+    or old.status is distinct from new.status
+    or old."sentimentTag" is distinct from new."sentimentTag"
+    or old."lastInboundAt" is distinct from new."lastInboundAt"
+    or old."lastOutboundAt" is distinct from new."lastOutboundAt"
+    or old."lastZrgOutboundAt" is distinct from new."lastZrgOutboundAt"
+    or old."snoozedUntil" is distinct from new."snoozedUntil"
+    or old."assignedToUserId" is distinct from new."assignedToUserId"
   )
 )
 execute function inboxdb.note_lead_change();

@@ -10,6 +10,7 @@ import secrets
 import shlex
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -748,8 +749,9 @@ def test_server_version(database: Database, queries: Path, version: int, leaks: 
 def test_books_of_yoyo_in_public(database: Database) -> None:
     dsn = conninfo_to_dict(database.dsn)
     uri = f"postgresql+psycopg://{dsn['user']}:{dsn['password']}@/{database.name}?host={dsn['host']}"
-    yoyo = [shutil.which("yoyo"), "list", "--batch", "--no-config-file", "--database", uri, str(sources.MIGRATIONS)]
-    subprocess.run([str(part) for part in yoyo], check=True, capture_output=True, timeout=60)
+    yoyo = Path(sysconfig.get_path("scripts")) / "yoyo"
+    options = ["--batch", "--no-config-file", "--database", uri, str(sources.MIGRATIONS)]
+    subprocess.run([yoyo, "list", *options], check=True, capture_output=True, timeout=60)
     findings = only_complaint(database, "public_tables", "warning")
     assert len(findings) >= 3
     mend(database, findings)

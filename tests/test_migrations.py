@@ -514,11 +514,11 @@ def resumes(killed: Database, whole: Database, pending: list[str]) -> None:
     assert runs == len(NAMES), "each is recorded once"
 
 
+RUNNERS = "select pid from pg_stat_activity where datname = current_database() and application_name = 'inboxdb migrate'"
+
+
 def runners(database: Database) -> list[int]:
-    query = (
-        "select pid from pg_stat_activity where datname = current_database() and application_name = 'inboxdb migrate'"
-    )
-    return [pid for (pid,) in database.connect().execute(query)]
+    return [pid for (pid,) in database.connect().execute(RUNNERS)]
 
 
 def waits(database: Database, pid: int) -> list[int]:
@@ -531,7 +531,9 @@ def waits(database: Database, pid: int) -> list[int]:
 
 def waiting_for(holder: Connection[Any], database: Database) -> list[int]:
     """Return the migration runners that wait for `holder`, once there are any."""
-    return until(lambda: [pid for pid in runners(database) if holder.info.backend_pid in waits(database, pid)])
+    watcher = database.connect()
+    query = f"{RUNNERS} and %s = any (pg_blocking_pids(pid))"
+    return until(lambda: [pid for (pid,) in watcher.execute(query, [holder.info.backend_pid])])
 
 
 def invalid_indexes(owner: Connection[Any]) -> list[Any]:

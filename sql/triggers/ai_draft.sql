@@ -5,7 +5,9 @@ for each row execute function inboxdb.note_draft_change();
 create trigger inboxdb_note_update
 after update on public."AIDraft"
 for each row when (
-  (old."leadId", old.status, old."autoSendAction") is distinct from (new."leadId", new.status, new."autoSendAction")
+  old."leadId" is distinct from new."leadId"
+  or old.status is distinct from new.status
+  or old."autoSendAction" is distinct from new."autoSendAction"
 )
 execute function inboxdb.note_draft_change();
 
