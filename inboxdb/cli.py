@@ -634,6 +634,14 @@ def uses_redis(function: Callable[..., bool]) -> Callable[..., bool]:
     show_default=True,
     help="What every workspace has; one that took longer has twice that the next time, up to 900.",
 )
+@click.option(
+    "--pace",
+    type=Seconds(min=0.01, max=1),
+    metavar="SHARE",
+    default=1.0,
+    show_default=True,
+    help="Of its time, how much each worker may refresh; it rests in between.",
+)
 @click.option("--for", "seconds", type=Seconds(min=1, max=86400), metavar="SECONDS", help="Go on draining for so long.")
 @click.option("--every", type=Seconds(min=0.1), metavar="SECONDS", help="With --for: a pass so often.  [1]")
 @click.option("--watch", is_flag=True, help="Go on draining until SIGTERM or SIGINT.")
@@ -647,6 +655,7 @@ def drain_dirty(
     limit: int | None,
     workers: int,
     time_limit: float,
+    pace: float,
     seconds: float | None,
     every: float | None,
     watch: bool,
@@ -695,6 +704,7 @@ def drain_dirty(
             limit=limit,
             workers=workers,
             time_limit=time_limit,
+            pace=pace,
             cache=cache,
             run_id=run_id,
             stop=stop,

@@ -18,6 +18,7 @@ from inboxdb.errors import is_lost
 
 TIME_LIMIT = 60.0  # seconds for one workspace; a scan of 1,000,000 leads takes about one
 GRACE = 10.0  # seconds beyond a time limit that the server itself is to keep
+LONGEST_REST = 5.0  # seconds that a paced worker rests at most: changes are promised to be counted within 15
 
 Progress = Callable[[int, int], None]
 """Called with how many workspaces are done, and how many there are in all."""
@@ -74,6 +75,7 @@ class Shared:
         limit: int | None,
         ends_at: float,
         time_limit: float,
+        pace: float,
         stop: Event,
         on_progress: Progress | None,
     ) -> None:
@@ -81,12 +83,13 @@ class Shared:
 
         Parameters: announce, called with each refresh; limit, how many workspaces at most; ends_at, by the monotonic
         clock, and stop, once set: no further workspace is started; time_limit, what each workspace has at least, in
-        seconds; on_progress.
+        seconds; pace, the share of its time that a worker refreshes; on_progress.
         """
         self.announce = announce
         self.limit = limit
         self.ends_at = ends_at
         self.time_limit = time_limit
+        self.pace = pace
         self.stop = stop
         self.on_progress = on_progress
         self.is_interrupted = False  # what is at hand is to be undone, too
@@ -177,10 +180,13 @@ class Drain:
                 self._leave(claim)
                 break
             again = claim.client_id in seen
-            self._attempt(connection, claim, goes_on=not again)
+            began = monotonic()
+            # what is claimed is due again in a second: nobody rests with it
+            self._attempt(connection, claim, goes_on=not again and self.shared.pace == 1)
             if again:
                 break
             seen.add(claim.client_id)
+            self._rest(monotonic() - began)
         return bool(seen)
 
     def _claim(self, connection: Connection) -> Claim | None:
@@ -228,6 +234,12 @@ class Drain:
         self._at_hand = None
         self._take(following)
         self._finish(connection, done)
+
+    def _rest(self, worked: float) -> None:
+        """Keep the pace after so many seconds of work: outside of any transaction, with nothing claimed."""
+        shared = self.shared
+        if shared.pace < 1 and not shared.is_over:
+            shared.stop.wait(max(0, min(worked * (1 / shared.pace - 1), LONGEST_REST, shared.ends_at - monotonic())))
 
     def _next(self, *, may_collect: bool) -> Composed:
         return SQL(

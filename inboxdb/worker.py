@@ -81,6 +81,7 @@ def drain(
     limit: int | None = None,
     workers: int = 1,
     time_limit: float = TIME_LIMIT,
+    pace: float = 1.0,
     cache: Cache | None = None,
     run_id: str | None = None,
     stop: Event | None = None,
@@ -94,8 +95,8 @@ def drain(
     workspace waits for its next attempt.
 
     Parameters: dsn; schedule; limit, how many workspaces at most; workers, how many connections work side by side;
-    time_limit, what each workspace has at least, in seconds; cache, where versions are published; run_id, eight
-    hexadecimal digits; stop, set when no further workspace is to be started; on_progress.
+    time_limit, what each workspace has at least, in seconds; pace, the share of its time that a worker refreshes, above
+    0 and at most 1; cache, where versions are published; run_id, eight hexadecimal digits; stop, set when no further workspace is to be started; on_progress.
     Raises CannotConnect, ConnectionLost and DatabaseRefused, where that is not outlived. On KeyboardInterrupt the
     refreshes at hand are undone and it is raised again.
     """
@@ -106,6 +107,7 @@ def drain(
         limit=limit,
         ends_at=monotonic() + schedule.seconds,
         time_limit=time_limit,
+        pace=pace,
         stop=stop or Event(),
         on_progress=on_progress,
     )
