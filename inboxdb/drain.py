@@ -20,8 +20,10 @@ TIME_LIMIT = 60.0  # seconds for one workspace; a scan of 1,000,000 leads takes 
 GRACE = 10.0  # seconds beyond a time limit that the server itself is to keep
 LONGEST_REST = 5.0  # seconds that a paced worker rests at most: changes are promised to be counted within 15
 
-Progress = Callable[[int, int], None]
-"""Called with how many workspaces are done, and how many there are in all."""
+Progress = Callable[[int, int, float | None], None]
+"""Called with how many workspaces are done, how many there are in all, and about how many seconds the rest takes, None
+where that is not known.
+"""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Shared:
         self.is_interrupted = False  # what is at hand is to be undone, too
         self.begun = Event()  # set with the first claim's answer
         self.total = 0  # to be done, for on_progress
+        self.seconds_left: float | None = None
         self.claims = 0
         self.refreshes = 0
         self.failures = 0
@@ -138,9 +141,7 @@ class Shared:
                     self.skipped += 1
             if done.seconds_waited is not None:
                 self.samples.append(done.seconds_waited)
-            if self.on_progress:
-                finished = len(self.refreshed | self.failed)
-                self.on_progress(finished, max(finished, self.total))
+            self.tell_progress()
         logs.logger.log(
             *logs.OUTCOMES[done.outcome],
             action="refresh",
@@ -151,6 +152,12 @@ class Shared:
             error=error,
         )
         self.announce(done)
+
+    def tell_progress(self) -> None:
+        """Tell whoever wants to know how far the run is; the caller holds the lock."""
+        if self.on_progress:
+            finished = len(self.refreshed | self.failed)
+            self.on_progress(finished, max(finished, self.total), self.seconds_left)
 
 
 class Drain:

@@ -125,6 +125,102 @@ def refresh_slowly(stage: Stage, seconds: float) -> None:
     stage.edit("refresh_workspace", "  if oldest_reason is", f"  perform pg_sleep({seconds});\n  if oldest_reason is")
 
 
+# The first fill
+
+
+def test_one_that_is_killed_goes_on_where_it_was(
+    database: Database, host: Host, owner: Connection, start: Start
+) -> None:
+    workspaces = [host.workspace() for _ in range(6)]
+    for workspace in workspaces:
+        host.lead(workspace)
+    owner.execute("select inboxdb.mark_all_inbox_counts_dirty()")
+    held = database.connect(autocommit=False)
+    # as a refresh would: the one that comes there waits for what becomes of this
+    held.execute(
+        "insert into inboxdb.inbox_counts (client_id, is_global, scope_user_id, computed_at, updated_at)"
+        " values (%s, true, inboxdb.sentinel(), now(), now())",
+        [workspaces[3]],
+    )
+    running = start("drain-dirty")
+    until_held_up(owner)
+    running.signal(signal.SIGKILL)
+    assert running.end()[0] == -signal.SIGKILL
+    computed = "select client_id, computed_at from inboxdb.inbox_counts where client_id = any (%s)"
+    before = owner.execute(computed, [workspaces]).fetchall()
+    assert {workspace for workspace, _ in before} == set(workspaces[:3])
+    owner.execute("select pg_terminate_backend(pid) from unnest(%s::int[]) as pid", [drains(owner)])
+    until(lambda: not drains(owner))
+    held.rollback()
+
+    result = drain(database.dsn)
+    assert (result.refreshed, result.failed, result.remaining) == (3, 0, 0)
+    assert set(before) < set(owner.execute(computed, [workspaces]).fetchall())
+    assert [total(owner, workspace) for workspace in workspaces] == [1] * 6
+    assert verify(database.dsn).drifted == 0
+
+
+def test_a_paced_worker_rests_with_nothing_in_its_hands(
+    database: Database, host: Host, owner: Connection, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_module, "LONGEST_REST", 300)
+    refresh_slowly(stage, 0.5)
+    first, second = host.workspace(), host.workspace()
+    stop = Event()
+    with ThreadPoolExecutor() as pool:
+        paced = pool.submit(drain, database.dsn, pace=0.001, stop=stop)
+        try:
+            until_counted(owner, first, 0)
+            state = "select state from pg_stat_activity where pid = any (%s) and query not like '%%heartbeat%%'"
+            until(lambda: {state for (state,) in owner.execute(state, [drains(owner)])} == {"idle"})
+            assert owner.execute("select client_id, attempts from inboxdb.inbox_counts_dirty").fetchall() == [
+                (second, 0)
+            ]
+            assert drain(database.dsn).refreshed == 1
+            assert not paced.done()
+        finally:
+            stop.set()
+        # ten minutes before it would
+        result = paced.result(DEADLINE)
+    assert (result.refreshed, result.remaining) == (1, 0)
+
+
+def test_how_long_the_rest_takes_goes_by_leads(
+    database: Database, host: Host, owner: Connection, stage: Stage, hasty: None
+) -> None:
+    small, large = host.workspace(), host.workspace()
+    for workspace in (small, large, large, large):
+        host.lead(workspace)
+    owner.execute('analyze public."Lead"')
+    left = "select workspaces, leads from inboxdb.work_left()"
+    assert owner.execute(left).fetchall() == [(2, 4)]
+    said: list[tuple[int, int, float | None]] = []
+    held = database.connect(autocommit=False)
+    held.execute(
+        "insert into inboxdb.inbox_counts (client_id, is_global, scope_user_id, computed_at, updated_at)"
+        " values (%s, true, inboxdb.sentinel(), now(), now())",
+        [large],
+    )
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(drain, database.dsn, on_progress=lambda *far: said.append(far))
+        try:
+            until_held_up(owner)
+            began = time.monotonic()
+            assert owner.execute(left).fetchall() == [(1, 3)]
+            until(lambda: said[-1][2] is not None and time.monotonic() - began > 1)
+        finally:
+            held.rollback()
+        assert running.result(DEADLINE).refreshed == 2
+    done, of, seconds = said[-2]
+    assert (done, of) == (1, 2)
+    assert seconds is not None
+    # three of four leads are to be counted; the first took a second
+    assert seconds > 3
+    assert owner.execute(left).fetchall() == [(0, 0)]
+    owner.execute("select inboxdb.mark_all_inbox_counts_dirty()")
+    assert owner.execute(left).fetchall() == [(2, 4)]
+
+
 # For a time
 
 

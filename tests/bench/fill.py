@@ -25,6 +25,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from inboxdb import embedded, migrate, sources
+from inboxdb.connection import Connection
 
 HERE = Path(__file__).parent
 CLIENTS, SAMPLE = 8, 100_000
@@ -110,7 +111,7 @@ def writing(dsn: str, rate: float | None) -> Iterator[Writers]:
         writers.listener.join()
 
 
-def fill(connection: psycopg.Connection[tuple[object, ...]], dsn: str, attempt: str) -> tuple[float, float]:
+def fill(connection: Connection, dsn: str, attempt: str) -> tuple[float, float]:
     """Fill what is empty, as a DBA does; return how long it took and its longest refresh, in seconds."""
     connection.execute(EMPTY)
     workers, pace = attempt.split(":")
@@ -124,8 +125,28 @@ def fill(connection: psycopg.Connection[tuple[object, ...]], dsn: str, attempt: 
     took = time.monotonic() - began
     assert not json.loads(done.stdout)["failed"]
     [(longest,)] = connection.execute("select max(duration_ms)::float8 / 1000 from inboxdb.job_status")
-    assert isinstance(longest, float)
-    return took, longest
+    return took, float(longest)
+
+
+def made_host(connection: Connection, dsn: str, workspaces: int, leads: int) -> int:
+    """Make the host with its data, and install inboxdb; return how many leads the largest workspace has."""
+    began = time.monotonic()
+    connection.execute((sources.HOST / "host.sql").read_bytes())
+    generate(dsn, workspaces, leads)
+    connection.execute(GRANTS)
+    migrate.apply(dsn)
+    connection.execute("vacuum analyze")
+    connection.execute("checkpoint")
+    sys.stderr.write(f"made the host in {time.monotonic() - began:.0f} s\n")
+    [(largest,)] = connection.execute('select max(n) from (select count(*) as n from "Lead" group by "clientId") as w')
+    return int(largest)
+
+
+def alone(writers: Writers, seconds: float) -> tuple[float, float]:
+    """Let the writers write, and return what they do."""
+    began = time.monotonic()
+    time.sleep(seconds)
+    return writers.between(began, time.monotonic())
 
 
 def main() -> None:
@@ -137,48 +158,39 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=20, help="how long the writers are alone (20)")
     options.add_argument("--try", dest="attempts", action="append", metavar="WORKERS:PACE", help="(1:1, 2:1, 2:0.5)")
     given = options.parse_args()
-    attempts = given.attempts or ["1:1", "2:1", "2:0.5"]
-    with embedded.server(Path(tempfile.mkdtemp(prefix="inboxdb-bench-")), settings=SETTINGS) as server:
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute((sources.HOST / "host.sql").read_bytes())
-            began = time.monotonic()
-            generate(server, given.workspaces, given.leads)
-            connection.execute(GRANTS)
-            migrate.apply(server)
-            connection.execute("vacuum analyze")
-            connection.execute("checkpoint")
-            [(largest,)] = connection.execute('select max(n) from (select count(*) as n from "Lead" group by "clientId")')
-            sys.stderr.write(f"made the host in {time.monotonic() - began:.0f} s\n")
-            with writing(server, None) as writers:
+    rows: dict[str, list[tuple[float, ...]]] = {one: [] for one in given.attempts or ["1:1", "2:1", "2:0.5"]}
+    with (
+        embedded.server(Path(tempfile.mkdtemp(prefix="inboxdb-bench-")), settings=SETTINGS) as server,
+        psycopg.connect(server, autocommit=True) as connection,
+    ):
+        largest = made_host(connection, server, given.workspaces, given.leads)
+        with writing(server, None) as writers:
+            utmost, _ = alone(writers, given.seconds)
+        connection.execute("vacuum analyze")
+        sys.stdout.write(
+            f"{given.workspaces} workspaces, {given.leads:,} leads, {largest:,} in the largest; "
+            f"{CLIENTS} writers, {utmost:,.0f} tps at most, held to half of that\n\n"
+        )
+        with writing(server, utmost / 2) as writers:
+            for attempt in [*rows] * given.rounds:
+                before = alone(writers, given.seconds)
                 began = time.monotonic()
-                time.sleep(given.seconds)
-                utmost, _ = writers.between(began, time.monotonic())
-            connection.execute("vacuum analyze")
-            sys.stdout.write(
-                f"{given.workspaces} workspaces, {given.leads:,} leads, {largest:,} in the largest; "
-                f"{CLIENTS} writers, {utmost:,.0f} tps at most, held to half of that\n\n"
-                "| workers:pace | alone, tps (ms) | beside the fill, tps (ms) | ratio (median) | fill | leads/s "
-                "| longest refresh |\n|---|---|---|---|---|---|---|\n"
-            )
-            rows: dict[str, list[tuple[float, ...]]] = {attempt: [] for attempt in attempts}
-            with writing(server, utmost / 2) as writers:
-                for attempt in attempts * given.rounds:
-                    began = time.monotonic()
-                    time.sleep(given.seconds)
-                    alone = writers.between(began, time.monotonic())
-                    began = time.monotonic()
-                    took = fill(connection, server, attempt)
-                    beside = writers.between(began, time.monotonic())
-                    rows[attempt].append((*alone, *beside, *took, os.getloadavg()[0]))
-                    sys.stderr.write(f"{attempt} {rows[attempt][-1]}\n")
-            for attempt, rounds in rows.items():
-                alone_tps, alone_ms, tps, ms, seconds, longest, _ = (median(column) for column in zip(*rounds))
-                ratios = sorted(one[2] / one[0] for one in rounds)
-                sys.stdout.write(
-                    f"| {attempt} | {alone_tps:,.0f} ({alone_ms:.2f}) | {tps:,.0f} ({ms:.2f}) "
-                    f"| **{median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f}) | {seconds:.1f} s "
-                    f"| {given.leads / seconds:,.0f} | {longest:.1f} s |\n"
-                )
+                took = fill(connection, server, attempt)
+                rows[attempt].append((*before, *writers.between(began, time.monotonic()), *took))
+                said = " ".join(f"{number:,.2f}" for number in (*rows[attempt][-1], os.getloadavg()[0]))
+                sys.stderr.write(f"{attempt}: {said}\n")
+    sys.stdout.write(
+        "| workers:pace | alone, tps (ms) | beside the fill, tps (ms) | ratio (median) | fill | leads/s "
+        "| longest refresh |\n|---|---|---|---|---|---|---|\n"
+    )
+    for attempt, rounds in rows.items():
+        alone_tps, alone_ms, tps, ms, seconds, longest = (median(column) for column in zip(*rounds, strict=True))
+        ratios = sorted(one[2] / one[0] for one in rounds)
+        sys.stdout.write(
+            f"| {attempt} | {alone_tps:,.0f} ({alone_ms:.2f}) | {tps:,.0f} ({ms:.2f}) "
+            f"| **{median(ratios):.2f}** ({ratios[0]:.2f} to {ratios[-1]:.2f}) | {seconds:.1f} s "
+            f"| {given.leads / seconds:,.0f} | {longest:.1f} s |\n"
+        )
 
 
 if __name__ == "__main__":
