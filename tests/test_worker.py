@@ -128,6 +128,27 @@ def refresh_slowly(stage: Stage, seconds: float) -> None:
 # The first fill
 
 
+def line_up(owner: Connection, *workspaces: str) -> None:
+    """Put workspaces on the work list, to be refreshed in this order."""
+    owner.execute("select inboxdb.collect()")
+    for place, workspace in enumerate(workspaces):
+        owner.execute(
+            "update inboxdb.inbox_counts_dirty set next_attempt_at = next_attempt_at + %s * interval '1 us'"
+            " where client_id = %s",
+            [place, workspace],
+        )
+
+
+def hold_up_first(database: Database, workspace: str) -> Callable[[], None]:
+    """Store counts that are not committed, so that the first refresh of a workspace waits; return what takes them back."""
+    connection = database.connect(autocommit=False)
+    connection.execute(
+        "insert into inboxdb.inbox_counts values (%s, true, inboxdb.sentinel(), 0, 0, 0, 0, 0, 0, 0, 0, 0, now(), now())",
+        [workspace],
+    )
+    return connection.rollback
+
+
 def test_one_that_is_killed_goes_on_where_it_was(
     database: Database, host: Host, owner: Connection, start: Start
 ) -> None:
@@ -135,13 +156,8 @@ def test_one_that_is_killed_goes_on_where_it_was(
     for workspace in workspaces:
         host.lead(workspace)
     owner.execute("select inboxdb.mark_all_inbox_counts_dirty()")
-    held = database.connect(autocommit=False)
-    # as a refresh would: the one that comes there waits for what becomes of this
-    held.execute(
-        "insert into inboxdb.inbox_counts (client_id, is_global, scope_user_id, computed_at, updated_at)"
-        " values (%s, true, inboxdb.sentinel(), now(), now())",
-        [workspaces[3]],
-    )
+    line_up(owner, *workspaces)
+    let_go = hold_up_first(database, workspaces[3])
     running = start("drain-dirty")
     until_held_up(owner)
     running.signal(signal.SIGKILL)
@@ -151,7 +167,7 @@ def test_one_that_is_killed_goes_on_where_it_was(
     assert {workspace for workspace, _ in before} == set(workspaces[:3])
     owner.execute("select pg_terminate_backend(pid) from unnest(%s::int[]) as pid", [drains(owner)])
     until(lambda: not drains(owner))
-    held.rollback()
+    let_go()
 
     result = drain(database.dsn)
     assert (result.refreshed, result.failed, result.remaining) == (3, 0, 0)
@@ -166,6 +182,7 @@ def test_a_paced_worker_rests_with_nothing_in_its_hands(
     monkeypatch.setattr(drain_module, "LONGEST_REST", 300)
     refresh_slowly(stage, 0.5)
     first, second = host.workspace(), host.workspace()
+    line_up(owner, first, second)
     stop = Event()
     with ThreadPoolExecutor() as pool:
         paced = pool.submit(drain, database.dsn, pace=0.001, stop=stop)
@@ -195,12 +212,8 @@ def test_how_long_the_rest_takes_goes_by_leads(
     left = "select workspaces, leads from inboxdb.work_left()"
     assert owner.execute(left).fetchall() == [(2, 4)]
     said: list[tuple[int, int, float | None]] = []
-    held = database.connect(autocommit=False)
-    held.execute(
-        "insert into inboxdb.inbox_counts (client_id, is_global, scope_user_id, computed_at, updated_at)"
-        " values (%s, true, inboxdb.sentinel(), now(), now())",
-        [large],
-    )
+    line_up(owner, small, large)
+    let_go = hold_up_first(database, large)
     with ThreadPoolExecutor() as pool:
         running = pool.submit(drain, database.dsn, on_progress=lambda *far: said.append(far))
         try:
@@ -209,7 +222,7 @@ def test_how_long_the_rest_takes_goes_by_leads(
             assert owner.execute(left).fetchall() == [(1, 3)]
             until(lambda: said[-1][2] is not None and time.monotonic() - began > 1)
         finally:
-            held.rollback()
+            let_go()
         assert running.result(DEADLINE).refreshed == 2
     done, of, seconds = said[-2]
     assert (done, of) == (1, 2)
