@@ -140,10 +140,11 @@ def line_up(owner: Connection, *workspaces: str) -> None:
 
 
 def hold_up_first(database: Database, workspace: str) -> Callable[[], None]:
-    """Store counts that are not committed, so that the first refresh of a workspace waits; return what takes them back."""
+    """Store counts without a commit, so that the first refresh of a workspace waits; return what takes them back."""
     connection = database.connect(autocommit=False)
     connection.execute(
-        "insert into inboxdb.inbox_counts values (%s, true, inboxdb.sentinel(), 0, 0, 0, 0, 0, 0, 0, 0, 0, now(), now())",
+        "insert into inboxdb.inbox_counts"
+        " values (%s, true, inboxdb.sentinel(), 0, 0, 0, 0, 0, 0, 0, 0, 0, now(), now())",
         [workspace],
     )
     return connection.rollback
