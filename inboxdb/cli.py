@@ -9,10 +9,11 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import isnan
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec
 
 import click
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from inboxdb.migrate import MigrationStatus
 
 ERROR, NOT_HEALTHY, INTERRUPTED = 1, 3, 130
+
+PROGRESS_EVERY = 10.0  # seconds between lines that tell of it, where there is no terminal
 
 LOGS = "inboxdb.logs"  # among a context's meta: stderr is a log, of which each line has its form
 
@@ -263,17 +266,44 @@ def _scope(is_global: bool, scope_user_id: str) -> str:
 
 @contextmanager
 def _progress(label: str, wanted: bool = True) -> Iterator[drain.Progress | None]:
-    """Show a progress bar on stderr, if that is wanted and a terminal."""
-    if not (wanted and sys.stderr.isatty()):
+    """Show on stderr how far it is, if that is wanted: a bar on a terminal, elsewhere and in a log a line at times."""
+    if not wanted:
         yield None
+        return
+    if LOGS in click.get_current_context().meta or not sys.stderr.isatty():
+        yield _progress_lines(label)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    left = TextColumn("{task.fields[left]}")
+    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), left
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        task = bar.add_task(label, total=None, left="")
+        yield lambda done, total, seconds: bar.update(task, completed=done, total=total, left=_seconds_left(seconds))
+
+
+def _progress_lines(label: str) -> drain.Progress:
+    next_at = monotonic() + PROGRESS_EVERY
+
+    def show(done: int, total: int, seconds_left: float | None) -> None:
+        nonlocal next_at
+        if monotonic() < next_at:
+            return
+        next_at = monotonic() + PROGRESS_EVERY
+        if LOGS in meta:
+            left = None if seconds_left is None else round(seconds_left)
+            logger.info(label, action="progress", done=done, total=total, seconds_left=left)
+        else:
+            said = [f"{label}: {done:,} of {_plural(total, 'workspace')}", _seconds_left(seconds_left)]
+            click.echo(", ".join(filter(None, said)), err=True)
+
+    meta = click.get_current_context().meta
+    return show
+
+
+def _seconds_left(seconds: float | None) -> str:
+    return "" if seconds is None else f"about {timedelta(seconds=round(seconds))} left"
 
 
 def _state(one: "MigrationStatus") -> str:
@@ -634,6 +664,14 @@ def uses_redis(function: Callable[..., bool]) -> Callable[..., bool]:
     show_default=True,
     help="What every workspace has; one that took longer has twice that the next time, up to 900.",
 )
+@click.option(
+    "--pace",
+    type=Seconds(min=0.01, max=1),
+    metavar="SHARE",
+    default=1.0,
+    show_default=True,
+    help="Of its time, how much each worker may refresh; it rests in between.",
+)
 @click.option("--for", "seconds", type=Seconds(min=1, max=86400), metavar="SECONDS", help="Go on draining for so long.")
 @click.option("--every", type=Seconds(min=0.1), metavar="SECONDS", help="With --for: a pass so often.  [1]")
 @click.option("--watch", is_flag=True, help="Go on draining until SIGTERM or SIGINT.")
@@ -647,6 +685,7 @@ def drain_dirty(
     limit: int | None,
     workers: int,
     time_limit: float,
+    pace: float,
     seconds: float | None,
     every: float | None,
     watch: bool,
@@ -695,6 +734,7 @@ def drain_dirty(
             limit=limit,
             workers=workers,
             time_limit=time_limit,
+            pace=pace,
             cache=cache,
             run_id=run_id,
             stop=stop,

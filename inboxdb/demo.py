@@ -207,7 +207,7 @@ class _Step:
     task: TaskID
     said: str = ""
 
-    def progress(self, done: int, total: int) -> None:
+    def progress(self, done: int, total: int, _: float | None) -> None:
         """Move the bar."""
         self.bar.update(self.task, completed=done, total=total)
 
@@ -366,7 +366,7 @@ class _Live:
     def drain(self) -> None:
         """Drain as `inboxdb drain-dirty --watch` does."""
 
-        def count(done: int, total: int) -> None:
+        def count(done: int, total: int, _: float | None) -> None:
             self.refreshes += 1
 
         drain(self.dsn, schedule=WATCH, stop=self.stop, on_progress=count)

@@ -18,9 +18,12 @@ from inboxdb.errors import is_lost
 
 TIME_LIMIT = 60.0  # seconds for one workspace; a scan of 1,000,000 leads takes about one
 GRACE = 10.0  # seconds beyond a time limit that the server itself is to keep
+LONGEST_REST = 5.0  # seconds that a paced worker rests at most: changes are promised to be counted within 15
 
-Progress = Callable[[int, int], None]
-"""Called with how many workspaces are done, and how many there are in all."""
+Progress = Callable[[int, int, float | None], None]
+"""Called with how many workspaces are done, how many there are in all, and about how many seconds the rest takes, None
+where that is not known.
+"""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Shared:
         limit: int | None,
         ends_at: float,
         time_limit: float,
+        pace: float,
         stop: Event,
         on_progress: Progress | None,
     ) -> None:
@@ -81,17 +85,19 @@ class Shared:
 
         Parameters: announce, called with each refresh; limit, how many workspaces at most; ends_at, by the monotonic
         clock, and stop, once set: no further workspace is started; time_limit, what each workspace has at least, in
-        seconds; on_progress.
+        seconds; pace, the share of its time that a worker refreshes; on_progress.
         """
         self.announce = announce
         self.limit = limit
         self.ends_at = ends_at
         self.time_limit = time_limit
+        self.pace = pace
         self.stop = stop
         self.on_progress = on_progress
         self.is_interrupted = False  # what is at hand is to be undone, too
         self.begun = Event()  # set with the first claim's answer
         self.total = 0  # to be done, for on_progress
+        self.seconds_left: float | None = None
         self.claims = 0
         self.refreshes = 0
         self.failures = 0
@@ -135,9 +141,7 @@ class Shared:
                     self.skipped += 1
             if done.seconds_waited is not None:
                 self.samples.append(done.seconds_waited)
-            if self.on_progress:
-                finished = len(self.refreshed | self.failed)
-                self.on_progress(finished, max(finished, self.total))
+            self.tell_progress()
         logs.logger.log(
             *logs.OUTCOMES[done.outcome],
             action="refresh",
@@ -148,6 +152,12 @@ class Shared:
             error=error,
         )
         self.announce(done)
+
+    def tell_progress(self) -> None:
+        """Tell whoever wants to know how far the run is; the caller holds the lock."""
+        if self.on_progress:
+            finished = len(self.refreshed | self.failed)
+            self.on_progress(finished, max(finished, self.total), self.seconds_left)
 
 
 class Drain:
@@ -177,10 +187,13 @@ class Drain:
                 self._leave(claim)
                 break
             again = claim.client_id in seen
-            self._attempt(connection, claim, goes_on=not again)
+            began = monotonic()
+            # what is claimed is due again in a second: nobody rests with it
+            self._attempt(connection, claim, goes_on=not again and self.shared.pace == 1)
             if again:
                 break
             seen.add(claim.client_id)
+            self._rest(monotonic() - began)
         return bool(seen)
 
     def _claim(self, connection: Connection) -> Claim | None:
@@ -228,6 +241,12 @@ class Drain:
         self._at_hand = None
         self._take(following)
         self._finish(connection, done)
+
+    def _rest(self, worked: float) -> None:
+        """Keep the pace after so many seconds of work: outside of any transaction, with nothing claimed."""
+        shared = self.shared
+        if shared.pace < 1 and not shared.is_over:
+            shared.stop.wait(max(0, min(worked * (1 / shared.pace - 1), LONGEST_REST, shared.ends_at - monotonic())))
 
     def _next(self, *, may_collect: bool) -> Composed:
         return SQL(

@@ -109,7 +109,7 @@ def verify(
                 result.unverified_workspaces.append(Unverified(client_id, str(unsettled)))
             result.workspaces += 1
             if on_progress:
-                on_progress(done, len(rows))
+                on_progress(done, len(rows), None)
     return result
 
 

@@ -81,6 +81,7 @@ def drain(
     limit: int | None = None,
     workers: int = 1,
     time_limit: float = TIME_LIMIT,
+    pace: float = 1.0,
     cache: Cache | None = None,
     run_id: str | None = None,
     stop: Event | None = None,
@@ -94,8 +95,9 @@ def drain(
     workspace waits for its next attempt.
 
     Parameters: dsn; schedule; limit, how many workspaces at most; workers, how many connections work side by side;
-    time_limit, what each workspace has at least, in seconds; cache, where versions are published; run_id, eight
-    hexadecimal digits; stop, set when no further workspace is to be started; on_progress.
+    time_limit, what each workspace has at least, in seconds; pace, the share of its time that a worker refreshes, above
+    0 and at most 1; cache, where versions are published; run_id, eight hexadecimal digits; stop, set when no further
+    workspace is to be started; on_progress.
     Raises CannotConnect, ConnectionLost and DatabaseRefused, where that is not outlived. On KeyboardInterrupt the
     refreshes at hand are undone and it is raised again.
     """
@@ -106,6 +108,7 @@ def drain(
         limit=limit,
         ends_at=monotonic() + schedule.seconds,
         time_limit=time_limit,
+        pace=pace,
         stop=stop or Event(),
         on_progress=on_progress,
     )
@@ -127,6 +130,7 @@ class _Run:
         self.run_id = run_id
         self.application_name = f"inboxdb drain-dirty {run_id}"
         self.started = monotonic()
+        self.leads: int | None = None  # to be counted, when it began
 
     def go(self, announcer: Announcer) -> DrainResult:
         """Let the workers work, each in a thread, and sum up."""
@@ -134,8 +138,6 @@ class _Run:
         try:
             with suppress(ConnectionLost), session(self.dsn, application_name=self.application_name) as first:
                 self.beat(first)
-                if self.shared.on_progress:
-                    self.shared.total = status.read(first).dirty_workspaces
         except CannotConnect as error:
             if self.schedule.kind != "watch" or not error.may_pass:
                 raise
@@ -169,6 +171,21 @@ class _Run:
         in_one_trip(connection, (HEARTBEAT_LIMIT, heartbeat))
         del shared.samples[: len(samples)]
         in_one_trip(connection, (HEARTBEAT_LIMIT, SQL("select inboxdb.empty_slice()")))
+        if shared.on_progress and not is_over:
+            self.estimate(connection)
+
+    def estimate(self, connection: Connection) -> None:
+        """Tell how far the run is, and how long the rest takes if leads go on being counted as fast as until now."""
+        [[(workspaces, leads)]] = in_one_trip(
+            connection, (self.shared.time_limit, SQL("select workspaces, leads from inboxdb.work_left()"))
+        )
+        shared = self.shared
+        with shared.lock:
+            if self.leads is None:
+                self.leads, shared.total = leads, workspaces
+            elif leads < self.leads:
+                shared.seconds_left = (monotonic() - self.started) * leads / (self.leads - leads)
+            shared.tell_progress()
 
     def result(self) -> DrainResult:
         """Sum up; what waits still is not known without a connection."""

@@ -11,6 +11,7 @@ drop function inboxdb.unpublished(integer);
 drop function inboxdb.iso(timestamptz);
 drop function inboxdb.held_snapshot();
 drop function inboxdb.failing_workspaces();
+drop function inboxdb.work_left();
 drop function inboxdb.drain_status();
 drop function inboxdb.seconds_to_next_attempt(text[]);
 drop procedure inboxdb.drain_dirty(integer, integer);

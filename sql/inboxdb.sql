@@ -89,6 +89,7 @@ create schema if not exists inboxdb;
 
 -- public: watching the drain
 \ir functions/drain_status.sql
+\ir functions/work_left.sql
 \ir functions/failing_workspaces.sql
 \ir functions/held_snapshot.sql
 

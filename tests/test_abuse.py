@@ -762,6 +762,7 @@ CALLS = {
         "quarantined_workspaces, workers_seen, last_drain_at, freshness_p99, unpublished_keys, unpublished_seconds, "
         "counts_source from inboxdb.drain_status()"
     ),
+    "work_left": "select workspaces from inboxdb.work_left()",
     "failing_workspaces": "select * from inboxdb.failing_workspaces()",
     "held_snapshot": "select all_seen from inboxdb.held_snapshot()",
     "heartbeat": "select inboxdb.heartbeat('0a1b2c3d', 'sql', 1, 0, 0, '{0.5}')",

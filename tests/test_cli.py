@@ -390,6 +390,39 @@ def test_a_sample_looks_at_no_more(database: Database, host: Host) -> None:
     assert answer(database, "verify", "--sample", "5")["workspaces"] == 3
 
 
+def test_without_a_terminal_a_line_now_and_then_tells_how_far_it_is(
+    database: Database, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        host.workspace()
+    there = ("--dsn", database.dsn)
+    assert invoke("drain-dirty", *there).stderr == ""
+    monkeypatch.setattr(cli, "PROGRESS_EVERY", 0)
+    assert invoke("verify", *there).stderr.splitlines() == [
+        "verifying: 1 of 2 workspaces",
+        "verifying: 2 of 2 workspaces",
+    ]
+    for options in ([], ["--json"]):
+        invoke("mark", "--all", *there)
+        assert invoke("drain-dirty", *options, *there).stderr.splitlines() == [
+            "draining: 0 of 2 workspaces",
+            "draining: 1 of 2 workspaces",
+            "draining: 2 of 2 workspaces",
+        ]
+    invoke("mark", "--all", *there)
+    lines = map(json.loads, invoke("drain-dirty", "--log-format", "json", *there).stderr.splitlines())
+    told = [(line["done"], line["total"]) for line in lines if line["action"] == "progress"]
+    assert told == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_how_long_it_takes_is_said_as_people_say_it(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.setattr(cli, "PROGRESS_EVERY", 0)
+    with cli.main.make_context("inboxdb", ["status"]), cli._progress("draining") as show:
+        assert show
+        show(1, 1200, 3725.4)
+    assert capsys.readouterr().err == "draining: 1 of 1,200 workspaces, about 1:02:05 left\n"
+
+
 def test_waiting_changes_are_drained_not_called_drift(database: Database, host: Host) -> None:
     workspace = small_workspace(host, new_id())
     assert answer(database, "verify")["drifted"] == 0
@@ -599,6 +632,7 @@ def test_a_run_that_logs_says_there_why_it_ended(bare_database: Database) -> Non
         (["drain-dirty", "--for", "5", "--metrics-port", "9178"], "--metrics-port needs --watch."),
         (["drain-dirty", "--watch", "--metrics-port", "0"], "'--metrics-port': 0"),
         (["drain-dirty", "--log-format", "xml"], "'--log-format': 'xml'"),
+        (["drain-dirty", "--pace", "0"], "'--pace': 0"),
         (["publish"], "--redis-url or INBOXDB_REDIS_URL"),
         (["requeue"], "--all"),
         (["requeue", "--all", "x"], "--all"),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from inboxdb import connection as connection_module
+from inboxdb import drain as drain_module
 from inboxdb import worker
 from inboxdb.connection import Connection, connect
 from inboxdb.verify import verify
@@ -93,9 +94,9 @@ def clock(owner: Connection, monkeypatch: pytest.MonkeyPatch) -> Clock:
 def test_a_run_refreshes_what_waits(database: Database, host: Host, owner: Connection) -> None:
     workspaces = {host.workspace() for _ in range(3)}
     seen: list[tuple[int, int]] = []
-    result = drain(database.dsn, on_progress=lambda done, total: seen.append((done, total)))
+    result = drain(database.dsn, on_progress=lambda done, total, _: seen.append((done, total)))
     assert result == DrainResult(result.run_id, 3, 0, 0, 0, result.duration_ms, [])
-    assert seen == [(1, 3), (2, 3), (3, 3)]
+    assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert stored_counts(owner).keys() == workspaces
     assert drain(database.dsn).refreshed == 0
 
@@ -226,6 +227,20 @@ def test_a_lost_connection_is_made_anew_and_its_workspace_waits(
     assert clock.slept[0] == pytest.approx(0.5, rel=0.3)  # before the new connection
     job = "select attempt from inboxdb.job_status where client_id = any (%s) order by attempt"
     assert owner.execute(job, [[slow, other]]).fetchall() == [(1,), (2,)]
+
+
+def test_a_paced_run_rests_after_each_workspace_but_never_for_long(
+    database: Database, host: Host, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        host.workspace()
+    assert drain(database.dsn, pace=0.5, limit=2).refreshed == 2
+    [rest] = clock.slept  # none after the last one
+    assert 0 < rest < 2
+    monkeypatch.setattr(drain_module, "LONGEST_REST", 0.001)
+    host.workspace()
+    assert drain(database.dsn, pace=0.01, limit=2).refreshed == 2
+    assert clock.slept == [rest, 0.001]
 
 
 # Others at work

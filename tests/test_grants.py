@@ -314,7 +314,7 @@ def test_the_drainer_may_drain_and_nothing_else(database: Database) -> None:
         assert drain_in_vain(time_limit=1) == [(workspace, "57014")]
     assert not drained()
     owner.execute("update inboxdb.inbox_counts_dirty set next_attempt_at = now()")
-    result = drain(dsn, workers=2, on_progress=lambda done, total: None)
+    result = drain(dsn, workers=2, on_progress=lambda *_: None)
     assert (result.refreshed, result.failed, result.remaining) == (1, 0, 0)
     assert drained()
 

@@ -50,6 +50,7 @@ inboxdb.seconds_to_next_attempt()      |               |      |        | x      
 inboxdb.send_signals()                 |               |      |        | x               |                 |
 inboxdb.time_limit()                   |               |      |        | x               |                 |
 inboxdb.unpublished()                  |               |      |        | x               |                 |
+inboxdb.work_left()                    |               |      |        | x               |                 |
 inboxdb.drain_status()                 |               |      |        | x               | x               |
 inboxdb.failing_workspaces()           |               |      |        | x               | x               |
 inboxdb.held_snapshot()                |               |      |        | x               | x               |

@@ -271,6 +271,7 @@ OTHER_CALLS = (
     "select inboxdb.requeue_inbox_counts()",
     "select inboxdb.seconds_to_next_attempt()",
     "select inboxdb.drain_status()",
+    "select inboxdb.work_left()",
     "select inboxdb.failing_workspaces()",
     "select inboxdb.held_snapshot()",
     "select inboxdb.unpublished()",

@@ -128,6 +128,116 @@ def refresh_slowly(stage: Stage, seconds: float) -> None:
     stage.edit("refresh_workspace", "  if oldest_reason is", f"  perform pg_sleep({seconds});\n  if oldest_reason is")
 
 
+# The first fill
+
+
+def line_up(owner: Connection, *workspaces: str) -> None:
+    """Put workspaces on the work list, to be refreshed in this order."""
+    owner.execute("select inboxdb.collect()")
+    for place, workspace in enumerate(workspaces):
+        owner.execute(
+            "update inboxdb.inbox_counts_dirty set next_attempt_at = next_attempt_at + %s * interval '1 us'"
+            " where client_id = %s",
+            [place, workspace],
+        )
+
+
+def hold_up_first(database: Database, workspace: str) -> Callable[[], None]:
+    """Store counts without a commit, so that the first refresh of a workspace waits; return what takes them back."""
+    connection = database.connect(autocommit=False)
+    connection.execute(
+        "insert into inboxdb.inbox_counts"
+        " values (%s, true, inboxdb.sentinel(), 0, 0, 0, 0, 0, 0, 0, 0, 0, now(), now())",
+        [workspace],
+    )
+    return connection.rollback
+
+
+def test_one_that_is_killed_goes_on_where_it_was(
+    database: Database, host: Host, owner: Connection, start: Start
+) -> None:
+    workspaces = [host.workspace() for _ in range(6)]
+    for workspace in workspaces:
+        host.lead(workspace)
+    owner.execute("select inboxdb.mark_all_inbox_counts_dirty()")
+    line_up(owner, *workspaces)
+    let_go = hold_up_first(database, workspaces[3])
+    running = start("drain-dirty")
+    until_held_up(owner)
+    running.signal(signal.SIGKILL)
+    assert running.end()[0] == -signal.SIGKILL
+    computed = "select client_id, computed_at from inboxdb.inbox_counts where client_id = any (%s)"
+    before = owner.execute(computed, [workspaces]).fetchall()
+    assert {workspace for workspace, _ in before} == set(workspaces[:3])
+    owner.execute("select pg_terminate_backend(pid) from unnest(%s::int[]) as pid", [drains(owner)])
+    until(lambda: not drains(owner))
+    let_go()
+
+    result = drain(database.dsn)
+    assert (result.refreshed, result.failed, result.remaining) == (3, 0, 0)
+    assert set(before) < set(owner.execute(computed, [workspaces]).fetchall())
+    assert [total(owner, workspace) for workspace in workspaces] == [1] * 6
+    assert verify(database.dsn).drifted == 0
+
+
+def test_a_paced_worker_rests_with_nothing_in_its_hands(
+    database: Database, host: Host, owner: Connection, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drain_module, "LONGEST_REST", 300)
+    refresh_slowly(stage, 0.5)
+    first, second = host.workspace(), host.workspace()
+    line_up(owner, first, second)
+    stop = Event()
+    with ThreadPoolExecutor() as pool:
+        paced = pool.submit(drain, database.dsn, pace=0.001, stop=stop)
+        try:
+            until_counted(owner, first, 0)
+            state = "select state from pg_stat_activity where pid = any (%s) and query not like '%%heartbeat%%'"
+            until(lambda: {state for (state,) in owner.execute(state, [drains(owner)])} == {"idle"})
+            assert owner.execute("select client_id, attempts from inboxdb.inbox_counts_dirty").fetchall() == [
+                (second, 0)
+            ]
+            assert drain(database.dsn).refreshed == 1
+            assert not paced.done()
+        finally:
+            stop.set()
+        # ten minutes before it would
+        result = paced.result(DEADLINE)
+    assert (result.refreshed, result.remaining) == (1, 0)
+
+
+def test_how_long_the_rest_takes_goes_by_leads(
+    database: Database, host: Host, owner: Connection, stage: Stage, hasty: None
+) -> None:
+    small, large = host.workspace(), host.workspace()
+    for workspace in (small, large, large, large):
+        host.lead(workspace)
+    owner.execute('analyze public."Lead"')
+    left = "select workspaces, leads from inboxdb.work_left()"
+    assert owner.execute(left).fetchall() == [(2, 4)]
+    said: list[tuple[int, int, float | None]] = []
+    line_up(owner, small, large)
+    let_go = hold_up_first(database, large)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(drain, database.dsn, on_progress=lambda *far: said.append(far))
+        try:
+            until_held_up(owner)
+            began = time.monotonic()
+            assert owner.execute(left).fetchall() == [(1, 3)]
+            until(lambda: said[-1][2] is not None and time.monotonic() - began > 1)
+        finally:
+            let_go()
+        assert running.result(DEADLINE).refreshed == 2
+    done, of, seconds = said[-2]
+    assert (done, of) == (1, 2)
+    assert seconds is not None
+    # three of four leads are to be counted; the first took a second
+    assert seconds > 3
+    assert owner.execute(left).fetchall() == [(0, 0)]
+    owner.execute("select inboxdb.mark_all_inbox_counts_dirty()")
+    assert owner.execute(left).fetchall() == [(2, 4)]
+
+
 # For a time
 
 

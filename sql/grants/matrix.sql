@@ -43,6 +43,7 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.confirm_published(text[], text[], text[], bigint[])', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.mark_all_unpublished()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.drain_status()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.work_left()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.held_snapshot()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.lead_rls_state()', 'execute'),
