@@ -50,7 +50,7 @@ def stopped_dump(dsn: str) -> Iterator[None]:
             finally:
                 dump.kill()
         # its backend learns of that when it next sends something
-        its_backend = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'pg_dump'"
+        its_backend = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_dump'"
         until(lambda: watcher.execute(f"{its_backend} and datname = current_database()").rowcount == 0)
 
 
