@@ -10,12 +10,10 @@ import time
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-import click
 import pytest
 import yaml  # type: ignore[import-untyped]
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from inboxdb.cli import main
 from tests.interleave import until
 from tests.machine import SOCKETS, UNITS, Machine, machine, program
 from tests.rows import Host, live_counts, stored_counts
@@ -185,18 +183,3 @@ def test_the_alerts_ask_for_metrics_that_there_are(database: Database) -> None:
     [group] = yaml.safe_load((DEPLOY / "prometheus-alerts.yaml").read_text())["groups"]
     asked = {name for rule in group["rules"] for name in re.findall(r"inboxdb_\w+", rule["expr"])}
     assert asked <= set(re.findall(r"^# TYPE (\w+) (?:gauge|summary)$", printed, re.M))
-
-
-@pytest.mark.parametrize("file", sorted(DEPLOY.iterdir()), ids=lambda file: file.name)
-def test_the_commands_it_speaks_of_exist(file: Path) -> None:
-    """Between backticks, where those of drain-dirty may stand without it, and in README.md's examples."""
-    text = file.read_text()
-    commands = re.findall(r"[`\n]inboxdb ([^`\n>]+)", text)
-    for said in [*commands, *(f"drain-dirty {options}" for options in re.findall("`(--[^`]+)`", text))]:
-        command: click.Command = main
-        words = said.split()
-        while isinstance(command, click.Group) and words and words[0] in command.commands:
-            command = command.commands[words.pop(0)]
-        assert not isinstance(command, click.Group) or words == ["-h"], said
-        if "-h" not in words:
-            command.make_context("inboxdb", words)
