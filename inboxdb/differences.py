@@ -104,7 +104,31 @@ def differences(connection: Connection) -> list[Difference]:
         if not any(part in changed for part in _told_by(about, state)):
             shipped, there = state.expected.get(about), state.there.get(about)
             found.append(Difference(about, *_said(about, shipped, there), _remedy(about, shipped, there, state)))
-    return found
+    return found + list(_lost_rows(connection, state))
+
+
+def _lost_rows(connection: Connection, state: _State) -> Iterator[Difference]:
+    """Name the rows that installing makes, and nothing else ever does, of which there is not just one."""
+    setting = "insert into inboxdb.setting (setting_name, setting_value) values ('{}', '{}')"
+    floors = (
+        "delete from inboxdb.drain_state; insert into inboxdb.drain_state (read_from, server_started_at) "
+        "values ('0', pg_catalog.pg_postmaster_start_time())"
+    )
+    rows = {
+        "inboxdb.setting": {
+            "counts_source": ("setting_name = 'counts_source'", setting.format("counts_source", "stored")),
+            "lead_rls": ("setting_name = 'lead_rls'", setting.format("lead_rls", state.decided)),
+        },
+        # a restore of the data alone leaves the one of the dump beside the one that was there
+        "inboxdb.drain_state": {"floors": ("true", floors)},
+    }
+    for table, known in rows.items():
+        if Object("relation", table) in state.there:
+            for name, (condition, statement) in known.items():
+                query = f"select pg_catalog.count(*) from {table} where {condition}"
+                [(number,)] = connection.execute(query.encode()).fetchall()
+                if number != 1:
+                    yield Difference(Object("row", f"{name} on {table}"), "1", str(number), _by(statement))
 
 
 def _look(connection: Connection) -> _State:
@@ -146,14 +170,28 @@ def _look(connection: Connection) -> _State:
 
 
 def _decided(connection: Connection) -> tuple[str | None, bool, str, bool, dict[str, list[str]]]:
-    """Read what was decided about "Lead" (None where that is lost), whether the catalog no longer agrees, who owns our
-    schema, whether row-level security is on, and the roles that our policies name.
+    """Read what was decided about "Lead" (None where the table that says so is lost, what our policies say where the row
+    is), whether the catalog no longer agrees, who owns our schema, whether row-level security is on, and the roles that
+    our policies name.
     """
     decided, drifted = None, False
     # what they ask may be what is lost
     with suppress(psycopg.errors.UndefinedTable):
-        query = "select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls'"
-        decided = next((value for (value,) in connection.execute(query)), None)
+        [(decided,)] = connection.execute(
+            """
+            select coalesce(
+              (select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls'),
+              (
+                -- as protect_leads makes them
+                select pg_catalog.min(case p.polcmd when '*' then 'enabled' else 'joined' end)
+                from pg_catalog.pg_policy as p
+                where p.polrelid = 'public."Lead"'::pg_catalog.regclass
+                  and p.polname in ('inboxdb_member', 'inboxdb_trusted')
+              ),
+              'undecided'
+            )
+            """
+        ).fetchall()
     with suppress(psycopg.ProgrammingError):
         drifted = connection.execute("select inboxdb.lead_rls_state()").fetchone() == ("drifted",)
     [(owner, rls)] = connection.execute(
