@@ -1,6 +1,6 @@
 """What each kind of dump restores to, and what is run until `verify`, `migrate verify` and the doctor are content.
 
-pg_dump and pg_restore are the newest at hand, and so is the other server.
+pg_dump is the server's own where it has one, pg_restore the newest at hand, and so is the other server.
 """
 
 import os
@@ -23,7 +23,7 @@ from inboxdb.worker import drain
 from tests.interleave import DEADLINE
 from tests.rows import Host, new_id, stored_counts
 from tests.running import watching
-from tests.servers import OWNER, SETTINGS, WRITER, Database, Server, new_folder
+from tests.servers import OWNER, SETTINGS, WRITER, Database, Server, new_folder, version_of
 from tests.test_cli import invoke
 
 PROGRAMS = embedded.binaries(18)
@@ -67,7 +67,10 @@ def dump(database: Database, folder: Path, *options: str) -> Path:
     """Dump a database as its superuser, in pg_dump's own format."""
     file = folder / f"{new_id()}.dump"
     dsn = database.server.dsn_of(database.name)
-    subprocess.run([PROGRAMS / "pg_dump", "--format=custom", "--file", file, *options, dsn], check=True)
+    # Debian's 15.20 keeps a mark of its own in each column's options, which only its own pg_dump knows not to dump.
+    own = Path(f"/usr/lib/postgresql/{int(version_of(dsn).partition('.')[0])}/bin/pg_dump")
+    program = own if own.exists() else PROGRAMS / "pg_dump"
+    subprocess.run([program, "--format=custom", "--file", file, *options, dsn], check=True)
     return file
 
 
