@@ -1,7 +1,4 @@
-"""What each kind of dump restores to, and what is run until `verify`, `migrate verify` and the doctor are content.
-
-pg_dump is the server's own where it has one, pg_restore the newest at hand, and so is the other server.
-"""
+"""What each kind of dump restores to, and what is run until `verify`, `migrate verify` and the doctor are content."""
 
 import os
 import secrets
@@ -23,10 +20,9 @@ from inboxdb.worker import drain
 from tests.interleave import DEADLINE
 from tests.rows import Host, new_id, stored_counts
 from tests.running import watching
-from tests.servers import OWNER, SETTINGS, WRITER, Database, Server, new_folder, version_of
+from tests.servers import OWNER, SETTINGS, WRITER, Database, Server, find, new_folder, version_of
 from tests.test_cli import invoke
 
-PROGRAMS = embedded.binaries(18)
 NAMED = access.Named(trusted=[WRITER], restricted=["authenticated"])
 NAMES = f"--trust {WRITER} --restrict authenticated"
 
@@ -63,21 +59,30 @@ def leave_waiting(host: Host, workspace: str) -> None:
     host.workspace()
 
 
+def program(dsn: str, name: str) -> Path:
+    """Find pg_dump or pg_restore of a server's own version, which knows what it writes and takes; else the newest."""
+    version = int(version_of(dsn).partition(".")[0])
+    try:
+        own = find(version)
+    except pytest.UsageError:
+        own = 18
+    assert not isinstance(own, str)
+    folder = embedded.binaries(own) if isinstance(own, int) else own
+    return folder / name if (folder / name).exists() else embedded.binaries(18) / name
+
+
 def dump(database: Database, folder: Path, *options: str) -> Path:
     """Dump a database as its superuser, in pg_dump's own format."""
     file = folder / f"{new_id()}.dump"
     dsn = database.server.dsn_of(database.name)
-    # Debian's 15.20 keeps a mark of its own in each column's options, which only its own pg_dump knows not to dump.
-    own = Path(f"/usr/lib/postgresql/{int(version_of(dsn).partition('.')[0])}/bin/pg_dump")
-    program = own if own.exists() else PROGRAMS / "pg_dump"
-    subprocess.run([program, "--format=custom", "--file", file, *options, dsn], check=True)
+    subprocess.run([program(dsn, "pg_dump"), "--format=custom", "--file", file, *options, dsn], check=True)
     return file
 
 
 def restore(dsn: str, file: Path, *options: str, settings: str = "") -> list[str]:
     """Restore a dump; return the errors that pg_restore passed over."""
     result = subprocess.run(
-        [PROGRAMS / "pg_restore", "--dbname", dsn, *options, file],
+        [program(dsn, "pg_restore"), "--dbname", dsn, *options, file],
         capture_output=True,
         text=True,
         env={**os.environ, "PGOPTIONS": settings},
