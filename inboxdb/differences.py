@@ -110,25 +110,28 @@ def differences(connection: Connection) -> list[Difference]:
 def _lost_rows(connection: Connection, state: _State) -> Iterator[Difference]:
     """Name the rows that installing makes, and nothing else ever does, of which there is not just one."""
     setting = "insert into inboxdb.setting (setting_name, setting_value) values ('{}', '{}')"
-    floors = (
-        "delete from inboxdb.drain_state; insert into inboxdb.drain_state (read_from, server_started_at) "
-        "values ('0', pg_catalog.pg_postmaster_start_time())"
-    )
-    rows = {
-        "inboxdb.setting": {
-            "counts_source": ("setting_name = 'counts_source'", setting.format("counts_source", "stored")),
-            "lead_rls": ("setting_name = 'lead_rls'", setting.format("lead_rls", state.decided)),
-        },
-        # a restore of the data alone leaves the one of the dump beside the one that was there
-        "inboxdb.drain_state": {"floors": ("true", floors)},
+    statements = {
+        "counts_source on inboxdb.setting": setting.format("counts_source", "stored"),
+        "lead_rls on inboxdb.setting": setting.format("lead_rls", state.decided),
+        "floors on inboxdb.drain_state": "delete from inboxdb.drain_state; insert into inboxdb.drain_state "
+        "(read_from, server_started_at) values ('0', pg_catalog.pg_postmaster_start_time())",
     }
-    for table, known in rows.items():
-        if Object("relation", table) in state.there:
-            for name, (condition, statement) in known.items():
-                query = f"select pg_catalog.count(*) from {table} where {condition}"
-                [(number,)] = connection.execute(query.encode()).fetchall()
-                if number != 1:
-                    yield Difference(Object("row", f"{name} on {table}"), "1", str(number), _by(statement))
+    numbers: dict[str, int] = {}
+    if Object("relation", "inboxdb.setting") in state.there:
+        query = """
+            select n.name || ' on inboxdb.setting', (
+              select pg_catalog.count(*) from inboxdb.setting as s where s.setting_name = n.name
+            )
+            from (values ('counts_source'), ('lead_rls')) as n (name)
+        """
+        numbers |= dict(connection.execute(query).fetchall())
+    if Object("relation", "inboxdb.drain_state") in state.there:
+        # a restore of the data alone leaves the one of the dump beside the one that was there
+        query = "select 'floors on inboxdb.drain_state', pg_catalog.count(*) from inboxdb.drain_state"
+        numbers |= dict(connection.execute(query).fetchall())
+    for name, number in numbers.items():
+        if number != 1:
+            yield Difference(Object("row", name), "1", str(number), _by(statements[name]))
 
 
 def _look(connection: Connection) -> _State:
@@ -170,9 +173,9 @@ def _look(connection: Connection) -> _State:
 
 
 def _decided(connection: Connection) -> tuple[str | None, bool, str, bool, dict[str, list[str]]]:
-    """Read what was decided about "Lead" (None where the table that says so is lost, what our policies say where the row
-    is), whether the catalog no longer agrees, who owns our schema, whether row-level security is on, and the roles that
-    our policies name.
+    """Read what was decided about "Lead" (None where the table that says so is lost, what our policies say where its
+    row is), whether the catalog no longer agrees, who owns our schema, whether row-level security is on, and the roles
+    that our policies name.
     """
     decided, drifted = None, False
     # what they ask may be what is lost

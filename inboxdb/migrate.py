@@ -294,7 +294,8 @@ def survey(connection: Connection, dsn: str, *, marking: bool = False) -> Survey
     """Compare what is shipped with what a database has, and refuse where `apply` must not go on. Changes nothing.
 
     Parameters: connection; dsn; marking, whether what was never recorded is about to be.
-    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, BooksLost, MigrationEdited.
+    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, BooksLost,
+    MigrationEdited.
     """
     if names := sources.damaged():
         raise DamagedFiles(names)
