@@ -307,6 +307,8 @@ def _seconds_left(seconds: float | None) -> str:
 
 
 def _state(one: "MigrationStatus") -> str:
+    if one.state == "unrecorded":
+        return "not recorded, though inboxdb's tables are there: `inboxdb migrate apply --dry-run` says what to do"
     if one.applied_at is None:
         return one.state
     text = _instant(one.applied_at)

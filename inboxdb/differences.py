@@ -104,7 +104,34 @@ def differences(connection: Connection) -> list[Difference]:
         if not any(part in changed for part in _told_by(about, state)):
             shipped, there = state.expected.get(about), state.there.get(about)
             found.append(Difference(about, *_said(about, shipped, there), _remedy(about, shipped, there, state)))
-    return found
+    return found + list(_lost_rows(connection, state))
+
+
+def _lost_rows(connection: Connection, state: _State) -> Iterator[Difference]:
+    """Name the rows that installing makes, and nothing else ever does, of which there is not just one."""
+    setting = "insert into inboxdb.setting (setting_name, setting_value) values ('{}', '{}')"
+    statements = {
+        "counts_source on inboxdb.setting": setting.format("counts_source", "stored"),
+        "lead_rls on inboxdb.setting": setting.format("lead_rls", state.decided),
+        "floors on inboxdb.drain_state": "delete from inboxdb.drain_state; insert into inboxdb.drain_state "
+        "(read_from, server_started_at) values ('0', pg_catalog.pg_postmaster_start_time())",
+    }
+    numbers: dict[str, int] = {}
+    if Object("relation", "inboxdb.setting") in state.there:
+        query = """
+            select n.name || ' on inboxdb.setting', (
+              select pg_catalog.count(*) from inboxdb.setting as s where s.setting_name = n.name
+            )
+            from (values ('counts_source'), ('lead_rls')) as n (name)
+        """
+        numbers |= dict(connection.execute(query).fetchall())
+    if Object("relation", "inboxdb.drain_state") in state.there:
+        # a restore of the data alone leaves the one of the dump beside the one that was there
+        query = "select 'floors on inboxdb.drain_state', pg_catalog.count(*) from inboxdb.drain_state"
+        numbers |= dict(connection.execute(query).fetchall())
+    for name, number in numbers.items():
+        if number != 1:
+            yield Difference(Object("row", name), "1", str(number), _by(statements[name]))
 
 
 def _look(connection: Connection) -> _State:
@@ -146,14 +173,28 @@ def _look(connection: Connection) -> _State:
 
 
 def _decided(connection: Connection) -> tuple[str | None, bool, str, bool, dict[str, list[str]]]:
-    """Read what was decided about "Lead" (None where that is lost), whether the catalog no longer agrees, who owns our
-    schema, whether row-level security is on, and the roles that our policies name.
+    """Read what was decided about "Lead" (None where the table that says so is lost, what our policies say where its
+    row is), whether the catalog no longer agrees, who owns our schema, whether row-level security is on, and the roles
+    that our policies name.
     """
     decided, drifted = None, False
     # what they ask may be what is lost
     with suppress(psycopg.errors.UndefinedTable):
-        query = "select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls'"
-        decided = next((value for (value,) in connection.execute(query)), None)
+        [(decided,)] = connection.execute(
+            """
+            select coalesce(
+              (select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls'),
+              (
+                -- as protect_leads makes them
+                select pg_catalog.min(case p.polcmd when '*' then 'enabled' else 'joined' end)
+                from pg_catalog.pg_policy as p
+                where p.polrelid = 'public."Lead"'::pg_catalog.regclass
+                  and p.polname in ('inboxdb_member', 'inboxdb_trusted')
+              ),
+              'undecided'
+            )
+            """
+        ).fetchall()
     with suppress(psycopg.ProgrammingError):
         drifted = connection.execute("select inboxdb.lead_rls_state()").fetchone() == ("drifted",)
     [(owner, rls)] = connection.execute(

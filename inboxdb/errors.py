@@ -165,6 +165,29 @@ class DatabaseNewer(InboxdbError):
         )
 
 
+class BooksLost(InboxdbError):
+    """A database with objects of ours, and no record of any migration: a dump of the schema alone leaves it so."""
+
+    def __init__(self, database: str) -> None:
+        """Name the database, without user or password."""
+        super().__init__(
+            f"{database} has tables of inboxdb's, but no record of a migration. Nothing was changed. If its schema was "
+            "restored without the data: `inboxdb migrate mark --all`, then `inboxdb migrate verify --repair`. If "
+            "migrations were run by hand, name those to `inboxdb migrate mark`."
+        )
+
+
+class RowsLost(InboxdbError):
+    """An installation without the rows that it keeps its state in."""
+
+    def __init__(self) -> None:
+        """Say where that comes from."""
+        super().__init__(
+            "rows that inboxdb keeps its state in are missing, as after a restore of the schema alone: run `inboxdb "
+            "migrate verify --repair`."
+        )
+
+
 class UnknownMigration(InboxdbError):
     """A migration that this inboxdb does not ship."""
 

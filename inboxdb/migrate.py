@@ -25,6 +25,7 @@ from yoyo.migrations import Migration, topological_sort
 from inboxdb import books, sources
 from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session
 from inboxdb.errors import (
+    BooksLost,
     DamagedFiles,
     DatabaseNewer,
     DatabaseRefused,
@@ -55,8 +56,9 @@ DIFFERENCE_SHOWN = 6  # lines of a difference that are shown
 class MigrationStatus:
     """A migration, when it was applied, if it was, and how that agrees with what is shipped.
 
-    State is applied, pending, edited (shipped in other words than it was applied in: `difference` has the first lines,
-    - as applied, + as shipped) or unknown (applied, but not shipped: the database is newer than this program).
+    State is applied, pending, unrecorded (pending, though the database has our tables), edited (shipped in other words
+    than it was applied in: `difference` has the first lines, - as applied, + as shipped) or unknown (applied, but not
+    shipped: the database is newer than this program).
     """
 
     id: str
@@ -67,10 +69,13 @@ class MigrationStatus:
 
 @dataclass(frozen=True)
 class Survey:
-    """The migrations that are shipped, in order, against what a database has."""
+    """The migrations that are shipped, in order, against what a database has; unrecorded, whether that has our tables
+    and no record of any migration.
+    """
 
     shipped: list[Migration]
     entries: dict[str, books.Entry]
+    unrecorded: bool = False
 
     @property
     def pending(self) -> list[Migration]:
@@ -177,8 +182,8 @@ def apply(
     wait at a time for a lock that stops writers; on_step; on_done; before, called once the host is known to fit and
     before anything is changed: what it raises stops everything.
     Returns the ids of the migrations applied.
-    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, MigrationEdited and
-    UnknownMigration, before anything is changed; MigrationFailed; MigrationsBusy.
+    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, BooksLost, MigrationEdited
+    and UnknownMigration, before anything is changed; MigrationFailed; MigrationsBusy.
     """
     with alone(dsn) as connection:
         found = survey(connection, dsn)
@@ -251,7 +256,7 @@ def mark(dsn: str, ids: Sequence[str] | None) -> list[str]:
     that is recorded already, is not the next, or in a database without schema inboxdb; MigrationsBusy.
     """
     with alone(dsn) as connection:
-        found = survey(connection, dsn)
+        found = survey(connection, dsn, marking=True)
         pending = [migration.id for migration in found.pending]
         known = [migration.id for migration in found.shipped]
         wanted = pending if ids is None else list(ids)
@@ -280,21 +285,25 @@ def status(dsn: str) -> list[MigrationStatus]:
     listed = []
     for migration in found.shipped:
         entry, difference = found.entries.get(migration.id), found.difference(migration)
-        state = "edited" if difference else "applied" if entry else "pending"
+        state = "edited" if difference else "applied" if entry else "unrecorded" if found.unrecorded else "pending"
         listed.append(MigrationStatus(migration.id, entry.applied_at if entry else None, state, difference))
     return listed + [MigrationStatus(one, found.entries[one].applied_at, "unknown") for one in found.unknown]
 
 
-def survey(connection: Connection, dsn: str) -> Survey:
+def survey(connection: Connection, dsn: str, *, marking: bool = False) -> Survey:
     """Compare what is shipped with what a database has, and refuse where `apply` must not go on. Changes nothing.
 
-    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, MigrationEdited.
+    Parameters: connection; dsn; marking, whether what was never recorded is about to be.
+    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, BooksLost,
+    MigrationEdited.
     """
     if names := sources.damaged():
         raise DamagedFiles(names)
     connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
     found = _compare(connection)
     _refuse_newer(found, dsn)
+    if found.unrecorded and not marking:
+        raise BooksLost(describe(dsn))
     for migration in found.shipped:
         if difference := found.difference(migration):
             raise MigrationEdited(migration.id, difference)
@@ -302,7 +311,10 @@ def survey(connection: Connection, dsn: str) -> Survey:
 
 
 def _compare(connection: Connection) -> Survey:
-    return Survey(list(topological_sort(read_migrations(str(sources.MIGRATIONS)))), books.read(connection))
+    entries = books.read(connection)
+    installed = connection.execute("select pg_catalog.to_regclass('inboxdb.drain_state') is not null").fetchone()
+    shipped = list(topological_sort(read_migrations(str(sources.MIGRATIONS))))
+    return Survey(shipped, entries, unrecorded=installed == (True,) and not entries)
 
 
 def _refuse_newer(found: Survey, dsn: str) -> None:

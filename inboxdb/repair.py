@@ -113,12 +113,15 @@ class _Repair:
         bodies = [one for one in to_try if one.remedy.file]
         columns = [one for one in to_try if one.about.kind == "column"]
         triggers = [one for one in to_try if one.about.kind == "trigger"]
-        rest = [one for one in to_try if one not in schemas + bodies + columns + triggers]
+        rows = [one for one in to_try if one.about.kind == "row"]
+        rest = [one for one in to_try if one not in schemas + bodies + columns + triggers + rows]
         self._run(schemas)
         if bodies:
             self._load(bodies, columns)
         else:
             self._run(columns)
+        if rows:
+            self._refill(rows)
         for table in dict.fromkeys(one.about.table for one in triggers):
             self._watch(table, [one for one in triggers if one.about.table == table])
         self._run(sorted(rest, key=lambda one: one.remedy.concurrently))
@@ -175,6 +178,18 @@ class _Repair:
                         f"what notes changes was mended, but {table} was held all the time: what its writers did until "
                         "they end may not be noted. Run `inboxdb mark --all` then."
                     )
+
+    def _refill(self, rows: Sequence[Difference]) -> None:
+        """Put back what was lost with data, and mark every workspace, since counts and changes may be lost with it."""
+
+        def once() -> None:
+            with self._connection.transaction():
+                self._settings()
+                for one in rows:
+                    self._execute(one.remedy.statements)
+                self._execute([MARK])
+
+        self._marked |= self._try(rows, once)
 
     def _watch(self, table: str, triggers: Sequence[Difference]) -> bool:
         """Mend a host table's triggers while nobody writes it, and mark every workspace for what was not noted before.

@@ -6,6 +6,7 @@ from datetime import datetime
 from psycopg.rows import class_row
 
 from inboxdb.connection import Connection
+from inboxdb.errors import RowsLost
 
 SHOWN = 20  # failing workspaces, at most
 
@@ -70,18 +71,26 @@ class Status:
 
 
 def read(connection: Connection) -> Status:
-    """Ask the database how the drain is doing. The cost grows with the change log."""
+    """Ask the database how the drain is doing. The cost grows with the change log.
+
+    Raises RowsLost.
+    """
     with connection.cursor(row_factory=class_row(Status)) as cursor:
-        return cursor.execute(
+        found = cursor.execute(
             """
             select
               s.*,
               h.seconds as held_snapshot_seconds, h.holder as held_snapshot_by, h.all_seen as snapshots_all_seen,
-              inboxdb.lead_rls_state() as lead_rls
+              r.state as lead_rls
             from inboxdb.drain_status() as s
             cross join inboxdb.held_snapshot() as h
+            cross join inboxdb.lead_rls_state() as r (state)
+            where s.counts_source is not null and r.state is not null
             """
-        ).fetchall()[0]
+        ).fetchone()
+    if found is None:
+        raise RowsLost
+    return found
 
 
 def failing(connection: Connection, *, limit: int | None = None) -> list[FailingWorkspace]:

@@ -26,19 +26,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--pooler", action="store_true", help="let the code under test connect through PgBouncer in transaction mode"
     )
+    group.addoption(
+        "--upgraded-from", metavar="RELEASE", help="test on installations of this tag, or folder, upgraded with data in"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "all_hosts: run on every variant of the host's tables, not only text")
     config.addinivalue_line("markers", "host_variants(*names): run on these variants of the host's tables")
     given = getattr(config, "workerinput", None)
+    release = config.getoption("--upgraded-from")
     if given:
-        servers = Servers(given["servers"], given["password"], poolers=given["poolers"])
+        servers = Servers(given["servers"], given["password"], poolers=given["poolers"], release=release)
     else:
         dsn = config.getoption("--pg-dsn")
         chosen = config.getoption("--pg") or ([] if dsn else [18])
         sources = {f"pg{version}": find(version) for version in chosen} | ({"dsn": dsn} if dsn else {})
-        servers = Servers(sources, secrets.token_hex(16), pooled=config.getoption("--pooler"))
+        servers = Servers(sources, secrets.token_hex(16), pooled=config.getoption("--pooler"), release=release)
         if servers.pooled:
             pooler.find()
         config.add_cleanup(servers.close)
@@ -66,6 +70,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     servers = config.stash[SERVERS]
     lines = ["postgres: " + ", ".join(f"{name} ({version_of(source)})" for name, source in servers.sources.items())]
+    if release := config.getoption("--upgraded-from"):
+        lines.append(f"inboxdb: upgraded from {release}")
     if servers.pooled:
         lines.append(f"pooler: PgBouncer {pooler.version()}, in transaction mode, {pooler.POOL_SIZE} backends a role")
     return lines

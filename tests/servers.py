@@ -17,6 +17,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from inboxdb import embedded, migrate
+from tests import released
 from tests.pooler import pooler, requests
 
 HOSTS = Path(__file__).parent / "host"
@@ -85,15 +86,17 @@ def version_of(source: Source) -> str:
 class Server:
     """A running server, and we its superuser."""
 
-    def __init__(self, dsn: str, password: str, pooler: str | None = None) -> None:
+    def __init__(self, dsn: str, password: str, pooler: str | None = None, *, release: Path | None = None) -> None:
         """Connect, and see to it that the tests' roles exist.
 
         Parameters: dsn, the superuser's; password, the login roles', the same in all processes of a session; pooler,
-        where a pooler in front of the server listens, as a connection string.
+        where a pooler in front of the server listens, as a connection string; release, the folder of one that inboxdb
+        is upgraded from, where it is not installed as it is.
         """
         self.dsn = dsn
         self.password = password
         self.pooler = pooler
+        self._release = release
         self._templates: dict[tuple[str, bool], str] = {}
         self._admin = psycopg.connect(dsn, autocommit=True, application_name="inboxdb tests")
         with self._admin.transaction():
@@ -131,7 +134,9 @@ class Server:
         if (host, installed) not in self._templates:
             name = self._clone(self._template(host, False) if installed else "template0")
             try:
-                if installed:
+                if installed and self._release:
+                    released.upgrade(self.dsn_of(name, OWNER), self._release)
+                elif installed:
                     migrate.apply(self.dsn_of(name, OWNER))
                 else:
                     with psycopg.connect(self.dsn_of(name)) as connection:
@@ -243,10 +248,12 @@ class Servers(dict[str, Server]):
         *,
         pooled: bool = False,
         poolers: Mapping[str, str | None] = {},
+        release: str | None = None,
     ) -> None:
         """Take note of where the servers are, and of the password of the login roles.
 
-        Parameters: pooled, whether each server gets a pooler in front of it; poolers, those that run already.
+        Parameters: pooled, whether each server gets a pooler in front of it; poolers, those that run already; release,
+        the tag or folder of the one that inboxdb is upgraded from.
         """
         super().__init__()
         self.sources = sources
@@ -254,6 +261,10 @@ class Servers(dict[str, Server]):
         self.pooled = pooled
         self._poolers = poolers
         self._running = ExitStack()
+        self._release = None
+        if release:
+            folder = Path(self._running.enter_context(tempfile.TemporaryDirectory(prefix="inboxdb-release-")))
+            self._release = released.fetch(release, folder)
 
     def __missing__(self, name: str) -> Server:
         """Start a server, unless it runs already."""
@@ -263,7 +274,7 @@ class Servers(dict[str, Server]):
         address = self._poolers.get(name)
         if self.pooled:
             address = self._running.enter_context(pooler(new_folder(), source, LOGINS, self.password))
-        server = self[name] = Server(source, self.password, address)
+        server = self[name] = Server(source, self.password, address, release=self._release)
         self._running.callback(server.close)
         return server
 

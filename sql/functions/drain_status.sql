@@ -30,12 +30,16 @@ as $$
   --   cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   with
+  -- its newest version comes first, and counts: see read_floor
+  state as (
+    select d.collected_at, d.published_at from inboxdb.drain_state as d order by d.revision desc limit 1
+  ),
   drains as (
     select
       coalesce(pg_catalog.sum(r.workers) filter (
         where r.ended_at is null and r.seen_at > inboxdb.clock() - interval '30 seconds'
       ), 0) as workers,
-      greatest(pg_catalog.max(r.seen_at), (select s.collected_at from inboxdb.drain_state as s)) as last_at
+      greatest(pg_catalog.max(r.seen_at), (select s.collected_at from state as s)) as last_at
     from inboxdb.run as r
   ),
   reasons as (
@@ -50,7 +54,7 @@ as $$
     -- No collector has looked since: there may be signs of life, but nobody is free, or one collector hangs.
     select w.client_id
     from inboxdb.waiting as w
-    cross join inboxdb.drain_state as s
+    cross join state as s
     where w.since < inboxdb.clock() - interval '15 seconds'
       and coalesce(s.collected_at < inboxdb.clock() - interval '15 seconds', true)
       and not exists (
@@ -71,7 +75,7 @@ as $$
       select j.unpublished_since from inboxdb.job_status as j where j.unpublished_since is not null
     ) as u
     -- where no cache is in use, everything is unpublished for ever
-    where exists (select from inboxdb.drain_state as s where s.published_at is not null)
+    where exists (select from state as s where s.published_at is not null)
   )
   select
     r.workspaces,
@@ -105,5 +109,5 @@ as $$
   cross join drains as d
   cross join fresh as f
   cross join unpublished as u
-  cross join inboxdb.drain_state as s
+  cross join state as s
 $$;

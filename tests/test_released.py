@@ -1,0 +1,79 @@
+"""Installations of a release, upgraded: tests/released.py, tried with a release and a migration made up for it."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from inboxdb import migrate, sources
+from inboxdb.verify import verify
+from inboxdb.worker import drain
+from tests import released
+from tests.catalog import catalog, difference
+from tests.rows import Host
+from tests.servers import Database, Server
+from tests.test_migrations import NAMES, ours_with
+
+NEXT = "9999-made-up"
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is here, tagged 0.0.1 in a repository of its own, and fetched from there."""
+    repository = tmp_path_factory.mktemp("repository")
+    for folder in ("inboxdb", "sql", "migrations"):
+        shutil.copytree(sources.ROOT / folder, repository / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    identity = ("-c", "user.name=tests", "-c", "user.email=tests@example.invalid")
+    for command in (("init",), ("add", "."), (*identity, "commit", "--message=0.0.1"), ("tag", "0.0.1")):
+        subprocess.run(["git", *command], cwd=repository, check=True, capture_output=True)
+    return released.fetch("0.0.1", tmp_path_factory.mktemp("release"), repository)
+
+
+@pytest.mark.all_hosts
+def test_an_upgraded_installation_is_as_a_new_one(
+    server: Server,
+    host_variant: str,
+    bare_database: Database,
+    release: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours_with(tmp_path, monkeypatch, f"{NEXT}.sql", "alter table inboxdb.workspace add column made_up integer;\n")
+    migrate.apply(bare_database.dsn)
+    upgrading = Server(server.dsn, server.password, release=release)
+    try:
+        with upgrading.database(host_variant, installed=True) as upgraded:
+            assert [one.id for one in migrate.status(upgraded.dsn) if one.state == "applied"] == [*NAMES, NEXT]
+            assert not difference(catalog(bare_database.connect()), catalog(upgraded.connect()))
+            host = Host(upgraded.writer())
+            host.lead(host.workspace())
+            drain(upgraded.dsn)
+            assert verify(upgraded.dsn).scopes == 1
+    finally:
+        upgrading.close()
+
+
+@pytest.mark.parametrize(
+    ("statement", "lost"),
+    [
+        # where the release's change has to be counted by its upgrade
+        ("truncate table inboxdb.change_0, inboxdb.change_1, inboxdb.change_2, inboxdb.change_3", "was not counted"),
+        ("update inboxdb.cache_version set version = version + 10 ^ 12", ""),
+        ("update inboxdb.cache_version set version = version - 10 ^ 12", "went back"),
+    ],
+)
+def test_what_an_upgrade_loses_is_found(
+    bare_database: Database,
+    release: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    statement: str,
+    lost: str,
+) -> None:
+    ours_with(tmp_path, monkeypatch, f"{NEXT}.sql", f"{statement};\n")
+    if lost:
+        with pytest.raises(AssertionError, match=lost):
+            released.upgrade(bare_database.dsn, release)
+    else:
+        released.upgrade(bare_database.dsn, release)
