@@ -544,6 +544,49 @@ def migrate_resume(call: Call, lock_timeout: float) -> bool:
     return True
 
 
+@command(main, "uninstall")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+@click.option("--rls-off", is_flag=True, help='Let inboxdb\'s policies on "Lead" go, too: see `inboxdb rls off`.')
+@click.option("--drop-roles", is_flag=True, help="Drop inboxdb_drainer and inboxdb_monitor, too.")
+@WRITERS_WAIT
+def run_uninstall(call: Call, yes: bool, dry_run: bool, rls_off: bool, drop_roles: bool, lock_timeout: float) -> bool:
+    """Remove every trace of inboxdb from the database, counts included, and say what went and what remains.
+
+    Works in whatever state it is: half applied, suspended, or broken off. Refused while something that is not inboxdb's
+    depends on it, and while "Lead" has its policies, unless --rls-off says that they may go: restricted roles then see
+    what the host's own policies let through, or every row if there are none. The host's rows are not touched.
+    """
+    from inboxdb.uninstall import uninstall
+
+    if not (yes or dry_run):
+        if not sys.stdin.isatty():
+            raise click.UsageError("Nobody is there to be asked: give --yes, or --dry-run to see what would go.")
+        with session(call.dsn, application_name="inboxdb uninstall") as connection:
+            name = connection.info.dbname
+        if (
+            click.prompt(f"Removes inboxdb and its counts from {describe(call.dsn)}. Type {name} to go on", err=True)
+            != name
+        ):
+            raise InboxdbError("that is not its name. Nothing was changed.")
+    done = uninstall(
+        call.dsn,
+        rls_off=rls_off,
+        drop_roles=drop_roles,
+        dry_run=dry_run,
+        lock_timeout=lock_timeout,
+        on_step=_show_step("removing"),
+    )
+    verb = "would remove" if dry_run else "removed"
+    text = [f"{verb} {one}" for one in done.removed] + [f"remains: {one}" for one in done.remains]
+    traces = "no trace of inboxdb is left" if not done.remains else "nothing else of inboxdb is left"
+    call.answer(
+        asdict(done) | {"dry_run": dry_run},
+        "\n".join([*text, "nothing was changed" if dry_run else f"{traces} in {describe(call.dsn)}"]),
+    )
+    return True
+
+
 @main.group()
 def rls() -> None:
     """Row-level security on "Lead": members see their workspaces' leads, setters their own."""
