@@ -108,7 +108,7 @@ def traffic(database: Database) -> Iterator[Traffic]:
         finally:
             busy.stop.set()
         busy.end()
-        kinds = 10
+        kinds = 11
         assert len(busy.longest) == kinds, "every kind of statement ran"
         slow = {kind: seconds for kind, seconds in busy.longest.items() if seconds > LOCK_TIMEOUT + SLACK}
         assert not slow
@@ -120,11 +120,11 @@ def steps(dsn: str, owner: Any) -> dict[str, Callable[[], object]]:
         "half": lambda: migrate.apply(dsn, to=HALF, lock_timeout=timeout),
         "upgrade": lambda: migrate.apply(dsn, lock_timeout=timeout),
         "rls on": lambda: access.turn_on(dsn, Named([WRITER]), lock_timeout=timeout),
-        "drain": lambda: owner.execute("call inboxdb.drain_dirty()"),
+        "drain": lambda: owner.execute("call inboxdb.drain_dirty(max_workspaces => 5)"),
         "suspend": lambda: suspend(dsn, lock_timeout=timeout),
         "host": lambda: owner.execute('alter table public."Message" alter column source type varchar(40)'),
         "resume": lambda: resume(dsn, lock_timeout=timeout),
-        "drain again": lambda: owner.execute("call inboxdb.drain_dirty()"),
+        "drain again": lambda: owner.execute("call inboxdb.drain_dirty(max_workspaces => 5)"),
         "rls off": lambda: access.turn_off(dsn, lock_timeout=timeout),
         "rollback": lambda: migrate.rollback(dsn, count=None, lock_timeout=timeout),
         "install": lambda: migrate.apply(dsn, lock_timeout=timeout),
@@ -140,11 +140,9 @@ def test_no_statement_of_the_hosts_fails_or_waits(bare_database: Database) -> No
     before = catalog(owner)
     with traffic(bare_database) as busy:
         for name, step in steps(bare_database.dsn, owner).items():
+            print(name)
             step()
             busy.goes_on()
-            if name == "resume":
-                resumed = True
-    assert resumed
     assert not difference(before, catalog(owner))
 
 
@@ -154,7 +152,7 @@ def test_what_was_written_meanwhile_is_counted(database: Database) -> None:
         suspend(database.dsn, lock_timeout=LOCK_TIMEOUT)
         busy.goes_on()
         resume(database.dsn, lock_timeout=LOCK_TIMEOUT)
-        owner.execute("call inboxdb.drain_dirty()")
+        owner.execute("call inboxdb.drain_dirty(max_workspaces => 5)")
         busy.goes_on()
     owner.execute("call inboxdb.drain_dirty()")
     stored = stored_counts(owner)
@@ -169,7 +167,7 @@ def test_a_long_transaction_is_in_our_way_and_nobody_else_waits(
     monkeypatch.setattr(connection, "PAUSE", (0.1, 0.2))
     monkeypatch.setattr(connection, "ATTEMPTS", 1000)
     owner = bare_database.connect()
-    dsn, parts = bare_database.dsn, steps(bare_database.dsn, owner)
+    parts = steps(bare_database.dsn, owner)
     before: dict[str, list[str]] = {"upgrade": ["half"], "resume": ["install", "suspend"]}
     for part in before.get(name, ["install"]):
         parts[part]()
@@ -191,4 +189,3 @@ def test_a_long_transaction_is_in_our_way_and_nobody_else_waits(
         holder.rollback()
         ours.result(DEADLINE)
         busy.goes_on()
-    assert dsn
