@@ -25,9 +25,15 @@ class Suspension:
 
 
 def suspended_since(connection: Connection) -> datetime | None:
-    """Say since when inboxdb is suspended: None while it is not, or is not installed so far."""
-    there = connection.execute("select pg_catalog.to_regproc('inboxdb.suspended_since') is not null").fetchone()
-    if there != (True,):
+    """Say since when inboxdb is suspended: None while it is not, is not installed so far, or is not ours to ask."""
+    may_ask = """
+        select
+        from pg_catalog.pg_proc as p
+        inner join pg_catalog.pg_namespace as n on p.pronamespace = n.oid
+        where n.nspname = 'inboxdb' and p.proname = 'suspended_since'
+          and pg_catalog.has_schema_privilege(n.oid, 'usage') and pg_catalog.has_function_privilege(p.oid, 'execute')
+    """
+    if connection.execute(may_ask).rowcount == 0:
         return None
     [(since,)] = connection.execute("select inboxdb.suspended_since()").fetchall()
     return since  # type: ignore[no-any-return]

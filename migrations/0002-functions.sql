@@ -1693,10 +1693,10 @@ as $$
 -- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
 --   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once,
 --   and nobody else collects until this transaction ends.
--- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it, or
---   inboxdb is suspended), idle (nothing is due; workspace null); the inbox cache version after a refresh; the users whose counts or leads
---   changed with it, null where nothing did: once this is committed, they are for send_signals; how long the oldest
---   reason for the refresh had waited, for heartbeat.
+-- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it,
+--   or inboxdb is suspended), idle (nothing is due; workspace null); the inbox cache version after a refresh; the users
+--   whose counts or leads changed with it, null where nothing did: once this is committed, they are for send_signals;
+--   how long the oldest reason for the refresh had waited, for heartbeat.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.
 -- Reads, writes: as claim_next, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
@@ -1948,7 +1948,7 @@ as $$
 --   nothing is due, or after 55 seconds. No workspace is started after that. A statement_timeout bounds the whole call,
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
--- Warns where inboxdb is suspended, when there is nothing to claim.
+-- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- Reads, writes: as claim_next, drain_next, send_signals, empty_slice, heartbeat.
 -- INVOKER: its caller needs EXECUTE on those five, and on clock and suspended_since.
 declare
@@ -1969,10 +1969,6 @@ declare
   -- once realtime hangs, no further workspace waits for it
   silent boolean := false;
 begin
-  if inboxdb.suspended_since() is not null then
-    raise warning 'inboxdb is suspended, so nothing is drained'
-      using hint = 'inboxdb migrate resume, once the host''s own migration is through.';
-  end if;
   loop
     -- whatever default_transaction_isolation says
     commit;
@@ -2029,6 +2025,10 @@ begin
   commit;
   set transaction isolation level read committed;
   perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
+  if inboxdb.suspended_since() is not null then
+    raise warning 'inboxdb is suspended, so nothing is drained'
+      using hint = 'inboxdb migrate resume, once the host''s own migration is through.';
+  end if;
 end
 $$;
 -- <<< sql/functions/drain_dirty.sql
@@ -2040,8 +2040,9 @@ set search_path = ''
 as $$
   -- Purpose: how long until a dirty workspace is due.
   -- Parameters: except_client_ids, workspaces not to look at.
-  -- Returns: seconds, negative for one that is due already; null where none is left, or inboxdb is suspended. Quarantined ones are never due.
-  -- Reads: inbox_counts_dirty.
+  -- Returns: seconds, negative for one that is due already; null where none is left, or inboxdb is suspended.
+  --   Quarantined ones are never due.
+  -- Reads: inbox_counts_dirty, suspended_since.
   -- DEFINER: the drain may not read the work list.
   select pg_catalog.date_part('epoch', pg_catalog.min(d.next_attempt_at) - inboxdb.clock())
   from inboxdb.work_list as d
@@ -2079,8 +2080,8 @@ as $$
   --   attempt failed and that are tried again, and those that are not; connections of drains that gave a sign of life
   --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
   --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
-  --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is suspended,
-  --   null while it is at work.
+  --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
+  --   suspended, null while it is at work.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its
   --   cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.

@@ -1,4 +1,5 @@
--- Looks for: what is somebody else's and hangs on our two schemas, or stands in them: dropping them would take it along.
+-- Looks for: what is somebody else's and hangs on our two schemas, or stands in them: dropping them would take it
+-- along.
 -- Returns: its description, as PostgreSQL gives it. Run by `inboxdb uninstall` before anything is changed, and again in
 -- the transaction that drops the schemas. What stands in them as a table, view, function or type is compared with the
 -- snapshot instead.
@@ -31,7 +32,9 @@ part (classid, objid, holder, is_ours) as (
   select 'pg_catalog.pg_constraint'::pg_catalog.regclass, c.oid, coalesce(nullif(c.conrelid, 0), c.contypid), false
   from pg_catalog.pg_constraint as c
   union all
-  select 'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid, t.tgrelid, pg_catalog.starts_with(t.tgname, 'inboxdb_note_')
+  select
+    'pg_catalog.pg_trigger'::pg_catalog.regclass, t.oid, t.tgrelid,
+    pg_catalog.starts_with(t.tgname, 'inboxdb_note_')
   from pg_catalog.pg_trigger as t
   union all
   select

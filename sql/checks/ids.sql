@@ -1,6 +1,7 @@
 do $ids$
 declare
-  -- Purpose: refuse a host whose ids have another type than when inboxdb was installed: its tables hold ids of that type.
+  -- Purpose: refuse a host whose ids have another type than when inboxdb was installed: its tables hold ids of that
+  --   type.
   -- Raises IB013, naming each column. A varchar counts as text, as in types/client_id.sql.
   -- Reads the system catalog only. Run by `inboxdb migrate resume` before anything is changed.
   problems text;

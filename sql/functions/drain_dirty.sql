@@ -8,7 +8,7 @@ as $$
 --   nothing is due, or after 55 seconds. No workspace is started after that. A statement_timeout bounds the whole call,
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
--- Warns where inboxdb is suspended, when there is nothing to claim.
+-- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- Reads, writes: as claim_next, drain_next, send_signals, empty_slice, heartbeat.
 -- INVOKER: its caller needs EXECUTE on those five, and on clock and suspended_since.
 declare
@@ -29,10 +29,6 @@ declare
   -- once realtime hangs, no further workspace waits for it
   silent boolean := false;
 begin
-  if inboxdb.suspended_since() is not null then
-    raise warning 'inboxdb is suspended, so nothing is drained'
-      using hint = 'inboxdb migrate resume, once the host''s own migration is through.';
-  end if;
   loop
     -- whatever default_transaction_isolation says
     commit;
@@ -89,5 +85,9 @@ begin
   commit;
   set transaction isolation level read committed;
   perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
+  if inboxdb.suspended_since() is not null then
+    raise warning 'inboxdb is suspended, so nothing is drained'
+      using hint = 'inboxdb migrate resume, once the host''s own migration is through.';
+  end if;
 end
 $$;

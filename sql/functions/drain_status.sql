@@ -26,8 +26,8 @@ as $$
   --   attempt failed and that are tried again, and those that are not; connections of drains that gave a sign of life
   --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
   --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
-  --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is suspended,
-  --   null while it is at work.
+  --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
+  --   suspended, null while it is at work.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its
   --   cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.

@@ -38,7 +38,8 @@ begin
           pg_catalog.format(
             'f.%1$I::%2$s%3$s as %1$I', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
             case
-              when a.attcollation <> t.typcollation then ' collate ' || a.attcollation::pg_catalog.regcollation::pg_catalog.text
+              when a.attcollation <> t.typcollation
+                then ' collate ' || a.attcollation::pg_catalog.regcollation::pg_catalog.text
             end
           ),
           ', ' order by a.attnum
