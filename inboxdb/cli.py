@@ -353,7 +353,9 @@ def migrate_apply(
     than this inboxdb: `inboxdb migrate status` shows both.
     """
     from inboxdb import migrate as migrations
+    from inboxdb.suspend import refuse_while_suspended
 
+    refuse_while_suspended(call.dsn, "nothing can be applied")
     if dry_run:
         would = migrations.pending(call.dsn, to=to, batch=batch)
         call.answer({"would_apply": would}, "\n".join(f"would apply {one}" for one in would) or "nothing is pending")
@@ -477,9 +479,12 @@ def migrate_rollback(call: Call, everything: bool, to: str | None, lock_timeout:
     again brings everything back, since the counts are derived from the host's tables.
     """
     from inboxdb import migrate as migrations
+    from inboxdb.suspend import refuse_while_suspended
 
     if everything and to is not None:
         raise click.UsageError("--all undoes everything, --to stops at a migration: give one of them.")
+    if not everything:
+        refuse_while_suspended(call.dsn, "only all migrations can be undone (--all)")
     undone = migrations.rollback(
         call.dsn,
         count=None if everything else 1,
@@ -509,7 +514,9 @@ def migrate_verify(call: Call, repair: bool) -> bool:
     at a time; indexes are built concurrently. Where changes may have been missed, every workspace is marked.
     """
     from inboxdb.repair import verify as compare
+    from inboxdb.suspend import refuse_while_suspended
 
+    refuse_while_suspended(call.dsn, "it is not as shipped, and is not to be")
     result = compare(call.dsn, repair=repair)
     text = f"{describe(call.dsn)}: " + (
         f"{_plural(len(result.findings), 'difference')} from what inboxdb {__version__} ships"
@@ -525,6 +532,91 @@ def migrate_verify(call: Call, repair: bool) -> bool:
         text += "\nchanges may have been missed, so every workspace waits for a refresh now: run `inboxdb drain-dirty`"
     call.answer(asdict(result) | {"healthy": result.healthy}, text)
     return result.healthy
+
+
+@command(migrate, "suspend")
+@WRITERS_WAIT
+def migrate_suspend(call: Call, lock_timeout: float) -> bool:
+    """Take inboxdb off the host's columns, so that the host's own migration may change or drop them.
+
+    Its triggers are dropped, its views let go of the columns, its policy on "Lead" lets restricted roles see no row;
+    trusted roles go on, and readers read the counts as they are, marked stale. Drains find nothing to do until
+    `inboxdb migrate resume`. Run it again where it was broken off.
+    """
+    from inboxdb.suspend import suspend
+
+    done = suspend(call.dsn, lock_timeout=lock_timeout)
+    call.answer(
+        asdict(done),
+        f"{describe(call.dsn)}: suspended {'already ' if done.again else ''}since {_instant(done.since)}; "
+        "`inboxdb migrate resume` once the host's own migration is through",
+    )
+    return True
+
+
+@command(migrate, "resume")
+@WRITERS_WAIT
+def migrate_resume(call: Call, lock_timeout: float) -> bool:
+    """Put back what `inboxdb migrate suspend` took off, and have every workspace refreshed by the next drain.
+
+    Refused where a column that is counted is gone, or an id has another type. Run it again where it was broken off.
+    """
+    from inboxdb.suspend import resume
+
+    resumed = resume(call.dsn, lock_timeout=lock_timeout)
+    call.answer(
+        {"resumed": resumed},
+        f"{describe(call.dsn)}: "
+        + (
+            "resumed; every workspace waits for a refresh now: run `inboxdb drain-dirty`"
+            if resumed
+            else "it is not suspended, so nothing was changed"
+        ),
+    )
+    return True
+
+
+@command(main, "uninstall")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--dry-run", is_flag=True, help="Only list what would go.")
+@click.option("--rls-off", is_flag=True, help='Let inboxdb\'s policies on "Lead" go, too: see `inboxdb rls off`.')
+@click.option("--drop-roles", is_flag=True, help="Drop inboxdb_drainer and inboxdb_monitor, too.")
+@WRITERS_WAIT
+def run_uninstall(call: Call, yes: bool, dry_run: bool, rls_off: bool, drop_roles: bool, lock_timeout: float) -> bool:
+    """Remove every trace of inboxdb from the database, counts included, and say what went and what remains.
+
+    Works in whatever state it is: half applied, suspended, or broken off. Refused while something that is not inboxdb's
+    depends on it, and while "Lead" has its policies, unless --rls-off says that they may go: restricted roles then see
+    what the host's own policies let through, or every row if there are none. The host's rows are not touched.
+    """
+    from inboxdb.uninstall import uninstall
+
+    if not (yes or dry_run):
+        if not sys.stdin.isatty():
+            raise click.UsageError("Nobody is there to be asked: give --yes, or --dry-run to see what would go.")
+        with session(call.dsn, application_name="inboxdb uninstall") as connection:
+            name = connection.info.dbname
+        if (
+            click.prompt(f"Removes inboxdb and its counts from {describe(call.dsn)}. Type {name} to go on", err=True)
+            != name
+        ):
+            raise InboxdbError("that is not its name. Nothing was changed.")
+    done = uninstall(
+        call.dsn,
+        rls_off=rls_off,
+        drop_roles=drop_roles,
+        dry_run=dry_run,
+        lock_timeout=lock_timeout,
+        on_step=_show_step("removing"),
+    )
+    verb = "would remove" if dry_run else "removed"
+    text = [f"{verb} {one}" for one in done.removed] + [f"remains: {one}" for one in done.remains]
+    traces = "no trace of inboxdb is left" if not done.remains else "nothing else of inboxdb is left"
+    call.answer(
+        asdict(done) | {"dry_run": dry_run},
+        "\n".join([*text, "nothing was changed" if dry_run else f"{traces} in {describe(call.dsn)}"]),
+    )
+    return True
 
 
 @main.group()
@@ -744,10 +836,14 @@ def drain_dirty(
         )
     logger.info("ended", action="end", refreshed=result.refreshed, failed=result.failed, skipped=result.skipped)
     remaining = "unknown" if result.remaining is None else f"{result.remaining:,}"
+    if result.suspended_since:
+        logger.warning("inboxdb is suspended, nothing was drained: `inboxdb migrate resume`", action="suspended")
     text = (
         f"refreshed {result.refreshed:,}, failed {result.failed:,}, skipped {result.skipped:,}, "
         f"remaining {remaining}, in {result.duration_ms / 1000:.1f} s"
     )
+    if result.suspended_since:
+        text += f"\nsuspended since {_instant(result.suspended_since)}: `inboxdb migrate resume` lets it go on"
     for failure in result.failures:
         text += f"\nworkspace {failure.client_id} failed: {failure.error}"
     call.answer(asdict(result), text)

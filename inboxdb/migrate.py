@@ -233,7 +233,7 @@ def rollback(
     with alone(dsn) as connection:
         if names := sources.damaged():
             raise DamagedFiles(names)
-        found = _compare(connection)
+        found = compare(connection)
         _refuse_newer(found, dsn)
         latest = found.applied[:count] if to is None else found.above(to)
         undone = [Undone(migration.id, _meaning(migration)) for migration in latest]
@@ -281,7 +281,7 @@ def mark(dsn: str, ids: Sequence[str] | None) -> list[str]:
 def status(dsn: str) -> list[MigrationStatus]:
     """List every migration that is shipped or applied. Changes nothing, and needs no lock."""
     with session(dsn, application_name="inboxdb migrate") as connection:
-        found = _compare(connection)
+        found = compare(connection)
     listed = []
     for migration in found.shipped:
         entry, difference = found.entries.get(migration.id), found.difference(migration)
@@ -300,7 +300,7 @@ def survey(connection: Connection, dsn: str, *, marking: bool = False) -> Survey
     if names := sources.damaged():
         raise DamagedFiles(names)
     connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
-    found = _compare(connection)
+    found = compare(connection)
     _refuse_newer(found, dsn)
     if found.unrecorded and not marking:
         raise BooksLost(describe(dsn))
@@ -310,7 +310,8 @@ def survey(connection: Connection, dsn: str, *, marking: bool = False) -> Survey
     return found
 
 
-def _compare(connection: Connection) -> Survey:
+def compare(connection: Connection) -> Survey:
+    """Compare what is shipped with what a database has. Changes nothing."""
     entries = books.read(connection)
     installed = connection.execute("select pg_catalog.to_regclass('inboxdb.drain_state') is not null").fetchone()
     shipped = list(topological_sort(read_migrations(str(sources.MIGRATIONS))))

@@ -67,9 +67,18 @@ def verify(dsn: str, *, repair: bool = False) -> Verification:
         )
     if repair:
         with migrate.alone(dsn) as connection:
-            return _Repair(connection, describe(dsn)).run()
+            return _Repair(connection, describe(dsn), LOCK_TIMEOUT).run()
     with session(dsn, application_name="inboxdb migrate") as connection:
         return Verification([_finding(difference) for difference in differences(connection)])
+
+
+def mend(connection: Connection, dsn: str, lock_timeout: float) -> list[Finding]:
+    """Mend what is ours of an installation, as `verify` does.
+
+    Parameters: connection, alone at it (migrate.alone); dsn; lock_timeout, in seconds.
+    Returns what differed, mended or not.
+    """
+    return _Repair(connection, describe(dsn), lock_timeout).run().findings
 
 
 def _finding(difference: Difference, *, mended: bool = False, reason: str | None = None) -> Finding:
@@ -81,8 +90,9 @@ def _finding(difference: Difference, *, mended: bool = False, reason: str | None
 class _Repair:
     """One run of mending."""
 
-    def __init__(self, connection: Connection, database: str) -> None:
+    def __init__(self, connection: Connection, database: str, lock_timeout: float) -> None:
         self._connection = connection
+        self._lock_timeout = lock_timeout
         self._database = database
         self._reasons: dict[Object, str] = {}
         self._marked = False
@@ -146,7 +156,7 @@ class _Repair:
         nobody has a right that is not to be, and every workspace is marked.
         """
         parts = [
-            ([_replacing(file)], [one for one in bodies if one.remedy.file == file]) for file in sources.contents()
+            ([replacing(file)], [one for one in bodies if one.remedy.file == file]) for file in sources.contents()
         ] + [(list(one.remedy.statements), [one]) for one in columns]
         failed: list[tuple[list[Difference], psycopg.Error]] = []
 
@@ -210,7 +220,7 @@ class _Repair:
         return succeeded
 
     def _settings(self) -> None:
-        self._connection.execute(SET_LOCK_TIMEOUT, (f"{LOCK_TIMEOUT:g}s",))
+        self._connection.execute(SET_LOCK_TIMEOUT, (f"{self._lock_timeout:g}s",))
         self._connection.execute("set local search_path = ''")
 
     def _execute(self, statements: Sequence[str]) -> None:
@@ -232,7 +242,7 @@ class _Repair:
             self._reasons[one.about] = str(DatabaseRefused(error, self._database))
 
 
-def _replacing(file: str) -> str:
+def replacing(file: str) -> str:
     """Read a file of sql/ so that it can be loaded where its objects are there already."""
     text = (sources.SQL / file).read_text()
     return re.sub(r"^create (?=function|procedure|view)", "create or replace ", text, flags=re.MULTILINE)

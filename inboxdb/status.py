@@ -33,7 +33,8 @@ class Status:
 
     Seconds and bytes as named; the freshness of the last hour is None where nothing was refreshed, what is unpublished
     None where nothing was ever published. `snapshots_all_seen` is whether this role sees everybody's transactions;
-    `counts_source` where inbox_api.inbox_counts answers from, stored or live; `lead_rls` what is decided about
+    `counts_source` where inbox_api.inbox_counts answers from, stored or live; `suspended_since` since when nothing
+    notes changes, None while that is done; `lead_rls` what is decided about
     row-level security on "Lead": undecided, left_out, enabled, joined, or drifted where the catalog says otherwise.
     """
 
@@ -52,6 +53,7 @@ class Status:
     unpublished_keys: int | None
     unpublished_seconds: float | None
     counts_source: str
+    suspended_since: datetime | None
     held_snapshot_seconds: float
     held_snapshot_by: str | None
     snapshots_all_seen: bool
@@ -65,6 +67,7 @@ class Status:
             "refreshes fail": self.failing_workspaces > 0,
             "workspaces are quarantined": self.quarantined_workspaces > 0,
             "Redis is behind": (self.unpublished_seconds or 0) > UNPUBLISHED_LIMIT,
+            "inboxdb is suspended: run `inboxdb migrate resume`": self.suspended_since is not None,
             'row-level security on "Lead" is not as decided': self.lead_rls == "drifted",
         }
         return [promise for promise, is_broken in said.items() if is_broken]

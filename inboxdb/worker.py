@@ -4,6 +4,7 @@ import random
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 from os import dup
 from socket import SHUT_RDWR, socket
@@ -63,6 +64,7 @@ class Failure:
 class DrainResult:
     """What a run did. Counted in workspaces: refreshed, once for each time; failed and not refreshed since; left
     because somebody else had them; still waiting when it ended, None where the database was not there to say.
+    `suspended_since` says since when nothing is to be drained, None where it is.
     """
 
     run_id: str
@@ -72,6 +74,7 @@ class DrainResult:
     remaining: int | None
     duration_ms: int
     failures: list[Failure]
+    suspended_since: datetime | None = None
 
 
 def drain(
@@ -191,10 +194,11 @@ class _Run:
         """Sum up; what waits still is not known without a connection."""
         shared = self.shared
         failing: list[status.FailingWorkspace] = []
-        remaining = None
+        remaining = suspended_since = None
         with suppress(CannotConnect, ConnectionLost), session(self.dsn, application_name=self.application_name) as last:
             self.beat(last, is_over=True)
-            remaining = status.read(last).dirty_workspaces
+            now = status.read(last)
+            remaining, suspended_since = now.dirty_workspaces, now.suspended_since
             failing = status.failing(last) if shared.failed else []
         return DrainResult(
             run_id=self.run_id,
@@ -204,6 +208,7 @@ class _Run:
             remaining=remaining,
             duration_ms=round((monotonic() - self.started) * 1000),
             failures=[Failure(one.client_id, one.last_error) for one in failing if one.client_id in shared.failed],
+            suspended_since=suspended_since,
         )
 
 

@@ -58,6 +58,12 @@ drop view inboxdb.work_list;
 drop view inboxdb.read_floor;
 drop view inboxdb.known_workspace;
 drop view inboxdb.classified_lead;
+-- what stood in for them, where inboxdb was suspended
+drop function if exists inboxdb.suspended_waiting();
+drop function if exists inboxdb.suspended_known_workspace();
+drop function if exists inboxdb.suspended_classified_lead();
+drop function inboxdb.require_resumed();
+drop function inboxdb.suspended_since();
 
 -- as 0001 left its functions
 grant execute on all routines in schema inboxdb to public;

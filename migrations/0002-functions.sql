@@ -8,6 +8,44 @@
 set local lock_timeout = '2s';
 set local search_path = '';
 
+-- >>> sql/functions/suspended_since.sql
+create function inboxdb.suspended_since() returns timestamptz
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: since when nothing notes changes, because the host's own migration needs its tables for itself.
+  -- Returns: when suspend_views was called first; null while inboxdb is at work.
+  -- Reads: setting, by key.
+  -- DEFINER: who drains and who watches may not read the settings.
+  select s.setting_value::pg_catalog.timestamptz
+  from inboxdb.setting as s
+  where s.setting_name = 'suspended_since'
+$$;
+-- <<< sql/functions/suspended_since.sql
+
+-- >>> sql/functions/require_resumed.sql
+create function inboxdb.require_resumed() returns void
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: refuse what would take counts for right that nobody has noted changes of.
+-- Errors: IB012 while inboxdb is suspended.
+-- Reads: suspended_since.
+-- INVOKER: called by our functions only.
+declare
+  since constant pg_catalog.timestamptz := inboxdb.suspended_since();
+begin
+  if since is not null then
+    raise exception using
+      errcode = 'IB012',
+      message = pg_catalog.format('inboxdb is suspended since %s', since),
+      detail = 'Changes of the host''s tables are not noted meanwhile. Nothing was changed.',
+      hint = '`inboxdb migrate resume` once the host''s own migration is through.';
+  end if;
+end
+$$;
+-- <<< sql/functions/require_resumed.sql
+
 -- >>> sql/views/classified_lead.sql
 create view inboxdb.classified_lead as
 -- The one definition of what is counted. Live counts, refreshes and checks all read it, so that a badge and the list
@@ -340,7 +378,7 @@ as $$
 -- Returns: settled, false while changes wait or a snooze is due, when a difference proves nothing yet; scopes compared;
 --   drifted, how many of them differ, are missing or should not be there; differences, an array of objects with
 --   is_global, scope_user_id, stored and live (null where there is no such row).
--- Errors: those of count_scopes.
+-- Errors: those of count_scopes and require_resumed.
 -- Reads: inbox_counts, waiting, and what live_inbox_counts does. Costs a scan of the workspace.
 -- DEFINER: as live_inbox_counts.
 declare
@@ -349,6 +387,7 @@ declare
     inboxdb.clock()
   );
 begin
+  perform inboxdb.require_resumed();
   settled := not exists (select from inboxdb.waiting as w where w.client_id = target_client_id);
 
   with
@@ -1132,13 +1171,15 @@ set search_path = ''
 as $$
 -- Purpose: bring one workspace's counts up to date now, dirty or not.
 -- Parameters: target_client_id.
--- Errors: IB002 for an unknown workspace; IB003 where it stayed locked for 5 seconds; IB004 above READ COMMITTED.
+-- Errors: IB002 for an unknown workspace; IB003 where it stayed locked for 5 seconds; IB004 above READ COMMITTED;
+--   IB012 while suspended.
 -- Reads, writes: as refresh_workspace.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   give_up_at pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '5 seconds';
 begin
   perform inboxdb.require_read_committed();
+  perform inboxdb.require_resumed();
   perform inboxdb.require_workspace(target_client_id);
   while not inboxdb.try_lock_workspace(target_client_id) loop
     if pg_catalog.clock_timestamp() >= give_up_at then
@@ -1396,7 +1437,7 @@ set jit = off
 as $$
 -- Purpose: find the workspaces that became dirty since, and put them on the work list. Meant to be a short transaction
 --   of its own; it never waits: one collector at a time, and only keys without a visible row are inserted.
--- Returns: how many workspaces it added; 0 also while another collector is at work.
+-- Returns: how many workspaces it added; 0 also while another collector is at work, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace.
 -- Writes: inbox_counts_dirty, drain_state; names the workspace in changes that name none; collapses the changes of
@@ -1410,6 +1451,9 @@ declare
   added integer;
 begin
   perform inboxdb.require_read_committed();
+  if inboxdb.suspended_since() is not null then
+    return 0;
+  end if;
   if not pg_catalog.pg_try_advisory_xact_lock(x'696e6278'::integer + 1, 0) then
     return 0;
   end if;
@@ -1533,7 +1577,7 @@ as $$
 --   has used up its attempts is quarantined instead.
 -- Parameters: may_collect; false where this is the end of a transaction that has refreshed another workspace, which a
 --   collector that fails would undo.
--- Returns: the workspace, null when nothing is due.
+-- Returns: the workspace, null when nothing is due, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads, writes: inbox_counts_dirty, job_status, and what collect does.
 -- DEFINER: its callers have no rights in inboxdb.
@@ -1546,6 +1590,9 @@ declare
   collected boolean := not may_collect;
 begin
   perform inboxdb.require_read_committed();
+  if inboxdb.suspended_since() is not null then
+    return null;
+  end if;
   loop
     select d.client_id into candidate
     from inboxdb.work_list as d
@@ -1646,10 +1693,10 @@ as $$
 -- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
 --   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once,
 --   and nobody else collects until this transaction ends.
--- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it),
---   idle (nothing is due; workspace null); the inbox cache version after a refresh; the users whose counts or leads
---   changed with it, null where nothing did: once this is committed, they are for send_signals; how long the oldest
---   reason for the refresh had waited, for heartbeat.
+-- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it,
+--   or inboxdb is suspended), idle (nothing is due; workspace null); the inbox cache version after a refresh; the users
+--   whose counts or leads changed with it, null where nothing did: once this is committed, they are for send_signals;
+--   how long the oldest reason for the refresh had waited, for heartbeat.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.
 -- Reads, writes: as claim_next, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
@@ -1662,6 +1709,11 @@ begin
   client_id := coalesce(claimed, inboxdb.claim_next());
   if client_id is null then
     outcome := 'idle';
+    return;
+  end if;
+  -- claimed before: it would be taken for a failure of its own once the host's migration is under way
+  if inboxdb.suspended_since() is not null then
+    outcome := 'skipped';
     return;
   end if;
 
@@ -1896,8 +1948,9 @@ as $$
 --   nothing is due, or after 55 seconds. No workspace is started after that. A statement_timeout bounds the whole call,
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
+-- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- Reads, writes: as claim_next, drain_next, send_signals, empty_slice, heartbeat.
--- INVOKER: its caller needs EXECUTE on those five, and on clock.
+-- INVOKER: its caller needs EXECUTE on those five, and on clock and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
@@ -1972,6 +2025,10 @@ begin
   commit;
   set transaction isolation level read committed;
   perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
+  if inboxdb.suspended_since() is not null then
+    raise warning 'inboxdb is suspended, so nothing is drained'
+      using hint = 'inboxdb migrate resume, once the host''s own migration is through.';
+  end if;
 end
 $$;
 -- <<< sql/functions/drain_dirty.sql
@@ -1983,12 +2040,13 @@ set search_path = ''
 as $$
   -- Purpose: how long until a dirty workspace is due.
   -- Parameters: except_client_ids, workspaces not to look at.
-  -- Returns: seconds, negative for one that is due already; null where none is left. Quarantined ones are never due.
-  -- Reads: inbox_counts_dirty.
+  -- Returns: seconds, negative for one that is due already; null where none is left, or inboxdb is suspended.
+  --   Quarantined ones are never due.
+  -- Reads: inbox_counts_dirty, suspended_since.
   -- DEFINER: the drain may not read the work list.
   select pg_catalog.date_part('epoch', pg_catalog.min(d.next_attempt_at) - inboxdb.clock())
   from inboxdb.work_list as d
-  where d.next_attempt_at < 'infinity'
+  where d.next_attempt_at < 'infinity' and inboxdb.suspended_since() is null
     and d.client_id::pg_catalog.text <> all (except_client_ids)
 $$;
 -- <<< sql/functions/seconds_to_next_attempt.sql
@@ -2009,7 +2067,8 @@ create function inboxdb.drain_status(
   out log_bytes bigint,
   out unpublished_keys bigint,
   out unpublished_seconds double precision,
-  out counts_source text
+  out counts_source text,
+  out suspended_since timestamptz
 )
 language sql stable security definer
 set search_path = ''
@@ -2021,7 +2080,8 @@ as $$
   --   attempt failed and that are tried again, and those that are not; connections of drains that gave a sign of life
   --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
   --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
-  --   oldest has waited, null where nothing was ever copied; the setting counts_source.
+  --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
+  --   suspended, null while it is at work.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its
   --   cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
@@ -2100,7 +2160,8 @@ as $$
       when s.published_at is not null
         then coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - u.oldest), 0), 0)
     end,
-    (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source')
+    (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source'),
+    inboxdb.suspended_since()
   from reasons as r
   cross join drains as d
   cross join fresh as f

@@ -47,10 +47,13 @@ end
 $undo$;
 grant usage on type inboxdb.client_id, inboxdb.lead_id, inboxdb.user_id to public;
 
+drop function inboxdb.suspend_table(regclass);
+drop function inboxdb.suspend_views();
 drop function inboxdb.lead_rls_state();
 drop function inboxdb.publish_leads();
 drop function inboxdb.unprotect_leads();
 drop function inboxdb.protect_leads(text[], text[], boolean);
+drop function inboxdb.member_condition();
 drop function inboxdb.role_list(text[]);
 drop function inboxdb.require_named_roles(text[], text[], boolean);
 drop view inboxdb.lead_view;
@@ -75,6 +78,7 @@ drop function inboxdb.has_client_access(inboxdb.client_id);
 drop function inboxdb.setter_workspaces();
 drop function inboxdb.member_workspaces();
 drop view inboxdb.member_access;
+drop function if exists inboxdb.suspended_member_access();
 drop function inboxdb.current_user_id();
 drop function inboxdb.can_be_id(text, text);
 drop function inboxdb.can_be_id(text, uuid);

@@ -578,6 +578,7 @@ from (
   ('inboxdb_drainer', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.clock()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.suspended_since()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.collect()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.claim_next(boolean)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id)', 'execute'),
@@ -1032,6 +1033,32 @@ as $$
 $$;
 -- <<< sql/functions/role_list.sql
 
+-- >>> sql/functions/member_condition.sql
+create function inboxdb.member_condition() returns text
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: which leads a member may see, as the policy inboxdb_member on "Lead" has it.
+  -- Returns: a condition on "Lead", in the types that its columns have now. Cast inside the sub-selects: outside it
+  --   would be done anew for each row.
+  -- Reads: the catalog.
+  -- INVOKER: for the owner.
+  select pg_catalog.format(
+    $condition$
+    "clientId" = any (array(select w.id::%1$s from inboxdb.member_workspaces() as w (id)))
+    and (
+      "clientId" <> all (array(select w.id::%1$s from inboxdb.setter_workspaces() as w (id)))
+      or "assignedToUserId" = (select inboxdb.current_user_id()::%2$s)
+    )
+    $condition$,
+    pg_catalog.max(pg_catalog.format_type(a.atttypid, null)) filter (where a.attname = 'clientId'),
+    pg_catalog.max(pg_catalog.format_type(a.atttypid, null)) filter (where a.attname = 'assignedToUserId')
+  )
+  from pg_catalog.pg_attribute as a
+  where a.attrelid = 'public."Lead"'::pg_catalog.regclass
+$$;
+-- <<< sql/functions/member_condition.sql
+
 -- >>> sql/functions/protect_leads.sql
 create function inboxdb.protect_leads(
   trusted text[] default '{}', restricted text[] default '{}', keep_host_policies boolean default false
@@ -1044,17 +1071,16 @@ as $$
 --   user may see ('public' names everybody else). Every role with rights on "Lead" that is not bound to bypass policies
 --   has to be in one of them; lead_right lists them. keep_host_policies, whether the host's own permissive policies may
 --   go on letting restricted roles see more.
--- Errors: those of require_named_roles, before anything is changed; 42501 for a caller who does not own "Lead"; 55P03
---   where it is not to be had within lock_timeout.
+-- Errors: those of require_named_roles, and IB012 while suspended, before anything is changed; 42501 for a caller who
+--   does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had.
 -- Reads: setting. Writes: policies on "Lead", setting; calls apply_grants.
 -- INVOKER: for the owner.
 declare
   was_on pg_catalog.bool;
   decided pg_catalog.text;
-  id_type pg_catalog.text;
-  user_type pg_catalog.text;
 begin
+  perform inboxdb.require_resumed();
   perform inboxdb.require_named_roles(trusted, restricted, keep_host_policies);
 
   lock table public."Lead" in access exclusive mode;
@@ -1072,35 +1098,16 @@ begin
   end;
   update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';
 
-  select
-    pg_catalog.max(pg_catalog.format_type(a.atttypid, null)) filter (where a.attname = 'clientId'),
-    pg_catalog.max(pg_catalog.format_type(a.atttypid, null)) filter (where a.attname = 'assignedToUserId')
-  into id_type, user_type
-  from pg_catalog.pg_attribute as a
-  where a.attrelid = 'public."Lead"'::pg_catalog.regclass;
-
   drop policy if exists inboxdb_member on public."Lead";
   drop policy if exists inboxdb_trusted on public."Lead";
   if pg_catalog.cardinality(restricted) > 0 then
-    -- Cast inside the sub-selects: outside it would be done anew for each row. Where row-level security was on before,
-    -- writing is the host's policies' affair; where it was off, nobody is to lose the writing of rows they may see.
+    -- Where row-level security was on before, writing is the host's policies' affair; where it was off, nobody is to
+    -- lose the writing of rows they may see.
     execute pg_catalog.format(
-      $policy$
-      create policy inboxdb_member on public."Lead"
-      for %1$s
-      to %2$s
-      using (
-        "clientId" = any (array(select w.id::%3$s from inboxdb.member_workspaces() as w (id)))
-        and (
-          "clientId" <> all (array(select w.id::%3$s from inboxdb.setter_workspaces() as w (id)))
-          or "assignedToUserId" = (select inboxdb.current_user_id()::%4$s)
-        )
-      )
-      $policy$,
+      'create policy inboxdb_member on public."Lead" for %s to %s using (%s)',
       case decided when 'enabled' then 'all' else 'select' end,
       inboxdb.role_list(restricted),
-      id_type,
-      user_type
+      inboxdb.member_condition()
     );
   end if;
   if pg_catalog.cardinality(trusted) > 0 and decided = 'enabled' then
@@ -1226,6 +1233,131 @@ as $$
   where s.setting_name = 'lead_rls'
 $$;
 -- <<< sql/functions/lead_rls_state.sql
+
+-- >>> sql/functions/suspend_views.sql
+create function inboxdb.suspend_views() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: the first step of `inboxdb migrate suspend`: pause the drain, and take off the host's columns what hangs on
+--   them by its definition: our views, and what the publication inboxdb_lead lists. A view goes on answering, from a
+--   function of the same text, of which the server keeps no dependency: it fails only once a column that it reads is
+--   gone. What is done already is left alone.
+-- Errors: 42501 for a caller who does not own inboxdb; 55P03 where a refresh holds a view for longer than lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on those views, SHARE UPDATE EXCLUSIVE on "Lead" where that is published: no writer waits.
+-- Writes: setting; makes functions suspended_*; calls apply_grants.
+-- INVOKER: for the owner.
+declare
+  found pg_catalog.record;
+begin
+  insert into inboxdb.setting (setting_name, setting_value)
+  values (
+    'suspended_since',
+    pg_catalog.to_char(pg_catalog.clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+  )
+  on conflict (setting_name) do nothing;
+
+  for found in
+    select
+      c.oid::pg_catalog.regclass as view_name,
+      pg_catalog.format('inboxdb.%I', 'suspended_' || c.relname) as function_name,
+      pg_catalog.pg_get_viewdef(c.oid) as definition,
+      (
+        select pg_catalog.string_agg(
+          pg_catalog.format('%I %s', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum
+        )
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = c.oid and a.attnum > 0
+      ) as result_columns,
+      -- a function's result has neither lengths nor collations, and a view's columns must stay as they are
+      (
+        select pg_catalog.string_agg(
+          pg_catalog.format(
+            'f.%1$I::%2$s%3$s as %1$I', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+            case
+              when a.attcollation <> t.typcollation
+                then ' collate ' || a.attcollation::pg_catalog.regcollation::pg_catalog.text
+            end
+          ),
+          ', ' order by a.attnum
+        )
+        from pg_catalog.pg_attribute as a
+        inner join pg_catalog.pg_type as t on a.atttypid = t.oid
+        where a.attrelid = c.oid and a.attnum > 0
+      ) as view_columns
+    from pg_catalog.pg_class as c
+    where c.relkind = 'v'
+      and c.relnamespace in (pg_catalog.to_regnamespace('inboxdb'), pg_catalog.to_regnamespace('inbox_api'))
+      and exists (
+        select
+        from pg_catalog.pg_rewrite as w
+        inner join pg_catalog.pg_depend as d
+          on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+          and w.oid = d.objid
+          and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        inner join pg_catalog.pg_class as host on d.refobjid = host.oid
+        where w.ev_class = c.oid and host.relnamespace = pg_catalog.to_regnamespace('public')
+      )
+    order by c.oid
+  loop
+    execute pg_catalog.format(
+      'create function %s() returns table (%s) language sql stable as %L',
+      found.function_name, found.result_columns, found.definition
+    );
+    execute pg_catalog.format(
+      'create or replace view %s as select %s from %s() as f',
+      found.view_name, found.view_columns, found.function_name
+    );
+  end loop;
+
+  if exists (
+    select
+    from pg_catalog.pg_publication_rel as r
+    inner join pg_catalog.pg_publication as p on r.prpubid = p.oid
+    where p.pubname = 'inboxdb_lead' and r.prrelid = 'public."Lead"'::pg_catalog.regclass
+  ) then
+    -- the publication itself stays: a subscription without one breaks off
+    alter publication inboxdb_lead drop table public."Lead";
+  end if;
+  perform inboxdb.apply_grants();
+end
+$$;
+-- <<< sql/functions/suspend_views.sql
+
+-- >>> sql/functions/suspend_table.sql
+create function inboxdb.suspend_table(host_table regclass) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: a further step of `inboxdb migrate suspend`, one table in a transaction, so that it cannot deadlock with a
+--   writer: take our triggers off it, and have our policy on "Lead" let no row through, whatever its columns are. The
+--   policy stays, with its roles: they see no row but what policies of the host's show them; trusted roles go on.
+-- Parameters: host_table.
+-- Errors: 42501 for a caller who does not own the table; 55P03 where it is not to be had within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on the table, for milliseconds once it is had; none where nothing is left to do.
+-- INVOKER: for the owner.
+declare
+  ours pg_catalog.name;
+begin
+  for ours in
+    select t.tgname
+    from pg_catalog.pg_trigger as t
+    inner join pg_catalog.pg_proc as p on t.tgfoid = p.oid
+    where t.tgrelid = host_table and p.pronamespace = pg_catalog.to_regnamespace('inboxdb')
+  loop
+    execute pg_catalog.format('drop trigger %I on %s', ours, host_table);
+  end loop;
+  if exists (
+    select
+    from pg_catalog.pg_policy as p
+    where p.polrelid = host_table and p.polname = 'inboxdb_member'
+      and pg_catalog.pg_get_expr(p.polqual, p.polrelid) <> 'false'
+  ) then
+    execute pg_catalog.format('alter policy inboxdb_member on %s using (false)', host_table);
+  end if;
+end
+$$;
+-- <<< sql/functions/suspend_table.sql
 
 -- >>> sql/grants/apply.sql
 do $apply$

@@ -29,6 +29,8 @@ create schema if not exists inboxdb;
 \ir tables/setting.sql
 
 -- internal: the definition of what is counted, and what waits to be
+\ir functions/suspended_since.sql
+\ir functions/require_resumed.sql
 \ir views/classified_lead.sql
 \ir views/known_workspace.sql
 \ir views/read_floor.sql
@@ -136,8 +138,11 @@ create schema inbox_api;
 \ir views/lead_view.sql
 \ir functions/require_named_roles.sql
 \ir functions/role_list.sql
+\ir functions/member_condition.sql
 \ir functions/protect_leads.sql
 \ir functions/unprotect_leads.sql
 \ir functions/publish_leads.sql
 \ir functions/lead_rls_state.sql
+\ir functions/suspend_views.sql
+\ir functions/suspend_table.sql
 \ir grants/apply.sql

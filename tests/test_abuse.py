@@ -770,6 +770,7 @@ CALLS = {
     "confirm_published": f"select inboxdb.confirm_published('{{version}}', '{{{HERE}}}', '{{inbox}}', '{{{2**62}}}')",
     "mark_all_unpublished": "select inboxdb.mark_all_unpublished()",
     "lead_rls_state": "select inboxdb.lead_rls_state()",
+    "suspended_since": "select inboxdb.suspended_since()",
     "drain_dirty": "call inboxdb.drain_dirty()",
 }
 # What runs functions of ours besides: policies and triggers, and refusals.

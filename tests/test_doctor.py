@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 from psycopg.conninfo import conninfo_to_dict
 
 from inboxdb import access, cli, doctor, embedded, sources
+from inboxdb.suspend import suspend
 from inboxdb.worker import drain
 from tests.interleave import DEADLINE, until
 from tests.redis_server import RedisServer
@@ -236,6 +237,13 @@ def test_oldest_change_is_too_old(database: Database) -> None:
         r"1 of 1 waiting workspaces are late; the oldest change was noted [12]\d s ago", finding["evidence"]
     )
     mend(database, [finding])
+
+
+def test_suspended(database: Database) -> None:
+    suspend(database.dsn)
+    found = complaints(database)
+    assert "problem" in {one["severity"] for one in found["suspended"]}
+    mend(database, found["suspended"])
 
 
 # Triggers

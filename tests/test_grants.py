@@ -369,6 +369,8 @@ EXECUTES = {
     "inboxdb.empty_slice",  # the catalog
     "inboxdb.protect_leads",  # for the owner, with the owner's rights
     "inboxdb.send_signals",  # a literal
+    "inboxdb.suspend_table",
+    "inboxdb.suspend_views",
 }
 
 # What the session's search_path reaches, and others than the owner may call: in these every name is qualified.

@@ -48,6 +48,7 @@ inboxdb.mark_all_unpublished()         |               |      |        | x      
 inboxdb.record_failure()               |               |      |        | x               |                 |
 inboxdb.seconds_to_next_attempt()      |               |      |        | x               |                 |
 inboxdb.send_signals()                 |               |      |        | x               |                 |
+inboxdb.suspended_since()              |               |      |        | x               |                 |
 inboxdb.time_limit()                   |               |      |        | x               |                 |
 inboxdb.unpublished()                  |               |      |        | x               |                 |
 inboxdb.work_left()                    |               |      |        | x               |                 |
@@ -102,6 +103,7 @@ inboxdb.is_json()
 inboxdb.live_inbox_counts()
 inboxdb.mark_all_inbox_counts_dirty()
 inboxdb.mark_inbox_counts_dirty()
+inboxdb.member_condition()
 inboxdb.not_modified()
 inboxdb.note_change()
 inboxdb.note_draft_change()
@@ -120,6 +122,7 @@ inboxdb.requeue_inbox_counts()
 inboxdb.require_access()
 inboxdb.require_named_roles()
 inboxdb.require_read_committed()
+inboxdb.require_resumed()
 inboxdb.require_workspace()
 inboxdb.protect_topics()
 inboxdb.retry_delay()
@@ -127,6 +130,8 @@ inboxdb.role_list()
 inboxdb.run_id()
 inboxdb.sentinel()
 inboxdb.signal_topic()
+inboxdb.suspend_table()
+inboxdb.suspend_views()
 inboxdb.try_lock_workspace()
 inboxdb.unprotect_leads()
 inboxdb.utc()

@@ -81,6 +81,7 @@ def test_nothing_to_do(owner: Connection[Any]) -> None:
         "unpublished_keys": None,
         "unpublished_seconds": None,
         "counts_source": "stored",
+        "suspended_since": None,
     }
 
 

@@ -13,7 +13,7 @@ as $$
 --   has used up its attempts is quarantined instead.
 -- Parameters: may_collect; false where this is the end of a transaction that has refreshed another workspace, which a
 --   collector that fails would undo.
--- Returns: the workspace, null when nothing is due.
+-- Returns: the workspace, null when nothing is due, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads, writes: inbox_counts_dirty, job_status, and what collect does.
 -- DEFINER: its callers have no rights in inboxdb.
@@ -26,6 +26,9 @@ declare
   collected boolean := not may_collect;
 begin
   perform inboxdb.require_read_committed();
+  if inboxdb.suspended_since() is not null then
+    return null;
+  end if;
   loop
     select d.client_id into candidate
     from inboxdb.work_list as d

@@ -11,7 +11,7 @@ set jit = off
 as $$
 -- Purpose: find the workspaces that became dirty since, and put them on the work list. Meant to be a short transaction
 --   of its own; it never waits: one collector at a time, and only keys without a visible row are inserted.
--- Returns: how many workspaces it added; 0 also while another collector is at work.
+-- Returns: how many workspaces it added; 0 also while another collector is at work, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace.
 -- Writes: inbox_counts_dirty, drain_state; names the workspace in changes that name none; collapses the changes of
@@ -25,6 +25,9 @@ declare
   added integer;
 begin
   perform inboxdb.require_read_committed();
+  if inboxdb.suspended_since() is not null then
+    return 0;
+  end if;
   if not pg_catalog.pg_try_advisory_xact_lock(x'696e6278'::integer + 1, 0) then
     return 0;
   end if;

@@ -8,8 +8,9 @@ as $$
 --   nothing is due, or after 55 seconds. No workspace is started after that. A statement_timeout bounds the whole call,
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
+-- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- Reads, writes: as claim_next, drain_next, send_signals, empty_slice, heartbeat.
--- INVOKER: its caller needs EXECUTE on those five, and on clock.
+-- INVOKER: its caller needs EXECUTE on those five, and on clock and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
@@ -84,5 +85,9 @@ begin
   commit;
   set transaction isolation level read committed;
   perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
+  if inboxdb.suspended_since() is not null then
+    raise warning 'inboxdb is suspended, so nothing is drained'
+      using hint = 'inboxdb migrate resume, once the host''s own migration is through.';
+  end if;
 end
 $$;

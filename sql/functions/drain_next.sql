@@ -10,10 +10,10 @@ as $$
 -- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
 --   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once,
 --   and nobody else collects until this transaction ends.
--- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it),
---   idle (nothing is due; workspace null); the inbox cache version after a refresh; the users whose counts or leads
---   changed with it, null where nothing did: once this is committed, they are for send_signals; how long the oldest
---   reason for the refresh had waited, for heartbeat.
+-- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it,
+--   or inboxdb is suspended), idle (nothing is due; workspace null); the inbox cache version after a refresh; the users
+--   whose counts or leads changed with it, null where nothing did: once this is committed, they are for send_signals;
+--   how long the oldest reason for the refresh had waited, for heartbeat.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.
 -- Reads, writes: as claim_next, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
@@ -26,6 +26,11 @@ begin
   client_id := coalesce(claimed, inboxdb.claim_next());
   if client_id is null then
     outcome := 'idle';
+    return;
+  end if;
+  -- claimed before: it would be taken for a failure of its own once the host's migration is under way
+  if inboxdb.suspended_since() is not null then
+    outcome := 'skipped';
     return;
   end if;
 

@@ -13,7 +13,8 @@ create function inboxdb.drain_status(
   out log_bytes bigint,
   out unpublished_keys bigint,
   out unpublished_seconds double precision,
-  out counts_source text
+  out counts_source text,
+  out suspended_since timestamptz
 )
 language sql stable security definer
 set search_path = ''
@@ -25,7 +26,8 @@ as $$
   --   attempt failed and that are tried again, and those that are not; connections of drains that gave a sign of life
   --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
   --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
-  --   oldest has waited, null where nothing was ever copied; the setting counts_source.
+  --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
+  --   suspended, null while it is at work.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its
   --   cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
@@ -104,7 +106,8 @@ as $$
       when s.published_at is not null
         then coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - u.oldest), 0), 0)
     end,
-    (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source')
+    (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source'),
+    inboxdb.suspended_since()
   from reasons as r
   cross join drains as d
   cross join fresh as f

@@ -9,17 +9,16 @@ as $$
 --   user may see ('public' names everybody else). Every role with rights on "Lead" that is not bound to bypass policies
 --   has to be in one of them; lead_right lists them. keep_host_policies, whether the host's own permissive policies may
 --   go on letting restricted roles see more.
--- Errors: those of require_named_roles, before anything is changed; 42501 for a caller who does not own "Lead"; 55P03
---   where it is not to be had within lock_timeout.
+-- Errors: those of require_named_roles, and IB012 while suspended, before anything is changed; 42501 for a caller who
+--   does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had.
 -- Reads: setting. Writes: policies on "Lead", setting; calls apply_grants.
 -- INVOKER: for the owner.
 declare
   was_on pg_catalog.bool;
   decided pg_catalog.text;
-  id_type pg_catalog.text;
-  user_type pg_catalog.text;
 begin
+  perform inboxdb.require_resumed();
   perform inboxdb.require_named_roles(trusted, restricted, keep_host_policies);
 
   lock table public."Lead" in access exclusive mode;
@@ -37,35 +36,16 @@ begin
   end;
   update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';
 
-  select
-    pg_catalog.max(pg_catalog.format_type(a.atttypid, null)) filter (where a.attname = 'clientId'),
-    pg_catalog.max(pg_catalog.format_type(a.atttypid, null)) filter (where a.attname = 'assignedToUserId')
-  into id_type, user_type
-  from pg_catalog.pg_attribute as a
-  where a.attrelid = 'public."Lead"'::pg_catalog.regclass;
-
   drop policy if exists inboxdb_member on public."Lead";
   drop policy if exists inboxdb_trusted on public."Lead";
   if pg_catalog.cardinality(restricted) > 0 then
-    -- Cast inside the sub-selects: outside it would be done anew for each row. Where row-level security was on before,
-    -- writing is the host's policies' affair; where it was off, nobody is to lose the writing of rows they may see.
+    -- Where row-level security was on before, writing is the host's policies' affair; where it was off, nobody is to
+    -- lose the writing of rows they may see.
     execute pg_catalog.format(
-      $policy$
-      create policy inboxdb_member on public."Lead"
-      for %1$s
-      to %2$s
-      using (
-        "clientId" = any (array(select w.id::%3$s from inboxdb.member_workspaces() as w (id)))
-        and (
-          "clientId" <> all (array(select w.id::%3$s from inboxdb.setter_workspaces() as w (id)))
-          or "assignedToUserId" = (select inboxdb.current_user_id()::%4$s)
-        )
-      )
-      $policy$,
+      'create policy inboxdb_member on public."Lead" for %s to %s using (%s)',
       case decided when 'enabled' then 'all' else 'select' end,
       inboxdb.role_list(restricted),
-      id_type,
-      user_type
+      inboxdb.member_condition()
     );
   end if;
   if pg_catalog.cardinality(trusted) > 0 and decided = 'enabled' then

@@ -4,13 +4,15 @@ set search_path = ''
 as $$
 -- Purpose: bring one workspace's counts up to date now, dirty or not.
 -- Parameters: target_client_id.
--- Errors: IB002 for an unknown workspace; IB003 where it stayed locked for 5 seconds; IB004 above READ COMMITTED.
+-- Errors: IB002 for an unknown workspace; IB003 where it stayed locked for 5 seconds; IB004 above READ COMMITTED;
+--   IB012 while suspended.
 -- Reads, writes: as refresh_workspace.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   give_up_at pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '5 seconds';
 begin
   perform inboxdb.require_read_committed();
+  perform inboxdb.require_resumed();
   perform inboxdb.require_workspace(target_client_id);
   while not inboxdb.try_lock_workspace(target_client_id) loop
     if pg_catalog.clock_timestamp() >= give_up_at then

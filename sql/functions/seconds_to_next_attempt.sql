@@ -4,11 +4,12 @@ set search_path = ''
 as $$
   -- Purpose: how long until a dirty workspace is due.
   -- Parameters: except_client_ids, workspaces not to look at.
-  -- Returns: seconds, negative for one that is due already; null where none is left. Quarantined ones are never due.
-  -- Reads: inbox_counts_dirty.
+  -- Returns: seconds, negative for one that is due already; null where none is left, or inboxdb is suspended.
+  --   Quarantined ones are never due.
+  -- Reads: inbox_counts_dirty, suspended_since.
   -- DEFINER: the drain may not read the work list.
   select pg_catalog.date_part('epoch', pg_catalog.min(d.next_attempt_at) - inboxdb.clock())
   from inboxdb.work_list as d
-  where d.next_attempt_at < 'infinity'
+  where d.next_attempt_at < 'infinity' and inboxdb.suspended_since() is null
     and d.client_id::pg_catalog.text <> all (except_client_ids)
 $$;

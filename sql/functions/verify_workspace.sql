@@ -11,7 +11,7 @@ as $$
 -- Returns: settled, false while changes wait or a snooze is due, when a difference proves nothing yet; scopes compared;
 --   drifted, how many of them differ, are missing or should not be there; differences, an array of objects with
 --   is_global, scope_user_id, stored and live (null where there is no such row).
--- Errors: those of count_scopes.
+-- Errors: those of count_scopes and require_resumed.
 -- Reads: inbox_counts, waiting, and what live_inbox_counts does. Costs a scan of the workspace.
 -- DEFINER: as live_inbox_counts.
 declare
@@ -20,6 +20,7 @@ declare
     inboxdb.clock()
   );
 begin
+  perform inboxdb.require_resumed();
   settled := not exists (select from inboxdb.waiting as w where w.client_id = target_client_id);
 
   with

@@ -4,6 +4,7 @@ create table inboxdb.setting (
   constraint setting_is_known check (
     (setting_name = 'counts_source' and setting_value in ('stored', 'live'))
     or (setting_name = 'lead_rls' and setting_value in ('undecided', 'left_out', 'enabled', 'joined'))
+    or setting_name = 'suspended_since'
   )
 );
 
@@ -14,4 +15,4 @@ comment on table inboxdb.setting is 'What is decided at run time: changed by an 
 comment on column inboxdb.setting.setting_value is
 'counts_source: inbox_api.inbox_counts answers from the stored counts, or live. lead_rls, kept by protect_leads and '
 'unprotect_leads: whether "Lead" has our policies, and whether we turned its row-level security on (enabled) or found '
-'it on (joined).';
+'it on (joined). suspended_since, kept by suspend_views and `inboxdb migrate resume`: there only while suspended.';

@@ -1,0 +1,182 @@
+"""Take inboxdb off the host's columns for the host's own migration, and put it back.
+
+Each step is a transaction of its own that is left alone where it is done already, one host table at a time so that none
+deadlocks with a writer: after a crash the same command goes on.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+from inboxdb import migrate, sources
+from inboxdb.access import SET_LOCK_TIMEOUT
+from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, retrying, session
+from inboxdb.errors import InboxdbError
+from inboxdb.repair import MARK, WATCHED, mend, replacing
+
+
+@dataclass(frozen=True)
+class Suspension:
+    """Since when inboxdb is suspended, and whether it was so already."""
+
+    since: datetime
+    again: bool
+
+
+def suspended_since(connection: Connection) -> datetime | None:
+    """Say since when inboxdb is suspended: None while it is not, is not installed so far, or is not ours to ask."""
+    may_ask = """
+        select
+        from pg_catalog.pg_proc as p
+        inner join pg_catalog.pg_namespace as n on p.pronamespace = n.oid
+        where n.nspname = 'inboxdb' and p.proname = 'suspended_since'
+          and pg_catalog.has_schema_privilege(n.oid, 'usage') and pg_catalog.has_function_privilege(p.oid, 'execute')
+    """
+    if connection.execute(may_ask).rowcount == 0:
+        return None
+    [(since,)] = connection.execute("select inboxdb.suspended_since()").fetchall()
+    return since  # type: ignore[no-any-return]
+
+
+def suspend(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Suspension:
+    """Take off the host's columns what hangs on them, and pause the drain. What is done already is left alone.
+
+    Parameters: dsn; lock_timeout, how many seconds to wait at a time for a lock that stops writers.
+    Raises InboxdbError where migrations are pending, before anything is changed; MigrationsBusy; DatabaseRefused
+    (55P03: what the steps before have taken off stays so, and `suspend` once more goes on).
+    """
+    with migrate.alone(dsn) as connection:
+        _require_all_applied(connection, dsn)
+        before = suspended_since(connection)
+        _step(connection, lock_timeout, "select inboxdb.suspend_views()")
+        for table in WATCHED:
+            _step(connection, lock_timeout, f"select inboxdb.suspend_table('{table}')")
+        since = suspended_since(connection)
+        assert since
+        return Suspension(since, before is not None)
+
+
+def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
+    """Put back what `suspend` took off, mark every workspace, and let the drain go on.
+
+    Parameters: as suspend. Indexes that went with a column are built concurrently, for as long as that takes.
+    Returns whether it was suspended.
+    Raises, before anything is changed: DatabaseRefused: IB001 for a host that no longer fits, IB013 for one whose ids
+    have another type; what `migrate apply` raises for other migrations than those that were applied; MigrationsBusy.
+    InboxdbError where a trigger could not be put back: it stays suspended then, and `resume` once more goes on.
+    """
+    with migrate.alone(dsn) as connection:
+        if suspended_since(connection) is None:
+            return False
+        if pending := [one.id for one in migrate.survey(connection, dsn).pending]:
+            raise _pending(dsn, pending)
+        connection.execute((sources.SQL / "checks" / "ids.sql").read_bytes())
+
+        def put_back_views() -> None:
+            with connection.transaction():
+                _settings(connection, lock_timeout)
+                _put_back_views(connection)
+
+        retrying(put_back_views)
+        _step(
+            connection,
+            lock_timeout,
+            """
+            do $policy$
+            begin
+              if exists (
+                select
+                from pg_catalog.pg_policy as p
+                where p.polrelid = 'public."Lead"'::pg_catalog.regclass and p.polname = 'inboxdb_member'
+                  and pg_catalog.pg_get_expr(p.polqual, p.polrelid) = 'false'
+              ) then
+                execute pg_catalog.format(
+                  'alter policy inboxdb_member on public."Lead" using (%s)', inboxdb.member_condition()
+                );
+              end if;
+            end
+            $policy$
+            """,
+        )
+        # without an index counting is slow, without a trigger it is wrong
+        lost = [
+            one for one in mend(connection, dsn, lock_timeout) if not one.mended and one.object.startswith("trigger")
+        ]
+        if lost:
+            raise InboxdbError(
+                "not resumed, since not every trigger could be put back: "
+                + "; ".join(f"{one.object} ({one.reason or one.there}): {one.command}" for one in lost)
+                + ". Mend that, then run `inboxdb migrate resume` again."
+            )
+        with connection.transaction():
+            connection.execute(MARK.encode())
+            connection.execute("delete from inboxdb.setting where setting_name = 'suspended_since'")
+        return True
+
+
+def refuse_while_suspended(dsn: str, what: str) -> None:
+    """Refuse to do `what` while inboxdb is suspended.
+
+    Raises InboxdbError.
+    """
+    with session(dsn, application_name="inboxdb migrate") as connection:
+        if since := suspended_since(connection):
+            raise InboxdbError(
+                f"inboxdb is suspended in {describe(dsn)} since {since:%Y-%m-%d %H:%M:%S} UTC, so {what}: run "
+                "`inboxdb migrate resume` first. Nothing was changed."
+            )
+
+
+def _require_all_applied(connection: Connection, dsn: str) -> None:
+    found = migrate.compare(connection)
+    if found.unknown or found.pending:
+        raise _pending(dsn, found.unknown or [one.id for one in found.pending])
+
+
+def _pending(dsn: str, names: list[str]) -> InboxdbError:
+    return InboxdbError(
+        f"{describe(dsn)} and this inboxdb differ in {', '.join(names)}: suspend and resume with the inboxdb that "
+        "applied what is there, upgrade before or after. Nothing was changed."
+    )
+
+
+def _put_back_views(connection: Connection) -> None:
+    """Give each view its own text again, and drop the functions that stood in for it."""
+    rows = connection.execute(
+        """
+        select p.oid::pg_catalog.regprocedure::pg_catalog.text, pg_catalog.substr(p.proname, 11)
+        from pg_catalog.pg_proc as p
+        where p.pronamespace = 'inboxdb'::pg_catalog.regnamespace
+          and pg_catalog.starts_with(p.proname, 'suspended_') and p.proname <> 'suspended_since'
+        """
+    )
+    stand_ins = {view: function for function, view in rows.fetchall()}
+    for file in sources.contents():
+        view = file.removeprefix("views/").removesuffix(".sql")
+        if not file.startswith("views/") or view not in stand_ins:
+            continue
+        text = replacing(file).encode()
+        try:
+            with connection.transaction():
+                connection.execute(text)
+        except psycopg.errors.InvalidTableDefinition:
+            # a column of it has another type now, as where varchar became text
+            connection.execute(f"drop view inboxdb.{view}".encode())
+            connection.execute(text)
+        connection.execute(f"drop function {stand_ins[view]}".encode())
+    connection.execute("select inboxdb.apply_grants()")
+
+
+def _step(connection: Connection, lock_timeout: float, statement: str) -> None:
+    def once() -> None:
+        with connection.transaction():
+            _settings(connection, lock_timeout)
+            connection.execute(statement.encode())
+
+    retrying(once)
+
+
+def _settings(connection: Connection, lock_timeout: float) -> None:
+    connection.execute(SET_LOCK_TIMEOUT, (f"{lock_timeout:g}s",))
+    connection.execute("set local search_path = ''")

@@ -1,0 +1,168 @@
+"""Remove every trace of inboxdb from a database, in whatever state it is.
+
+It goes by the catalog and not by the books, so that what is half applied, suspended or without books goes too. Each
+step is a transaction of its own, one host table at a time, triggers first: no writer meets a function that is gone, and
+after a crash the same command goes on.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.sql import SQL, Identifier
+
+from inboxdb import access, catalog, migrate, sources
+from inboxdb.catalog import Object, Objects
+from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, retrying
+from inboxdb.differences import MEMBER, TRUSTED
+from inboxdb.errors import InboxdbError
+
+ROLES = ("inboxdb_drainer", "inboxdb_monitor")  # those of access.ROLES that are nobody else's
+
+# What people would look for; the rest goes with these.
+NAMED = ("schema", "relation", "routine", "type", "trigger", "policy", "index", "publication")
+
+STAND_IN = "inboxdb.suspended_"
+
+
+@dataclass(frozen=True)
+class Uninstalled:
+    """What was removed, or would be, and what remains and why."""
+
+    removed: list[str]
+    remains: list[str]
+
+
+def uninstall(
+    dsn: str,
+    *,
+    rls_off: bool = False,
+    drop_roles: bool = False,
+    dry_run: bool = False,
+    lock_timeout: float = LOCK_TIMEOUT,
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Uninstalled:
+    """Remove inboxdb: triggers, indexes, policies, the publication, and the schemas with all that is in them.
+
+    Parameters: dsn; rls_off, whether its policies on "Lead" may go, after which restricted roles see what they saw
+    before; drop_roles, whether to drop inboxdb_drainer and inboxdb_monitor, which other databases may use; dry_run,
+    only to say what would go; lock_timeout, how many seconds to wait at a time for a lock; on_step, called with what
+    is about to be removed.
+    Raises, before anything is changed: InboxdbError where "Lead" has policies of ours and rls_off is not given, or
+    where something that is not ours depends on it or stands in its schemas, naming it; MigrationsBusy. DatabaseRefused
+    (55P03: what was removed before is gone, and `uninstall` once more goes on).
+    """
+    with migrate.alone(dsn) as connection:
+        ours = catalog.installed(connection)
+        _refuse_what_is_not_ours(connection, ours, dsn)
+        if not rls_off and (MEMBER in ours or (TRUSTED in ours and Object("schema", "inboxdb") in ours)):
+            raise InboxdbError(
+                "row-level security on \"Lead\" is inboxdb's: without it restricted roles may see every tenant's "
+                "leads. "
+                "Decide that by --rls-off (or `inboxdb rls off` before). Nothing was changed."
+            )
+        roles = _roles(connection)
+        if dry_run:
+            return Uninstalled(_named(ours), [f"role {role}: see --drop-roles" for role in roles])
+        _remove(connection, dsn, ours, lock_timeout, on_step)
+        left = _named(catalog.installed(connection))
+        removed = [one for one in _named(ours) if one not in left]
+        left = [f"{one}: policies of the host's on that table have come since, and need it" for one in left]
+        for role in roles:
+            why = _drop_role(connection, role) if drop_roles else "other databases may use it; see --drop-roles"
+            if why:
+                left.append(f"role {role}: {why}")
+            else:
+                removed.append(f"role {role}")
+        return Uninstalled(removed, left)
+
+
+def _named(ours: Objects) -> list[str]:
+    return sorted(str(about) for about in ours if about.kind in NAMED)
+
+
+def _refuse_what_is_not_ours(connection: Connection, ours: Objects, dsn: str) -> None:
+    shipped = catalog.shipped()
+    strange = [
+        str(about)
+        for about in sorted(ours)
+        if about.kind in ("relation", "routine", "type", "trigger", "policy", "index")
+        and about not in shipped
+        and about != TRUSTED
+        and not about.name.startswith(STAND_IN)
+    ]
+    if strange := strange + _dependents(connection):
+        raise InboxdbError(
+            f"in {describe(dsn)} this is not inboxdb's, and depends on it or stands among its objects: "
+            f"{', '.join(strange)}. Drop it or move it away first. Nothing was changed."
+        )
+
+
+def _dependents(connection: Connection) -> list[str]:
+    query = (sources.SQL / "checks" / "dependents.sql").read_bytes()
+    return [dependent for (dependent,) in connection.execute(query)]
+
+
+def _remove(
+    connection: Connection, dsn: str, ours: Objects, lock_timeout: float, on_step: Callable[[str], None]
+) -> None:
+    def step(statements: Sequence[str]) -> None:
+        def once() -> None:
+            with connection.transaction():
+                connection.execute(access.SET_LOCK_TIMEOUT, (f"{lock_timeout:g}s",))
+                for statement in statements:
+                    connection.execute(statement.encode())
+
+        retrying(once)
+
+    def of(kind: str) -> list[Object]:
+        return sorted(
+            about for about in ours if about.kind == kind and about.table.startswith(("public.", "realtime."))
+        )
+
+    there = connection.execute("select pg_catalog.to_regproc('inboxdb.unprotect_leads') is not null").fetchone()
+    if there == (True,) and (MEMBER in ours or TRUSTED in ours):
+        on_step('row-level security on "Lead"')
+        access.turn_off(dsn, lock_timeout=lock_timeout)
+        ours = catalog.installed(connection)
+    for table in dict.fromkeys(about.table for about in of("trigger")):
+        on_step(f"triggers on {table}")
+        step([f"drop trigger if exists {about.name}" for about in of("trigger") if about.table == table])
+    for about in of("policy"):
+        if about != TRUSTED:
+            on_step(str(about))
+            step([f"drop policy if exists {about.name}"])
+    if Object("publication", "inboxdb_lead") in ours:
+        on_step("publication inboxdb_lead")
+        step(["drop publication if exists inboxdb_lead"])
+    for about in of("index"):
+        on_step(str(about))
+        connection.execute("set lock_timeout = 0")
+        connection.execute("set statement_timeout = 0")
+        connection.execute(f"drop index concurrently if exists {about.name.partition(' on ')[0]}".encode())
+
+    def drop_schemas() -> None:
+        with connection.transaction():
+            connection.execute(access.SET_LOCK_TIMEOUT, (f"{lock_timeout:g}s",))
+            if strange := _dependents(connection):
+                raise InboxdbError(f"not inboxdb's, and came to depend on it just now: {', '.join(strange)}.")
+            connection.execute("drop schema if exists inbox_api, inboxdb cascade")
+
+    on_step("schemas inbox_api and inboxdb")
+    retrying(drop_schemas)
+
+
+def _roles(connection: Connection) -> list[str]:
+    query = "select r.rolname from pg_catalog.pg_roles as r where r.rolname = any (%s) order by 1"
+    return [role for (role,) in connection.execute(query, (list(ROLES),))]
+
+
+def _drop_role(connection: Connection, role: str) -> str | None:
+    """Drop a role, and say why not where that cannot be."""
+    try:
+        connection.execute(SQL("drop role {}").format(Identifier(role)))
+    except psycopg.errors.DependentObjectsStillExist:
+        return "it has rights or objects elsewhere; `drop role` says where"
+    except psycopg.errors.InsufficientPrivilege:
+        return "this role may not drop it"
+    return None

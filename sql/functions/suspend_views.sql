@@ -1,0 +1,87 @@
+create function inboxdb.suspend_views() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: the first step of `inboxdb migrate suspend`: pause the drain, and take off the host's columns what hangs on
+--   them by its definition: our views, and what the publication inboxdb_lead lists. A view goes on answering, from a
+--   function of the same text, of which the server keeps no dependency: it fails only once a column that it reads is
+--   gone. What is done already is left alone.
+-- Errors: 42501 for a caller who does not own inboxdb; 55P03 where a refresh holds a view for longer than lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on those views, SHARE UPDATE EXCLUSIVE on "Lead" where that is published: no writer waits.
+-- Writes: setting; makes functions suspended_*; calls apply_grants.
+-- INVOKER: for the owner.
+declare
+  found pg_catalog.record;
+begin
+  insert into inboxdb.setting (setting_name, setting_value)
+  values (
+    'suspended_since',
+    pg_catalog.to_char(pg_catalog.clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+  )
+  on conflict (setting_name) do nothing;
+
+  for found in
+    select
+      c.oid::pg_catalog.regclass as view_name,
+      pg_catalog.format('inboxdb.%I', 'suspended_' || c.relname) as function_name,
+      pg_catalog.pg_get_viewdef(c.oid) as definition,
+      (
+        select pg_catalog.string_agg(
+          pg_catalog.format('%I %s', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)), ', ' order by a.attnum
+        )
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = c.oid and a.attnum > 0
+      ) as result_columns,
+      -- a function's result has neither lengths nor collations, and a view's columns must stay as they are
+      (
+        select pg_catalog.string_agg(
+          pg_catalog.format(
+            'f.%1$I::%2$s%3$s as %1$I', a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+            case
+              when a.attcollation <> t.typcollation
+                then ' collate ' || a.attcollation::pg_catalog.regcollation::pg_catalog.text
+            end
+          ),
+          ', ' order by a.attnum
+        )
+        from pg_catalog.pg_attribute as a
+        inner join pg_catalog.pg_type as t on a.atttypid = t.oid
+        where a.attrelid = c.oid and a.attnum > 0
+      ) as view_columns
+    from pg_catalog.pg_class as c
+    where c.relkind = 'v'
+      and c.relnamespace in (pg_catalog.to_regnamespace('inboxdb'), pg_catalog.to_regnamespace('inbox_api'))
+      and exists (
+        select
+        from pg_catalog.pg_rewrite as w
+        inner join pg_catalog.pg_depend as d
+          on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+          and w.oid = d.objid
+          and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        inner join pg_catalog.pg_class as host on d.refobjid = host.oid
+        where w.ev_class = c.oid and host.relnamespace = pg_catalog.to_regnamespace('public')
+      )
+    order by c.oid
+  loop
+    execute pg_catalog.format(
+      'create function %s() returns table (%s) language sql stable as %L',
+      found.function_name, found.result_columns, found.definition
+    );
+    execute pg_catalog.format(
+      'create or replace view %s as select %s from %s() as f',
+      found.view_name, found.view_columns, found.function_name
+    );
+  end loop;
+
+  if exists (
+    select
+    from pg_catalog.pg_publication_rel as r
+    inner join pg_catalog.pg_publication as p on r.prpubid = p.oid
+    where p.pubname = 'inboxdb_lead' and r.prrelid = 'public."Lead"'::pg_catalog.regclass
+  ) then
+    -- the publication itself stays: a subscription without one breaks off
+    alter publication inboxdb_lead drop table public."Lead";
+  end if;
+  perform inboxdb.apply_grants();
+end
+$$;
