@@ -140,7 +140,6 @@ def test_no_statement_of_the_hosts_fails_or_waits(bare_database: Database) -> No
     before = catalog(owner)
     with traffic(bare_database) as busy:
         for name, step in steps(bare_database.dsn, owner).items():
-            print(name)
             step()
             busy.goes_on()
     assert not difference(before, catalog(owner))

@@ -226,8 +226,8 @@ class Life:
             until(agree)
 
 
-# The faults that the doctor is to find, planted and mended as its own tests do it, but one after the other in a database
-# that has been through a lot.
+# The faults that the doctor is to find, planted and mended as its own tests do it, but one after the other, in a
+# database that has been through a lot.
 
 
 def impatient(queries: Path) -> None:
