@@ -23,7 +23,7 @@ from yoyo.connections import parse_uri
 from yoyo.migrations import Migration, topological_sort
 
 from inboxdb import books, sources
-from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session
+from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session, shares_backends
 from inboxdb.errors import (
     DamagedFiles,
     DatabaseNewer,
@@ -33,6 +33,7 @@ from inboxdb.errors import (
     MigrationFailed,
     MigrationsBusy,
     NotNext,
+    PoolerInBetween,
     UnknownMigration,
 )
 
@@ -96,6 +97,14 @@ class Survey:
         """Return the first lines in which a migration differs from what was applied: none where it does not."""
         entry = self.entries.get(migration.id)
         return books.difference(migration, entry.body)[:DIFFERENCE_SHOWN] if entry and entry.body is not None else []
+
+    def refusals(self, database: str) -> Iterator[DatabaseNewer | MigrationEdited]:
+        """Find why `apply` must not go on in this database, one reason after the other."""
+        if self.unknown:
+            yield DatabaseNewer(database, self.unknown)
+        for migration in self.shipped:
+            if difference := self.difference(migration):
+                yield MigrationEdited(migration.id, difference)
 
     def up_to(self, last: str | None) -> list[Migration]:
         """Return the pending ones up to and including one, all for None.
@@ -228,10 +237,11 @@ def rollback(
     with alone(dsn) as connection:
         if names := sources.damaged():
             raise DamagedFiles(names)
-        found = _compare(connection)
-        _refuse_newer(found, dsn)
+        found = compare(connection)
+        if found.unknown:
+            raise DatabaseNewer(describe(dsn), found.unknown)
         latest = found.applied[:count] if to is None else found.above(to)
-        undone = [Undone(migration.id, _meaning(migration)) for migration in latest]
+        undone = [Undone(migration.id, meaning(migration)) for migration in latest]
         if not latest:
             return []
         connection.execute(books.MAKE)
@@ -276,7 +286,7 @@ def mark(dsn: str, ids: Sequence[str] | None) -> list[str]:
 def status(dsn: str) -> list[MigrationStatus]:
     """List every migration that is shipped or applied. Changes nothing, and needs no lock."""
     with session(dsn, application_name="inboxdb migrate") as connection:
-        found = _compare(connection)
+        found = compare(connection)
     listed = []
     for migration in found.shipped:
         entry, difference = found.entries.get(migration.id), found.difference(migration)
@@ -292,26 +302,36 @@ def survey(connection: Connection, dsn: str) -> Survey:
     """
     if names := sources.damaged():
         raise DamagedFiles(names)
-    connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
-    found = _compare(connection)
-    _refuse_newer(found, dsn)
-    for migration in found.shipped:
-        if difference := found.difference(migration):
-            raise MigrationEdited(migration.id, difference)
+    check_host(connection)
+    found = compare(connection)
+    for refusal in found.refusals(describe(dsn)):
+        raise refusal
     return found
 
 
-def _compare(connection: Connection) -> Survey:
-    return Survey(list(topological_sort(read_migrations(str(sources.MIGRATIONS)))), books.read(connection))
+def check_host(connection: Connection) -> None:
+    """Refuse a host whose tables inboxdb could not read. Changes nothing.
+
+    Raises psycopg.Error (IB001).
+    """
+    connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
 
 
-def _refuse_newer(found: Survey, dsn: str) -> None:
-    if found.unknown:
-        raise DatabaseNewer(describe(dsn), found.unknown)
+def compare(connection: Connection) -> Survey:
+    """Read what is shipped, and what a database has. Changes nothing."""
+    return Survey(shipped(), books.read(connection))
 
 
-def _meaning(migration: Migration) -> str:
-    """Read what undoing a migration means from the comment on top of its rollback file, up to what it says of locks."""
+def shipped() -> list[Migration]:
+    """Read the migrations of this program, in order."""
+    return list(topological_sort(read_migrations(str(sources.MIGRATIONS))))
+
+
+def meaning(migration: Migration) -> str:
+    """Read what undoing a migration means from the comment on top of its rollback file, up to what it says of locks.
+
+    Raises InboxdbError where there is no such file.
+    """
     file = _file(migration, "rollback")
     if not file.exists():
         raise InboxdbError(f"migration {migration.id} has no rollback file, so nothing was undone.")
@@ -324,9 +344,11 @@ def _meaning(migration: Migration) -> str:
 def alone(dsn: str) -> Iterator[Connection]:
     """Connect, alone: one migration runner per database, by a lock that ends with the connection.
 
-    Raises MigrationsBusy.
+    Raises PoolerInBetween, MigrationsBusy.
     """
     with session(dsn, application_name="inboxdb migrate") as connection:
+        if shares_backends(connection, dsn):
+            raise PoolerInBetween(describe(dsn))
         # A backend that waits for a lock, as an index build may for hours, notices that we were killed, and frees ours.
         # Not every system can.
         with suppress(psycopg.errors.InvalidParameterValue):
