@@ -39,13 +39,16 @@ blocking as (
     lateral
     pg_catalog.jsonb_to_recordset(plan.wanted -> 'locks') as w (migration text, host_table text, mode text)
   inner join conflict as c on w.mode = c.mode
-  inner join pg_catalog.pg_locks as l
-    on l.relation = pg_catalog.to_regclass(w.host_table) and l.mode = any (c.held)
+  -- by the catalog, which may be read without rights in the schema
+  inner join pg_catalog.pg_namespace as n on n.nspname in ('public', 'inboxdb', 'realtime')
+  inner join pg_catalog.pg_class as t
+    on n.oid = t.relnamespace and w.host_table = pg_catalog.format('%I.%I', n.nspname, t.relname)
+  inner join pg_catalog.pg_locks as l on t.oid = l.relation and l.mode = any (c.held)
   left join pg_catalog.pg_stat_activity as a on l.pid = a.pid
   -- whose session may be gone: known by the lock that each transaction holds on its own id
   left join pg_catalog.pg_locks as own
     on l.pid is null and own.pid is null and own.locktype = 'transactionid' and own.mode = 'ExclusiveLock'
-    and own.virtualtransaction = l.virtualtransaction
+      and l.virtualtransaction = own.virtualtransaction
   left join pg_catalog.pg_prepared_xacts as p on own.transactionid = p.transaction
   where l.locktype = 'relation'
     and l.database = (

@@ -11,11 +11,15 @@ with pending (migration) as (
 
 -- of each migration, something that nobody else would have made
 made (migration, name) as (
-  select '0001-tables', 'table inboxdb.inbox_counts'
-  where pg_catalog.to_regclass('inboxdb.inbox_counts') is not null
-  union all
-  select '0002-functions', 'view inboxdb.classified_lead'
-  where pg_catalog.to_regclass('inboxdb.classified_lead') is not null
+  -- by the catalog, which may be read without rights in the schema
+  select m.migration, pg_catalog.format('%s inboxdb.%s', m.kind, c.relname)
+  from (
+    values
+    ('0001-tables', 'table', 'inbox_counts'),
+    ('0002-functions', 'view', 'classified_lead')
+  ) as m (migration, kind, relname)
+  inner join pg_catalog.pg_class as c on m.relname = c.relname
+  where c.relnamespace = pg_catalog.to_regnamespace('inboxdb')
   union all
   select
     m.migration,

@@ -14,9 +14,9 @@ touched as (
   from plan as p
   cross join
     lateral pg_catalog.jsonb_to_recordset(p.wanted -> 'locks') as l (migration text, host_table text, mode text)
-  inner join pg_catalog.pg_class as c on c.oid = pg_catalog.to_regclass(l.host_table)
-  inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
-  where n.nspname = 'public'
+  inner join pg_catalog.pg_namespace as n on n.nspname = 'public'
+  inner join pg_catalog.pg_class as c
+    on n.oid = c.relnamespace and l.host_table = pg_catalog.format('%I.%I', n.nspname, c.relname)
 ),
 
 judged (severity, migration, evidence, remedy) as (
