@@ -27,6 +27,7 @@ from inboxdb.logs import logger
 
 if TYPE_CHECKING:
     from inboxdb.migrate import MigrationStatus
+    from inboxdb.plan import Step
 
 ERROR, NOT_HEALTHY, INTERRUPTED = 1, 3, 130
 
@@ -319,6 +320,19 @@ def _state(one: "MigrationStatus") -> str:
     return text
 
 
+def _planned(step: "Step") -> str:
+    how = "in one transaction" if step.transactional else "NOT in a transaction"
+    text = f"{step.id}, {how}\n{step.about}"
+    for lock in step.locks:
+        text += f"\n  {lock.mode} on {lock.host_table}: stops {lock.stops}; waited for "
+        if lock.seconds_at_a_time is None or lock.attempts is None:
+            text += "as long as it takes"
+        else:
+            text += f"{lock.seconds_at_a_time:g} s at a time, {lock.attempts} times"
+        text += f"; held until {lock.held_until}"
+    return text
+
+
 def _show_step(verb: str) -> Callable[[str], None]:
     return lambda migration: click.echo(f"{verb} {migration}", err=True)
 
@@ -432,7 +446,10 @@ def migrate_status(call: Call) -> bool:
 @click.option("--to", metavar="ID", help="The last migration to plan.")
 @WRITERS_WAIT
 def migrate_plan(call: Call, as_sql: bool, to: str | None, lock_timeout: float) -> bool:
-    """Say what each pending migration does, which locks it takes and how it is undone. Changes nothing.
+    """Say what each pending migration does, which locks it takes, how it is undone, and what stands in its way here.
+
+    Changes nothing. An obstacle is certain to make `inboxdb migrate apply` fail: exit status 3. A warning, such as a
+    session that holds a lock, may be gone by then. The role that will apply, with pg_read_all_stats, sees most.
 
     With --sql it prints what `inboxdb migrate apply` would run, transactions, settings and records included, for
     `psql -X -v ON_ERROR_STOP=1`.
@@ -443,11 +460,17 @@ def migrate_plan(call: Call, as_sql: bool, to: str | None, lock_timeout: float) 
         script = plan.script(call.dsn, to=to, lock_timeout=lock_timeout)
         call.answer({"sql": script}, script.removesuffix("\n"))
         return True
-    steps = plan.steps(call.dsn, to=to)
-    how = {True: "in one transaction", False: "NOT in a transaction"}
-    text = "\n\n".join(f"{one.id}, {how[one.transactional]}\n{one.about}" for one in steps)
-    call.answer({"steps": [asdict(one) for one in steps]}, text or "nothing is pending")
-    return True
+    found = plan.examine(call.dsn, to=to, lock_timeout=lock_timeout)
+    text = "".join(_planned(one) + "\n\n" for one in found.steps)
+    for finding in found.findings:
+        concerns = f", from {finding.migration} on" if finding.migration else ""
+        text += f"{finding.severity.upper()}: {finding.check}{concerns}: {finding.evidence}\n  -> {finding.remedy}\n"
+    text += f"{_plural(len(found.steps), 'migration')} pending" if found.steps else "nothing is pending"
+    obstacles = sum(one.severity == plan.OBSTACLE for one in found.findings)
+    if found.steps or found.findings:
+        text += f" on {describe(call.dsn)}: {_plural(obstacles, 'obstacle') if obstacles else 'no obstacle'}"
+    call.answer(asdict(found), text)
+    return not obstacles
 
 
 @command(migrate, "mark")

@@ -195,6 +195,26 @@ def in_one_trip(connection: Connection, *statements: tuple[float, sql.Composable
         raise
 
 
+def shares_backends(connection: Connection, dsn: str) -> bool:
+    """Tell whether a pooler in transaction mode is in between: two connections then take turns on one backend.
+
+    Parameters: connection, in autocommit; dsn, which it was made with: it opens another one for a moment.
+    Raises CannotConnect.
+    """
+
+    def backend(of: Connection) -> object:
+        return of.execute("select pg_catalog.pg_backend_pid()").fetchone()
+
+    with connect(dsn, application_name="inboxdb pooler check") as other:
+        for _ in range(3):  # whoever comes in between may hide it once
+            first = backend(connection)
+            with other.transaction():
+                # either the other one was lent our backend, or we are lent another while it holds that
+                if backend(other) == first or backend(connection) != first:
+                    return True
+    return False
+
+
 def retrying(action: Callable[[], None]) -> None:
     """Do something that needs a lock, and try again while that is not to be had within its lock_timeout.
 

@@ -76,11 +76,11 @@ def _findings(connection: Connection, query: bytes) -> list[Finding]:
     except psycopg.Error as error:
         if is_lost(error):
             raise
-        reason, remedy = _why_not(error)
+        reason, remedy = why_not(error)
         return [Finding(NOT_LOOKED_AT, f"{reason} (SQLSTATE {error.sqlstate})", remedy)]
 
 
-def _why_not(error: psycopg.Error) -> tuple[str, str]:
+def why_not(error: psycopg.Error) -> tuple[str, str]:
     """Say why a check could not run, and what would let it; the server's own words may quote rows."""
     match error:
         case errors.InsufficientPrivilege():

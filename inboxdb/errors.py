@@ -204,6 +204,18 @@ class NotNext(InboxdbError):
         super().__init__(f"cannot mark migration {migration}: {reason}. Nothing was changed.")
 
 
+class PoolerInBetween(InboxdbError):
+    """A pooler in transaction mode, through which no migration can run."""
+
+    def __init__(self, database: str) -> None:
+        """Name the database, without user or password."""
+        super().__init__(
+            f"a pooler in transaction mode is between here and {database}, which lends each transaction another "
+            "session. Nothing was changed. Connect to the server itself (on Supabase its direct connection, or the "
+            "pooler's session mode)."
+        )
+
+
 class MigrationsBusy(InboxdbError):
     """Somebody else is migrating the same database."""
 

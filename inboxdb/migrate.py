@@ -23,7 +23,7 @@ from yoyo.connections import parse_uri
 from yoyo.migrations import Migration, topological_sort
 
 from inboxdb import books, sources
-from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session
+from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session, shares_backends
 from inboxdb.errors import (
     BooksLost,
     DamagedFiles,
@@ -34,6 +34,7 @@ from inboxdb.errors import (
     MigrationFailed,
     MigrationsBusy,
     NotNext,
+    PoolerInBetween,
     UnknownMigration,
 )
 
@@ -101,6 +102,16 @@ class Survey:
         """Return the first lines in which a migration differs from what was applied: none where it does not."""
         entry = self.entries.get(migration.id)
         return books.difference(migration, entry.body)[:DIFFERENCE_SHOWN] if entry and entry.body is not None else []
+
+    def refusals(self, database: str) -> Iterator[DatabaseNewer | BooksLost | MigrationEdited]:
+        """Find why `apply` must not go on in this database, one reason after the other."""
+        if self.unknown:
+            yield DatabaseNewer(database, self.unknown)
+        if self.unrecorded:
+            yield BooksLost(database)
+        for migration in self.shipped:
+            if difference := self.difference(migration):
+                yield MigrationEdited(migration.id, difference)
 
     def up_to(self, last: str | None) -> list[Migration]:
         """Return the pending ones up to and including one, all for None.
@@ -234,9 +245,10 @@ def rollback(
         if names := sources.damaged():
             raise DamagedFiles(names)
         found = compare(connection)
-        _refuse_newer(found, dsn)
+        if found.unknown:
+            raise DatabaseNewer(describe(dsn), found.unknown)
         latest = found.applied[:count] if to is None else found.above(to)
-        undone = [Undone(migration.id, _meaning(migration)) for migration in latest]
+        undone = [Undone(migration.id, meaning(migration)) for migration in latest]
         if not latest:
             return []
         connection.execute(books.MAKE)
@@ -299,32 +311,39 @@ def survey(connection: Connection, dsn: str, *, marking: bool = False) -> Survey
     """
     if names := sources.damaged():
         raise DamagedFiles(names)
-    connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
+    check_host(connection)
     found = compare(connection)
-    _refuse_newer(found, dsn)
-    if found.unrecorded and not marking:
-        raise BooksLost(describe(dsn))
-    for migration in found.shipped:
-        if difference := found.difference(migration):
-            raise MigrationEdited(migration.id, difference)
+    for refusal in found.refusals(describe(dsn)):
+        if not (marking and isinstance(refusal, BooksLost)):
+            raise refusal
     return found
 
 
+def check_host(connection: Connection) -> None:
+    """Refuse a host whose tables inboxdb could not read. Changes nothing.
+
+    Raises psycopg.Error (IB001).
+    """
+    connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
+
+
 def compare(connection: Connection) -> Survey:
-    """Compare what is shipped with what a database has. Changes nothing."""
+    """Read what is shipped, and what a database has. Changes nothing."""
     entries = books.read(connection)
     installed = connection.execute("select pg_catalog.to_regclass('inboxdb.drain_state') is not null").fetchone()
-    shipped = list(topological_sort(read_migrations(str(sources.MIGRATIONS))))
-    return Survey(shipped, entries, unrecorded=installed == (True,) and not entries)
+    return Survey(shipped(), entries, unrecorded=installed == (True,) and not entries)
 
 
-def _refuse_newer(found: Survey, dsn: str) -> None:
-    if found.unknown:
-        raise DatabaseNewer(describe(dsn), found.unknown)
+def shipped() -> list[Migration]:
+    """Read the migrations of this program, in order."""
+    return list(topological_sort(read_migrations(str(sources.MIGRATIONS))))
 
 
-def _meaning(migration: Migration) -> str:
-    """Read what undoing a migration means from the comment on top of its rollback file, up to what it says of locks."""
+def meaning(migration: Migration) -> str:
+    """Read what undoing a migration means from the comment on top of its rollback file, up to what it says of locks.
+
+    Raises InboxdbError where there is no such file.
+    """
     file = _file(migration, "rollback")
     if not file.exists():
         raise InboxdbError(f"migration {migration.id} has no rollback file, so nothing was undone.")
@@ -337,9 +356,11 @@ def _meaning(migration: Migration) -> str:
 def alone(dsn: str) -> Iterator[Connection]:
     """Connect, alone: one migration runner per database, by a lock that ends with the connection.
 
-    Raises MigrationsBusy.
+    Raises PoolerInBetween, MigrationsBusy.
     """
     with session(dsn, application_name="inboxdb migrate") as connection:
+        if shares_backends(connection, dsn):
+            raise PoolerInBetween(describe(dsn))
         # A backend that waits for a lock, as an index build may for hours, notices that we were killed, and frees ours.
         # Not every system can.
         with suppress(psycopg.errors.InvalidParameterValue):

@@ -1,14 +1,42 @@
 """What the pending migrations would do, and the SQL of it for people who apply by hand."""
 
 import itertools
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psycopg
+from psycopg import errors
 from yoyo.migrations import Migration
 
-from inboxdb import __version__, books, sources
-from inboxdb.connection import LOCK_TIMEOUT, describe, session
-from inboxdb.migrate import LOCK_CLASS, RESET, statements, survey
+from inboxdb import __version__, access, books, sources
+from inboxdb.connection import ATTEMPTS, LOCK_TIMEOUT, Connection, describe, session, shares_backends, transaction
+from inboxdb.doctor import NOT_LOOKED_AT, NOTE, TIME_LIMIT, WARNING, why_not
+from inboxdb.errors import (
+    BooksLost,
+    DamagedFiles,
+    DatabaseNewer,
+    DatabaseRefused,
+    InboxdbError,
+    MigrationEdited,
+    PoolerInBetween,
+    is_lost,
+)
+from inboxdb.migrate import (
+    LOCK_CLASS,
+    RESET,
+    Survey,
+    check_host,
+    compare,
+    meaning,
+    shipped,
+    statements,
+    survey,
+)
+
+OBSTACLE = "obstacle"
+SEVERITIES = (OBSTACLE, WARNING, NOT_LOOKED_AT, NOTE)  # the worst first
 
 ALONE = f"""\
 do $alone$
@@ -20,30 +48,197 @@ end
 $alone$;
 """
 
+REFUSALS: dict[type[InboxdbError], str] = {
+    DatabaseNewer: "newer_database",
+    BooksLost: "lost_books",
+    MigrationEdited: "edited_migration",
+}
+
 # What the comment on top of a migration says to yoyo, to squawk, and to whoever runs the file by itself.
 NOT_SAID = ("depends:", "transactional:", "squawk-", "By hand:")
+
+# How the comment on top of a migration names locks. A test holds what it says to what is taken.
+TABLE = r'"\w+"|\w+\.\w+'
+LOCKS = re.compile(rf"(?P<mode>[A-Z]+(?: [A-Z]+)+) on (?P<tables>(?:{TABLE})(?:(?:, | and )(?:{TABLE}))*)")
+
+# Whom each mode stops among those who use a table as an application does.
+STOPS = {
+    "ACCESS SHARE": "nobody",
+    "SHARE UPDATE EXCLUSIVE": "nobody",
+    "SHARE ROW EXCLUSIVE": "writers",
+    "ACCESS EXCLUSIVE": "readers and writers",
+}
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock that a migration takes on a table that is there before it, and for how long at most.
+
+    `stops` is whoever cannot go on while it is held, or queued for. It is waited for `seconds_at_a_time`, at most
+    `attempts` times; both are None for an index build, which waits for as long as it takes, and stops nobody meanwhile.
+    """
+
+    host_table: str
+    mode: str
+    stops: str
+    seconds_at_a_time: float | None
+    attempts: int | None
+    held_until: str
 
 
 @dataclass(frozen=True)
 class Step:
-    """A pending migration: whether it runs in one transaction, and what its file says on top."""
+    """A pending migration: whether it runs in one transaction, what its file says on top, which locks it takes on
+    tables that are there before it, and what undoing it means, as its rollback file says.
+    """
 
     id: str
     transactional: bool
     about: str
+    locks: list[Lock]
+    undo: str
 
 
-def steps(dsn: str, *, to: str | None = None) -> list[Step]:
-    """List what `migrate apply` would run, in order. Changes nothing, and needs no lock.
+@dataclass(frozen=True)
+class Finding:
+    """What stands in the way of `apply` here, or might.
 
-    Parameters: dsn; to, the last migration, None for all.
-    Raises what `apply` raises before anything is changed.
+    `check` is a query of sql/plan/ or a reason why `apply` refuses; `migration` the first that it concerns, None for
+    all. An obstacle is certain to make `apply` fail, a warning may be gone until then. `remedy` has commands and SQL
+    statements between backquotes.
     """
+
+    check: str
+    severity: str
+    migration: str | None
+    evidence: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `migrate apply` would run, in order, and what stands in its way, the worst first."""
+
+    steps: list[Step]
+    findings: list[Finding]
+
+
+def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOUT) -> Plan:
+    """Say what `migrate apply` would run, and look for what would make it fail here.
+
+    Changes nothing, and needs no lock.
+
+    Parameters: dsn; to, the last migration, None for all; lock_timeout, how many seconds `apply` will wait for a lock
+    that stops writers, at a time.
+    Raises CannotConnect, ConnectionLost, UnknownMigration.
+    """
+    if names := sources.damaged():
+        return Plan([], [_refusal("damaged_files", DamagedFiles(names))])
+    findings = []
     with session(dsn, application_name="inboxdb migrate") as connection:
-        pending = survey(connection, dsn).up_to(to)
-    for migration in pending:
-        migration.load()
-    return [Step(migration.id, migration.use_transactions, _about(migration)) for migration in pending]
+        if shares_backends(connection, dsn):
+            findings.append(_refusal("pooler", PoolerInBetween(describe(dsn))))
+        try:
+            check_host(connection)
+        except psycopg.Error as error:
+            if error.sqlstate != "IB001":
+                raise
+            findings.append(_refusal("host", DatabaseRefused(error, describe(dsn))))
+        try:
+            found = compare(connection)
+        except errors.InsufficientPrivilege:
+            # the host check has said whose schema it is
+            found = Survey(shipped(), {})
+        for refusal in found.refusals(describe(dsn)):
+            findings.append(_refusal(REFUSALS[type(refusal)], refusal))
+        pending = found.up_to(to)
+        for migration in pending:
+            migration.load()
+        steps = [_step(connection, migration, lock_timeout) for migration in pending]
+        findings += _look(connection, steps, lock_timeout)
+    if pending and pending[-1] is found.shipped[-1] and all(one.severity != OBSTACLE for one in findings):
+        findings += _undecided(dsn, pending[-1].id)
+    return Plan(steps, sorted(findings, key=lambda one: SEVERITIES.index(one.severity)))
+
+
+def _refusal(check: str, error: InboxdbError) -> Finding:
+    evidence, _, remedy = str(error).partition(" Nothing was changed. ")
+    return Finding(check, OBSTACLE, None, evidence, remedy)
+
+
+def _step(connection: Connection, migration: Migration, lock_timeout: float) -> Step:
+    # what a host may lack: by the catalog, which may be read without rights in the schema
+    tables = """
+        select pg_catalog.format('%I.%I', n.nspname, c.relname)
+        from pg_catalog.pg_class as c inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+        where n.nspname = 'realtime'
+    """
+    there = {table for (table,) in connection.execute(tables)}
+    locks = [
+        Lock(table, mode, STOPS[mode], lock_timeout, ATTEMPTS, "commit")
+        if migration.use_transactions
+        else Lock(table, mode, STOPS[mode], None, None, "the index is built")
+        for mode, table in declared_locks(books.text(migration))
+        if table in there or not table.startswith("realtime.")
+    ]
+    return Step(migration.id, migration.use_transactions, _about(migration), locks, meaning(migration))
+
+
+def declared_locks(text: str) -> list[tuple[str, str]]:
+    """Read from the comment on top of a migration which modes it locks which tables in: MODE on "Table", schema.table.
+
+    Parameters: text, of the migration.
+    Returns mode and table, each with its schema.
+    """
+    header = " ".join(line.removeprefix("--").strip() for line in text.partition("\n\n")[0].splitlines())
+    said = re.search(r" Locks: (.*?) Undo: ", header)
+    return [
+        (found["mode"], table if "." in table else f"public.{table}")
+        for found in LOCKS.finditer(said[1] if said else "")
+        for table in re.findall(TABLE, found["tables"])
+    ]
+
+
+def _look(connection: Connection, steps: list[Step], lock_timeout: float) -> Iterator[Finding]:
+    """Run each query of sql/plan/, which read what is planned from a setting, in a READ ONLY transaction of its own."""
+    planned = {
+        "pending": [step.id for step in steps],
+        "builds": [step.id for step in steps if not step.transactional],
+        "locks": [
+            {"migration": step.id, "host_table": lock.host_table, "mode": lock.mode}
+            for step in steps
+            for lock in step.locks
+        ],
+        "lock_timeout": lock_timeout,
+    }
+    for file in sorted((sources.SQL / "plan").glob("*.sql")):
+        try:
+            with transaction(connection, TIME_LIMIT):
+                connection.execute("set transaction read only; set local search_path = ''")
+                connection.execute("select pg_catalog.set_config('inboxdb.plan', %s, true)", (json.dumps(planned),))
+                for row in connection.execute(file.read_bytes()).fetchall():
+                    yield Finding(file.stem, *row)
+        except psycopg.Error as error:
+            if is_lost(error):
+                raise
+            reason, remedy = why_not(error)
+            yield Finding(file.stem, NOT_LOOKED_AT, None, f"{reason} (SQLSTATE {error.sqlstate})", remedy)
+
+
+def _undecided(dsn: str, last: str) -> Iterator[Finding]:
+    """Say which roles `apply` would ask about, where nothing is decided yet about row-level security on "Lead"."""
+    lead = access.lead_access(dsn)
+    names = [right.role_name for right in lead.rights if right.rights and not right.bypasses]
+    if lead.undecided:
+        yield Finding(
+            "lead_rls",
+            WARNING,
+            last,
+            'it is not decided what becomes of row-level security on "Lead"'
+            + (f" and of the roles with rights on it: {', '.join(names)}" if names else ""),
+            "`inboxdb rls plan` says what they see; `inboxdb migrate apply` wants --trust or --restrict for each, or "
+            "--without-rls",
+        )
 
 
 def script(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOUT) -> str:

@@ -4,7 +4,6 @@ On a server of this file's own: roles, slots, settings and prepared transactions
 """
 
 import json
-import os
 import re
 import secrets
 import shlex
@@ -13,7 +12,6 @@ import subprocess
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
@@ -23,11 +21,12 @@ from psycopg.conninfo import conninfo_to_dict
 from inboxdb import access, cli, doctor, embedded, sources
 from inboxdb.suspend import suspend
 from inboxdb.worker import drain
-from tests.interleave import DEADLINE, until
+from tests.interleave import until
 from tests.redis_server import RedisServer
 from tests.rows import Host, new_id, set_clock
 from tests.running import own_postgres
 from tests.servers import MONITOR, OWNER, SETTINGS, WRITER, Database, Server, new_folder
+from tests.standby import standby
 
 # Stands in the host's rows and queries, and in nothing that a doctor says.
 PERSONAL = "synthetic.person@example.invalid"
@@ -65,9 +64,8 @@ def database(own_server: Server) -> Iterator[Database]:
 @pytest.fixture
 def queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the doctor's queries for a test to edit."""
-    shutil.copytree(sources.SQL / "doctor", tmp_path / "doctor")
-    monkeypatch.setattr(sources, "SQL", tmp_path)
-    return tmp_path / "doctor"
+    monkeypatch.setattr(sources, "SQL", Path(shutil.copytree(sources.SQL, tmp_path / "sql")))
+    return tmp_path / "sql" / "doctor"
 
 
 def invoke(database: Database, *arguments: str, role: str | None = None, env: dict[str, str] | None = None) -> Result:
@@ -575,35 +573,14 @@ def test_unused_slot_holds_the_horizon(database: Database) -> None:
 
 @pytest.mark.usefixtures("impatient")
 def test_standby_holds_the_horizon(database: Database, own_server: Server) -> None:
-    primary = Path(str(conninfo_to_dict(own_server.dsn)["host"]))
-    folder = new_folder()
-    owner = os.stat(primary / "data")
-    os.chown(folder, owner.st_uid, owner.st_gid)
-    # the programs that the primary runs, where its user can get at them
-    programs = Path(f"/proc/{(primary / 'data' / 'postmaster.pid').read_text().split()[0]}/exe").resolve().parent
-    identity: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
-    data = folder / "data"
-    subprocess.run(
-        [programs / "pg_basebackup", "-D", data, "-d", own_server.dsn, "--write-recovery-conf", "--checkpoint=fast"],
-        check=True, capture_output=True, cwd=folder, timeout=60, **identity,
-    )  # fmt: skip
     feedback = {"hot_standby_feedback": "on", "wal_receiver_status_interval": "1s"}
-    options = {**SETTINGS, **feedback, "unix_socket_directories": folder, "listen_addresses": ""}
-    standby = subprocess.Popen(
-        [programs / "postgres", "-D", data, *(f"-c{name}={value}" for name, value in options.items())],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder, **identity,
-    )  # fmt: skip
-    try:
+    with standby(own_server.dsn, feedback):
         fed = "select from pg_stat_replication where backend_xmin is not null"
         superuser = database.superuser()
         until(lambda: superuser.execute(fed).rowcount == 1)
         findings = only_complaint(database, "horizon", "warning")
         assert [one for one in findings if one["evidence"].startswith("standby feedback through session ")]
         assert "hot_standby_feedback = off" in findings[0]["remedy"]
-    finally:
-        standby.terminate()
-        standby.wait(DEADLINE)
-        shutil.rmtree(folder)
     until(lambda: complaints(database) == {})
 
 

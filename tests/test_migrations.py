@@ -349,6 +349,50 @@ def test_runner_killed_while_it_builds_an_index(bare_database: Database, databas
     assert not invalid_indexes(bare_database.connect())
 
 
+UNDO = "import sys; from inboxdb import migrate; migrate.rollback(sys.argv[1], count=None)"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runner_killed_before_it_undoes_a_migration(name: str, bare_database: Database, database: Database) -> None:
+    bare = catalog(bare_database.connect())
+    undo = (
+        "import os, signal, sys; from inboxdb import migrate\n"
+        "def kill(name):\n"
+        "    if name == sys.argv[2]: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "migrate.rollback(sys.argv[1], count=None, on_step=kill)"
+    )
+    killed = subprocess.run([sys.executable, "-c", undo, database.dsn, name], cwd=sources.ROOT)
+    assert killed.returncode == -signal.SIGKILL
+    goes_on_undoing(database, bare, name)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_runner_killed_at_the_end_of_undoing_a_migration(
+    name: str, bare_database: Database, database: Database
+) -> None:
+    bare = catalog(bare_database.connect())
+    above = NAMES[NAMES.index(name) + 1 :]
+    migrate.rollback(database.dsn, count=len(above))
+    # its statements have run, and it is about to be recorded
+    reader = database.connect(autocommit=False)
+    reader.execute("lock table inboxdb._yoyo_migration in share mode")
+    killed_while_it_waits_for(reader, database, UNDO)
+    reader.rollback()
+    goes_on_undoing(database, bare, name)
+
+
+def test_runner_killed_while_it_drops_an_index(bare_database: Database, database: Database) -> None:
+    bare = catalog(bare_database.connect())
+    migrate.rollback(database.dsn, to=INDEXES)
+    reader = database.connect(autocommit=False)
+    reader.execute('lock table "Message" in access share mode')
+    killed_while_it_waits_for(reader, database, UNDO)
+    until(lambda: not runners(database))
+    assert invalid_indexes(database.connect())
+    reader.rollback()
+    goes_on_undoing(database, bare, INDEXES)
+
+
 # Beside writers
 
 
@@ -494,10 +538,12 @@ def holding_lead(database: Database) -> Connection[Any]:
     return holder
 
 
-def killed_while_it_waits_for(holder: Connection[Any], database: Database) -> None:
-    """Apply until a lock that `holder` holds is in the way, and kill the runner then."""
-    apply = "import sys; from inboxdb import migrate; migrate.apply(sys.argv[1])"
-    runner = subprocess.Popen([sys.executable, "-c", apply, database.dsn], cwd=sources.ROOT)
+APPLY = "import sys; from inboxdb import migrate; migrate.apply(sys.argv[1])"
+
+
+def killed_while_it_waits_for(holder: Connection[Any], database: Database, program: str = APPLY) -> None:
+    """Run a program until a lock that `holder` holds is in its way, and kill it then."""
+    runner = subprocess.Popen([sys.executable, "-c", program, database.dsn], cwd=sources.ROOT)
     try:
         waiting_for(holder, database)
     finally:
@@ -512,6 +558,16 @@ def resumes(killed: Database, whole: Database, pending: list[str]) -> None:
     assert not difference(catalog(whole.connect()), catalog(killed.connect()))
     [(runs,)] = killed.connect().execute("select count(*) from inboxdb._yoyo_log").fetchall()
     assert runs == len(NAMES), "each is recorded once"
+
+
+def goes_on_undoing(killed: Database, bare: list[str], name: str) -> None:
+    """See that a rollback goes on where the one that was killed stopped, and leaves nothing but the books."""
+    owner = killed.connect()
+    assert [one.id for one in migrate.rollback(killed.dsn, count=None)] == NAMES[NAMES.index(name) :: -1]
+    assert {one.state for one in migrate.status(killed.dsn)} == {"pending"}
+    assert difference(bare, catalog(owner)) == f"+ schema inboxdb owner={OWNER}\n"
+    undone = "select count(*) from inboxdb._yoyo_log where operation = 'rollback'"
+    assert owner.execute(undone).fetchone() == (len(NAMES),), "each is recorded once"
 
 
 RUNNERS = "select pid from pg_stat_activity where datname = current_database() and application_name = 'inboxdb migrate'"

@@ -1,18 +1,23 @@
 """What is planned is what is applied: the script for psql, the list, how far to go, and what was done by hand."""
 
+import json
 import re
+import shutil
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from psycopg import Connection
 
-from inboxdb import books, embedded, migrate, plan
+from inboxdb import access, books, connection, embedded, migrate, plan, sources
 from inboxdb.errors import InboxdbError, MigrationFailed, NotNext, UnknownMigration
 from tests.catalog import catalog, difference
+from tests.interleave import DEADLINE, until
 from tests.rows import Host
-from tests.servers import WRITER, Database
-from tests.test_checksums import texts
+from tests.servers import OWNER, WRITER, Database
+from tests.test_checksums import edit, texts
 from tests.test_cli import answer, invoke, refusal
 from tests.test_migrations import (
     FROM_LEADS,
@@ -22,10 +27,17 @@ from tests.test_migrations import (
     NAMES,
     by_psql,
     drained,
+    holding_a_snapshot,
     holding_lead,
+    interrupted_build,
     not_applied,
+    ours_with,
     run_yoyo,
+    threads,
+    waiting_for,
 )
+
+__all__ = ["threads"]
 
 NONE_KNOWN = "9999-none"
 
@@ -154,6 +166,7 @@ def test_plan_and_dry_run_change_nothing_and_take_no_lock(bare_database: Databas
         assert "\nLocks: " in one["about"]
         assert "\nUndo: " in one["about"]
         assert "depends" not in one["about"]
+        assert one["undo"].startswith(f"Undoes {one['id']}: ")
     shown = invoke("migrate", "plan", "--to", INDEXES, "--dsn", bare_database.dsn).stdout
     assert f"{INDEXES}, NOT in a transaction\n" in shown
     assert LEADS not in shown
@@ -164,10 +177,338 @@ def test_plan_and_dry_run_change_nothing_and_take_no_lock(bare_database: Databas
     assert not difference(bare, catalog(bare_database.connect()))
 
 
+def test_locks_are_shown_with_how_long_at_most(bare_database: Database) -> None:
+    steps = {one.id: one for one in plan.examine(bare_database.dsn, lock_timeout=0.5).steps}
+    assert steps[LEADS].locks == [
+        plan.Lock('public."Lead"', "SHARE ROW EXCLUSIVE", "writers", 0.5, connection.ATTEMPTS, "commit")
+    ]
+    assert {(one.seconds_at_a_time, one.attempts) for one in steps[INDEXES].locks} == {(None, None)}
+    shown = invoke("migrate", "plan", "--lock-timeout", "0.5", "--dsn", bare_database.dsn).stdout
+    assert (
+        'SHARE ROW EXCLUSIVE on public."Lead": stops writers; waited for 0.5 s at a time, 10 times; held until commit'
+    ) in shown
+    assert 'on public."Message": stops nobody; waited for as long as it takes; held until the index is built' in shown
+
+
+# from the strongest
+MODES = {
+    "AccessExclusiveLock": "ACCESS EXCLUSIVE",
+    "ExclusiveLock": "EXCLUSIVE",
+    "ShareRowExclusiveLock": "SHARE ROW EXCLUSIVE",
+    "ShareLock": "SHARE",
+    "ShareUpdateExclusiveLock": "SHARE UPDATE EXCLUSIVE",
+    "RowExclusiveLock": "ROW EXCLUSIVE",
+    "RowShareLock": "ROW SHARE",
+    "AccessShareLock": "ACCESS SHARE",
+}
+
+
+def locks_of(watcher: Connection[Any], pid: int) -> dict[str, str]:
+    """List the tables of the host and of inboxdb that a session holds, each with its strongest lock."""
+    rows = watcher.execute(
+        """
+        select format('%%I.%%I', n.nspname, c.relname), l.mode
+        from pg_locks as l join pg_class as c on l.relation = c.oid join pg_namespace as n on c.relnamespace = n.oid
+        where l.pid = %s and l.granted and n.nspname in ('public', 'inboxdb', 'realtime') and c.relkind = 'r'
+        order by array_position(%s, l.mode) desc
+        """,
+        [pid, list(MODES)],
+    )
+    return {table: MODES[mode] for table, mode in rows}
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != INDEXES])
+def test_declared_locks_are_those_taken(name: str, bare_database: Database) -> None:
+    migrate.apply(bare_database.dsn, batch=NAMES.index(name))
+    owner = bare_database.connect()
+    there = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname in ('public', 'inboxdb')"
+    before = {table for (table,) in owner.execute(there)}
+    [step] = plan.examine(bare_database.dsn, to=name).steps
+    [migration] = [one for one in migrate.shipped() if one.id == name]
+    with owner.transaction(force_rollback=True):
+        owner.execute(migrate.statements(migration, 2).encode())
+        taken = locks_of(owner, owner.info.backend_pid)
+    # of our own tables those that stop somebody
+    taken = {
+        table: mode
+        for table, mode in taken.items()
+        if table in before and (table.startswith("public.") or plan.STOPS.get(mode) not in (None, "nobody"))
+    }
+    assert {one.host_table: one.mode for one in step.locks} == taken
+
+
+def test_declared_locks_of_the_index_builds_are_those_taken(
+    threads: ThreadPoolExecutor, bare_database: Database
+) -> None:
+    migrate.apply(bare_database.dsn, batch=NAMES.index(INDEXES))
+    [step] = plan.examine(bare_database.dsn, to=INDEXES).steps
+    taken: dict[str, str] = {}
+    # the one that is built first goes on to be built while a snapshot is held; then it is there, and the other is built
+    for _ in step.locks:
+        reader = holding_a_snapshot(bare_database)
+        applying = threads.submit(migrate.apply, bare_database.dsn, to=INDEXES)
+        [builder] = waiting_for(reader, bare_database)
+        locks = locks_of(bare_database.connect(), builder)
+        assert len(locks) == 1, "one table at a time"
+        taken |= locks
+        bare_database.connect().execute("select pg_terminate_backend(%s)", [builder])
+        with pytest.raises(MigrationFailed):
+            applying.result(DEADLINE)
+        reader.rollback()
+        if len(taken) < len(step.locks):
+            bare_database.connect().execute("drop index inboxdb_message_ai_sent")
+            bare_database.connect().execute(
+                (sources.SQL / "indexes" / "message_ai_sent.sql").read_bytes().replace(b"concurrently", b"")
+            )
+    assert {one.host_table: one.mode for one in step.locks} == taken
+
+
 def test_nothing_to_plan(database: Database) -> None:
     for arguments in (["plan"], ["apply", "--dry-run"], ["mark", "--all"]):
         assert invoke("migrate", *arguments, "--dsn", database.dsn).stdout == "nothing is pending\n"
     psql(database, plan.script(database.dsn))
+
+
+# What stands in the way
+
+
+def findings(database: Database, *options: str, role: str = OWNER, check: str = "") -> list[dict[str, Any]]:
+    """Plan as a role; return what is found, of one check or of all but what is to be decided about "Lead"."""
+    result = invoke("migrate", "plan", "--json", *options, "--dsn", database.server.dsn_of(database.name, role))
+    found: list[dict[str, Any]] = json.loads(result.stdout)["findings"]
+    assert result.exit_code == (3 if any(one["severity"] == "obstacle" for one in found) else 0)
+    assert all(one["evidence"] and one["remedy"] for one in found)
+    severities = [plan.SEVERITIES.index(one["severity"]) for one in found]
+    assert severities == sorted(severities), "the worst first"
+    return [one for one in found if (one["check"] == check if check else one["check"] != "lead_rls")]
+
+
+Planted = tuple[str, str | None, str]
+
+# What is done to a database, and the obstacle that it is: check, migration, evidence.
+OBSTACLES: dict[str, Planted] = {
+    "revoke create on database {database} from {owner}": (
+        "privileges", None, "role {owner} may not create a schema in database {database}",
+    ),
+    "revoke create on schema public from {owner}": (
+        "privileges", INDEXES, "role {owner} may not create an index in schema public",
+    ),
+    'alter table "Message" owner to postgres; grant all on "Message" to {owner}': (
+        "privileges", INDEXES, 'role {owner} does not own public."Message", which belongs to postgres',
+    ),
+    'alter table "Lead" owner to postgres; grant select on "Lead" to {owner}': (
+        "privileges", LEADS, 'role {owner} may not create triggers on public."Lead"',
+    ),
+    "create schema inboxdb": (
+        "host", None, "the host schema does not fit: schema inboxdb belongs to postgres, not to the role that applies.",
+    ),
+    'alter table "Lead" rename column "snoozedUntil" to snoozed': (
+        "host", None, 'the host schema does not fit: column public."Lead"."snoozedUntil" is missing.',
+    ),
+    "alter role {owner} in database {database} set default_transaction_read_only = on": (
+        "server", None, "transactions of this role in this database are read only (default_transaction_read_only)",
+    ),
+    "create schema inboxdb authorization {owner}; create table inboxdb.inbox_counts ()": (
+        "leftovers", NAMES[0], "table inboxdb.inbox_counts is there already, though the migration is not recorded",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("planted", OBSTACLES)
+def test_obstacle_is_named_and_makes_apply_fail(planted: str, bare_database: Database) -> None:
+    words = {"owner": OWNER, "database": bare_database.name}
+    bare_database.superuser().execute(planted.format(**words))
+    check, migration, evidence = OBSTACLES[planted]
+    found = findings(bare_database)
+    assert [(one["check"], one["severity"], one["migration"], one["evidence"]) for one in found] == [
+        (check, "obstacle", migration, evidence.format(**words))
+    ]
+    steps = answer_anyway(bare_database)["steps"]
+    assert [one["id"] for one in steps] == NAMES, "it is planned nevertheless"
+    with pytest.raises(InboxdbError):
+        migrate.apply(bare_database.dsn)
+    for order in re.findall(r"`(grant [^`]*)`", found[0]["remedy"]):
+        if "privileges" in check and "apply as" not in found[0]["remedy"]:
+            bare_database.superuser().execute(order)
+            assert findings(bare_database) == []
+            assert migrate.apply(bare_database.dsn)[-1] == LAST
+
+
+def answer_anyway(database: Database) -> Any:
+    return json.loads(invoke("migrate", "plan", "--json", "--dsn", database.dsn).stdout)
+
+
+def test_everything_that_is_wrong_is_said_at_once(bare_database: Database) -> None:
+    found = findings(bare_database, role=WRITER)
+    assert {one["check"] for one in found} == {"privileges"}
+    assert len({one["evidence"] for one in found}) == 7
+    assert {one["migration"] for one in found} == {None, INDEXES, *NAMES[3:6]}
+    assert findings(bare_database, "--to", NAMES[1], role=WRITER) == [found[0]], "only what is planned counts"
+
+
+def test_reading_rights_that_are_missing_are_a_warning(bare_database: Database) -> None:
+    superuser = bare_database.superuser()
+    superuser.execute('alter table "ClientMember" owner to postgres')
+    superuser.execute('alter table "Client" owner to postgres')
+    superuser.execute(f'grant trigger, select on "Client" to {OWNER}')
+    superuser.execute('alter table "Lead" enable row level security; alter table "Lead" force row level security')
+    found = [(one["severity"], one["migration"], one["evidence"]) for one in findings(bare_database)]
+    assert found == [
+        ("warning", NAMES[1], f'row-level security hides rows of public."Lead" from role {OWNER}, '
+         "so nothing could be counted"),
+        ("warning", NAMES[3], f'role {OWNER} does not own public."Client", so it could not undo this'),
+        ("warning", LAST, f'role {OWNER} may not read public."ClientMember", so nothing could be counted'),
+    ]  # fmt: skip
+
+
+def test_invalid_index_is_a_note(threads: ThreadPoolExecutor, bare_database: Database) -> None:
+    reader = holding_a_snapshot(bare_database)
+    interrupted_build(threads, bare_database, reader, "pg_terminate_backend")
+    reader.rollback()
+    [found] = findings(bare_database, check="leftovers")
+    assert found["severity"] == "note"
+    assert found["evidence"].startswith("index public.inboxdb_message_ai_sent is invalid")
+    migrate.apply(bare_database.dsn)
+    assert findings(bare_database) == []
+
+
+def test_triggers_made_by_hand_are_an_obstacle_until_they_are_marked(bare_database: Database) -> None:
+    migrate.apply(bare_database.dsn, to=INDEXES)
+    bare_database.connect().execute((sources.SQL / "triggers" / "client.sql").read_bytes())
+    [found] = findings(bare_database)
+    assert (found["check"], found["severity"], found["migration"]) == ("leftovers", "obstacle", NAMES[3])
+    assert 'trigger inboxdb_note_insert_or_delete on public."Client" is there already' in found["evidence"]
+    [order] = re.findall(r"`inboxdb (migrate mark [^`]*)`", found["remedy"])
+    assert invoke(*order.split(), "--dsn", bare_database.dsn).exit_code == 0
+    assert findings(bare_database) == []
+
+
+def test_blockers_are_named_by_pid_and_age(bare_database: Database) -> None:
+    secret = "synthetic.person@example.invalid"
+    bare_database.superuser().execute(f"grant pg_read_all_stats to {OWNER}")
+    try:
+        assert findings(bare_database) == []
+        writer = bare_database.writer(autocommit=False, application_name="the app")
+        writer.execute('lock table "Lead" in row exclusive mode')
+        writer.execute('select from "Lead" where email = %s', [secret])
+        pid = writer.info.backend_pid
+        # one that is young will have ended in time
+        [young] = findings(bare_database, "--lock-timeout", "3600")
+        assert (young["severity"], young["migration"]) == ("note", LEADS)
+        found = findings(bare_database, "--lock-timeout", "0.01", check="blockers")
+        assert [(one["severity"], one["migration"]) for one in found] == [("warning", LEADS)]
+        assert re.fullmatch(
+            rf"session {pid} of role {WRITER}, application 'the app', idle in transaction holds RowExclusive on "
+            r'public\."Lead", in a transaction for 00:00:\d\d',
+            found[0]["evidence"],
+        )
+        assert secret not in str(found)
+        assert findings(bare_database, "--lock-timeout", "0.01", "--to", NAMES[3], check="blockers") == []
+        [order] = re.findall(r"`(select [^`]*)`", found[0]["remedy"])
+        bare_database.superuser().execute(order)
+        until(lambda: findings(bare_database) == [])
+    finally:
+        bare_database.superuser().execute(f"revoke pg_read_all_stats from {OWNER}")
+
+
+def test_blocker_of_an_age_that_may_not_be_seen(bare_database: Database) -> None:
+    writer = holding_lead(bare_database)
+    [found] = findings(bare_database, "--lock-timeout", "3600")
+    assert found["severity"] == "warning"
+    assert found["evidence"].startswith(f"session {writer.info.backend_pid} of role {WRITER}, application ")
+    assert found["evidence"].endswith("for how long this role may not see (it needs pg_read_all_stats)")
+
+
+def test_prepared_transaction_in_the_way(bare_database: Database) -> None:
+    gid = f"forgotten of {bare_database.name}"
+    session = bare_database.connect(autocommit=False)
+    session.tpc_begin(gid)
+    session.execute('delete from "Message"')
+    session.tpc_prepare()
+    [found] = findings(bare_database)
+    assert (found["check"], found["severity"], found["migration"]) == ("blockers", "warning", INDEXES)
+    assert re.fullmatch(
+        rf"prepared transaction '{gid}' holds RowExclusive on public\.\"Message\", in a transaction for 00:00:\d\d",
+        found["evidence"],
+    )
+    [order] = re.findall(r"`([^`]*)`", found["remedy"])
+    bare_database.connect().execute(order)
+    assert findings(bare_database) == []
+
+
+def test_old_snapshot_that_an_index_build_waits_for(bare_database: Database) -> None:
+    reader = bare_database.connect(autocommit=False, application_name="a dump")
+    reader.execute("set transaction isolation level repeatable read")
+    reader.execute("select")
+    [found] = findings(bare_database, "--lock-timeout", "0.01")
+    assert (found["check"], found["severity"], found["migration"]) == ("snapshots", "warning", INDEXES)
+    assert f"session {reader.info.backend_pid} of role {OWNER}, application 'a dump'" in found["evidence"]
+    assert findings(bare_database, "--lock-timeout", "3600") == []
+    assert findings(bare_database, "--lock-timeout", "0.01", "--to", NAMES[1]) == []
+
+
+def test_another_runner_is_a_warning(bare_database: Database) -> None:
+    runner = holding_the_runners_lock(bare_database)
+    [found] = findings(bare_database)
+    assert (found["check"], found["severity"]) == ("runner", "warning")
+    assert f"session {runner.info.backend_pid}, connected for 00:00:" in found["evidence"]
+
+
+def test_edited_newer_and_damaged_are_obstacles(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = ours_with(tmp_path, monkeypatch)
+    edit(copy, LAST)
+    database.connect().execute(
+        "insert into inboxdb._yoyo_migration values ('x', %s, now() at time zone 'UTC')", [NONE_KNOWN]
+    )
+    found = findings(database)
+    assert [(one["check"], one["severity"]) for one in found] == [
+        ("newer_database", "obstacle"),
+        ("edited_migration", "obstacle"),
+    ]
+    assert NONE_KNOWN in found[0]["evidence"]
+    assert LAST in found[1]["evidence"]
+    (copy / f"{LEADS}.sql").write_text("")
+    assert [(one["check"], one["severity"]) for one in findings(database)] == [("damaged_files", "obstacle")]
+
+
+def test_what_is_to_be_decided_is_said_until_it_is(bare_database: Database) -> None:
+    [found] = findings(bare_database, check="lead_rls")
+    assert (found["severity"], found["migration"]) == ("warning", LAST)
+    assert WRITER in found["evidence"]
+    assert findings(bare_database, "--to", LEADS, check="lead_rls") == []
+    migrate.apply(bare_database.dsn, to=LEADS)
+    assert len(findings(bare_database, check="lead_rls")) == 1
+    assert invoke("migrate", "apply", "--without-rls", "--dsn", bare_database.dsn).exit_code == 0
+    assert findings(bare_database, check="lead_rls") == []
+
+
+def test_roles_that_are_missing(bare_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    shutil.copytree(sources.SQL, tmp_path / "sql")
+    monkeypatch.setattr(sources, "SQL", tmp_path / "sql")
+    query = tmp_path / "sql" / "plan" / "roles.sql"
+    query.write_text(query.read_text().replace("anon", "never_made"))
+    monkeypatch.setattr(access, "ROLES", ("authenticated", "never_made"))
+    [found] = findings(bare_database)
+    assert (found["check"], found["severity"], found["migration"]) == ("roles", "note", LAST)
+    assert found["evidence"] == "there is no role never_made"
+    assert "this role may not create roles" in found["remedy"]
+
+    bare = catalog(bare_database.connect())
+    asked = ["migrate", "apply", "--without-rls", "--create-roles"]
+    assert "this role may not create roles" in refusal(bare_database, *asked)
+    assert not difference(bare, catalog(bare_database.connect())), "before anything is changed"
+    assert "--create-roles` makes them" in findings(bare_database, role="postgres")[0]["remedy"]
+
+
+def test_query_that_cannot_be_run_is_said(
+    bare_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copytree(sources.SQL, tmp_path / "sql")
+    monkeypatch.setattr(sources, "SQL", tmp_path / "sql")
+    (tmp_path / "sql" / "plan" / "runner.sql").write_text("select rolpassword from pg_catalog.pg_authid")
+    assert [(one["check"], one["severity"]) for one in findings(bare_database)] == [("runner", "not looked at")]
 
 
 # How far

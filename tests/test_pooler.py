@@ -1,11 +1,13 @@
 """PgBouncer in transaction mode: what the tests take for granted of it, and what inboxdb does when it is full."""
 
 import copy
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 
 import psycopg
@@ -13,11 +15,12 @@ import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
 
-from inboxdb import cli
+from inboxdb import cli, migrate, plan
 from inboxdb.connection import Connection, connect
-from inboxdb.errors import CannotConnect
+from inboxdb.errors import CannotConnect, PoolerInBetween
 from inboxdb.verify import verify
 from inboxdb.worker import drain
+from tests.catalog import catalog, difference
 from tests.interleave import DEADLINE, until
 from tests.pooler import POOL_SIZE, VARIABLE, find, pooler
 from tests.rows import Host
@@ -222,3 +225,38 @@ def test_a_pooler_without_room_is_named(server: Server) -> None:
         login = make_conninfo(address, dbname="postgres", user=WRITER, password=server.password)
         with connect(login), pytest.raises(CannotConnect, match="the pooler has no connection left"):
             connect(login)
+
+
+def test_migrations_are_refused_through_it_and_the_plan_says_so(server: Server, pooled_server: Server) -> None:
+    with server.database("text", installed=False) as direct:
+        bare = catalog(direct.connect())
+        pooled = replace(direct, server=pooled_server)
+        # however many backends it has, and whoever else uses them
+        for others in (0, 1, POOL_SIZE - 1):
+            with ExitStack() as busy:
+                for _ in range(others):
+                    busy.enter_context(psycopg.connect(pooled.dsn)).execute("select")
+                planned = CliRunner().invoke(cli.main, ["migrate", "plan", "--json", "--dsn", pooled.dsn])
+                assert planned.exit_code == 3
+                found = {one["check"]: one["severity"] for one in json.loads(planned.stdout)["findings"]}
+                assert found["pooler"] == "obstacle"
+                for refused in (
+                    lambda: migrate.apply(pooled.dsn),
+                    lambda: migrate.rollback(pooled.dsn),
+                    lambda: migrate.mark(pooled.dsn, None),
+                ):
+                    with pytest.raises(PoolerInBetween):
+                        refused()
+        assert not difference(bare, catalog(direct.connect()))
+        planned = CliRunner().invoke(cli.main, ["migrate", "plan", "--json", "--dsn", pooled.direct_dsn])
+        assert "pooler" not in planned.stdout
+
+
+def test_migrations_run_through_a_pooler_in_session_mode(server: Server) -> None:
+    with (
+        pooler(new_folder(), server.dsn, [OWNER], server.password, settings={"pool_mode": "session"}) as address,
+        server.database("text", installed=False) as database,
+    ):
+        dsn = make_conninfo(address, dbname=database.name, user=OWNER, password=server.password)
+        assert "pooler" not in {one.check for one in plan.examine(dsn).findings}
+        assert migrate.apply(dsn, batch=1) == ["0001-tables"]

@@ -1,0 +1,90 @@
+-- Looks for: rights that this role lacks for what is pending.
+-- Sees it with: the catalog, which everybody may read.
+-- Reads the locks in inboxdb.plan: each stands for the statement that takes it. SHARE UPDATE EXCLUSIVE is an index
+-- build, for the table's owner, who must be able to put an index into its schema; SHARE ROW EXCLUSIVE is CREATE
+-- TRIGGER; ACCESS SHARE is reading, which what is made here will do as this role.
+with plan (wanted) as (
+  select pg_catalog.current_setting('inboxdb.plan')::jsonb
+),
+
+touched as (
+  select
+    l.migration, l.mode, c.oid, c.relnamespace, c.relowner,
+    pg_catalog.format('%I.%I', n.nspname, c.relname) as table_name
+  from plan as p
+  cross join
+    lateral pg_catalog.jsonb_to_recordset(p.wanted -> 'locks') as l (migration text, host_table text, mode text)
+  inner join pg_catalog.pg_namespace as n on n.nspname = 'public'
+  inner join pg_catalog.pg_class as c
+    on n.oid = c.relnamespace and l.host_table = pg_catalog.format('%I.%I', n.nspname, c.relname)
+),
+
+judged (severity, migration, evidence, remedy) as (
+  select
+    'obstacle', null::text,
+    pg_catalog.format('role %I may not create a schema in database %I', current_user, pg_catalog.current_database()),
+    pg_catalog.format('`grant create on database %I to %I`', pg_catalog.current_database(), current_user)
+  where not pg_catalog.has_database_privilege(pg_catalog.current_database(), 'create')
+  union all
+  select
+    'obstacle', t.migration,
+    pg_catalog.format(
+      'role %I does not own %s, which belongs to %I', current_user, t.table_name, pg_catalog.pg_get_userbyid(t.relowner)
+    ),
+    pg_catalog.format(
+      'apply as %1$I, or `grant %1$I to %2$I`', pg_catalog.pg_get_userbyid(t.relowner), current_user
+    )
+  from touched as t
+  where t.mode = 'SHARE UPDATE EXCLUSIVE'
+    and not pg_catalog.pg_has_role(t.relowner, 'usage')
+  union all
+  select distinct
+    'obstacle', t.migration,
+    pg_catalog.format('role %I may not create an index in schema %s', current_user, t.relnamespace::regnamespace),
+    pg_catalog.format('`grant create on schema %s to %I`', t.relnamespace::regnamespace, current_user)
+  from touched as t
+  where t.mode = 'SHARE UPDATE EXCLUSIVE'
+    and not pg_catalog.has_schema_privilege(t.relnamespace, 'create')
+  union all
+  select
+    'obstacle', t.migration,
+    pg_catalog.format('role %I may not create triggers on %s', current_user, t.table_name),
+    pg_catalog.format('apply as %I, who owns it', pg_catalog.pg_get_userbyid(t.relowner))
+  from touched as t
+  where t.mode = 'SHARE ROW EXCLUSIVE'
+    and not pg_catalog.has_table_privilege(t.oid, 'trigger')
+  union all
+  select
+    'warning', t.migration,
+    pg_catalog.format('role %I does not own %s, so it could not undo this', current_user, t.table_name),
+    pg_catalog.format('apply as %I, who owns it', pg_catalog.pg_get_userbyid(t.relowner))
+  from touched as t
+  where t.mode = 'SHARE ROW EXCLUSIVE'
+    and pg_catalog.has_table_privilege(t.oid, 'trigger')
+    and not pg_catalog.pg_has_role(t.relowner, 'usage')
+  union all
+  -- of the migrations that read it, the first
+  select
+    'warning', pg_catalog.min(t.migration),
+    pg_catalog.format('role %I may not read %s, so nothing could be counted', current_user, t.table_name),
+    pg_catalog.format('`grant select on %s to %I`', t.table_name, current_user)
+  from touched as t
+  where t.mode = 'ACCESS SHARE'
+    and not pg_catalog.has_table_privilege(t.oid, 'select')
+  group by t.table_name
+  union all
+  select
+    'warning', pg_catalog.min(t.migration),
+    pg_catalog.format(
+      'row-level security hides rows of %s from role %I, so nothing could be counted', t.table_name, current_user
+    ),
+    pg_catalog.format('`alter table %s no force row level security`, or give the role BYPASSRLS', t.table_name)
+  from touched as t
+  where t.mode = 'ACCESS SHARE'
+    and pg_catalog.row_security_active(t.oid)
+  group by t.table_name
+)
+
+select j.severity, j.migration, j.evidence, j.remedy
+from judged as j
+order by j.migration nulls first, j.evidence;

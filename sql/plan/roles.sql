@@ -1,0 +1,20 @@
+-- Looks for: roles that inboxdb would give rights to, and that do not exist.
+-- Sees it with: the catalog, which everybody may read.
+-- Reads the pending migrations in inboxdb.plan.
+select
+  'note' as severity,
+  '0007-access' as migration,
+  'there is no role ' || pg_catalog.string_agg(wanted.role_name, ', ' order by wanted.role_name) as evidence,
+  case
+    when bool_and(me.rolsuper or me.rolcreaterole) then '`inboxdb migrate apply --create-roles` makes them'
+    else 'nothing needs them yet; this role may not create roles, so an administrator makes them, then `inboxdb roles`'
+  end as remedy
+from pg_catalog.unnest('{anon,authenticated,inboxdb_drainer,inboxdb_monitor}'::text[]) as wanted (role_name)
+cross join pg_catalog.pg_roles as me
+where me.rolname = current_user
+  and pg_catalog.current_setting('inboxdb.plan')::jsonb -> 'pending' @> '["0007-access"]'
+  and not exists (
+    select from pg_catalog.pg_roles as r
+    where r.rolname = wanted.role_name
+  )
+having count(*) > 0;

@@ -1,0 +1,149 @@
+"""On a streaming standby: every read works and answers what the primary would, every write says where to go instead."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from psycopg.conninfo import make_conninfo
+
+from inboxdb import access, cli, embedded
+from inboxdb.worker import drain
+from tests.rows import Host, new_id
+from tests.running import own_postgres
+from tests.servers import MEMBER, MONITOR, OWNER, SETTINGS, Database, Server, new_folder
+from tests.standby import caught_up, standby
+
+READ_ONLY = "25006"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A database on a primary, the same on its standby, and a workspace with an owner, a setter and two leads."""
+
+    primary: Database
+    standby: str
+    workspace: str
+    owner: str
+    setter: str
+
+    def dsn(self, role: str) -> str:
+        """Return a role's connection string for the standby, once that has all that is committed."""
+        caught_up(self.primary.server.dsn, self.standby)
+        return make_conninfo(self.standby, dbname=self.primary.name, user=role, password=self.primary.server.password)
+
+    def invoke(self, *arguments: str, role: str = OWNER) -> Result:
+        """Run a command on the standby."""
+        result = CliRunner().invoke(cli.main, [*arguments, "--json", "--dsn", self.dsn(role)])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
+        return result
+
+    def answer(self, *arguments: str, role: str = OWNER) -> Any:
+        """Run a command on the standby that has to go well; return its answer."""
+        result = self.invoke(*arguments, role=role)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def ask(self, user: str, query: str, *, on: str | None = None) -> list[Any]:
+        """Query as a signed-in user, on the standby if no other connection string is given."""
+        with psycopg.connect(on or self.dsn(MEMBER)) as connection:
+            connection.execute("set local role authenticated")
+            connection.execute("select set_config('request.jwt.claims', %s, true)", [json.dumps({"sub": user})])
+            return connection.execute(query.encode()).fetchall()
+
+
+@pytest.fixture(scope="module")
+def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    with embedded.server(new_folder(), own_postgres(request.config), settings=SETTINGS) as dsn:
+        server = Server(dsn, secrets.token_hex(16))
+        with server.database("text", installed=True) as database, standby(dsn) as address:
+            host = Host(database.writer())
+            owner, setter = new_id(), new_id()
+            workspace = host.workspace(userId=owner)
+            host.member(workspace, setter, "SETTER")
+            host.lead(workspace, assignedToUserId=setter)
+            host.lead(workspace)
+            database.connect().execute('grant select on "Lead" to authenticated')
+            access.turn_on(database.dsn, access.Named(trusted=["app_writer"], restricted=["authenticated"]))
+            drain(database.dsn)
+            yield Pair(database, address, workspace, owner, setter)
+        server.close()
+
+
+QUERIES = [
+    "select * from inboxdb.inbox_counts order by scope_user_id",
+    "select client_id, family, version from inboxdb.cache_version order by family",
+    'select id from public."Lead" order by id',
+]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("who", ["owner", "setter"])
+def test_rows_are_those_that_the_primary_shows(pair: Pair, query: str, who: str) -> None:
+    user = getattr(pair, who)
+    there = pair.ask(user, query, on=pair.primary.dsn_of(MEMBER))
+    assert pair.ask(user, query) == there != []
+
+
+@pytest.mark.parametrize("source", ["stored", "live"])
+def test_counts_through_the_api(pair: Pair, source: str) -> None:
+    setting = f"update inboxdb.setting set setting_value = '{source}' where setting_name = 'counts_source'"
+    pair.primary.connect().execute(setting)
+    counts = f"select scope_user_id, total, version, source from inbox_api.inbox_counts('{pair.workspace}')"
+    for user, total in ((pair.owner, 2), (pair.setter, 1)):
+        [answer] = pair.ask(user, counts)
+        assert answer[1::2] == (total, source)
+        assert [answer] == pair.ask(user, counts, on=pair.primary.dsn_of(MEMBER))
+    pair.primary.connect().execute(setting.replace(source, "stored"))
+
+
+def test_commands_that_read(pair: Pair) -> None:
+    assert pair.answer("counts", pair.workspace)["total"] == 2
+    assert pair.answer("status", role=MONITOR)["dirty_workspaces"] == 0
+    assert "inboxdb_late_workspaces 0.0" in pair.answer("metrics", role=MONITOR)["metrics"]
+    checks = pair.answer("doctor", role="postgres")["checks"]
+    assert "not looked at" not in {one["status"] for one in checks}
+    assert pair.answer("verify")["drifted"] == 0
+    assert pair.answer("migrate", "verify")["healthy"]
+    assert {one["state"] for one in pair.answer("migrate", "status")["migrations"]} == {"applied"}
+    assert pair.answer("migrate", "apply", "--dry-run") == {"would_apply": []}
+    assert pair.answer("rls", "plan")["decided"] == "enabled"
+
+
+def refused_as_read_only(result: Result) -> bool:
+    """Tell whether a command said where to go instead."""
+    error = json.loads(result.stderr.splitlines()[-1])
+    return (result.exit_code, error["sqlstate"]) == (1, READ_ONLY) and "Connect to the primary." in error["error"]
+
+
+def test_what_waits_is_seen_and_not_compared(pair: Pair) -> None:
+    """A workspace with changes waiting is drained before it is compared, which a standby cannot do."""
+    workspace = Host(pair.primary.writer()).workspace()
+    assert pair.answer("status")["dirty_workspaces"] == 1
+    assert refused_as_read_only(pair.invoke("verify"))
+    drain(pair.primary.dsn)
+    assert pair.answer("verify")["unverified"] == 0
+    assert pair.answer("counts", workspace)["total"] == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "drain-dirty", "mark --all", "requeue --all", "recompute {workspace}", "roles", "rls off", "publication on",
+        "migrate apply", "migrate rollback",
+    ],
+)  # fmt: skip
+def test_commands_that_write_say_where_to_go(pair: Pair, command: str) -> None:
+    assert refused_as_read_only(pair.invoke(*command.format(workspace=pair.workspace).split()))
+
+
+def test_plan_names_the_standby(pair: Pair) -> None:
+    result = pair.invoke("migrate", "plan")
+    assert result.exit_code == 3
+    [finding] = json.loads(result.stdout)["findings"]
+    assert (finding["check"], finding["severity"]) == ("server", "obstacle")
+    assert finding["evidence"] == "the server is a standby"
