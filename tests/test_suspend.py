@@ -232,7 +232,7 @@ def test_ids_of_another_type_are_refused(database: Database) -> None:
     before = catalog(owner)
     for table, column in (("ClientMember", "userId"), ("Client", "userId"), ("Lead", "assignedToUserId")):
         owner.execute(f'alter table public."{table}" alter column "{column}" type uuid using "{column}"::uuid')
-    with pytest.raises(DatabaseRefused, match=r"assignedToUserId is uuid now.*rollback --all") as refused:
+    with pytest.raises(DatabaseRefused, match=r'"assignedToUserId" is uuid now.*rollback --all') as refused:
         resume(database.dsn)
     assert refused.value.sqlstate == "IB013"
     for table, column in (("ClientMember", "userId"), ("Client", "userId"), ("Lead", "assignedToUserId")):

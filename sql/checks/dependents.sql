@@ -4,7 +4,9 @@
 -- the transaction that drops the schemas. What stands in them as a table, view, function or type is compared with the
 -- snapshot instead.
 with spaces as (
-  select n.oid from pg_catalog.pg_namespace as n where n.nspname in ('inboxdb', 'inbox_api')
+  select n.oid
+  from pg_catalog.pg_namespace as n
+  where n.nspname in ('inboxdb', 'inbox_api')
 ),
 
 ours (classid, objid) as (
@@ -48,6 +50,14 @@ from pg_catalog.pg_depend as d
 inner join ours as o on d.refclassid = o.classid and d.refobjid = o.objid
 left join part as p on d.classid = p.classid and d.objid = p.objid
 where d.deptype = 'n'
-  and not exists (select from ours as own where own.classid = d.classid and own.objid = d.objid)
-  and coalesce(not p.is_ours and not exists (select from ours as own where own.objid = p.holder), true)
+  and not exists (
+    select from ours as own
+    where own.classid = d.classid and own.objid = d.objid
+  )
+  and coalesce(
+    not p.is_ours and not exists (
+      select from ours as own
+      where own.objid = p.holder
+    ), true
+  )
 order by dependent;
