@@ -3,8 +3,8 @@ after insert or delete on public."Lead"
 for each row execute function inboxdb.note_lead_change();
 
 -- No column list: a BEFORE trigger of the host's may change a column that the UPDATE does not name. The condition is
--- evaluated before the trigger is queued, so updates of other columns call no function. Column by column: a comparison of
--- rows would come back from pg_dump with other parentheses, as if somebody had altered the trigger.
+-- evaluated before the trigger is queued, so updates of other columns call no function. Column by column: a comparison
+-- of rows would come back from pg_dump with other parentheses, as if somebody had altered the trigger.
 create trigger inboxdb_note_update
 after update on public."Lead"
 for each row when (
