@@ -142,9 +142,11 @@ def test_commands_that_write_say_where_to_go(pair: Pair, command: str) -> None:
 
 
 def test_the_procedure_is_refused(pair: Pair) -> None:
-    with psycopg.connect(pair.dsn(OWNER), autocommit=True) as connection:
-        with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-            connection.execute("call inboxdb.drain_dirty()")
+    with (
+        psycopg.connect(pair.dsn(OWNER), autocommit=True) as connection,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
+        connection.execute("call inboxdb.drain_dirty()")
 
 
 def test_plan_names_the_standby(pair: Pair) -> None:
