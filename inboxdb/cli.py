@@ -93,7 +93,7 @@ def main(dsn: str | None) -> None:
     the variables where the connection string holds a password: other users of the machine can read command lines.
 
     Data goes to stdout, progress and errors to stderr. Exit status: 0 done, 1 error, 2 usage, 3 not healthy (drift, a
-    workspace unverified or failed, a promise broken, a problem found by the doctor).
+    workspace unverified or failed, a promise broken, a problem found by the doctor, an obstacle in a plan).
     """
 
 

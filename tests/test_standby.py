@@ -141,6 +141,14 @@ def test_commands_that_write_say_where_to_go(pair: Pair, command: str) -> None:
     assert refused_as_read_only(pair.invoke(*command.format(workspace=pair.workspace).split()))
 
 
+def test_the_procedure_is_refused(pair: Pair) -> None:
+    with (
+        psycopg.connect(pair.dsn(OWNER), autocommit=True) as connection,
+        pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+    ):
+        connection.execute("call inboxdb.drain_dirty()")
+
+
 def test_plan_names_the_standby(pair: Pair) -> None:
     result = pair.invoke("migrate", "plan")
     assert result.exit_code == 3
