@@ -34,6 +34,7 @@ from inboxdb.migrate import (
     statements,
     survey,
 )
+from inboxdb.suspend import suspended_since
 
 OBSTACLE = "obstacle"
 SEVERITIES = (OBSTACLE, WARNING, NOT_LOOKED_AT, NOTE)  # the worst first
@@ -151,6 +152,9 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
             found = Survey(shipped(), {})
         for refusal in found.refusals(describe(dsn)):
             findings.append(_refusal(REFUSALS[type(refusal)], refusal))
+        if suspended_since(connection):
+            remedy = "`inboxdb migrate resume`, with the inboxdb that suspended it"
+            findings.append(Finding("suspended", OBSTACLE, None, "inboxdb is suspended here", remedy))
         pending = found.up_to(to)
         for migration in pending:
             migration.load()

@@ -473,6 +473,15 @@ def test_edited_newer_and_damaged_are_obstacles(
     assert [(one["check"], one["severity"]) for one in findings(database)] == [("damaged_files", "obstacle")]
 
 
+def test_suspended_is_an_obstacle(database: Database) -> None:
+    assert invoke("migrate", "suspend", "--dsn", database.dsn).exit_code == 0
+    [found] = findings(database)
+    assert (found["check"], found["severity"]) == ("suspended", "obstacle")
+    assert invoke("migrate", "apply", "--dsn", database.dsn).exit_code == 1
+    assert invoke("migrate", "resume", "--dsn", database.dsn).exit_code == 0
+    assert findings(database) == []
+
+
 def test_what_is_to_be_decided_is_said_until_it_is(bare_database: Database) -> None:
     [found] = findings(bare_database, check="lead_rls")
     assert (found["severity"], found["migration"]) == ("warning", LAST)
