@@ -24,6 +24,14 @@ NAMED = ("schema", "relation", "routine", "type", "trigger", "policy", "index", 
 
 STAND_IN = "inboxdb.suspended_"
 
+# A damaged installation cannot tell whether it was inboxdb that turned it on, nor can a host's that was found so.
+CLOSED = """
+select
+from pg_catalog.pg_class as c
+where c.oid = pg_catalog.to_regclass('public."Lead"') and c.relrowsecurity
+  and not exists (select from pg_catalog.pg_policy as p where p.polrelid = c.oid and p.polname <> 'inboxdb_trusted')
+"""
+
 
 @dataclass(frozen=True)
 class Uninstalled:
@@ -67,7 +75,12 @@ def uninstall(
         _remove(connection, dsn, ours, lock_timeout, on_step)
         left = _named(catalog.installed(connection))
         removed = [one for one in _named(ours) if one not in left]
-        left = [f"{one}: policies of the host's on that table have come since, and need it" for one in left]
+        left = [f"{one}: without it the roles that it names would see no row of that table any more" for one in left]
+        if (MEMBER in ours or TRUSTED in ours) and connection.execute(CLOSED).rowcount:
+            left.append(
+                'row-level security on public."Lead": it is on without a policy of the host\'s; '
+                '`alter table public."Lead" disable row level security` opens it'
+            )
         for role in roles:
             why = _drop_role(connection, role) if drop_roles else "other databases may use it; see --drop-roles"
             if why:

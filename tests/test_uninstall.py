@@ -1,5 +1,6 @@
 """`inboxdb uninstall`: from whatever state, it leaves the host as it was, and says what it could not remove."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -115,6 +116,22 @@ def test_policies_of_the_hosts_keep_row_level_security_on(bare_database: Databas
     assert 'remains: policy inboxdb_trusted on public."Lead"' in said
     assert bare_database.writer().execute('select count(*) from public."Lead"').fetchone() == (0,)
     assert run(bare_database, "--yes")[0] == 0
+
+
+def test_damaged_installation_says_what_stays_closed(bare_database: Database) -> None:
+    with_everything(bare_database)
+    owner = bare_database.connect()
+    owner.execute("drop function inboxdb.unprotect_leads")
+    code, said = run(bare_database, "--yes", "--rls-off")
+    assert code == 0
+    [remedy] = re.findall(r'remains: row-level security on public."Lead": .*`(.*)`', said)
+    owner.execute(remedy)
+
+
+def test_roles_that_may_not_be_dropped_remain(database: Database) -> None:
+    code, said = run(database, "--yes", "--drop-roles")
+    assert code == 0
+    assert "remains: role inboxdb_drainer: this role may not drop it" in said
 
 
 FOREIGN = {
