@@ -67,7 +67,7 @@ class Status:
             "refreshes fail": self.failing_workspaces > 0,
             "workspaces are quarantined": self.quarantined_workspaces > 0,
             "Redis is behind": (self.unpublished_seconds or 0) > UNPUBLISHED_LIMIT,
-            "inboxdb is suspended: run `inboxdb migrate resume`": self.suspended_since is not None,
+            "inboxdb is suspended": self.suspended_since is not None,
             'row-level security on "Lead" is not as decided': self.lead_rls == "drifted",
         }
         return [promise for promise, is_broken in said.items() if is_broken]

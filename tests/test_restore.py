@@ -271,8 +271,11 @@ def test_the_schema_alone(used: Database, tmp_path: Path, protection: str) -> No
         assert restore(restored, file) == []
         owner = as_owner(restored, used)
         assert {one.state for one in migrate.status(restored)} == {"unrecorded"}
-        for command in ("migrate apply --without-rls", "migrate plan", "migrate plan --sql", "migrate apply --dry-run"):
+        for command in ("migrate apply --without-rls", "migrate plan --sql", "migrate apply --dry-run"):
             assert "migrate mark --all" in run(owner, command, status=1)
+        plan = run(owner, "migrate plan", status=3)
+        assert "migrate mark --all" in plan
+        assert "drop what it made" not in plan
         assert "not recorded" in run(owner, "migrate status")
         assert "migrate verify --repair" in run(owner, "status", status=1)
         assert "state" in complaints(restored)
