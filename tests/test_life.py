@@ -75,6 +75,11 @@ class Session:
         finally:
             self._rests.set()
 
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it has neither failed nor been told to stop."""
+        return self._thread.is_alive()
+
     def rest(self) -> None:
         """Do nothing until `go_on`."""
         self._go.clear()
@@ -155,9 +160,9 @@ class Busy:
                 session.go_on()
 
     def goes_on(self) -> None:
-        """Return once everybody has done something more."""
-        then = [session.done + 3 for session in self.sessions]
-        until(lambda: any(one.error for one in self.sessions) or [one.done for one in self.sessions] >= then)
+        """Return once everybody who is at work has done something more, each of them."""
+        then = [(session, session.done + 3) for session in self.sessions if session.is_at_work]
+        until(lambda: all(one.done >= wanted or one.error for one, wanted in then))
         self.check()
 
     def check(self) -> None:
