@@ -72,7 +72,8 @@ def about_lead(database: Database) -> list[str]:
 
 
 def invoke(database: Database, *arguments: str) -> Result:
-    result = CliRunner().invoke(cli.main, [*arguments, "--dsn", database.dsn])
+    dsn = database.direct_dsn if arguments[0] == "migrate" else database.dsn
+    result = CliRunner().invoke(cli.main, [*arguments, "--dsn", dsn])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exc_info
     return result
 
@@ -146,10 +147,10 @@ def test_stops_before_anything_is_changed_until_each_role_is_named(bare: Databas
 
     # leads are opened by nobody who did not say so
     with pytest.raises(MigrationFailed, match="IB010"):
-        migrate.rollback(bare.dsn, count=None)
+        migrate.rollback(bare.direct_dsn, count=None)
     assert access.lead_access(bare.dsn).protected
     access.turn_off(bare.dsn)
-    migrate.rollback(bare.dsn, count=None)
+    migrate.rollback(bare.direct_dsn, count=None)
     assert not [line for line in difference(before, catalog(owner)).splitlines() if "schema inboxdb " not in line]
 
 
