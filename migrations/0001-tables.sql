@@ -239,6 +239,51 @@ as $$
 $$;
 -- <<< sql/functions/utc.sql
 
+-- >>> sql/functions/id_key.sql
+create function inboxdb.id_key(id text) returns bytea
+language sql immutable strict parallel safe
+as $$
+  -- Purpose: the shortest exact form of an id: 16 bytes where it is the text of a UUID as PostgreSQL writes it.
+  -- Parameters: id.
+  -- Returns: its key; two ids never have the same one. Others keep their bytes behind a zero byte, behind two where one
+  --   would make 16 of them: no text holds a zero byte, so the second is never taken for the first of a longer one.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select case
+    when id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+      then pg_catalog.uuid_send(id::pg_catalog.uuid)
+    when pg_catalog.octet_length(id) = 15 then '\x0000'::pg_catalog.bytea || pg_catalog.convert_to(id, 'UTF8')
+    else '\x00'::pg_catalog.bytea || pg_catalog.convert_to(id, 'UTF8')
+  end
+$$;
+-- <<< sql/functions/id_key.sql
+
+-- >>> sql/functions/key_id.sql
+create function inboxdb.key_id(key bytea) returns text
+language sql immutable strict parallel safe
+as $$
+  -- Purpose: the id that a key stands for: the inverse of id_key.
+  -- Parameters: key.
+  -- Returns: the id, as text.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select case
+    when pg_catalog.octet_length(key) = 16 then pg_catalog.encode(key, 'hex')::pg_catalog.uuid::pg_catalog.text
+    when pg_catalog.get_byte(key, 1) = 0 then pg_catalog.convert_from(pg_catalog.substr(key, 3), 'UTF8')
+    else pg_catalog.convert_from(pg_catalog.substr(key, 2), 'UTF8')
+  end
+$$;
+-- <<< sql/functions/key_id.sql
+
+-- >>> sql/functions/definitions.sql
+create function inboxdb.definitions() returns text
+language sql immutable parallel safe
+as $$
+  -- Purpose: which definition of the counts this is.
+  select '1'
+$$;
+-- <<< sql/functions/definitions.sql
+
 -- >>> sql/tables/inbox_counts.sql
 create table inboxdb.inbox_counts (
   client_id inboxdb.client_id not null,
@@ -253,6 +298,7 @@ create table inboxdb.inbox_counts (
   ai_sent integer not null check (ai_sent >= 0),
   ai_review integer not null check (ai_review >= 0),
   total integer not null check (total >= 0),
+  leads integer not null default 0 check (leads >= 0),
   computed_at timestamptz not null,
   updated_at timestamptz not null,
   primary key (client_id, is_global, scope_user_id),
@@ -414,7 +460,10 @@ comment on column inboxdb.change_0.noted_at is 'When the change was noted, which
 create table inboxdb.workspace (
   client_id inboxdb.client_id primary key,
   leads integer not null,
-  next_snooze_at timestamptz
+  next_snooze_at timestamptz,
+  number integer generated always as identity,
+  definitions text,
+  computed_at timestamptz
 )
 with (fillfactor = 70);
 
@@ -426,6 +475,31 @@ comment on column inboxdb.workspace.leads is
 comment on column inboxdb.workspace.next_snooze_at is
 'When the next snooze runs out, and with it the counts'' truth; null for never.';
 -- <<< sql/tables/workspace.sql
+
+-- >>> sql/tables/counted_lead.sql
+-- Columns in this order, and keys for ids, make it compact: 108 bytes a lead, index included, where ids are UUIDs.
+create table inboxdb.counted_lead (
+  workspace integer not null,
+  counts smallint not null,
+  revision smallint not null default 0,
+  lead_key bytea not null,
+  user_key bytea,
+  hidden_until timestamptz,
+  -- one row per lead all the same: see cache_version
+  primary key (workspace, lead_key, revision)
+)
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+
+create index counted_lead_workspace_hidden_until_idx on inboxdb.counted_lead (workspace, hidden_until)
+where hidden_until is not null;
+
+comment on table inboxdb.counted_lead is 'What each lead last counted: a refresh by change applies what differs.';
+comment on column inboxdb.counted_lead.workspace is 'workspace.number.';
+comment on column inboxdb.counted_lead.counts is 'The counts it belongs to, a bit each: see view lead_now.';
+comment on column inboxdb.counted_lead.lead_key is 'The lead: id_key of its id.';
+comment on column inboxdb.counted_lead.user_key is 'Whose it is: id_key of the user; null for nobody''s.';
+comment on column inboxdb.counted_lead.hidden_until is 'While it counts for nothing: until when. Null where it counts.';
+-- <<< sql/tables/counted_lead.sql
 
 -- >>> sql/tables/drain_state.sql
 create table inboxdb.drain_state (

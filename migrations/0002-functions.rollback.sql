@@ -33,6 +33,9 @@ drop function inboxdb.recompute_inbox_counts(inboxdb.client_id);
 drop function inboxdb.mark_all_inbox_counts_dirty();
 drop function inboxdb.mark_inbox_counts_dirty(inboxdb.client_id);
 drop function inboxdb.refresh_workspace(inboxdb.client_id);
+drop function inboxdb.recount_workspace(inboxdb.client_id, timestamptz, timestamptz);
+drop function inboxdb.apply_changes(inboxdb.client_id, timestamptz);
+drop function inboxdb.classify_leads(inboxdb.client_id);
 drop function inboxdb.record_failure(inboxdb.client_id, timestamptz, text);
 drop function inboxdb.retry_delay(integer);
 drop function inboxdb.failure(text);
@@ -57,6 +60,7 @@ drop view inboxdb.change;
 drop view inboxdb.work_list;
 drop view inboxdb.read_floor;
 drop view inboxdb.known_workspace;
+drop view inboxdb.lead_now;
 drop view inboxdb.classified_lead;
 -- what stood in for them, where inboxdb was suspended
 drop function if exists inboxdb.suspended_waiting();

@@ -104,6 +104,29 @@ comment on view inboxdb.classified_lead is
 'For each lead, whose it is, which counts it belongs to while visible, and until when it is snoozed.';
 -- <<< sql/views/classified_lead.sql
 
+-- >>> sql/views/lead_now.sql
+create view inboxdb.lead_now as
+-- classified_lead as counted_lead keeps it.
+select
+  c.client_id,
+  c.lead_id,
+  inboxdb.id_key(c.scope_user_id::pg_catalog.text) as user_key,
+  (
+    c.all_responses::integer
+    | c.requires_attention::integer << 1
+    | c.previously_required_attention::integer << 2
+    | c.total_non_blacklisted::integer << 3
+    | c.needs_repair::integer << 4
+    | c.ai_sent::integer << 5
+    | c.ai_review::integer << 6
+    | c.total::integer << 7
+  )::smallint as counts,
+  c.snoozed_until
+from inboxdb.classified_lead as c;
+
+comment on view inboxdb.lead_now is 'What each lead counts now, as counted_lead keeps it.';
+-- <<< sql/views/lead_now.sql
+
 -- >>> sql/views/known_workspace.sql
 create view inboxdb.known_workspace as
 -- Every workspace that has counts or should have: those of the host, and those it deleted whose rows still stand.
@@ -905,46 +928,328 @@ end
 $$;
 -- <<< sql/functions/record_failure.sql
 
--- >>> sql/functions/refresh_workspace.sql
-create function inboxdb.refresh_workspace(
-  target_client_id inboxdb.client_id,
-  out version bigint, out changed_scopes inboxdb.user_id[], out seconds_waited double precision
+-- >>> sql/functions/classify_leads.sql
+create function inboxdb.classify_leads(target_client_id inboxdb.client_id)
+returns table (lead_key bytea, user_key bytea, counts smallint, snoozed_until timestamptz)
+-- STABLE matters: as count_scopes
+language plpgsql stable rows 10000
+set search_path = ''
+set row_security = off
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = on
+set enable_hashjoin = on
+set enable_mergejoin = on
+set work_mem = '4MB'
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $$
+-- Purpose: one workspace's leads, all of them, as counted_lead keeps them.
+-- Parameters: target_client_id.
+-- Returns: lead_now's.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: lead_now, workspace. One scan, planned as count_scopes' is.
+-- INVOKER: called by recount_workspace only.
+declare
+  lead_estimate bigint;
+begin
+  lead_estimate := coalesce(
+    (select w.leads from inboxdb.workspace as w where w.client_id = target_client_id),
+    (select pg_catalog.count(*) from public."Lead" as l where l."clientId" = target_client_id)
+  );
+  if lead_estimate > 5000 then
+    perform pg_catalog.set_config('work_mem', least(lead_estimate / 10, 262144)::pg_catalog.text || 'kB', true);
+  else
+    perform pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
+      pg_catalog.set_config('work_mem', '64kB', true),
+      pg_catalog.set_config('enable_seqscan', 'off', true),
+      pg_catalog.set_config('enable_hashjoin', 'off', true),
+      pg_catalog.set_config('enable_mergejoin', 'off', true);
+  end if;
+  return query
+  select inboxdb.id_key(l.lead_id::pg_catalog.text), l.user_key, l.counts, l.snoozed_until
+  from inboxdb.lead_now as l
+  where l.client_id = target_client_id;
+end
+$$;
+-- <<< sql/functions/classify_leads.sql
+
+-- >>> sql/functions/apply_changes.sql
+create function inboxdb.apply_changes(
+  target_client_id inboxdb.client_id, as_of timestamptz,
+  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out leads integer
 )
 language plpgsql volatile
 set search_path = ''
--- a plan made while the log is small is kept, and must do for a bloated one
+set row_security = off
+-- by key, all of it: a plan made while the log is small is kept, and must do for a bloated one
 set enable_seqscan = off
--- as collect
+set enable_hashjoin = off
+set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan
--- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
 as $$
--- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
--- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
---   it has none; with a new one also the users whose counts or leads changed, and how long the oldest reason for it had
---   waited, from when it was noted.
--- Errors: those of count_scopes; 40001 where somebody else wrote the workspace's counts meanwhile.
--- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version,
---   job_status, inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
--- INVOKER: called by our DEFINER functions only.
+-- Purpose: take the changes of single leads and the snoozes that ended, and apply what they make of the counts.
+-- Parameters: target_client_id, whose leads were all counted into counted_lead before; as_of, not earlier than the
+--   last time. The caller took its lock in an EARLIER statement and is READ COMMITTED.
+-- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed; how
+--   many leads it looked at.
+-- Errors: IB013 where a count would fall below zero or exceed its leads: something was missed before.
+-- A change of the whole workspace stays in the log, for a refresh that counts all of it.
+-- Reads: lead_now. Writes: the change log, counted_lead, inbox_counts, workspace.
+-- INVOKER: called by refresh_workspace only.
 declare
-  -- read after the lock, before the snapshot: never later than what the counts see
-  as_of pg_catalog.timestamptz := inboxdb.clock();
-  -- changes taken out of the log before; their row on the work list is ours as long as the lock is
-  collapsed_since pg_catalog.timestamptz := (
-    select d.dirty_since
-    from inboxdb.inbox_counts_dirty as d
-    -- here and below as claim_next does
-    where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
-      and d.client_id <= target_client_id
-      and d.collapsed
-  );
-  oldest_reason pg_catalog.timestamptz;
-  still_exists boolean;
-  is_complete boolean;
-  attempt_number integer;
+  this_workspace integer;
+  first_snooze pg_catalog.timestamptz;
+  next_snooze pg_catalog.timestamptz;
+  is_possible boolean;
 begin
+  select w.number, w.next_snooze_at into strict this_workspace, first_snooze
+  from inboxdb.workspace as w
+  where w.client_id = target_client_id;
+
+  with
+  changed as materialized (
+    select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
+    from inboxdb.changes_of(target_client_id) as c
+    where c.lead_id is not null
+  ),
+  taken_0 as (delete from inboxdb.change_0 as t using changed as c where c.slice = 0 and t.ctid = c.tid),
+  taken_1 as (delete from inboxdb.change_1 as t using changed as c where c.slice = 1 and t.ctid = c.tid),
+  taken_2 as (delete from inboxdb.change_2 as t using changed as c where c.slice = 2 and t.ctid = c.tid),
+  taken_3 as (delete from inboxdb.change_3 as t using changed as c where c.slice = 3 and t.ctid = c.tid),
+  lead as materialized (
+    select c.lead_id, inboxdb.id_key(c.lead_id::pg_catalog.text) as lead_key
+    from changed as c
+    group by c.lead_id
+  ),
+  compared as materialized (
+    select
+      l.lead_key,
+      b.tid, b.revision, b.user_key as old_user, b.counts as old_counts, b.hidden_until as old_hidden,
+      n.counts is not null as is_here, n.user_key as new_user, n.counts as new_counts, n.hidden_until as new_hidden
+    from lead as l
+    left join lateral (
+      select k.ctid as tid, k.revision, k.user_key, k.counts, k.hidden_until
+      from inboxdb.counted_lead as k
+      where k.workspace = this_workspace and k.lead_key = l.lead_key
+      order by k.revision desc
+      limit 1
+    ) as b on true
+    left join lateral (
+      select f.user_key, f.counts, case when f.snoozed_until > as_of then f.snoozed_until end as hidden_until
+      from inboxdb.lead_now as f
+      where f.lead_id = l.lead_id and f.client_id = target_client_id
+      offset 0
+    ) as n on true
+  ),
+  -- what a lead counts does not change when its snooze ends, only that it does: nothing of the host's is read
+  ended as materialized (
+    select k.ctid as tid, k.lead_key, k.revision, k.user_key, k.counts
+    from inboxdb.counted_lead as k
+    where k.workspace = this_workspace
+      and k.hidden_until >= first_snooze and k.hidden_until <= as_of
+  ),
+  gone as (
+    delete from inboxdb.counted_lead as k
+    using compared as c
+    where k.ctid = c.tid and not c.is_here
+  ),
+  rewritten as (
+    update inboxdb.counted_lead as k
+    set
+      counts = c.new_counts, user_key = c.new_user, hidden_until = c.new_hidden,
+      revision = case when c.revision < 32767 then c.revision + 1 else 0 end
+    from compared as c
+    where k.ctid = c.tid and c.is_here
+      and (c.old_user, c.old_counts, c.old_hidden) is distinct from (c.new_user, c.new_counts, c.new_hidden)
+  ),
+  added as (
+    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, hidden_until)
+    select this_workspace, c.new_counts, c.lead_key, c.new_user, c.new_hidden
+    from compared as c
+    where c.tid is null and c.is_here
+  ),
+  woken as (
+    update inboxdb.counted_lead as k
+    set hidden_until = null, revision = case when e.revision < 32767 then e.revision + 1 else 0 end
+    from ended as e
+    where k.ctid = e.tid and not exists (select from compared as c where c.tid = e.tid)
+  ),
+  moved as (
+    select c.old_user as user_key, c.old_counts as counts, c.old_hidden is null as counts_now, -1 as direction, -1 as n
+    from compared as c
+    where c.tid is not null
+    union all
+    select c.new_user, c.new_counts, c.new_hidden is null, 1, 1
+    from compared as c
+    where c.is_here
+    union all
+    select e.user_key, e.counts, true, 1, 0
+    from ended as e
+    where not exists (select from compared as c where c.tid = e.tid)
+  ),
+  difference as materialized (
+    select
+      d.is_global,
+      (case when d.is_global then inboxdb.sentinel() else inboxdb.key_id(d.user_key)::inboxdb.user_id end)
+      ::inboxdb.user_id as scope_user_id,
+      d.n, d.c0, d.c1, d.c2, d.c3, d.c4, d.c5, d.c6, d.c7,
+      p.tid,
+      coalesce(p.leads, 0) + d.n as leads,
+      coalesce(p.all_responses, 0) + d.c0 as all_responses,
+      coalesce(p.requires_attention, 0) + d.c1 as requires_attention,
+      coalesce(p.previously_required_attention, 0) + d.c2 as previously_required_attention,
+      coalesce(p.total_non_blacklisted, 0) + d.c3 as total_non_blacklisted,
+      coalesce(p.needs_repair, 0) + d.c4 as needs_repair,
+      coalesce(p.ai_sent, 0) + d.c5 as ai_sent,
+      coalesce(p.ai_review, 0) + d.c6 as ai_review,
+      coalesce(p.total, 0) + d.c7 as total
+    from (
+      select
+        grouping(m.user_key) = 1 as is_global, m.user_key,
+        coalesce(pg_catalog.sum(m.n), 0)::integer as n,
+        coalesce(pg_catalog.sum(m.direction * (m.counts & 1)) filter (where m.counts_now), 0)::integer as c0,
+        coalesce(pg_catalog.sum(m.direction * (m.counts >> 1 & 1)) filter (where m.counts_now), 0)::integer as c1,
+        coalesce(pg_catalog.sum(m.direction * (m.counts >> 2 & 1)) filter (where m.counts_now), 0)::integer as c2,
+        coalesce(pg_catalog.sum(m.direction * (m.counts >> 3 & 1)) filter (where m.counts_now), 0)::integer as c3,
+        coalesce(pg_catalog.sum(m.direction * (m.counts >> 4 & 1)) filter (where m.counts_now), 0)::integer as c4,
+        coalesce(pg_catalog.sum(m.direction * (m.counts >> 5 & 1)) filter (where m.counts_now), 0)::integer as c5,
+        coalesce(pg_catalog.sum(m.direction * (m.counts >> 6 & 1)) filter (where m.counts_now), 0)::integer as c6,
+        coalesce(pg_catalog.sum(m.direction * (m.counts >> 7 & 1)) filter (where m.counts_now), 0)::integer as c7
+      from moved as m
+      group by grouping sets ((), (m.user_key))
+      having grouping(m.user_key) = 1 or m.user_key is not null
+    ) as d
+    left join lateral (
+      select s.ctid as tid, s.*
+      from inboxdb.inbox_counts as s
+      where s.client_id = target_client_id and s.is_global = d.is_global
+        and s.scope_user_id = case
+          when d.is_global then inboxdb.sentinel() else inboxdb.key_id(d.user_key)::inboxdb.user_id
+        end
+      order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+      limit 1
+    ) as p on true
+  ),
+  judged as materialized (
+    select
+      d.*,
+      -- the least and the greatest of them: a subset of the leads each
+      least(
+        d.leads, d.all_responses, d.requires_attention, d.previously_required_attention, d.total_non_blacklisted,
+        d.needs_repair, d.ai_sent, d.ai_review, d.total
+      ) >= 0
+      and greatest(
+        d.all_responses, d.previously_required_attention, d.total_non_blacklisted,
+        d.needs_repair, d.ai_sent, d.ai_review, d.total
+      ) <= d.leads
+      and d.requires_attention <= d.total_non_blacklisted
+      and (d.tid is not null or not d.is_global) as is_possible,
+      (d.n, d.c0, d.c1, d.c2, d.c3, d.c4, d.c5, d.c6, d.c7) <> (0, 0, 0, 0, 0, 0, 0, 0, 0) as differs
+    from difference as d
+  ),
+  vanished as (
+    delete from inboxdb.inbox_counts as s
+    using judged as j
+    where s.ctid = j.tid and not j.is_global and j.leads = 0 and j.is_possible
+  ),
+  updated as (
+    update inboxdb.inbox_counts as s
+    set
+      leads = j.leads,
+      all_responses = j.all_responses,
+      requires_attention = j.requires_attention,
+      previously_required_attention = j.previously_required_attention,
+      total_non_blacklisted = j.total_non_blacklisted,
+      awaiting_reply = j.total_non_blacklisted - j.requires_attention,
+      needs_repair = j.needs_repair,
+      ai_sent = j.ai_sent,
+      ai_review = j.ai_review,
+      total = j.total,
+      computed_at = as_of,
+      updated_at = case
+        when (j.c0, j.c1, j.c2, j.c3, j.c4, j.c5, j.c6, j.c7) = (0, 0, 0, 0, 0, 0, 0, 0) then s.updated_at
+        else as_of
+      end
+    from judged as j
+    where s.ctid = j.tid and j.is_possible and (j.is_global or (j.leads > 0 and j.differs))
+  ),
+  made as (
+    insert into inboxdb.inbox_counts as s (
+      client_id, is_global, scope_user_id, all_responses, requires_attention, previously_required_attention,
+      total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total, leads, computed_at, updated_at
+    )
+    select
+      target_client_id, false, j.scope_user_id, j.all_responses, j.requires_attention, j.previously_required_attention,
+      j.total_non_blacklisted, j.total_non_blacklisted - j.requires_attention, j.needs_repair, j.ai_sent, j.ai_review,
+      j.total, j.leads, as_of, as_of
+    from judged as j
+    where j.tid is null and j.is_possible and j.leads > 0
+  ),
+  touched as (
+    select j.scope_user_id from judged as j where j.differs and not j.is_global
+    union
+    select c.left_user_id from changed as c where c.left_user_id is not null
+    union
+    select inboxdb.key_id(c.new_user)::inboxdb.user_id from compared as c where c.new_user is not null
+  )
+  select
+    least(
+      (select pg_catalog.min(c.noted_at) from changed as c),
+      case when first_snooze <= as_of then first_snooze end
+    ),
+    array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel()),
+    (select pg_catalog.count(*) from compared as c) + (select pg_catalog.count(*) from ended as e),
+    (select pg_catalog.bool_and(j.is_possible) from judged as j)
+  into noted_since, changed_scopes, leads, is_possible;
+  if not is_possible then
+    raise exception using
+      errcode = 'IB013',
+      message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id);
+  end if;
+
+  -- only now: the statement above did not see what it wrote
+  next_snooze := (
+    select k.hidden_until
+    from inboxdb.counted_lead as k
+    where k.workspace = this_workspace and k.hidden_until > as_of and k.hidden_until < 'infinity'
+    order by k.workspace, k.hidden_until
+    limit 1
+  );
+  update inboxdb.workspace as w
+  set next_snooze_at = next_snooze
+  where w.client_id = target_client_id and w.next_snooze_at is distinct from next_snooze;
+end
+$$;
+-- <<< sql/functions/apply_changes.sql
+
+-- >>> sql/functions/recount_workspace.sql
+create function inboxdb.recount_workspace(
+  target_client_id inboxdb.client_id, as_of timestamptz, collapsed_since timestamptz,
+  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
+)
+language plpgsql volatile
+set search_path = ''
+set row_security = off
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set work_mem = '64MB'
+set jit = off
+as $$
+-- Purpose: take a workspace's changes, count all its leads, store the counts and what each lead counted.
+-- INVOKER: called by refresh_workspace only.
+declare
+  this_workspace integer;
+  is_complete boolean;
+begin
+  if not exists (select from inboxdb.workspace as w where w.client_id = target_client_id) then
+    insert into inboxdb.workspace (client_id, leads)
+    select target_client_id, pg_catalog.count(*)
+    from public."Lead" as l
+    where l."clientId" = target_client_id;
+  end if;
+  this_workspace := (select w.number from inboxdb.workspace as w where w.client_id = target_client_id);
+
   -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
   with
   changed as materialized (
@@ -955,8 +1260,68 @@ begin
   taken_1 as (delete from inboxdb.change_1 as t using changed as c where c.slice = 1 and t.ctid = c.tid),
   taken_2 as (delete from inboxdb.change_2 as t using changed as c where c.slice = 2 and t.ctid = c.tid),
   taken_3 as (delete from inboxdb.change_3 as t using changed as c where c.slice = 3 and t.ctid = c.tid),
+  host as materialized (
+    select exists (select from public."Client" as c where c.id = target_client_id) as has_it
+  ),
+  lead as materialized (
+    select
+      l.lead_key, l.user_key, l.counts, case when l.snoozed_until > as_of then l.snoozed_until end as hidden_until
+    from inboxdb.classify_leads(target_client_id) as l
+    where (select h.has_it from host as h)
+  ),
+  compared as materialized (
+    select
+      k.ctid as tid, k.revision, l.lead_key, l.user_key, l.counts, l.hidden_until
+    from (select k.ctid, k.* from inboxdb.counted_lead as k where k.workspace = this_workspace) as k
+    full join lead as l on k.lead_key = l.lead_key
+    where (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
+      or k.lead_key is null or l.lead_key is null
+  ),
+  gone as (
+    delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.lead_key is null
+  ),
+  rewritten as (
+    update inboxdb.counted_lead as k
+    set
+      counts = c.counts, user_key = c.user_key, hidden_until = c.hidden_until,
+      revision = case when c.revision < 32767 then c.revision + 1 else 0 end
+    from compared as c
+    where k.ctid = c.tid and c.lead_key is not null
+  ),
+  added as (
+    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, hidden_until)
+    select this_workspace, c.counts, c.lead_key, c.user_key, c.hidden_until
+    from compared as c
+    where c.tid is null
+    order by c.lead_key
+  ),
   counted as materialized (
-    select * from inboxdb.count_scopes(target_client_id, as_of)
+    select
+      s.is_global,
+      (case when s.is_global then inboxdb.sentinel() else inboxdb.key_id(s.user_key)::inboxdb.user_id end)
+      ::inboxdb.user_id as scope_user_id,
+      s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
+      s.total_non_blacklisted - s.requires_attention as awaiting_reply,
+      s.needs_repair, s.ai_sent, s.ai_review, s.total, s.leads, s.next_snooze_at
+    from (
+      select
+        grouping(l.user_key) = 1 as is_global, l.user_key,
+        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 1 > 0))::integer as all_responses,
+        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 2 > 0))::integer as requires_attention,
+        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 4 > 0))::integer
+          as previously_required_attention,
+        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 8 > 0))::integer
+          as total_non_blacklisted,
+        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 16 > 0))::integer as needs_repair,
+        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 32 > 0))::integer as ai_sent,
+        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 64 > 0))::integer as ai_review,
+        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 128 > 0))::integer as total,
+        pg_catalog.count(*)::integer as leads,
+        pg_catalog.min(l.hidden_until) filter (where l.hidden_until < 'infinity') as next_snooze_at
+      from lead as l
+      group by grouping sets ((), (l.user_key))
+      having (grouping(l.user_key) = 1 or l.user_key is not null) and (select h.has_it from host as h)
+    ) as s
   ),
   -- Its rows, one after the other from the last in the index, and of each the version that is: a held snapshot keeps
   -- all the others, one for each refresh, and those lie before it there. By key, each would be visited.
@@ -1005,6 +1370,7 @@ begin
       ai_sent = c.ai_sent,
       ai_review = c.ai_review,
       total = c.total,
+      leads = c.leads,
       computed_at = as_of,
       updated_at = case
         when (
@@ -1024,12 +1390,12 @@ begin
   made as (
     insert into inboxdb.inbox_counts as s (
       client_id, is_global, scope_user_id, all_responses, requires_attention, previously_required_attention,
-      total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total, computed_at, updated_at
+      total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total, leads, computed_at, updated_at
     )
     select
       target_client_id, c.is_global, c.scope_user_id, c.all_responses, c.requires_attention,
       c.previously_required_attention, c.total_non_blacklisted, c.awaiting_reply, c.needs_repair, c.ai_sent,
-      c.ai_review, c.total, as_of, as_of
+      c.ai_review, c.total, c.leads, as_of, as_of
     from counted as c
     where not exists (
         select from present as p where p.is_global = c.is_global and p.scope_user_id = c.scope_user_id
@@ -1042,18 +1408,11 @@ begin
     select m.is_global, m.scope_user_id, m.differs from made as m
   ),
   remembered as (
-    insert into inboxdb.workspace (client_id, leads, next_snooze_at)
-    select target_client_id, c.leads, c.next_snooze_at
+    update inboxdb.workspace as w
+    set
+      leads = c.leads, next_snooze_at = c.next_snooze_at, definitions = inboxdb.definitions(), computed_at = as_of
     from counted as c
-    where c.is_global
-      and not exists (
-        select
-        from inboxdb.workspace as w
-        where w.client_id = target_client_id
-          and pg_catalog.abs(w.leads - c.leads) <= w.leads / 10
-          and w.next_snooze_at is not distinct from c.next_snooze_at
-      )
-    on conflict (client_id) do update set leads = excluded.leads, next_snooze_at = excluded.next_snooze_at
+    where c.is_global and w.client_id = target_client_id
   ),
   forgotten as (
     delete from inboxdb.workspace as w
@@ -1096,16 +1455,83 @@ begin
         where w.client_id = target_client_id and w.next_snooze_at <= as_of
       )
     ),
-    exists (select from counted),
+    (select h.has_it from host as h),
     (select pg_catalog.count(*) from stored) = (select pg_catalog.count(*) from counted),
     array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel())
-  into oldest_reason, still_exists, is_complete, changed_scopes;
+  into noted_since, still_exists, is_complete, changed_scopes;
   if not is_complete then
     raise exception using
       errcode = '40001',
       message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
       detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
       hint = 'The drain tries again.';
+  end if;
+end
+$$;
+-- <<< sql/functions/recount_workspace.sql
+
+-- >>> sql/functions/refresh_workspace.sql
+create function inboxdb.refresh_workspace(
+  target_client_id inboxdb.client_id,
+  out version bigint, out changed_scopes inboxdb.user_id[], out seconds_waited double precision
+)
+language plpgsql volatile
+set search_path = ''
+-- a plan made while the log is small is kept, and must do for a bloated one
+set enable_seqscan = off
+-- as collect
+set plan_cache_mode = force_generic_plan
+-- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+set jit = off
+as $$
+-- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
+-- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
+-- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
+--   it has none; with a new one also the users whose counts or leads changed, and how long the oldest reason for it had
+--   waited, from when it was noted.
+-- Errors: those of count_scopes; 40001 where somebody else wrote the workspace's counts meanwhile.
+-- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version,
+--   job_status, inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
+-- INVOKER: called by our DEFINER functions only.
+declare
+  -- read after the lock, before the snapshot: never later than what the counts see
+  as_of pg_catalog.timestamptz := inboxdb.clock();
+  -- changes taken out of the log before; their row on the work list is ours as long as the lock is
+  collapsed_since pg_catalog.timestamptz := (
+    select d.dirty_since
+    from inboxdb.inbox_counts_dirty as d
+    -- here and below as claim_next does
+    where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
+      and d.client_id <= target_client_id
+      and d.collapsed
+  );
+  oldest_reason pg_catalog.timestamptz;
+  still_exists boolean := true;
+  waiting_leads bigint;
+  whole boolean;
+  w inboxdb.workspace;
+  attempt_number integer;
+  by_change boolean := false;
+begin
+  select pg_catalog.count(*), coalesce(pg_catalog.bool_or(c.lead_id is null), false) into waiting_leads, whole
+  from (select c.lead_id from inboxdb.changes_of(target_client_id) as c limit 100000) as c;
+  select * into w from inboxdb.workspace as w where w.client_id = target_client_id;
+  if not whole and collapsed_since is null and w.definitions = inboxdb.definitions() and as_of >= w.computed_at
+    and waiting_leads <= greatest(w.leads / 20, 10)
+    and (waiting_leads > 0 or w.next_snooze_at <= as_of)
+    and exists (select from public."Client" as c where c.id = target_client_id)
+  then
+    begin
+      select a.noted_since, a.changed_scopes into oldest_reason, changed_scopes
+      from inboxdb.apply_changes(target_client_id, as_of) as a;
+      by_change := true;
+    exception when sqlstate 'IB013' then
+      null;
+    end;
+  end if;
+  if not by_change then
+    select r.noted_since, r.changed_scopes, r.still_exists into oldest_reason, changed_scopes, still_exists
+    from inboxdb.recount_workspace(target_client_id, as_of, collapsed_since) as r;
   end if;
 
   if oldest_reason is not null then

@@ -13,6 +13,9 @@ create schema if not exists inboxdb;
 \ir functions/sentinel.sql
 \ir functions/clock.sql
 \ir functions/utc.sql
+\ir functions/id_key.sql
+\ir functions/key_id.sql
+\ir functions/definitions.sql
 
 -- public: what readers read
 \ir tables/inbox_counts.sql
@@ -23,6 +26,7 @@ create schema if not exists inboxdb;
 -- internal: the drain's own
 \ir tables/change_slices.sql
 \ir tables/workspace.sql
+\ir tables/counted_lead.sql
 \ir tables/drain_state.sql
 \ir tables/run.sql
 \ir tables/freshness.sql
@@ -32,6 +36,7 @@ create schema if not exists inboxdb;
 \ir functions/suspended_since.sql
 \ir functions/require_resumed.sql
 \ir views/classified_lead.sql
+\ir views/lead_now.sql
 \ir views/known_workspace.sql
 \ir views/read_floor.sql
 \ir views/work_list.sql
@@ -64,6 +69,9 @@ create schema if not exists inboxdb;
 \ir functions/failure.sql
 \ir functions/retry_delay.sql
 \ir functions/record_failure.sql
+\ir functions/classify_leads.sql
+\ir functions/apply_changes.sql
+\ir functions/recount_workspace.sql
 \ir functions/refresh_workspace.sql
 
 -- public: asking for a refresh

@@ -11,6 +11,7 @@ create table inboxdb.inbox_counts (
   ai_sent integer not null check (ai_sent >= 0),
   ai_review integer not null check (ai_review >= 0),
   total integer not null check (total >= 0),
+  leads integer not null default 0 check (leads >= 0),
   computed_at timestamptz not null,
   updated_at timestamptz not null,
   primary key (client_id, is_global, scope_user_id),

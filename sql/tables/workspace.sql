@@ -1,7 +1,10 @@
 create table inboxdb.workspace (
   client_id inboxdb.client_id primary key,
   leads integer not null,
-  next_snooze_at timestamptz
+  next_snooze_at timestamptz,
+  number integer generated always as identity,
+  definitions text,
+  computed_at timestamptz
 )
 with (fillfactor = 70);
 

@@ -1,0 +1,14 @@
+create function inboxdb.key_id(key bytea) returns text
+language sql immutable strict parallel safe
+as $$
+  -- Purpose: the id that a key stands for: the inverse of id_key.
+  -- Parameters: key.
+  -- Returns: the id, as text.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select case
+    when pg_catalog.octet_length(key) = 16 then pg_catalog.encode(key, 'hex')::pg_catalog.uuid::pg_catalog.text
+    when pg_catalog.get_byte(key, 1) = 0 then pg_catalog.convert_from(pg_catalog.substr(key, 3), 'UTF8')
+    else pg_catalog.convert_from(pg_catalog.substr(key, 2), 'UTF8')
+  end
+$$;
