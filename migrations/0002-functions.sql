@@ -113,13 +113,13 @@ select
   inboxdb.id_key(c.scope_user_id::pg_catalog.text) as user_key,
   (
     c.all_responses::integer
-    | c.requires_attention::integer << 1
-    | c.previously_required_attention::integer << 2
-    | c.total_non_blacklisted::integer << 3
-    | c.needs_repair::integer << 4
-    | c.ai_sent::integer << 5
-    | c.ai_review::integer << 6
-    | c.total::integer << 7
+    + c.requires_attention::integer * 2
+    + c.previously_required_attention::integer * 4
+    + c.total_non_blacklisted::integer * 8
+    + c.needs_repair::integer * 16
+    + c.ai_sent::integer * 32
+    + c.ai_review::integer * 64
+    + c.total::integer * 128
   )::smallint as counts,
   c.snoozed_until
 from inboxdb.classified_lead as c;
@@ -417,7 +417,7 @@ begin
   stored as (
     select
       s.is_global, s.scope_user_id,
-      pg_catalog.to_jsonb(s) - '{client_id,is_global,scope_user_id,computed_at,updated_at}'::pg_catalog.text[] as counts
+      pg_catalog.to_jsonb(s) - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
     from inboxdb.inbox_counts as s
     where s.client_id = target_client_id
   ),
@@ -1509,16 +1509,16 @@ declare
   still_exists boolean := true;
   waiting_leads bigint;
   whole boolean;
-  w inboxdb.workspace;
+  kept inboxdb.workspace;
   attempt_number integer;
   by_change boolean := false;
 begin
   select pg_catalog.count(*), coalesce(pg_catalog.bool_or(c.lead_id is null), false) into waiting_leads, whole
   from (select c.lead_id from inboxdb.changes_of(target_client_id) as c limit 100000) as c;
-  select * into w from inboxdb.workspace as w where w.client_id = target_client_id;
-  if not whole and collapsed_since is null and w.definitions = inboxdb.definitions() and as_of >= w.computed_at
-    and waiting_leads <= greatest(w.leads / 20, 10)
-    and (waiting_leads > 0 or w.next_snooze_at <= as_of)
+  select * into kept from inboxdb.workspace as w where w.client_id = target_client_id;
+  if not whole and collapsed_since is null and kept.definitions = inboxdb.definitions() and as_of >= kept.computed_at
+    and waiting_leads <= greatest(kept.leads / 20, 10)
+    and (waiting_leads > 0 or kept.next_snooze_at <= as_of)
     and exists (select from public."Client" as c where c.id = target_client_id)
   then
     begin

@@ -36,16 +36,16 @@ declare
   still_exists boolean := true;
   waiting_leads bigint;
   whole boolean;
-  w inboxdb.workspace;
+  kept inboxdb.workspace;
   attempt_number integer;
   by_change boolean := false;
 begin
   select pg_catalog.count(*), coalesce(pg_catalog.bool_or(c.lead_id is null), false) into waiting_leads, whole
   from (select c.lead_id from inboxdb.changes_of(target_client_id) as c limit 100000) as c;
-  select * into w from inboxdb.workspace as w where w.client_id = target_client_id;
-  if not whole and collapsed_since is null and w.definitions = inboxdb.definitions() and as_of >= w.computed_at
-    and waiting_leads <= greatest(w.leads / 20, 10)
-    and (waiting_leads > 0 or w.next_snooze_at <= as_of)
+  select * into kept from inboxdb.workspace as w where w.client_id = target_client_id;
+  if not whole and collapsed_since is null and kept.definitions = inboxdb.definitions() and as_of >= kept.computed_at
+    and waiting_leads <= greatest(kept.leads / 20, 10)
+    and (waiting_leads > 0 or kept.next_snooze_at <= as_of)
     and exists (select from public."Client" as c where c.id = target_client_id)
   then
     begin

@@ -6,13 +6,13 @@ select
   inboxdb.id_key(c.scope_user_id::pg_catalog.text) as user_key,
   (
     c.all_responses::integer
-    | c.requires_attention::integer << 1
-    | c.previously_required_attention::integer << 2
-    | c.total_non_blacklisted::integer << 3
-    | c.needs_repair::integer << 4
-    | c.ai_sent::integer << 5
-    | c.ai_review::integer << 6
-    | c.total::integer << 7
+    + c.requires_attention::integer * 2
+    + c.previously_required_attention::integer * 4
+    + c.total_non_blacklisted::integer * 8
+    + c.needs_repair::integer * 16
+    + c.ai_sent::integer * 32
+    + c.ai_review::integer * 64
+    + c.total::integer * 128
   )::smallint as counts,
   c.snoozed_until
 from inboxdb.classified_lead as c;
