@@ -22,6 +22,7 @@ drop table inboxdb.inbox_counts_dirty;
 drop table inboxdb.inbox_counts;
 drop function inboxdb.definitions();
 drop function inboxdb.key_id(bytea);
+drop function inboxdb.id_key(uuid);
 drop function inboxdb.id_key(text);
 drop function inboxdb.utc(timestamptz);
 drop function inboxdb.utc(timestamp);

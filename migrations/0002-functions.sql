@@ -110,7 +110,7 @@ create view inboxdb.lead_now as
 select
   c.client_id,
   c.lead_id,
-  inboxdb.id_key(c.scope_user_id::pg_catalog.text) as user_key,
+  inboxdb.id_key(c.scope_user_id) as user_key,
   (
     c.all_responses::integer
     + c.requires_attention::integer * 2
@@ -966,7 +966,7 @@ begin
       pg_catalog.set_config('enable_mergejoin', 'off', true);
   end if;
   return query
-  select inboxdb.id_key(l.lead_id::pg_catalog.text), l.user_key, l.counts, l.snoozed_until
+  select inboxdb.id_key(l.lead_id), l.user_key, l.counts, l.snoozed_until
   from inboxdb.lead_now as l
   where l.client_id = target_client_id;
 end
@@ -1018,7 +1018,7 @@ begin
   taken_2 as (delete from inboxdb.change_2 as t using changed as c where c.slice = 2 and t.ctid = c.tid),
   taken_3 as (delete from inboxdb.change_3 as t using changed as c where c.slice = 3 and t.ctid = c.tid),
   lead as materialized (
-    select c.lead_id, inboxdb.id_key(c.lead_id::pg_catalog.text) as lead_key
+    select c.lead_id, inboxdb.id_key(c.lead_id) as lead_key
     from changed as c
     group by c.lead_id
   ),

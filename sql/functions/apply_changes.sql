@@ -42,7 +42,7 @@ begin
   taken_2 as (delete from inboxdb.change_2 as t using changed as c where c.slice = 2 and t.ctid = c.tid),
   taken_3 as (delete from inboxdb.change_3 as t using changed as c where c.slice = 3 and t.ctid = c.tid),
   lead as materialized (
-    select c.lead_id, inboxdb.id_key(c.lead_id::pg_catalog.text) as lead_key
+    select c.lead_id, inboxdb.id_key(c.lead_id) as lead_key
     from changed as c
     group by c.lead_id
   ),

@@ -35,7 +35,7 @@ begin
       pg_catalog.set_config('enable_mergejoin', 'off', true);
   end if;
   return query
-  select inboxdb.id_key(l.lead_id::pg_catalog.text), l.user_key, l.counts, l.snoozed_until
+  select inboxdb.id_key(l.lead_id), l.user_key, l.counts, l.snoozed_until
   from inboxdb.lead_now as l
   where l.client_id = target_client_id;
 end

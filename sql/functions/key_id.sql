@@ -1,9 +1,10 @@
 create function inboxdb.key_id(key bytea) returns text
-language sql immutable strict parallel safe
+-- as id_key
+language sql stable parallel safe
 as $$
   -- Purpose: the id that a key stands for: the inverse of id_key.
   -- Parameters: key.
-  -- Returns: the id, as text.
+  -- Returns: the id, as text; null for null.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
   select case

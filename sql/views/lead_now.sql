@@ -3,7 +3,7 @@ create view inboxdb.lead_now as
 select
   c.client_id,
   c.lead_id,
-  inboxdb.id_key(c.scope_user_id::pg_catalog.text) as user_key,
+  inboxdb.id_key(c.scope_user_id) as user_key,
   (
     c.all_responses::integer
     + c.requires_attention::integer * 2
