@@ -17,6 +17,7 @@ from inboxdb.connection import Connection, in_one_trip, naming
 from inboxdb.errors import is_lost
 
 TIME_LIMIT = 60.0  # seconds for one workspace; a scan of 1,000,000 leads takes about one
+AUDIT_BURST, AUDIT_SHARE = 1.0, 0.1  # seconds of audits a worker does at a time, and the share of its time for them
 GRACE = 10.0  # seconds beyond a time limit that the server itself is to keep
 LONGEST_REST = 5.0  # seconds that a paced worker rests at most: changes are promised to be counted within 15
 
@@ -60,11 +61,11 @@ def refresh(connection: Connection, client_id: str, time_limit: float = TIME_LIM
     return Refresh(client_id, *row)
 
 
-def _drain(client_id: str) -> Composed:
+def _drain(client_id: str, *, is_audit: bool = False) -> Composed:
     return SQL(
         "select outcome, version, changed_scopes::text[], seconds_waited "
-        "from inboxdb.drain_next({}::text::inboxdb.client_id)"
-    ).format(Literal(client_id))
+        "from inboxdb.drain_next({}::text::inboxdb.client_id, {})"
+    ).format(Literal(client_id), Literal(is_audit))
 
 
 class Shared:
@@ -102,6 +103,7 @@ class Shared:
         self.refreshes = 0
         self.failures = 0
         self.skipped = 0
+        self.audited = 0
         self.at_hand: set[str] = set()
         self.refreshed: set[str] = set()
         self.failed: set[str] = set()
@@ -153,6 +155,15 @@ class Shared:
         )
         self.announce(done)
 
+    def note_audit(self, done: Refresh) -> None:
+        """Count an audit, and tell of what it refreshed. One that failed has its turn again in five minutes."""
+        with self.lock:
+            self.audited += done.outcome == "refreshed"
+        logs.logger.log(
+            *logs.AUDIT_OUTCOMES[done.outcome], action="audit", workspace=done.client_id, outcome=done.outcome
+        )
+        self.announce(done)
+
     def tell_progress(self) -> None:
         """Tell whoever wants to know how far the run is; the caller holds the lock."""
         if self.on_progress:
@@ -169,11 +180,13 @@ class Drain:
         self.answers = 0  # to a claim: by more of them a connection that works is told from one that was only made
         self.give_up_at = inf  # when a server that does not answer is taken for gone, by the monotonic clock
         self._at_hand: Claim | None = None
+        self._audit_credit = AUDIT_BURST
+        self._credited_at = monotonic()
 
     def pass_over(self, connection: Connection) -> bool:
-        """Refresh until nothing is due, or a workspace comes up that this pass had before.
+        """Refresh until nothing is due, or a workspace comes up that this pass had before; then audit a little.
 
-        Returns whether there was anything to do: where not, one query said so.
+        Returns whether there was anything to refresh: where not, one query said so.
         Raises psycopg.Error; the next pass, on another connection, records what was at hand as failed.
         """
         if lost := self._at_hand:
@@ -194,7 +207,33 @@ class Drain:
                 break
             seen.add(claim.client_id)
             self._rest(monotonic() - began)
+        self._audit(connection)
         return bool(seen)
+
+    def _audit(self, connection: Connection) -> None:
+        """Count workspaces whole whose time has come, for a small share of this worker's time."""
+        now = monotonic()
+        self._audit_credit = min(AUDIT_BURST, self._audit_credit + AUDIT_SHARE * (now - self._credited_at))
+        self._credited_at = now
+        limit = self.shared.time_limit
+        next_audit = SQL("select c::text, inboxdb.time_limit(c, {}) from inboxdb.next_audit() as c").format(limit)
+        while self._audit_credit > 0 and not self.shared.is_over:
+            began = monotonic()
+            with self._bounded(limit):
+                [[(client_id, time_limit)]] = in_one_trip(connection, (limit, next_audit))
+            if client_id is None:
+                break
+            try:
+                with self._bounded(time_limit):
+                    [[row]] = in_one_trip(connection, (time_limit, _drain(client_id, is_audit=True)))
+            except psycopg.errors.QueryCanceled:
+                if self.shared.is_interrupted:
+                    raise
+                row = ("failed",)
+            took = monotonic() - began
+            self._audit_credit -= took
+            self.shared.note_audit(Refresh(client_id, *row))
+            self._rest(took)
 
     def _claim(self, connection: Connection) -> Claim | None:
         """Claim what is due longest, if anything is."""

@@ -20,6 +20,11 @@ OUTCOMES = {
     "lost": (logging.WARNING, "a refresh lost its connection, and is tried again later"),
     "skipped": (logging.DEBUG, "left a workspace to somebody else"),
 }
+AUDIT_OUTCOMES = {
+    "refreshed": (logging.DEBUG, "audited a workspace"),
+    "failed": (logging.WARNING, "an audit failed, and is tried again in five minutes"),
+    "skipped": (logging.DEBUG, "left a workspace to be audited to somebody else"),
+}
 
 
 def configure(style: str = "plain", *, level: int = logging.ERROR, run_id: str | None = None) -> None:

@@ -29,6 +29,14 @@ GAUGES = (
     ("inboxdb_workers_seen", "Connections of drains with a sign of life within 30 seconds.", "workers_seen"),
     ("inboxdb_log_bytes", "Size of the change log.", "log_bytes"),
     ("inboxdb_held_snapshot_seconds", "Age of the oldest transaction that keeps dead rows.", "held_snapshot_seconds"),
+    ("inboxdb_audit_hours", "Within how many hours every workspace is to be counted whole.", "audit_hours"),
+    ("inboxdb_oldest_audit_seconds", "How long ago that was of the one it was longest ago.", "oldest_audit_seconds"),
+    ("inboxdb_drifted_workspaces", "Workspaces found to differ, in the last day; mended.", "drifted_workspaces"),
+    (
+        "inboxdb_self_healed_workspaces",
+        "Of those, the ones where a difference did not fit the counts.",
+        "self_healed_workspaces",
+    ),
     ("inboxdb_unpublished_keys", "Keys not yet copied to Redis, where one is in use.", "unpublished_keys"),
     ("inboxdb_unpublished_age_seconds", "How long the oldest of them has waited.", "unpublished_seconds"),
 )

@@ -63,7 +63,8 @@ class Failure:
 @dataclass(frozen=True)
 class DrainResult:
     """What a run did. Counted in workspaces: refreshed, once for each time; failed and not refreshed since; left
-    because somebody else had them; still waiting when it ended, None where the database was not there to say.
+    because somebody else had them; counted whole because it was time for that; still waiting when it ended, None where
+    the database was not there to say.
     `suspended_since` says since when nothing is to be drained, None where it is.
     """
 
@@ -71,6 +72,7 @@ class DrainResult:
     refreshed: int
     failed: int
     skipped: int
+    audited: int
     remaining: int | None
     duration_ms: int
     failures: list[Failure]
@@ -205,6 +207,7 @@ class _Run:
             refreshed=shared.refreshes,
             failed=len(shared.failed),
             skipped=shared.skipped,
+            audited=shared.audited,
             remaining=remaining,
             duration_ms=round((monotonic() - self.started) * 1000),
             failures=[Failure(one.client_id, one.last_error) for one in failing if one.client_id in shared.failed],

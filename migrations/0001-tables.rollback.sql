@@ -10,6 +10,7 @@ drop table inboxdb.setting;
 drop table inboxdb.freshness;
 drop table inboxdb.run;
 drop table inboxdb.drain_state;
+drop table inboxdb.drift;
 drop table inboxdb.counted_lead;
 drop table inboxdb.workspace;
 drop table inboxdb.change_3;

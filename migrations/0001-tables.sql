@@ -408,6 +408,7 @@ create table inboxdb.job_status (
   last_error text,
   duration_ms integer not null,
   attempt integer not null,
+  recount_reason text,
   run_id text,
   unpublished_since timestamptz,
   -- one row per job all the same: see cache_version
@@ -420,6 +421,9 @@ where unpublished_since is not null;
 comment on table inboxdb.job_status is 'How the last run of each job went, per workspace.';
 comment on column inboxdb.job_status.last_error is 'SQLSTATE and our own sentence; never a server message.';
 comment on column inboxdb.job_status.attempt is 'Which attempt since the workspace became dirty this run was.';
+comment on column inboxdb.job_status.recount_reason is
+'Why a refresh counted the whole workspace: see function reason_to_recount; recompute, audit and did_not_fit besides. '
+'Null where it went by what changed, or failed.';
 comment on column inboxdb.job_status.run_id is 'The run that it was part of (see table run), where one was.';
 comment on column inboxdb.job_status.unpublished_since is
 'When the oldest status not yet copied to the cache was written; null once copied.';
@@ -480,17 +484,24 @@ create table inboxdb.workspace (
   next_snooze_at timestamptz,
   number integer generated always as identity,
   definitions text,
-  computed_at timestamptz
+  recounted_at timestamptz,
+  audit_at timestamptz
 )
 with (fillfactor = 70);
 
 create index workspace_next_snooze_at_idx on inboxdb.workspace (next_snooze_at) where next_snooze_at is not null;
+create index workspace_audit_at_idx on inboxdb.workspace (audit_at) where audit_at is not null;
 
 comment on table inboxdb.workspace is 'What the drain remembers of each workspace it has refreshed.';
 comment on column inboxdb.workspace.leads is
-'Leads seen by a refresh, visible or not, to a tenth: sizes the next one''s memory.';
+'Leads seen by a refresh, visible or not, to a tenth: sizes the next one''s memory, and says when counting is cheaper.';
 comment on column inboxdb.workspace.next_snooze_at is
 'When the next snooze runs out, and with it the counts'' truth; null for never.';
+comment on column inboxdb.workspace.number is 'Stands for it in counted_lead; one that is made anew gets another.';
+comment on column inboxdb.workspace.definitions is
+'By which definitions (function definitions) counted_lead holds all its leads; null before they were first counted.';
+comment on column inboxdb.workspace.recounted_at is 'When all its leads were last counted.';
+comment on column inboxdb.workspace.audit_at is 'When that is next to be done to find what no change announced.';
 -- <<< sql/tables/workspace.sql
 
 -- >>> sql/tables/counted_lead.sql
@@ -517,6 +528,24 @@ comment on column inboxdb.counted_lead.lead_key is 'The lead: id_key of its id.'
 comment on column inboxdb.counted_lead.user_key is 'Whose it is: id_key of the user; null for nobody''s.';
 comment on column inboxdb.counted_lead.hidden_until is 'While it counts for nothing: until when. Null where it counts.';
 -- <<< sql/tables/counted_lead.sql
+
+-- >>> sql/tables/drift.sql
+create table inboxdb.drift (
+  id bigint generated always as identity primary key,
+  found_at timestamptz not null default inboxdb.clock(),
+  client_id inboxdb.client_id not null,
+  found_by text not null,
+  leads integer not null,
+  scopes integer not null
+);
+
+comment on table inboxdb.drift is
+'What was found to differ from the truth though no change was noted, and mended: a row per time, kept for 30 days.';
+comment on column inboxdb.drift.found_by is
+'The reason for the recount that found it, as in job_status: did_not_fit where a refresh by change gave up.';
+comment on column inboxdb.drift.leads is 'Leads that counted differently than was remembered of them.';
+comment on column inboxdb.drift.scopes is 'Counts rows that were not the sum of what was remembered of their leads.';
+-- <<< sql/tables/drift.sql
 
 -- >>> sql/tables/drain_state.sql
 create table inboxdb.drain_state (
@@ -599,16 +628,18 @@ create table inboxdb.setting (
   constraint setting_is_known check (
     (setting_name = 'counts_source' and setting_value in ('stored', 'live'))
     or (setting_name = 'lead_rls' and setting_value in ('undecided', 'left_out', 'enabled', 'joined'))
+    or (setting_name = 'audit_hours' and setting_value ~ '^[1-9][0-9]{0,3}$')
     or setting_name = 'suspended_since'
   )
 );
 
 insert into inboxdb.setting (setting_name, setting_value)
-values ('counts_source', 'stored'), ('lead_rls', 'undecided');
+values ('counts_source', 'stored'), ('audit_hours', '6'), ('lead_rls', 'undecided');
 
 comment on table inboxdb.setting is 'What is decided at run time: changed by an UPDATE, in force from its commit on.';
 comment on column inboxdb.setting.setting_value is
-'counts_source: inbox_api.inbox_counts answers from the stored counts, or live. lead_rls, kept by protect_leads and '
+'counts_source: inbox_api.inbox_counts answers from the stored counts, or live. audit_hours: how long after its last '
+'count all of a workspace is counted again, 1 to 9999. lead_rls, kept by protect_leads and '
 'unprotect_leads: whether "Lead" has our policies, and whether we turned its row-level security on (enabled) or found '
 'it on (joined). suspended_since, kept by suspend_views and `inboxdb migrate resume`: there only while suspended.';
 -- <<< sql/tables/setting.sql

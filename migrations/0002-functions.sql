@@ -780,14 +780,15 @@ $$;
 
 -- >>> sql/functions/record_job.sql
 create function inboxdb.record_job(
-  target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text
+  target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
+  why_recounted text default null
 ) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: keep how the last refresh of a workspace went, to be published.
 -- Parameters: target_client_id; started_at; attempt_number since the workspace became dirty; error, null for success,
---   else SQLSTATE and our own sentence.
+--   else SQLSTATE and our own sentence; why_recounted, as in job_status.
 -- Writes: job_status.
 -- INVOKER: called by the drain's functions only.
 declare
@@ -807,11 +808,11 @@ begin
   if newest is null then
     insert into inboxdb.job_status (
       job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt,
-      run_id, unpublished_since
+      recount_reason, run_id, unpublished_since
     )
     values (
       this_job, target_client_id, started_at, finished_at, this_status, error, took_ms, attempt_number,
-      inboxdb.run_id(), finished_at
+      why_recounted, inboxdb.run_id(), finished_at
     );
   else
     update inboxdb.job_status as j
@@ -822,6 +823,7 @@ begin
       last_error = error,
       duration_ms = took_ms,
       attempt = attempt_number,
+      recount_reason = why_recounted,
       run_id = inboxdb.run_id(),
       unpublished_since = coalesce(j.unpublished_since, finished_at)
     where j.client_id = target_client_id and j.job_name = this_job
@@ -928,55 +930,100 @@ end
 $$;
 -- <<< sql/functions/record_failure.sql
 
--- >>> sql/functions/classify_leads.sql
-create function inboxdb.classify_leads(target_client_id inboxdb.client_id)
-returns table (lead_key bytea, user_key bytea, counts smallint, snoozed_until timestamptz)
--- STABLE matters: as count_scopes
-language plpgsql stable rows 10000
+-- >>> sql/functions/audit_period.sql
+create function inboxdb.audit_period() returns interval
+language sql stable
 set search_path = ''
-set row_security = off
-set plan_cache_mode = force_custom_plan
-set enable_seqscan = on
-set enable_hashjoin = on
-set enable_mergejoin = on
-set work_mem = '4MB'
-set jit = off
-set max_parallel_workers_per_gather = 0
 as $$
--- Purpose: one workspace's leads, all of them, as counted_lead keeps them.
--- Parameters: target_client_id.
--- Returns: lead_now's.
--- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: lead_now, workspace. One scan, planned as count_scopes' is.
--- INVOKER: called by recount_workspace only.
+  -- Purpose: how long after all leads of a workspace were counted they are counted again, noted changes or not.
+  -- Returns: the setting audit_hours.
+  -- Reads: setting.
+  -- INVOKER: called by our DEFINER functions only.
+  select pg_catalog.make_interval(secs => s.setting_value::double precision * 3600)
+  from inboxdb.setting as s
+  where s.setting_name = 'audit_hours'
+$$;
+-- <<< sql/functions/audit_period.sql
+
+-- >>> sql/functions/next_snooze.sql
+create function inboxdb.next_snooze(this_workspace integer, as_of timestamptz) returns timestamptz
+language sql stable
+set search_path = ''
+set enable_seqscan = off
+as $$
+  -- Purpose: when the first of a workspace's snoozes runs out. Call it after the statement that remembers its leads,
+  --   which does not see what it wrote.
+  -- Parameters: this_workspace, its number; as_of, after which: what a held snapshot keeps of those that ended is not
+  --   visited.
+  -- Returns: the instant; null for never.
+  -- Reads: counted_lead, by an index.
+  -- INVOKER: called by apply_changes and store_counts only.
+  select k.hidden_until
+  from inboxdb.counted_lead as k
+  where k.workspace = this_workspace and k.hidden_until > as_of and k.hidden_until < 'infinity'
+  order by k.workspace, k.hidden_until
+  limit 1
+$$;
+-- <<< sql/functions/next_snooze.sql
+
+-- >>> sql/functions/reason_to_recount.sql
+create function inboxdb.reason_to_recount(
+  target_client_id inboxdb.client_id, as_of timestamptz, otherwise text
+) returns text
+language plpgsql stable
+set search_path = ''
+-- as refresh_workspace
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+-- Purpose: say why a workspace is to be counted whole, and not by what changed.
+-- Parameters: target_client_id; as_of, the instant the counts are to speak of; otherwise, what to say where what is
+--   remembered of its leads holds, null where that is to be decided.
+-- Returns: first_fill, definitions_changed (what is remembered of its leads is not what they count now), clock_set_back
+--   (a snooze that ended lasts on), whole_workspace (a change says no more than that), many_changes, workspace_gone
+--   (from the host); null for none.
+-- Reads: workspace, inbox_counts, "Client", the change log: no more of it than decides.
+-- Source: a tenth: `python -m tests.bench --only refresh`: a changed lead costs about as much as ten that are counted.
+-- INVOKER: called by refresh_workspace only.
 declare
-  lead_estimate bigint;
+  kept inboxdb.workspace;
+  enough integer;
+  found pg_catalog.record;
 begin
-  lead_estimate := coalesce(
-    (select w.leads from inboxdb.workspace as w where w.client_id = target_client_id),
-    (select pg_catalog.count(*) from public."Lead" as l where l."clientId" = target_client_id)
-  );
-  if lead_estimate > 5000 then
-    perform pg_catalog.set_config('work_mem', least(lead_estimate / 10, 262144)::pg_catalog.text || 'kB', true);
-  else
-    perform pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
-      pg_catalog.set_config('work_mem', '64kB', true),
-      pg_catalog.set_config('enable_seqscan', 'off', true),
-      pg_catalog.set_config('enable_hashjoin', 'off', true),
-      pg_catalog.set_config('enable_mergejoin', 'off', true);
+  select w.* into kept from inboxdb.workspace as w where w.client_id = target_client_id;
+  if kept.definitions is null then
+    return 'first_fill';
+  elsif kept.definitions <> inboxdb.definitions() then
+    return 'definitions_changed';
+  elsif as_of < (
+    select s.computed_at
+    from inboxdb.inbox_counts as s
+    where s.client_id = target_client_id and s.is_global
+    order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+    limit 1
+  ) then
+    return 'clock_set_back';
+  elsif otherwise is not null then
+    return otherwise;
   end if;
-  return query
-  select inboxdb.id_key(l.lead_id), l.user_key, l.counts, l.snoozed_until
-  from inboxdb.lead_now as l
-  where l.client_id = target_client_id;
+
+  enough := greatest(kept.leads / 10, 10);
+  select pg_catalog.count(*) as changes, pg_catalog.bool_or(c.lead_id is null) as whole into found
+  from (select c.lead_id from inboxdb.changes_of(target_client_id) as c limit enough + 1) as c;
+  return case
+    when found.whole then 'whole_workspace'
+    when found.changes > enough then 'many_changes'
+    when not exists (select from public."Client" as c where c.id = target_client_id) then 'workspace_gone'
+  end;
 end
 $$;
--- <<< sql/functions/classify_leads.sql
+-- <<< sql/functions/reason_to_recount.sql
 
 -- >>> sql/functions/apply_changes.sql
 create function inboxdb.apply_changes(
   target_client_id inboxdb.client_id, as_of timestamptz,
-  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out leads integer
+  out noted_since timestamptz, out changed_scopes inboxdb.user_id[]
 )
 language plpgsql volatile
 set search_path = ''
@@ -991,8 +1038,7 @@ as $$
 -- Purpose: take the changes of single leads and the snoozes that ended, and apply what they make of the counts.
 -- Parameters: target_client_id, whose leads were all counted into counted_lead before; as_of, not earlier than the
 --   last time. The caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed; how
---   many leads it looked at.
+-- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed.
 -- Errors: IB013 where a count would fall below zero or exceed its leads: something was missed before.
 -- A change of the whole workspace stays in the log, for a refresh that counts all of it.
 -- Reads: lead_now. Writes: the change log, counted_lead, inbox_counts, workspace.
@@ -1001,6 +1047,7 @@ declare
   this_workspace integer;
   first_snooze pg_catalog.timestamptz;
   next_snooze pg_catalog.timestamptz;
+  leads_now integer;
   is_possible boolean;
 begin
   select w.number, w.next_snooze_at into strict this_workspace, first_snooze
@@ -1199,56 +1246,104 @@ begin
       case when first_snooze <= as_of then first_snooze end
     ),
     array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel()),
-    (select pg_catalog.count(*) from compared as c) + (select pg_catalog.count(*) from ended as e),
+    (select j.leads from judged as j where j.is_global),
     (select pg_catalog.bool_and(j.is_possible) from judged as j)
-  into noted_since, changed_scopes, leads, is_possible;
+  into noted_since, changed_scopes, leads_now, is_possible;
   if not is_possible then
     raise exception using
       errcode = 'IB013',
-      message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id);
+      message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id),
+      detail = 'A count would fall below zero, or exceed the leads. Nothing was changed.',
+      hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
   end if;
 
   -- only now: the statement above did not see what it wrote
-  next_snooze := (
-    select k.hidden_until
-    from inboxdb.counted_lead as k
-    where k.workspace = this_workspace and k.hidden_until > as_of and k.hidden_until < 'infinity'
-    order by k.workspace, k.hidden_until
-    limit 1
-  );
+  next_snooze := inboxdb.next_snooze(this_workspace, as_of);
   update inboxdb.workspace as w
-  set next_snooze_at = next_snooze
-  where w.client_id = target_client_id and w.next_snooze_at is distinct from next_snooze;
+  set next_snooze_at = next_snooze, leads = leads_now
+  where w.client_id = target_client_id
+    and (w.next_snooze_at is distinct from next_snooze or pg_catalog.abs(w.leads - leads_now) > w.leads / 10);
 end
 $$;
 -- <<< sql/functions/apply_changes.sql
 
--- >>> sql/functions/recount_workspace.sql
-create function inboxdb.recount_workspace(
-  target_client_id inboxdb.client_id, as_of timestamptz, collapsed_since timestamptz,
-  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
+-- >>> sql/functions/classify_leads.sql
+create function inboxdb.classify_leads(target_client_id inboxdb.client_id)
+returns table (lead_key bytea, user_key bytea, counts smallint, snoozed_until timestamptz)
+-- STABLE matters: as count_scopes
+language plpgsql stable rows 10000
+set search_path = ''
+set row_security = off
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = on
+set enable_hashjoin = on
+set enable_mergejoin = on
+set work_mem = '4MB'
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $$
+-- Purpose: one workspace's leads, all of them, as counted_lead keeps them.
+-- Parameters: target_client_id.
+-- Returns: lead_now's.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: lead_now, workspace. One scan, planned as count_scopes' is.
+-- INVOKER: called by recount_workspace only.
+declare
+  lead_estimate bigint;
+begin
+  lead_estimate := coalesce(
+    (select w.leads from inboxdb.workspace as w where w.client_id = target_client_id),
+    (select pg_catalog.count(*) from public."Lead" as l where l."clientId" = target_client_id)
+  );
+  if lead_estimate > 5000 then
+    perform pg_catalog.set_config('work_mem', least(lead_estimate / 10, 262144)::pg_catalog.text || 'kB', true);
+  else
+    perform pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
+      pg_catalog.set_config('work_mem', '64kB', true),
+      pg_catalog.set_config('enable_seqscan', 'off', true),
+      pg_catalog.set_config('enable_hashjoin', 'off', true),
+      pg_catalog.set_config('enable_mergejoin', 'off', true);
+  end if;
+  return query
+  select inboxdb.id_key(l.lead_id), l.user_key, l.counts, l.snoozed_until
+  from inboxdb.lead_now as l
+  where l.client_id = target_client_id;
+end
+$$;
+-- <<< sql/functions/classify_leads.sql
+
+-- >>> sql/functions/remember_leads.sql
+create function inboxdb.remember_leads(
+  target_client_id inboxdb.client_id, as_of timestamptz,
+  out noted_since timestamptz, out still_exists boolean, out touched_scopes inboxdb.user_id[], out drifted integer
 )
 language plpgsql volatile
 set search_path = ''
 set row_security = off
+-- as refresh_workspace
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 set work_mem = '64MB'
 set jit = off
 as $$
--- Purpose: take a workspace's changes, count all its leads, store the counts and what each lead counted.
--- INVOKER: called by refresh_workspace only.
+-- Purpose: take a workspace's changes, and remember of each of its leads what it counts now: rows that differ are
+--   written, others not.
+-- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged. The caller
+--   took its lock in an EARLIER statement and is READ COMMITTED.
+-- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; whether the host
+--   still has the workspace: nothing is remembered where not; the users whose leads changed, null for anybody; how many
+--   leads differ from what was remembered though neither a change nor the end of a snooze says why, null where that
+--   can't be told: a change of the whole workspace was taken.
+-- Errors: those of classify_leads.
+-- Reads: classify_leads, "Client", workspace. Writes: the change log, counted_lead.
+-- INVOKER: called by recount_workspace only.
 declare
   this_workspace integer;
-  is_complete boolean;
+  first_snooze pg_catalog.timestamptz;
 begin
-  if not exists (select from inboxdb.workspace as w where w.client_id = target_client_id) then
-    insert into inboxdb.workspace (client_id, leads)
-    select target_client_id, pg_catalog.count(*)
-    from public."Lead" as l
-    where l."clientId" = target_client_id;
-  end if;
-  this_workspace := (select w.number from inboxdb.workspace as w where w.client_id = target_client_id);
+  select w.number, w.next_snooze_at into strict this_workspace, first_snooze
+  from inboxdb.workspace as w
+  where w.client_id = target_client_id;
 
   -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
   with
@@ -1260,25 +1355,38 @@ begin
   taken_1 as (delete from inboxdb.change_1 as t using changed as c where c.slice = 1 and t.ctid = c.tid),
   taken_2 as (delete from inboxdb.change_2 as t using changed as c where c.slice = 2 and t.ctid = c.tid),
   taken_3 as (delete from inboxdb.change_3 as t using changed as c where c.slice = 3 and t.ctid = c.tid),
+  taken as materialized (
+    select
+      pg_catalog.count(*) as changes,
+      coalesce(pg_catalog.bool_or(c.lead_id is null), false) as whole,
+      pg_catalog.min(c.noted_at) as noted_since
+    from changed as c
+  ),
   host as materialized (
     select exists (select from public."Client" as c where c.id = target_client_id) as has_it
   ),
-  lead as materialized (
-    select
-      l.lead_key, l.user_key, l.counts, case when l.snoozed_until > as_of then l.snoozed_until end as hidden_until
-    from inboxdb.classify_leads(target_client_id) as l
-    where (select h.has_it from host as h)
-  ),
   compared as materialized (
     select
-      k.ctid as tid, k.revision, l.lead_key, l.user_key, l.counts, l.hidden_until
-    from (select k.ctid, k.* from inboxdb.counted_lead as k where k.workspace = this_workspace) as k
-    full join lead as l on k.lead_key = l.lead_key
-    where (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
-      or k.lead_key is null or l.lead_key is null
+      k.tid, k.revision, k.hidden_until as old_hidden, l.is_here,
+      coalesce(k.lead_key, l.lead_key) as lead_key, l.user_key, l.counts, l.hidden_until,
+      (k.user_key, k.counts) is distinct from (l.user_key, l.counts) as differs
+    from (
+      select k.ctid as tid, k.lead_key, k.revision, k.user_key, k.counts, k.hidden_until
+      from inboxdb.counted_lead as k
+      where k.workspace = this_workspace
+    ) as k
+    full join (
+      select
+        true as is_here, c.lead_key, c.user_key, c.counts,
+        case when c.snoozed_until > as_of then c.snoozed_until end as hidden_until
+      from inboxdb.classify_leads(target_client_id) as c
+      where (select h.has_it from host as h)
+    ) as l on k.lead_key = l.lead_key
+    where k.tid is null or l.is_here is null
+      or (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
   ),
   gone as (
-    delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.lead_key is null
+    delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
   ),
   rewritten as (
     update inboxdb.counted_lead as k
@@ -1286,7 +1394,7 @@ begin
       counts = c.counts, user_key = c.user_key, hidden_until = c.hidden_until,
       revision = case when c.revision < 32767 then c.revision + 1 else 0 end
     from compared as c
-    where k.ctid = c.tid and c.lead_key is not null
+    where k.ctid = c.tid and c.is_here
   ),
   added as (
     insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, hidden_until)
@@ -1295,33 +1403,120 @@ begin
     where c.tid is null
     order by c.lead_key
   ),
-  counted as materialized (
+  touched as (
+    select c.left_user_id as user_id from changed as c where c.left_user_id is not null
+    union
+    select l.user_id
+    from changed as c
+    -- by key, whatever the planner takes `changed` for
+    cross join lateral (
+      select l."assignedToUserId" as user_id
+      from public."Lead" as l
+      where l.id = c.lead_id and l."clientId" = target_client_id
+      offset 0
+    ) as l
+    where l.user_id is not null
+  )
+  select
+    least(t.noted_since, case when first_snooze <= as_of then first_snooze end),
+    h.has_it,
+    -- more leads than are worth looking up one by one: then anybody's
+    case when not t.whole and t.changes <= 1000 then array(select u.user_id from touched as u) end,
+    case
+      when not t.whole and h.has_it then (
+        select pg_catalog.count(*)
+        from compared as c
+        where (c.is_here and not c.differs and c.old_hidden <= as_of) is not true
+          and not exists (select from changed as n where inboxdb.id_key(n.lead_id) = c.lead_key)
+      )
+    end
+  into noted_since, still_exists, touched_scopes, drifted
+  from taken as t
+  cross join host as h;
+end
+$$;
+-- <<< sql/functions/remember_leads.sql
+
+-- >>> sql/functions/remembered_counts.sql
+create function inboxdb.remembered_counts(this_workspace integer)
+returns table (
+  is_global boolean,
+  scope_user_id inboxdb.user_id,
+  all_responses integer,
+  requires_attention integer,
+  previously_required_attention integer,
+  total_non_blacklisted integer,
+  awaiting_reply integer,
+  needs_repair integer,
+  ai_sent integer,
+  ai_review integer,
+  total integer,
+  leads integer
+)
+language sql stable rows 100
+set search_path = ''
+set work_mem = '64MB'
+set jit = off
+as $$
+  -- Purpose: add up what a workspace's leads last counted, for the whole workspace and for each user.
+  -- Parameters: this_workspace, its number.
+  -- Returns: the rows that inbox_counts should have: the global row, zeros included, and one row per user with a lead
+  --   assigned, hidden or not, whose number `leads` is.
+  -- Reads: counted_lead.
+  -- INVOKER: called by recount_workspace and store_counts only.
+  select
+    s.is_global,
+    (case when s.is_global then inboxdb.sentinel() else inboxdb.key_id(s.user_key)::inboxdb.user_id end)
+    ::inboxdb.user_id,
+    s.c0, s.c1, s.c2, s.c3, s.c3 - s.c1, s.c4, s.c5, s.c6, s.c7, s.leads
+  from (
     select
-      s.is_global,
-      (case when s.is_global then inboxdb.sentinel() else inboxdb.key_id(s.user_key)::inboxdb.user_id end)
-      ::inboxdb.user_id as scope_user_id,
-      s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
-      s.total_non_blacklisted - s.requires_attention as awaiting_reply,
-      s.needs_repair, s.ai_sent, s.ai_review, s.total, s.leads, s.next_snooze_at
-    from (
-      select
-        grouping(l.user_key) = 1 as is_global, l.user_key,
-        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 1 > 0))::integer as all_responses,
-        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 2 > 0))::integer as requires_attention,
-        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 4 > 0))::integer
-          as previously_required_attention,
-        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 8 > 0))::integer
-          as total_non_blacklisted,
-        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 16 > 0))::integer as needs_repair,
-        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 32 > 0))::integer as ai_sent,
-        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 64 > 0))::integer as ai_review,
-        (pg_catalog.count(*) filter (where l.hidden_until is null and l.counts & 128 > 0))::integer as total,
-        pg_catalog.count(*)::integer as leads,
-        pg_catalog.min(l.hidden_until) filter (where l.hidden_until < 'infinity') as next_snooze_at
-      from lead as l
-      group by grouping sets ((), (l.user_key))
-      having (grouping(l.user_key) = 1 or l.user_key is not null) and (select h.has_it from host as h)
-    ) as s
+      grouping(k.user_key) = 1 as is_global, k.user_key,
+      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 1 > 0))::integer as c0,
+      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 2 > 0))::integer as c1,
+      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 4 > 0))::integer as c2,
+      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 8 > 0))::integer as c3,
+      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 16 > 0))::integer as c4,
+      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 32 > 0))::integer as c5,
+      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 64 > 0))::integer as c6,
+      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 128 > 0))::integer as c7,
+      pg_catalog.count(*)::integer as leads
+    from inboxdb.counted_lead as k
+    where k.workspace = this_workspace
+    group by grouping sets ((), (k.user_key))
+    having grouping(k.user_key) = 1 or k.user_key is not null
+  ) as s
+$$;
+-- <<< sql/functions/remembered_counts.sql
+
+-- >>> sql/functions/store_counts.sql
+create function inboxdb.store_counts(target_client_id inboxdb.client_id, as_of timestamptz, still_exists boolean)
+returns inboxdb.user_id[]
+language plpgsql volatile
+set search_path = ''
+-- as refresh_workspace
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+-- Purpose: make a workspace's counts the sum of what is remembered of its leads, and note that it was counted whole.
+--   Rows that differ are written, and the global one, whose computed_at is the whole workspace's.
+-- Parameters: target_client_id; as_of, the instant the counts speak of; still_exists, whether the host has it: where
+--   not, it loses its rows.
+-- Returns: the users whose counts changed.
+-- Errors: 40001 where somebody else wrote the workspace's counts meanwhile.
+-- Reads: counted_lead. Writes: inbox_counts, workspace.
+-- INVOKER: called by recount_workspace only.
+declare
+  changed_scopes inboxdb.user_id[];
+  is_complete boolean;
+begin
+  with
+  counted as materialized (
+    select r.*
+    from inboxdb.workspace as w
+    cross join lateral inboxdb.remembered_counts(w.number) as r
+    where w.client_id = target_client_id and still_exists
   ),
   -- Its rows, one after the other from the last in the index, and of each the version that is: a held snapshot keeps
   -- all the others, one for each refresh, and those lie before it there. By key, each would be visited.
@@ -1349,6 +1544,21 @@ begin
     )
     select n.tid, n.is_global, n.scope_user_id from newest as n
   ),
+  compared as materialized (
+    select
+      c.*, p.tid,
+      p.tid is null or (
+        s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
+        s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
+      ) <> (
+        c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
+        c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total
+      ) as differs,
+      c.is_global or s.leads is distinct from c.leads as is_due
+    from counted as c
+    left join present as p on c.is_global = p.is_global and c.scope_user_id = p.scope_user_id
+    left join inboxdb.inbox_counts as s on p.tid = s.ctid
+  ),
   vanished as (
     delete from inboxdb.inbox_counts as s
     using present as p
@@ -1372,20 +1582,10 @@ begin
       total = c.total,
       leads = c.leads,
       computed_at = as_of,
-      updated_at = case
-        when (
-          s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
-          s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
-        ) = (
-          c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
-          c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total
-        ) then s.updated_at
-        else as_of
-      end
-    from present as p
-    inner join counted as c on p.is_global = c.is_global and p.scope_user_id = c.scope_user_id
-    where s.ctid = p.tid
-    returning s.is_global, s.scope_user_id, s.updated_at = as_of as differs
+      updated_at = case when c.differs then as_of else s.updated_at end
+    from compared as c
+    where s.ctid = c.tid and (c.differs or c.is_due)
+    returning s.is_global, s.scope_user_id, c.differs
   ),
   made as (
     insert into inboxdb.inbox_counts as s (
@@ -1396,69 +1596,24 @@ begin
       target_client_id, c.is_global, c.scope_user_id, c.all_responses, c.requires_attention,
       c.previously_required_attention, c.total_non_blacklisted, c.awaiting_reply, c.needs_repair, c.ai_sent,
       c.ai_review, c.total, c.leads, as_of, as_of
-    from counted as c
-    where not exists (
-        select from present as p where p.is_global = c.is_global and p.scope_user_id = c.scope_user_id
-      )
-    returning s.is_global, s.scope_user_id, true as differs
+    from compared as c
+    where c.tid is null
+    returning s.is_global, s.scope_user_id
   ),
-  stored as (
+  written as (
     select u.is_global, u.scope_user_id, u.differs from updated as u
     union all
-    select m.is_global, m.scope_user_id, m.differs from made as m
-  ),
-  remembered as (
-    update inboxdb.workspace as w
-    set
-      leads = c.leads, next_snooze_at = c.next_snooze_at, definitions = inboxdb.definitions(), computed_at = as_of
-    from counted as c
-    where c.is_global and w.client_id = target_client_id
-  ),
-  forgotten as (
-    delete from inboxdb.workspace as w
-    where w.client_id = target_client_id and not exists (select from counted)
-  ),
-  -- more leads than are worth looking up one by one, or the whole workspace: then anybody's
-  sweeping as (
-    select
-      pg_catalog.count(*) > 1000 or pg_catalog.bool_or(c.lead_id is null) or collapsed_since is not null as is_so
-    from changed as c
-  ),
-  touched as (
-    select s.scope_user_id from stored as s where s.differs and not s.is_global
-    union
-    select v.scope_user_id from vanished as v where not v.is_global
-    union
-    select c.left_user_id from changed as c where c.left_user_id is not null
-    union
-    select c.scope_user_id from counted as c where not c.is_global and (select s.is_so from sweeping as s)
-    union
-    select l.scope_user_id
-    from changed as c
-    -- by key, whatever the planner takes `changed` for
-    cross join lateral (
-      select l."assignedToUserId" as scope_user_id
-      from public."Lead" as l
-      where l.id = c.lead_id and l."clientId" = target_client_id
-      offset 0
-    ) as l
-    where not (select s.is_so from sweeping as s) and l.scope_user_id is not null
+    select m.is_global, m.scope_user_id, true from made as m
   )
   select
-    least(
-      collapsed_since,
-      (select pg_catalog.min(c.noted_at) from changed as c),
-      -- as it stood before this statement
-      (
-        select w.next_snooze_at
-        from inboxdb.workspace as w
-        where w.client_id = target_client_id and w.next_snooze_at <= as_of
-      )
+    array(
+      select w.scope_user_id from written as w where w.differs and not w.is_global
+      union
+      select v.scope_user_id from vanished as v where not v.is_global
     ),
-    (select h.has_it from host as h),
-    (select pg_catalog.count(*) from stored) = (select pg_catalog.count(*) from counted),
-    array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel())
-  into noted_since, still_exists, is_complete, changed_scopes;
+    (select pg_catalog.count(*) from written)
+    = (select pg_catalog.count(*) from compared as c where c.differs or c.is_due)
+  into changed_scopes, is_complete;
   if not is_complete then
     raise exception using
       errcode = '40001',
@@ -1466,13 +1621,105 @@ begin
       detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
       hint = 'The drain tries again.';
   end if;
+
+  if still_exists then
+    update inboxdb.workspace as w
+    set
+      leads = (
+        select s.leads from inboxdb.inbox_counts as s where s.client_id = target_client_id and s.is_global
+      ),
+      next_snooze_at = inboxdb.next_snooze(w.number, as_of),
+      definitions = inboxdb.definitions(),
+      recounted_at = as_of,
+      audit_at = as_of + inboxdb.audit_period()
+    where w.client_id = target_client_id;
+  else
+    delete from inboxdb.workspace as w where w.client_id = target_client_id;
+  end if;
+  return changed_scopes;
+end
+$$;
+-- <<< sql/functions/store_counts.sql
+
+-- >>> sql/functions/recount_workspace.sql
+create function inboxdb.recount_workspace(
+  target_client_id inboxdb.client_id, as_of timestamptz, reason text,
+  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
+)
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: take a workspace's changes, count all its leads, and store what differs.
+-- Parameters: target_client_id; as_of, the instant the counts speak of; reason, as in job_status. The caller took its
+--   lock in an EARLIER statement and is READ COMMITTED.
+-- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; the users whose
+--   counts or leads changed; whether the host still has the workspace.
+-- Errors: those of classify_leads and store_counts.
+-- What differs though no change says why is noted in drift, but for a first fill, for new definitions and where the
+-- clock went back: then nothing is known of what was.
+-- Reads: what remember_leads does. Writes: that too, inbox_counts, workspace, drift.
+-- INVOKER: called by refresh_workspace only.
+declare
+  remembered pg_catalog.record;
+  drifted_scopes integer := 0;
+begin
+  if not exists (select from inboxdb.workspace as w where w.client_id = target_client_id) then
+    insert into inboxdb.workspace (client_id, leads)
+    select target_client_id, pg_catalog.count(*)
+    from public."Lead" as l
+    where l."clientId" = target_client_id;
+  end if;
+  if reason not in ('first_fill', 'definitions_changed', 'clock_set_back') then
+    select pg_catalog.count(*) into drifted_scopes
+    from (
+      select s.is_global, s.scope_user_id, s.leads, array[
+        s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
+        s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
+      ] as counts
+      from inboxdb.inbox_counts as s
+      where s.client_id = target_client_id
+    ) as s
+    full join (
+      select r.is_global, r.scope_user_id, r.leads, array[
+        r.all_responses, r.requires_attention, r.previously_required_attention, r.total_non_blacklisted,
+        r.awaiting_reply, r.needs_repair, r.ai_sent, r.ai_review, r.total
+      ] as counts
+      from inboxdb.workspace as w
+      cross join lateral inboxdb.remembered_counts(w.number) as r
+      where w.client_id = target_client_id
+    ) as r using (is_global, scope_user_id)
+    where (s.leads, s.counts) is distinct from (r.leads, r.counts);
+  end if;
+
+  select r.* into remembered from inboxdb.remember_leads(target_client_id, as_of) as r;
+  noted_since := remembered.noted_since;
+  still_exists := remembered.still_exists;
+  changed_scopes := inboxdb.store_counts(target_client_id, as_of, still_exists);
+  changed_scopes := array(
+    select u.user_id
+    from (
+      select pg_catalog.unnest(changed_scopes || remembered.touched_scopes)
+      union
+      select s.scope_user_id
+      from inboxdb.inbox_counts as s
+      where s.client_id = target_client_id and remembered.touched_scopes is null
+    ) as u (user_id)
+    where u.user_id <> inboxdb.sentinel()
+  );
+
+  if reason not in ('first_fill', 'definitions_changed', 'clock_set_back')
+    and (reason = 'did_not_fit' or remembered.drifted > 0 or drifted_scopes > 0)
+  then
+    insert into inboxdb.drift (client_id, found_by, leads, scopes)
+    values (target_client_id, reason, coalesce(remembered.drifted, 0), drifted_scopes);
+  end if;
 end
 $$;
 -- <<< sql/functions/recount_workspace.sql
 
 -- >>> sql/functions/refresh_workspace.sql
 create function inboxdb.refresh_workspace(
-  target_client_id inboxdb.client_id,
+  target_client_id inboxdb.client_id, recount_because text default null,
   out version bigint, out changed_scopes inboxdb.user_id[], out seconds_waited double precision
 )
 language plpgsql volatile
@@ -1484,14 +1731,16 @@ set plan_cache_mode = force_generic_plan
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
 as $$
--- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
--- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
+-- Purpose: bring one workspace's counts up to date: by what changed, or where that is not known, or dearer, by counting
+--   all of it.
+-- Parameters: target_client_id; recount_because, the reason for counting all of it whatever is known. The caller took
+--   its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
 --   it has none; with a new one also the users whose counts or leads changed, and how long the oldest reason for it had
 --   waited, from when it was noted.
--- Errors: those of count_scopes; 40001 where somebody else wrote the workspace's counts meanwhile.
--- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version,
---   job_status, inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
+-- Errors: those of recount_workspace; 40001 where somebody else wrote the workspace's counts meanwhile.
+-- Reads, writes: what apply_changes and recount_workspace do; cache_version, job_status, inbox_counts_dirty. A
+--   workspace that the host deleted loses its rows, its versions excepted.
 -- INVOKER: called by our DEFINER functions only.
 declare
   -- read after the lock, before the snapshot: never later than what the counts see
@@ -1505,33 +1754,25 @@ declare
       and d.client_id <= target_client_id
       and d.collapsed
   );
+  reason pg_catalog.text := inboxdb.reason_to_recount(
+    target_client_id, as_of, coalesce(recount_because, case when collapsed_since is not null then 'whole_workspace' end)
+  );
   oldest_reason pg_catalog.timestamptz;
   still_exists boolean := true;
-  waiting_leads bigint;
-  whole boolean;
-  kept inboxdb.workspace;
   attempt_number integer;
-  by_change boolean := false;
 begin
-  select pg_catalog.count(*), coalesce(pg_catalog.bool_or(c.lead_id is null), false) into waiting_leads, whole
-  from (select c.lead_id from inboxdb.changes_of(target_client_id) as c limit 100000) as c;
-  select * into kept from inboxdb.workspace as w where w.client_id = target_client_id;
-  if not whole and collapsed_since is null and kept.definitions = inboxdb.definitions() and as_of >= kept.computed_at
-    and waiting_leads <= greatest(kept.leads / 20, 10)
-    and (waiting_leads > 0 or kept.next_snooze_at <= as_of)
-    and exists (select from public."Client" as c where c.id = target_client_id)
-  then
+  if reason is null then
     begin
       select a.noted_since, a.changed_scopes into oldest_reason, changed_scopes
       from inboxdb.apply_changes(target_client_id, as_of) as a;
-      by_change := true;
     exception when sqlstate 'IB013' then
-      null;
+      reason := 'did_not_fit';
     end;
   end if;
-  if not by_change then
-    select r.noted_since, r.changed_scopes, r.still_exists into oldest_reason, changed_scopes, still_exists
-    from inboxdb.recount_workspace(target_client_id, as_of, collapsed_since) as r;
+  if reason is not null then
+    select least(collapsed_since, r.noted_since), r.changed_scopes, r.still_exists
+    into oldest_reason, changed_scopes, still_exists
+    from inboxdb.recount_workspace(target_client_id, as_of, reason) as r;
   end if;
 
   if oldest_reason is not null then
@@ -1548,7 +1789,7 @@ begin
     and d.client_id <= target_client_id
   returning d.attempts into attempt_number;
   if still_exists then
-    perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null);
+    perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null, reason);
   else
     delete from inboxdb.job_status as j
     where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts';
@@ -1595,7 +1836,7 @@ create function inboxdb.recompute_inbox_counts(target_client_id inboxdb.client_i
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: bring one workspace's counts up to date now, dirty or not.
+-- Purpose: count one workspace whole now, dirty or not.
 -- Parameters: target_client_id.
 -- Errors: IB002 for an unknown workspace; IB003 where it stayed locked for 5 seconds; IB004 above READ COMMITTED;
 --   IB012 while suspended.
@@ -1617,7 +1858,7 @@ begin
     end if;
     perform pg_catalog.pg_sleep(0.05);
   end loop;
-  perform inboxdb.refresh_workspace(target_client_id);
+  perform inboxdb.refresh_workspace(target_client_id, 'recompute');
 end
 $$;
 -- <<< sql/functions/recompute_inbox_counts.sql
@@ -2087,10 +2328,11 @@ language sql stable security definer
 set search_path = ''
 as $$
   -- Purpose: how long a refresh of the workspace may take: twice what the last one took. So one that hit its limit gets
-  --   twice as much the next time, and the largest tenant is not out of time for ever.
+  --   twice as much the next time, and the largest tenant is not out of time for ever. Also what counting all of it
+  --   takes several times over, whatever the last one did: 20 microseconds a lead.
   -- Parameters: target_client_id; least_seconds, which every workspace has.
   -- Returns: seconds, 900 at most (or least_seconds, where that is more).
-  -- Reads: job_status.
+  -- Reads: job_status, workspace.
   -- DEFINER: its callers have no rights in inboxdb.
   select greatest(
     least_seconds,
@@ -2101,14 +2343,15 @@ as $$
       where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts'
       order by j.last_started_at desc
       limit 1
-    )
+    ),
+    (select least(w.leads / 50000.0, 900) from inboxdb.workspace as w where w.client_id = target_client_id)
   )
 $$;
 -- <<< sql/functions/time_limit.sql
 
 -- >>> sql/functions/drain_next.sql
 create function inboxdb.drain_next(
-  claimed inboxdb.client_id default null,
+  claimed inboxdb.client_id default null, is_audit boolean default false,
   out client_id inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[],
   out seconds_waited double precision
 )
@@ -2118,7 +2361,7 @@ as $$
 -- Purpose: refresh one dirty workspace in this transaction; collects when nothing is due.
 -- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
 --   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once,
---   and nobody else collects until this transaction ends.
+--   and nobody else collects until this transaction ends. is_audit, where next_audit returned it: all of it is counted.
 -- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it,
 --   or inboxdb is suspended), idle (nothing is due; workspace null); the inbox cache version after a refresh; the users
 --   whose counts or leads changed with it, null where nothing did: once this is committed, they are for send_signals;
@@ -2158,7 +2401,7 @@ begin
   started_at := inboxdb.clock();
   begin
     select r.version, r.changed_scopes, r.seconds_waited into version, changed_scopes, seconds_waited
-    from inboxdb.refresh_workspace(client_id) as r;
+    from inboxdb.refresh_workspace(client_id, case when is_audit then 'audit' end) as r;
     outcome := 'refreshed';
   exception when others then
     get stacked diagnostics error_code = returned_sqlstate;
@@ -2168,6 +2411,49 @@ begin
 end
 $$;
 -- <<< sql/functions/drain_next.sql
+
+-- >>> sql/functions/next_audit.sql
+create function inboxdb.next_audit() returns inboxdb.client_id
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: choose the workspace whose audit is due longest, for drain_next to count it whole. Commit before that: its
+--   turn then comes again in five minutes, and one whose audit fails does not hold up the others'.
+-- Returns: the workspace, null when none is due, or inboxdb is suspended.
+-- Errors: IB004 above READ COMMITTED.
+-- Reads, writes: workspace.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  candidate inboxdb.client_id;
+  busy inboxdb.client_id[] := '{}';
+begin
+  perform inboxdb.require_read_committed();
+  if inboxdb.suspended_since() is not null then
+    return null;
+  end if;
+  -- whoever holds so many is at work on them
+  while pg_catalog.cardinality(busy) < 10 loop
+    select w.client_id into candidate
+    from inboxdb.workspace as w
+    where w.audit_at <= (select inboxdb.clock()) and w.client_id <> all (busy)
+    order by w.audit_at
+    limit 1;
+    exit when candidate is null;
+    -- a refresh holds it while it changes the row: neither waits for the other
+    if inboxdb.try_lock_workspace(candidate) then
+      update inboxdb.workspace as w
+      set audit_at = inboxdb.clock() + interval '5 minutes'
+      where w.client_id = candidate and w.audit_at <= inboxdb.clock();
+      if found then
+        return candidate;
+      end if;
+    end if;
+    busy := busy || candidate;
+  end loop;
+  return null;
+end
+$$;
+-- <<< sql/functions/next_audit.sql
 
 -- >>> sql/functions/empty_slice.sql
 create function inboxdb.empty_slice() returns boolean
@@ -2301,9 +2587,9 @@ language sql volatile
 set search_path = ''
 as $$
   -- Purpose: forget what nobody asks for any more: samples of freshness after an hour, runs a day after their last sign
-  --   of life.
+  --   of life, drift after 30 days.
   -- Parameters: at_most, rows of each table in one call, the oldest first.
-  -- Writes: freshness, run; rows that somebody else is at are not waited for.
+  -- Writes: freshness, run, drift; rows that somebody else is at are not waited for.
   -- INVOKER: called by heartbeat only.
   with
   -- found once: as a condition of the delete it may be found again for each row, and then goes on from the last batch
@@ -2328,7 +2614,19 @@ as $$
     for update skip locked
   )
   delete from inboxdb.run as r using old as o
-  where r.run_id = o.run_id
+  where r.run_id = o.run_id;
+
+  with
+  old as materialized (
+    select d.id
+    from inboxdb.drift as d
+    where d.found_at < inboxdb.clock() - interval '30 days'
+    order by d.id
+    limit at_most
+    for update skip locked
+  )
+  delete from inboxdb.drift as d using old as o
+  where d.id = o.id
 $$;
 -- <<< sql/functions/prune.sql
 
@@ -2375,12 +2673,13 @@ as $$
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
--- Reads, writes: as claim_next, drain_next, send_signals, empty_slice, heartbeat.
--- INVOKER: its caller needs EXECUTE on those five, and on clock and suspended_since.
+-- Where nothing is due it counts workspaces whole whose time has come (next_audit), for a second, or a tenth of its time.
+-- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
+-- INVOKER: its caller needs EXECUTE on those six, and on clock and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
-  stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
-    operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
+  began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
+  stop_at pg_catalog.timestamptz := began_at operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
   run_id pg_catalog.text := pg_catalog.substr(pg_catalog.gen_random_uuid()::pg_catalog.text, 1, 8);
   beat_at pg_catalog.timestamptz := '-infinity';
   samples pg_catalog.float4[] := '{}';
@@ -2394,6 +2693,9 @@ declare
   waited pg_catalog.float8;
   -- once realtime hangs, no further workspace waits for it
   silent boolean := false;
+  is_audit boolean;
+  audits_began pg_catalog.timestamptz;
+  audits_took pg_catalog.interval := '0';
 begin
   loop
     -- whatever default_transaction_isolation says
@@ -2412,6 +2714,21 @@ begin
     exit when drained operator(pg_catalog.>=) max_workspaces;
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
+    is_audit := false;
+    if claimed is null
+      and audits_took operator(pg_catalog.<) greatest(
+        interval '1 second',
+        (
+          pg_catalog.clock_timestamp() operator(pg_catalog.-) began_at
+        ) operator(pg_catalog./) 10::pg_catalog.float8
+      )
+    then
+      commit;
+      set transaction isolation level read committed;
+      audits_began := pg_catalog.clock_timestamp();
+      claimed := inboxdb.next_audit();
+      is_audit := claimed is not null;
+    end if;
     if claimed is null and not looks_again then
       -- While somebody else collects nothing is to be seen. With the collector's lock nobody does: what is due now?
       if pg_catalog.pg_try_advisory_xact_lock(x'696e6279'::pg_catalog.int4, 0) then
@@ -2424,14 +2741,19 @@ begin
       perform pg_catalog.pg_sleep(case when looks_again then 1 else 0.05 end);
       continue;
     end if;
-    drained := drained operator(pg_catalog.+) 1;
+    if not is_audit then
+      drained := drained operator(pg_catalog.+) 1;
+    end if;
     commit;
     set transaction isolation level read committed;
     perform pg_catalog.set_config('lock_timeout', '60s', true),
       pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
     select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
-    from inboxdb.drain_next(claimed) as d;
-    if drain_outcome operator(pg_catalog.=) 'failed' then
+    from inboxdb.drain_next(claimed, is_audit) as d;
+    if is_audit then
+      audits_took := audits_took
+        operator(pg_catalog.+) (pg_catalog.clock_timestamp() operator(pg_catalog.-) audits_began);
+    elsif drain_outcome operator(pg_catalog.=) 'failed' then
       failures := failures operator(pg_catalog.+) 1;
     elsif drain_outcome operator(pg_catalog.=) 'refreshed' then
       refreshes := refreshes operator(pg_catalog.+) 1;
@@ -2494,7 +2816,11 @@ create function inboxdb.drain_status(
   out unpublished_keys bigint,
   out unpublished_seconds double precision,
   out counts_source text,
-  out suspended_since timestamptz
+  out suspended_since timestamptz,
+  out audit_hours integer,
+  out oldest_audit_seconds double precision,
+  out drifted_workspaces integer,
+  out self_healed_workspaces integer
 )
 language sql stable security definer
 set search_path = ''
@@ -2507,9 +2833,12 @@ as $$
   --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
   --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
   --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
-  --   suspended, null while it is at work.
-  -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its
-  --   cost grows with the log.
+  --   suspended, null while it is at work; within how many hours every workspace is to be counted whole, and how long
+  --   ago that was of the one whose turn is longest ago, null where there is none; of how many workspaces more or less
+  --   was found in the last day than their changes say, and of those, how many were found by a difference that did not
+  --   fit.
+  -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting,
+  --   workspace, drift. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   with
   -- its newest version comes first, and counts: see read_floor
@@ -2558,6 +2887,13 @@ as $$
     ) as u
     -- where no cache is in use, everything is unpublished for ever
     where exists (select from state as s where s.published_at is not null)
+  ),
+  healed as (
+    select
+      pg_catalog.count(distinct d.client_id) as workspaces,
+      pg_catalog.count(distinct d.client_id) filter (where d.found_by = 'did_not_fit') as by_themselves
+    from inboxdb.drift as d
+    where d.found_at > inboxdb.clock() - interval '1 day'
   )
   select
     r.workspaces,
@@ -2587,12 +2923,20 @@ as $$
         then coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - u.oldest), 0), 0)
     end,
     (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source'),
-    inboxdb.suspended_since()
+    inboxdb.suspended_since(),
+    pg_catalog.date_part('epoch', inboxdb.audit_period()) / 3600,
+    (
+      select greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.recounted_at)), 0)
+      from inboxdb.workspace as w
+    ),
+    h.workspaces,
+    h.by_themselves
   from reasons as r
   cross join drains as d
   cross join fresh as f
   cross join unpublished as u
   cross join state as s
+  cross join healed as h
 $$;
 -- <<< sql/functions/drain_status.sql
 
@@ -2742,6 +3086,12 @@ as $$
           'lastError', j.last_error,
           'durationMs', j.duration_ms,
           'attempt', j.attempt,
+          'mode', case
+            when j.last_status = 'failed' then null
+            when j.recount_reason is null then 'by_change'
+            else 'recount'
+          end,
+          'recountReason', j.recount_reason,
           'runId', j.run_id
         )::pg_catalog.text
       from inboxdb.job_status as j

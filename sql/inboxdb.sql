@@ -27,6 +27,7 @@ create schema if not exists inboxdb;
 \ir tables/change_slices.sql
 \ir tables/workspace.sql
 \ir tables/counted_lead.sql
+\ir tables/drift.sql
 \ir tables/drain_state.sql
 \ir tables/run.sql
 \ir tables/freshness.sql
@@ -69,8 +70,14 @@ create schema if not exists inboxdb;
 \ir functions/failure.sql
 \ir functions/retry_delay.sql
 \ir functions/record_failure.sql
-\ir functions/classify_leads.sql
+\ir functions/audit_period.sql
+\ir functions/next_snooze.sql
+\ir functions/reason_to_recount.sql
 \ir functions/apply_changes.sql
+\ir functions/classify_leads.sql
+\ir functions/remember_leads.sql
+\ir functions/remembered_counts.sql
+\ir functions/store_counts.sql
 \ir functions/recount_workspace.sql
 \ir functions/refresh_workspace.sql
 
@@ -89,6 +96,7 @@ create schema if not exists inboxdb;
 \ir functions/claim_next.sql
 \ir functions/time_limit.sql
 \ir functions/drain_next.sql
+\ir functions/next_audit.sql
 \ir functions/empty_slice.sql
 \ir functions/signal_topic.sql
 \ir functions/send_signals.sql

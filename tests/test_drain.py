@@ -95,7 +95,7 @@ def test_a_run_refreshes_what_waits(database: Database, host: Host, owner: Conne
     workspaces = {host.workspace() for _ in range(3)}
     seen: list[tuple[int, int]] = []
     result = drain(database.dsn, on_progress=lambda done, total, _: seen.append((done, total)))
-    assert result == DrainResult(result.run_id, 3, 0, 0, 0, result.duration_ms, [])
+    assert result == DrainResult(result.run_id, 3, 0, 0, 0, 0, result.duration_ms, [])
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert stored_counts(owner).keys() == workspaces
     assert drain(database.dsn).refreshed == 0

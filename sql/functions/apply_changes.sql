@@ -1,6 +1,6 @@
 create function inboxdb.apply_changes(
   target_client_id inboxdb.client_id, as_of timestamptz,
-  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out leads integer
+  out noted_since timestamptz, out changed_scopes inboxdb.user_id[]
 )
 language plpgsql volatile
 set search_path = ''
@@ -15,8 +15,7 @@ as $$
 -- Purpose: take the changes of single leads and the snoozes that ended, and apply what they make of the counts.
 -- Parameters: target_client_id, whose leads were all counted into counted_lead before; as_of, not earlier than the
 --   last time. The caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed; how
---   many leads it looked at.
+-- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed.
 -- Errors: IB013 where a count would fall below zero or exceed its leads: something was missed before.
 -- A change of the whole workspace stays in the log, for a refresh that counts all of it.
 -- Reads: lead_now. Writes: the change log, counted_lead, inbox_counts, workspace.
@@ -25,6 +24,7 @@ declare
   this_workspace integer;
   first_snooze pg_catalog.timestamptz;
   next_snooze pg_catalog.timestamptz;
+  leads_now integer;
   is_possible boolean;
 begin
   select w.number, w.next_snooze_at into strict this_workspace, first_snooze
@@ -223,25 +223,22 @@ begin
       case when first_snooze <= as_of then first_snooze end
     ),
     array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel()),
-    (select pg_catalog.count(*) from compared as c) + (select pg_catalog.count(*) from ended as e),
+    (select j.leads from judged as j where j.is_global),
     (select pg_catalog.bool_and(j.is_possible) from judged as j)
-  into noted_since, changed_scopes, leads, is_possible;
+  into noted_since, changed_scopes, leads_now, is_possible;
   if not is_possible then
     raise exception using
       errcode = 'IB013',
-      message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id);
+      message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id),
+      detail = 'A count would fall below zero, or exceed the leads. Nothing was changed.',
+      hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
   end if;
 
   -- only now: the statement above did not see what it wrote
-  next_snooze := (
-    select k.hidden_until
-    from inboxdb.counted_lead as k
-    where k.workspace = this_workspace and k.hidden_until > as_of and k.hidden_until < 'infinity'
-    order by k.workspace, k.hidden_until
-    limit 1
-  );
+  next_snooze := inboxdb.next_snooze(this_workspace, as_of);
   update inboxdb.workspace as w
-  set next_snooze_at = next_snooze
-  where w.client_id = target_client_id and w.next_snooze_at is distinct from next_snooze;
+  set next_snooze_at = next_snooze, leads = leads_now
+  where w.client_id = target_client_id
+    and (w.next_snooze_at is distinct from next_snooze or pg_catalog.abs(w.leads - leads_now) > w.leads / 10);
 end
 $$;

@@ -9,12 +9,13 @@ as $$
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
--- Reads, writes: as claim_next, drain_next, send_signals, empty_slice, heartbeat.
--- INVOKER: its caller needs EXECUTE on those five, and on clock and suspended_since.
+-- Where nothing is due it counts workspaces whole whose time has come (next_audit), for a second, or a tenth of its time.
+-- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
+-- INVOKER: its caller needs EXECUTE on those six, and on clock and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
-  stop_at pg_catalog.timestamptz := pg_catalog.clock_timestamp()
-    operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
+  began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
+  stop_at pg_catalog.timestamptz := began_at operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
   run_id pg_catalog.text := pg_catalog.substr(pg_catalog.gen_random_uuid()::pg_catalog.text, 1, 8);
   beat_at pg_catalog.timestamptz := '-infinity';
   samples pg_catalog.float4[] := '{}';
@@ -28,6 +29,9 @@ declare
   waited pg_catalog.float8;
   -- once realtime hangs, no further workspace waits for it
   silent boolean := false;
+  is_audit boolean;
+  audits_began pg_catalog.timestamptz;
+  audits_took pg_catalog.interval := '0';
 begin
   loop
     -- whatever default_transaction_isolation says
@@ -46,6 +50,21 @@ begin
     exit when drained operator(pg_catalog.>=) max_workspaces;
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
+    is_audit := false;
+    if claimed is null
+      and audits_took operator(pg_catalog.<) greatest(
+        interval '1 second',
+        (
+          pg_catalog.clock_timestamp() operator(pg_catalog.-) began_at
+        ) operator(pg_catalog./) 10::pg_catalog.float8
+      )
+    then
+      commit;
+      set transaction isolation level read committed;
+      audits_began := pg_catalog.clock_timestamp();
+      claimed := inboxdb.next_audit();
+      is_audit := claimed is not null;
+    end if;
     if claimed is null and not looks_again then
       -- While somebody else collects nothing is to be seen. With the collector's lock nobody does: what is due now?
       if pg_catalog.pg_try_advisory_xact_lock(x'696e6279'::pg_catalog.int4, 0) then
@@ -58,14 +77,19 @@ begin
       perform pg_catalog.pg_sleep(case when looks_again then 1 else 0.05 end);
       continue;
     end if;
-    drained := drained operator(pg_catalog.+) 1;
+    if not is_audit then
+      drained := drained operator(pg_catalog.+) 1;
+    end if;
     commit;
     set transaction isolation level read committed;
     perform pg_catalog.set_config('lock_timeout', '60s', true),
       pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
     select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
-    from inboxdb.drain_next(claimed) as d;
-    if drain_outcome operator(pg_catalog.=) 'failed' then
+    from inboxdb.drain_next(claimed, is_audit) as d;
+    if is_audit then
+      audits_took := audits_took
+        operator(pg_catalog.+) (pg_catalog.clock_timestamp() operator(pg_catalog.-) audits_began);
+    elsif drain_outcome operator(pg_catalog.=) 'failed' then
       failures := failures operator(pg_catalog.+) 1;
     elsif drain_outcome operator(pg_catalog.=) 'refreshed' then
       refreshes := refreshes operator(pg_catalog.+) 1;

@@ -1,5 +1,5 @@
 create function inboxdb.drain_next(
-  claimed inboxdb.client_id default null,
+  claimed inboxdb.client_id default null, is_audit boolean default false,
   out client_id inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[],
   out seconds_waited double precision
 )
@@ -9,7 +9,7 @@ as $$
 -- Purpose: refresh one dirty workspace in this transaction; collects when nothing is due.
 -- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
 --   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once,
---   and nobody else collects until this transaction ends.
+--   and nobody else collects until this transaction ends. is_audit, where next_audit returned it: all of it is counted.
 -- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it,
 --   or inboxdb is suspended), idle (nothing is due; workspace null); the inbox cache version after a refresh; the users
 --   whose counts or leads changed with it, null where nothing did: once this is committed, they are for send_signals;
@@ -49,7 +49,7 @@ begin
   started_at := inboxdb.clock();
   begin
     select r.version, r.changed_scopes, r.seconds_waited into version, changed_scopes, seconds_waited
-    from inboxdb.refresh_workspace(client_id) as r;
+    from inboxdb.refresh_workspace(client_id, case when is_audit then 'audit' end) as r;
     outcome := 'refreshed';
   exception when others then
     get stacked diagnostics error_code = returned_sqlstate;

@@ -14,7 +14,11 @@ create function inboxdb.drain_status(
   out unpublished_keys bigint,
   out unpublished_seconds double precision,
   out counts_source text,
-  out suspended_since timestamptz
+  out suspended_since timestamptz,
+  out audit_hours integer,
+  out oldest_audit_seconds double precision,
+  out drifted_workspaces integer,
+  out self_healed_workspaces integer
 )
 language sql stable security definer
 set search_path = ''
@@ -27,9 +31,12 @@ as $$
   --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
   --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
   --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
-  --   suspended, null while it is at work.
-  -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting. Its
-  --   cost grows with the log.
+  --   suspended, null while it is at work; within how many hours every workspace is to be counted whole, and how long
+  --   ago that was of the one whose turn is longest ago, null where there is none; of how many workspaces more or less
+  --   was found in the last day than their changes say, and of those, how many were found by a difference that did not
+  --   fit.
+  -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting,
+  --   workspace, drift. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   with
   -- its newest version comes first, and counts: see read_floor
@@ -78,6 +85,13 @@ as $$
     ) as u
     -- where no cache is in use, everything is unpublished for ever
     where exists (select from state as s where s.published_at is not null)
+  ),
+  healed as (
+    select
+      pg_catalog.count(distinct d.client_id) as workspaces,
+      pg_catalog.count(distinct d.client_id) filter (where d.found_by = 'did_not_fit') as by_themselves
+    from inboxdb.drift as d
+    where d.found_at > inboxdb.clock() - interval '1 day'
   )
   select
     r.workspaces,
@@ -107,10 +121,18 @@ as $$
         then coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - u.oldest), 0), 0)
     end,
     (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source'),
-    inboxdb.suspended_since()
+    inboxdb.suspended_since(),
+    pg_catalog.date_part('epoch', inboxdb.audit_period()) / 3600,
+    (
+      select greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.recounted_at)), 0)
+      from inboxdb.workspace as w
+    ),
+    h.workspaces,
+    h.by_themselves
   from reasons as r
   cross join drains as d
   cross join fresh as f
   cross join unpublished as u
   cross join state as s
+  cross join healed as h
 $$;

@@ -3,9 +3,9 @@ language sql volatile
 set search_path = ''
 as $$
   -- Purpose: forget what nobody asks for any more: samples of freshness after an hour, runs a day after their last sign
-  --   of life.
+  --   of life, drift after 30 days.
   -- Parameters: at_most, rows of each table in one call, the oldest first.
-  -- Writes: freshness, run; rows that somebody else is at are not waited for.
+  -- Writes: freshness, run, drift; rows that somebody else is at are not waited for.
   -- INVOKER: called by heartbeat only.
   with
   -- found once: as a condition of the delete it may be found again for each row, and then goes on from the last batch
@@ -30,5 +30,17 @@ as $$
     for update skip locked
   )
   delete from inboxdb.run as r using old as o
-  where r.run_id = o.run_id
+  where r.run_id = o.run_id;
+
+  with
+  old as materialized (
+    select d.id
+    from inboxdb.drift as d
+    where d.found_at < inboxdb.clock() - interval '30 days'
+    order by d.id
+    limit at_most
+    for update skip locked
+  )
+  delete from inboxdb.drift as d using old as o
+  where d.id = o.id
 $$;

@@ -2,7 +2,7 @@ create function inboxdb.recompute_inbox_counts(target_client_id inboxdb.client_i
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: bring one workspace's counts up to date now, dirty or not.
+-- Purpose: count one workspace whole now, dirty or not.
 -- Parameters: target_client_id.
 -- Errors: IB002 for an unknown workspace; IB003 where it stayed locked for 5 seconds; IB004 above READ COMMITTED;
 --   IB012 while suspended.
@@ -24,6 +24,6 @@ begin
     end if;
     perform pg_catalog.pg_sleep(0.05);
   end loop;
-  perform inboxdb.refresh_workspace(target_client_id);
+  perform inboxdb.refresh_workspace(target_client_id, 'recompute');
 end
 $$;

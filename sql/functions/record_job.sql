@@ -1,12 +1,13 @@
 create function inboxdb.record_job(
-  target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text
+  target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
+  why_recounted text default null
 ) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: keep how the last refresh of a workspace went, to be published.
 -- Parameters: target_client_id; started_at; attempt_number since the workspace became dirty; error, null for success,
---   else SQLSTATE and our own sentence.
+--   else SQLSTATE and our own sentence; why_recounted, as in job_status.
 -- Writes: job_status.
 -- INVOKER: called by the drain's functions only.
 declare
@@ -26,11 +27,11 @@ begin
   if newest is null then
     insert into inboxdb.job_status (
       job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt,
-      run_id, unpublished_since
+      recount_reason, run_id, unpublished_since
     )
     values (
       this_job, target_client_id, started_at, finished_at, this_status, error, took_ms, attempt_number,
-      inboxdb.run_id(), finished_at
+      why_recounted, inboxdb.run_id(), finished_at
     );
   else
     update inboxdb.job_status as j
@@ -41,6 +42,7 @@ begin
       last_error = error,
       duration_ms = took_ms,
       attempt = attempt_number,
+      recount_reason = why_recounted,
       run_id = inboxdb.run_id(),
       unpublished_since = coalesce(j.unpublished_since, finished_at)
     where j.client_id = target_client_id and j.job_name = this_job

@@ -1,5 +1,5 @@
 create function inboxdb.refresh_workspace(
-  target_client_id inboxdb.client_id,
+  target_client_id inboxdb.client_id, recount_because text default null,
   out version bigint, out changed_scopes inboxdb.user_id[], out seconds_waited double precision
 )
 language plpgsql volatile
@@ -11,14 +11,16 @@ set plan_cache_mode = force_generic_plan
 -- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
 set jit = off
 as $$
--- Purpose: bring one workspace's counts up to date: take its changes, count it, store the counts.
--- Parameters: target_client_id. The caller took its lock in an EARLIER statement and is READ COMMITTED.
+-- Purpose: bring one workspace's counts up to date: by what changed, or where that is not known, or dearer, by counting
+--   all of it.
+-- Parameters: target_client_id; recount_because, the reason for counting all of it whatever is known. The caller took
+--   its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
 --   it has none; with a new one also the users whose counts or leads changed, and how long the oldest reason for it had
 --   waited, from when it was noted.
--- Errors: those of count_scopes; 40001 where somebody else wrote the workspace's counts meanwhile.
--- Reads: "Lead", and what count_scopes does. Writes: the change log, inbox_counts, workspace, cache_version,
---   job_status, inbox_counts_dirty. A workspace that the host deleted loses its rows, its versions excepted.
+-- Errors: those of recount_workspace; 40001 where somebody else wrote the workspace's counts meanwhile.
+-- Reads, writes: what apply_changes and recount_workspace do; cache_version, job_status, inbox_counts_dirty. A
+--   workspace that the host deleted loses its rows, its versions excepted.
 -- INVOKER: called by our DEFINER functions only.
 declare
   -- read after the lock, before the snapshot: never later than what the counts see
@@ -32,33 +34,25 @@ declare
       and d.client_id <= target_client_id
       and d.collapsed
   );
+  reason pg_catalog.text := inboxdb.reason_to_recount(
+    target_client_id, as_of, coalesce(recount_because, case when collapsed_since is not null then 'whole_workspace' end)
+  );
   oldest_reason pg_catalog.timestamptz;
   still_exists boolean := true;
-  waiting_leads bigint;
-  whole boolean;
-  kept inboxdb.workspace;
   attempt_number integer;
-  by_change boolean := false;
 begin
-  select pg_catalog.count(*), coalesce(pg_catalog.bool_or(c.lead_id is null), false) into waiting_leads, whole
-  from (select c.lead_id from inboxdb.changes_of(target_client_id) as c limit 100000) as c;
-  select * into kept from inboxdb.workspace as w where w.client_id = target_client_id;
-  if not whole and collapsed_since is null and kept.definitions = inboxdb.definitions() and as_of >= kept.computed_at
-    and waiting_leads <= greatest(kept.leads / 20, 10)
-    and (waiting_leads > 0 or kept.next_snooze_at <= as_of)
-    and exists (select from public."Client" as c where c.id = target_client_id)
-  then
+  if reason is null then
     begin
       select a.noted_since, a.changed_scopes into oldest_reason, changed_scopes
       from inboxdb.apply_changes(target_client_id, as_of) as a;
-      by_change := true;
     exception when sqlstate 'IB013' then
-      null;
+      reason := 'did_not_fit';
     end;
   end if;
-  if not by_change then
-    select r.noted_since, r.changed_scopes, r.still_exists into oldest_reason, changed_scopes, still_exists
-    from inboxdb.recount_workspace(target_client_id, as_of, collapsed_since) as r;
+  if reason is not null then
+    select least(collapsed_since, r.noted_since), r.changed_scopes, r.still_exists
+    into oldest_reason, changed_scopes, still_exists
+    from inboxdb.recount_workspace(target_client_id, as_of, reason) as r;
   end if;
 
   if oldest_reason is not null then
@@ -75,7 +69,7 @@ begin
     and d.client_id <= target_client_id
   returning d.attempts into attempt_number;
   if still_exists then
-    perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null);
+    perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null, reason);
   else
     delete from inboxdb.job_status as j
     where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts';

@@ -34,6 +34,12 @@ as $$
           'lastError', j.last_error,
           'durationMs', j.duration_ms,
           'attempt', j.attempt,
+          'mode', case
+            when j.last_status = 'failed' then null
+            when j.recount_reason is null then 'by_change'
+            else 'recount'
+          end,
+          'recountReason', j.recount_reason,
           'runId', j.run_id
         )::pg_catalog.text
       from inboxdb.job_status as j

@@ -24,7 +24,8 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.suspended_since()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.collect()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.claim_next(boolean)', 'execute'),
-  ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id, boolean)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.next_audit()', 'execute'),
   (
     'inboxdb_drainer', 'function',
     'inboxdb.record_failure(inboxdb.client_id, timestamp with time zone, text)', 'execute'

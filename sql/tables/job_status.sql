@@ -7,6 +7,7 @@ create table inboxdb.job_status (
   last_error text,
   duration_ms integer not null,
   attempt integer not null,
+  recount_reason text,
   run_id text,
   unpublished_since timestamptz,
   -- one row per job all the same: see cache_version
@@ -19,6 +20,9 @@ where unpublished_since is not null;
 comment on table inboxdb.job_status is 'How the last run of each job went, per workspace.';
 comment on column inboxdb.job_status.last_error is 'SQLSTATE and our own sentence; never a server message.';
 comment on column inboxdb.job_status.attempt is 'Which attempt since the workspace became dirty this run was.';
+comment on column inboxdb.job_status.recount_reason is
+'Why a refresh counted the whole workspace: see function reason_to_recount; recompute, audit and did_not_fit besides. '
+'Null where it went by what changed, or failed.';
 comment on column inboxdb.job_status.run_id is 'The run that it was part of (see table run), where one was.';
 comment on column inboxdb.job_status.unpublished_since is
 'When the oldest status not yet copied to the cache was written; null once copied.';

@@ -1,0 +1,51 @@
+create function inboxdb.reason_to_recount(
+  target_client_id inboxdb.client_id, as_of timestamptz, otherwise text
+) returns text
+language plpgsql stable
+set search_path = ''
+-- as refresh_workspace
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+-- Purpose: say why a workspace is to be counted whole, and not by what changed.
+-- Parameters: target_client_id; as_of, the instant the counts are to speak of; otherwise, what to say where what is
+--   remembered of its leads holds, null where that is to be decided.
+-- Returns: first_fill, definitions_changed (what is remembered of its leads is not what they count now), clock_set_back
+--   (a snooze that ended lasts on), whole_workspace (a change says no more than that), many_changes, workspace_gone
+--   (from the host); null for none.
+-- Reads: workspace, inbox_counts, "Client", the change log: no more of it than decides.
+-- Source: a tenth: `python -m tests.bench --only refresh`: a changed lead costs about as much as ten that are counted.
+-- INVOKER: called by refresh_workspace only.
+declare
+  kept inboxdb.workspace;
+  enough integer;
+  found pg_catalog.record;
+begin
+  select w.* into kept from inboxdb.workspace as w where w.client_id = target_client_id;
+  if kept.definitions is null then
+    return 'first_fill';
+  elsif kept.definitions <> inboxdb.definitions() then
+    return 'definitions_changed';
+  elsif as_of < (
+    select s.computed_at
+    from inboxdb.inbox_counts as s
+    where s.client_id = target_client_id and s.is_global
+    order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+    limit 1
+  ) then
+    return 'clock_set_back';
+  elsif otherwise is not null then
+    return otherwise;
+  end if;
+
+  enough := greatest(kept.leads / 10, 10);
+  select pg_catalog.count(*) as changes, pg_catalog.bool_or(c.lead_id is null) as whole into found
+  from (select c.lead_id from inboxdb.changes_of(target_client_id) as c limit enough + 1) as c;
+  return case
+    when found.whole then 'whole_workspace'
+    when found.changes > enough then 'many_changes'
+    when not exists (select from public."Client" as c where c.id = target_client_id) then 'workspace_gone'
+  end;
+end
+$$;

@@ -1,0 +1,122 @@
+create function inboxdb.remember_leads(
+  target_client_id inboxdb.client_id, as_of timestamptz,
+  out noted_since timestamptz, out still_exists boolean, out touched_scopes inboxdb.user_id[], out drifted integer
+)
+language plpgsql volatile
+set search_path = ''
+set row_security = off
+-- as refresh_workspace
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set work_mem = '64MB'
+set jit = off
+as $$
+-- Purpose: take a workspace's changes, and remember of each of its leads what it counts now: rows that differ are
+--   written, others not.
+-- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged. The caller
+--   took its lock in an EARLIER statement and is READ COMMITTED.
+-- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; whether the host
+--   still has the workspace: nothing is remembered where not; the users whose leads changed, null for anybody; how many
+--   leads differ from what was remembered though neither a change nor the end of a snooze says why, null where that
+--   can't be told: a change of the whole workspace was taken.
+-- Errors: those of classify_leads.
+-- Reads: classify_leads, "Client", workspace. Writes: the change log, counted_lead.
+-- INVOKER: called by recount_workspace only.
+declare
+  this_workspace integer;
+  first_snooze pg_catalog.timestamptz;
+begin
+  select w.number, w.next_snooze_at into strict this_workspace, first_snooze
+  from inboxdb.workspace as w
+  where w.client_id = target_client_id;
+
+  -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
+  with
+  changed as materialized (
+    select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
+    from inboxdb.changes_of(target_client_id) as c
+  ),
+  taken_0 as (delete from inboxdb.change_0 as t using changed as c where c.slice = 0 and t.ctid = c.tid),
+  taken_1 as (delete from inboxdb.change_1 as t using changed as c where c.slice = 1 and t.ctid = c.tid),
+  taken_2 as (delete from inboxdb.change_2 as t using changed as c where c.slice = 2 and t.ctid = c.tid),
+  taken_3 as (delete from inboxdb.change_3 as t using changed as c where c.slice = 3 and t.ctid = c.tid),
+  taken as materialized (
+    select
+      pg_catalog.count(*) as changes,
+      coalesce(pg_catalog.bool_or(c.lead_id is null), false) as whole,
+      pg_catalog.min(c.noted_at) as noted_since
+    from changed as c
+  ),
+  host as materialized (
+    select exists (select from public."Client" as c where c.id = target_client_id) as has_it
+  ),
+  compared as materialized (
+    select
+      k.tid, k.revision, k.hidden_until as old_hidden, l.is_here,
+      coalesce(k.lead_key, l.lead_key) as lead_key, l.user_key, l.counts, l.hidden_until,
+      (k.user_key, k.counts) is distinct from (l.user_key, l.counts) as differs
+    from (
+      select k.ctid as tid, k.lead_key, k.revision, k.user_key, k.counts, k.hidden_until
+      from inboxdb.counted_lead as k
+      where k.workspace = this_workspace
+    ) as k
+    full join (
+      select
+        true as is_here, c.lead_key, c.user_key, c.counts,
+        case when c.snoozed_until > as_of then c.snoozed_until end as hidden_until
+      from inboxdb.classify_leads(target_client_id) as c
+      where (select h.has_it from host as h)
+    ) as l on k.lead_key = l.lead_key
+    where k.tid is null or l.is_here is null
+      or (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
+  ),
+  gone as (
+    delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
+  ),
+  rewritten as (
+    update inboxdb.counted_lead as k
+    set
+      counts = c.counts, user_key = c.user_key, hidden_until = c.hidden_until,
+      revision = case when c.revision < 32767 then c.revision + 1 else 0 end
+    from compared as c
+    where k.ctid = c.tid and c.is_here
+  ),
+  added as (
+    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, hidden_until)
+    select this_workspace, c.counts, c.lead_key, c.user_key, c.hidden_until
+    from compared as c
+    where c.tid is null
+    order by c.lead_key
+  ),
+  touched as (
+    select c.left_user_id as user_id from changed as c where c.left_user_id is not null
+    union
+    select l.user_id
+    from changed as c
+    -- by key, whatever the planner takes `changed` for
+    cross join lateral (
+      select l."assignedToUserId" as user_id
+      from public."Lead" as l
+      where l.id = c.lead_id and l."clientId" = target_client_id
+      offset 0
+    ) as l
+    where l.user_id is not null
+  )
+  select
+    least(t.noted_since, case when first_snooze <= as_of then first_snooze end),
+    h.has_it,
+    -- more leads than are worth looking up one by one: then anybody's
+    case when not t.whole and t.changes <= 1000 then array(select u.user_id from touched as u) end,
+    case
+      when not t.whole and h.has_it then (
+        select pg_catalog.count(*)
+        from compared as c
+        where (c.is_here and not c.differs and c.old_hidden <= as_of) is not true
+          and not exists (select from changed as n where inboxdb.id_key(n.lead_id) = c.lead_key)
+      )
+    end
+  into noted_since, still_exists, touched_scopes, drifted
+  from taken as t
+  cross join host as h;
+end
+$$;

@@ -1,0 +1,149 @@
+create function inboxdb.store_counts(target_client_id inboxdb.client_id, as_of timestamptz, still_exists boolean)
+returns inboxdb.user_id[]
+language plpgsql volatile
+set search_path = ''
+-- as refresh_workspace
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+-- Purpose: make a workspace's counts the sum of what is remembered of its leads, and note that it was counted whole.
+--   Rows that differ are written, and the global one, whose computed_at is the whole workspace's.
+-- Parameters: target_client_id; as_of, the instant the counts speak of; still_exists, whether the host has it: where
+--   not, it loses its rows.
+-- Returns: the users whose counts changed.
+-- Errors: 40001 where somebody else wrote the workspace's counts meanwhile.
+-- Reads: counted_lead. Writes: inbox_counts, workspace.
+-- INVOKER: called by recount_workspace only.
+declare
+  changed_scopes inboxdb.user_id[];
+  is_complete boolean;
+begin
+  with
+  counted as materialized (
+    select r.*
+    from inboxdb.workspace as w
+    cross join lateral inboxdb.remembered_counts(w.number) as r
+    where w.client_id = target_client_id and still_exists
+  ),
+  -- Its rows, one after the other from the last in the index, and of each the version that is: a held snapshot keeps
+  -- all the others, one for each refresh, and those lie before it there. By key, each would be visited.
+  present as materialized (
+    with recursive
+    newest as (
+      (
+        select s.ctid as tid, s.client_id, s.is_global, s.scope_user_id
+        from inboxdb.inbox_counts as s
+        where s.client_id >= target_client_id and s.client_id <= target_client_id
+        order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+        limit 1
+      )
+      union all
+      select before.tid, before.client_id, before.is_global, before.scope_user_id
+      from newest as n
+      cross join lateral (
+        select s.ctid as tid, s.client_id, s.is_global, s.scope_user_id
+        from inboxdb.inbox_counts as s
+        where s.client_id >= target_client_id
+          and (s.client_id, s.is_global, s.scope_user_id) < (n.client_id, n.is_global, n.scope_user_id)
+        order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+        limit 1
+      ) as before
+    )
+    select n.tid, n.is_global, n.scope_user_id from newest as n
+  ),
+  compared as materialized (
+    select
+      c.*, p.tid,
+      p.tid is null or (
+        s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
+        s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
+      ) <> (
+        c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
+        c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total
+      ) as differs,
+      c.is_global or s.leads is distinct from c.leads as is_due
+    from counted as c
+    left join present as p on c.is_global = p.is_global and c.scope_user_id = p.scope_user_id
+    left join inboxdb.inbox_counts as s on p.tid = s.ctid
+  ),
+  vanished as (
+    delete from inboxdb.inbox_counts as s
+    using present as p
+    where s.ctid = p.tid
+      and not exists (
+        select from counted as c where c.is_global = p.is_global and c.scope_user_id = p.scope_user_id
+      )
+    returning s.is_global, s.scope_user_id
+  ),
+  updated as (
+    update inboxdb.inbox_counts as s
+    set
+      all_responses = c.all_responses,
+      requires_attention = c.requires_attention,
+      previously_required_attention = c.previously_required_attention,
+      total_non_blacklisted = c.total_non_blacklisted,
+      awaiting_reply = c.awaiting_reply,
+      needs_repair = c.needs_repair,
+      ai_sent = c.ai_sent,
+      ai_review = c.ai_review,
+      total = c.total,
+      leads = c.leads,
+      computed_at = as_of,
+      updated_at = case when c.differs then as_of else s.updated_at end
+    from compared as c
+    where s.ctid = c.tid and (c.differs or c.is_due)
+    returning s.is_global, s.scope_user_id, c.differs
+  ),
+  made as (
+    insert into inboxdb.inbox_counts as s (
+      client_id, is_global, scope_user_id, all_responses, requires_attention, previously_required_attention,
+      total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total, leads, computed_at, updated_at
+    )
+    select
+      target_client_id, c.is_global, c.scope_user_id, c.all_responses, c.requires_attention,
+      c.previously_required_attention, c.total_non_blacklisted, c.awaiting_reply, c.needs_repair, c.ai_sent,
+      c.ai_review, c.total, c.leads, as_of, as_of
+    from compared as c
+    where c.tid is null
+    returning s.is_global, s.scope_user_id
+  ),
+  written as (
+    select u.is_global, u.scope_user_id, u.differs from updated as u
+    union all
+    select m.is_global, m.scope_user_id, true from made as m
+  )
+  select
+    array(
+      select w.scope_user_id from written as w where w.differs and not w.is_global
+      union
+      select v.scope_user_id from vanished as v where not v.is_global
+    ),
+    (select pg_catalog.count(*) from written)
+    = (select pg_catalog.count(*) from compared as c where c.differs or c.is_due)
+  into changed_scopes, is_complete;
+  if not is_complete then
+    raise exception using
+      errcode = '40001',
+      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
+      detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
+      hint = 'The drain tries again.';
+  end if;
+
+  if still_exists then
+    update inboxdb.workspace as w
+    set
+      leads = (
+        select s.leads from inboxdb.inbox_counts as s where s.client_id = target_client_id and s.is_global
+      ),
+      next_snooze_at = inboxdb.next_snooze(w.number, as_of),
+      definitions = inboxdb.definitions(),
+      recounted_at = as_of,
+      audit_at = as_of + inboxdb.audit_period()
+    where w.client_id = target_client_id;
+  else
+    delete from inboxdb.workspace as w where w.client_id = target_client_id;
+  end if;
+  return changed_scopes;
+end
+$$;
