@@ -66,9 +66,10 @@ def read(connection: Connection, client_id: str, setter: str | None = None) -> C
             select
               s.client_id::text, s.is_global, s.scope_user_id::text, s.all_responses, s.requires_attention,
               s.previously_required_attention, s.total_non_blacklisted, s.awaiting_reply, s.needs_repair, s.ai_sent,
-              s.ai_review, s.total, s.computed_at, v.version,
+              s.ai_review, s.total, w.computed_at, v.version,
               exists (select from inboxdb.waiting as w where w.client_id = s.client_id) as dirty
             from inboxdb.inbox_counts as s
+            inner join inboxdb.inbox_counts as w on w.client_id = s.client_id and w.is_global
             left join inboxdb.cache_version as v on v.client_id = s.client_id and v.family = 'inbox'
             where s.client_id = %(client_id)s
               and (s.is_global, s.scope_user_id) in ((true, inboxdb.sentinel()), (false, %(setter)s))

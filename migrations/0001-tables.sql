@@ -248,8 +248,9 @@ language sql stable parallel safe
 as $$
   -- Purpose: the key of a text id: 16 bytes where it is the text of a UUID as PostgreSQL writes it.
   -- Parameters: id.
-  -- Returns: its key, null for null; two ids never have the same one. Others keep their bytes behind a zero byte, behind two where one
-  --   would make 16 of them: no text holds a zero byte, so the second is never taken for the first of a longer one.
+  -- Returns: its key, null for null; two ids never have the same one. Others keep their bytes behind a zero byte,
+  --   behind two where one would make 16 of them: no text holds a zero byte, so the second is never taken for the first
+  --   of a longer one.
   -- Three cheap conditions for one regular expression that counts, which takes five times as long as all of them: the
   -- hyphens' places and the length, no other characters, no other hyphens.
   -- INVOKER: reads nothing.
@@ -296,8 +297,12 @@ $$;
 create function inboxdb.definitions() returns text
 language sql immutable parallel safe
 as $$
-  -- Purpose: which definition of the counts this is.
-  select '1'
+  -- Purpose: which definitions of the counts these are: what was counted by others is counted anew.
+  -- Returns: the first eight digits of the MD5 of views/classified_lead.sql, views/lead_now.sql and functions/id_key.sql, one
+  --   after the other; tests/test_sources.py holds it to that.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select '2e1c798e'
 $$;
 -- <<< sql/functions/definitions.sql
 
@@ -321,7 +326,7 @@ create table inboxdb.inbox_counts (
   primary key (client_id, is_global, scope_user_id),
   constraint inbox_counts_sentinel_is_global check (is_global = (scope_user_id = inboxdb.sentinel()))
 )
--- every refresh rewrites a workspace's rows: room on the page keeps those updates HOT
+-- every refresh rewrites a workspace's global row: room on the page keeps those updates HOT
 with (fillfactor = 20);
 
 comment on table inboxdb.inbox_counts is
@@ -329,7 +334,9 @@ comment on table inboxdb.inbox_counts is
 'the drain.';
 comment on column inboxdb.inbox_counts.is_global is 'True for the row of the whole workspace.';
 comment on column inboxdb.inbox_counts.scope_user_id is 'Whose count it is; in global rows the sentinel, the nil UUID.';
-comment on column inboxdb.inbox_counts.computed_at is 'The instant the counts speak of: snoozes are judged as of then.';
+comment on column inboxdb.inbox_counts.leads is 'How many leads it speaks of, hidden ones included.';
+comment on column inboxdb.inbox_counts.computed_at is 'When a refresh last wrote this row; in the global row the instant that the counts of the whole workspace speak of: '
+'snoozes are judged as of then, and no row is rewritten that is still true.';
 comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';
 -- <<< sql/tables/inbox_counts.sql
 

@@ -417,7 +417,8 @@ begin
   stored as (
     select
       s.is_global, s.scope_user_id,
-      pg_catalog.to_jsonb(s) - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
+      pg_catalog.to_jsonb(s)
+      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
     from inboxdb.inbox_counts as s
     where s.client_id = target_client_id
   ),
@@ -1328,8 +1329,8 @@ set jit = off
 as $$
 -- Purpose: take a workspace's changes, and remember of each of its leads what it counts now: rows that differ are
 --   written, others not.
--- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged. The caller
---   took its lock in an EARLIER statement and is READ COMMITTED.
+-- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged. The
+--   caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; whether the host
 --   still has the workspace: nothing is remembered where not; the users whose leads changed, null for anybody; how many
 --   leads differ from what was remembered though neither a change nor the end of a snooze says why, null where that
@@ -2673,13 +2674,14 @@ as $$
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
--- Where nothing is due it counts workspaces whole whose time has come (next_audit), for a second, or a tenth of its time.
+-- Where nothing is due it counts workspaces whole whose turn it is (next_audit), for a second, or a tenth of its time.
 -- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
 -- INVOKER: its caller needs EXECUTE on those six, and on clock and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
-  stop_at pg_catalog.timestamptz := began_at operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
+  stop_at pg_catalog.timestamptz := began_at
+    operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
   run_id pg_catalog.text := pg_catalog.substr(pg_catalog.gen_random_uuid()::pg_catalog.text, 1, 8);
   beat_at pg_catalog.timestamptz := '-infinity';
   samples pg_catalog.float4[] := '{}';

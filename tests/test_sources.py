@@ -1,5 +1,6 @@
 """sql/ keeps the habits that a reader and a DBA rely on, and docs/errors.md knows every error that it raises."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -44,6 +45,13 @@ def test_object_is_in_the_file_named_after_it(name: str) -> None:
         re.MULTILINE,
     )
     assert set(made) <= {Path(name).stem}
+
+
+def test_what_was_counted_by_other_definitions_is_counted_anew() -> None:
+    """A refresh by change goes by what each lead last counted: a new definition has to be told from the last one."""
+    text = "".join(TEXTS[file] for file in ("views/classified_lead.sql", "views/lead_now.sql", "functions/id_key.sql"))
+    now = hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:8]
+    assert f"select '{now}'" in TEXTS["functions/definitions.sql"], f"say '{now}' there"
 
 
 def test_every_routine_is_found() -> None:

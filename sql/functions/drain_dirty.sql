@@ -9,13 +9,14 @@ as $$
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
--- Where nothing is due it counts workspaces whole whose time has come (next_audit), for a second, or a tenth of its time.
+-- Where nothing is due it counts workspaces whole whose turn it is (next_audit), for a second, or a tenth of its time.
 -- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
 -- INVOKER: its caller needs EXECUTE on those six, and on clock and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
-  stop_at pg_catalog.timestamptz := began_at operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
+  stop_at pg_catalog.timestamptz := began_at
+    operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
   run_id pg_catalog.text := pg_catalog.substr(pg_catalog.gen_random_uuid()::pg_catalog.text, 1, 8);
   beat_at pg_catalog.timestamptz := '-infinity';
   samples pg_catalog.float4[] := '{}';

@@ -6,8 +6,9 @@ language sql stable parallel safe
 as $$
   -- Purpose: the key of a text id: 16 bytes where it is the text of a UUID as PostgreSQL writes it.
   -- Parameters: id.
-  -- Returns: its key, null for null; two ids never have the same one. Others keep their bytes behind a zero byte, behind two where one
-  --   would make 16 of them: no text holds a zero byte, so the second is never taken for the first of a longer one.
+  -- Returns: its key, null for null; two ids never have the same one. Others keep their bytes behind a zero byte,
+  --   behind two where one would make 16 of them: no text holds a zero byte, so the second is never taken for the first
+  --   of a longer one.
   -- Three cheap conditions for one regular expression that counts, which takes five times as long as all of them: the
   -- hyphens' places and the length, no other characters, no other hyphens.
   -- INVOKER: reads nothing.

@@ -35,7 +35,7 @@ begin
   scope_user_id := scope;
   select
     s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
-    s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total, s.computed_at, v.version, d.dirty_since,
+    s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total, w.computed_at, v.version, d.dirty_since,
     coalesce(d.dirty_since < inboxdb.clock() - interval '15 seconds', false)
     or coalesce(state.collected_at < pg_catalog.clock_timestamp() - interval '15 seconds', true),
     chosen.setting_value
@@ -56,6 +56,9 @@ begin
     on s.client_id = target_client_id
     and s.is_global = (scope = inboxdb.sentinel())
     and s.scope_user_id = scope
+  -- what was not rewritten since was as true then: the whole workspace was refreshed
+  left join inboxdb.inbox_counts as w
+    on w.client_id = target_client_id and w.is_global and w.scope_user_id = inboxdb.sentinel()
   left join lateral (
     select c.version
     from inboxdb.cache_version as c
@@ -91,10 +94,6 @@ begin
     ai_sent := 0;
     ai_review := 0;
     total := 0;
-    -- a scope without a row was counted when its workspace was
-    computed_at := coalesce(computed_at, (
-      select s.computed_at from inboxdb.inbox_counts as s where s.client_id = target_client_id and s.is_global
-    ));
   end if;
 
   if source = 'stored' and pg_catalog.current_setting('request.headers', true) <> '' then

@@ -13,8 +13,8 @@ set jit = off
 as $$
 -- Purpose: take a workspace's changes, and remember of each of its leads what it counts now: rows that differ are
 --   written, others not.
--- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged. The caller
---   took its lock in an EARLIER statement and is READ COMMITTED.
+-- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged. The
+--   caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; whether the host
 --   still has the workspace: nothing is remembered where not; the users whose leads changed, null for anybody; how many
 --   leads differ from what was remembered though neither a change nor the end of a snooze says why, null where that

@@ -27,7 +27,8 @@ begin
   stored as (
     select
       s.is_global, s.scope_user_id,
-      pg_catalog.to_jsonb(s) - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
+      pg_catalog.to_jsonb(s)
+      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
     from inboxdb.inbox_counts as s
     where s.client_id = target_client_id
   ),

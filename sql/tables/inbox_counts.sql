@@ -17,7 +17,7 @@ create table inboxdb.inbox_counts (
   primary key (client_id, is_global, scope_user_id),
   constraint inbox_counts_sentinel_is_global check (is_global = (scope_user_id = inboxdb.sentinel()))
 )
--- every refresh rewrites a workspace's rows: room on the page keeps those updates HOT
+-- every refresh rewrites a workspace's global row: room on the page keeps those updates HOT
 with (fillfactor = 20);
 
 comment on table inboxdb.inbox_counts is
@@ -25,5 +25,7 @@ comment on table inboxdb.inbox_counts is
 'the drain.';
 comment on column inboxdb.inbox_counts.is_global is 'True for the row of the whole workspace.';
 comment on column inboxdb.inbox_counts.scope_user_id is 'Whose count it is; in global rows the sentinel, the nil UUID.';
-comment on column inboxdb.inbox_counts.computed_at is 'The instant the counts speak of: snoozes are judged as of then.';
+comment on column inboxdb.inbox_counts.leads is 'How many leads it speaks of, hidden ones included.';
+comment on column inboxdb.inbox_counts.computed_at is 'When a refresh last wrote this row; in the global row the instant that the counts of the whole workspace speak of: '
+'snoozes are judged as of then, and no row is rewritten that is still true.';
 comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';
