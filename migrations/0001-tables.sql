@@ -4,6 +4,9 @@
 --   tables are in it.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0001-tables.sql (one transaction).
 
+-- squawk-ignore-file prefer-bigint-over-smallint
+-- (bits, and a number that starts over: counted_lead has a row for every lead)
+
 set local lock_timeout = '2s';
 set local search_path = '';
 
@@ -259,8 +262,8 @@ as $$
       and id collate "C" !~ '[^0-9a-f-]'
       and id collate "C" not like '%-%-%-%-%-%'
       then pg_catalog.uuid_send(id::pg_catalog.uuid)
-    when pg_catalog.octet_length(id) = 15 then '\x0000'::pg_catalog.bytea || pg_catalog.convert_to(id, 'UTF8')
-    else '\x00'::pg_catalog.bytea || pg_catalog.convert_to(id, 'UTF8')
+    when pg_catalog.octet_length(id) = 15 then pg_catalog.decode('0000', 'hex') || pg_catalog.convert_to(id, 'UTF8')
+    else pg_catalog.decode('00', 'hex') || pg_catalog.convert_to(id, 'UTF8')
   end
 $$;
 
@@ -302,7 +305,7 @@ as $$
   --   after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select '2e1c798e'
+  select '9feba3c7'
 $$;
 -- <<< sql/functions/definitions.sql
 
@@ -335,7 +338,7 @@ comment on table inboxdb.inbox_counts is
 comment on column inboxdb.inbox_counts.is_global is 'True for the row of the whole workspace.';
 comment on column inboxdb.inbox_counts.scope_user_id is 'Whose count it is; in global rows the sentinel, the nil UUID.';
 comment on column inboxdb.inbox_counts.leads is 'How many leads it speaks of, hidden ones included.';
-comment on column inboxdb.inbox_counts.computed_at is 'When a refresh last wrote this row; in the global row the instant that the counts of the whole workspace speak of: '
+comment on column inboxdb.inbox_counts.computed_at is 'When a refresh last wrote this row; in the global row the instant that all of the workspace''s counts speak of: '
 'snoozes are judged as of then, and no row is rewritten that is still true.';
 comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';
 -- <<< sql/tables/inbox_counts.sql

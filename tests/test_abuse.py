@@ -762,6 +762,7 @@ CALLS = {
         "quarantined_workspaces, workers_seen, last_drain_at, freshness_p99, unpublished_keys, unpublished_seconds, "
         "counts_source from inboxdb.drain_status()"
     ),
+    "next_audit": "select inboxdb.next_audit()",
     "work_left": "select workspaces from inboxdb.work_left()",
     "failing_workspaces": "select * from inboxdb.failing_workspaces()",
     "held_snapshot": "select all_seen from inboxdb.held_snapshot()",

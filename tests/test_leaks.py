@@ -45,6 +45,7 @@ inboxdb.drain_next()                   |               |      |        | x      
 inboxdb.empty_slice()                  |               |      |        | x               |                 |
 inboxdb.heartbeat()                    |               |      |        | x               |                 |
 inboxdb.mark_all_unpublished()         |               |      |        | x               |                 |
+inboxdb.next_audit()                   |               |      |        | x               |                 |
 inboxdb.record_failure()               |               |      |        | x               |                 |
 inboxdb.seconds_to_next_attempt()      |               |      |        | x               |                 |
 inboxdb.send_signals()                 |               |      |        | x               |                 |
@@ -71,13 +72,17 @@ inboxdb.change_3
 inboxdb.change_3_id_seq
 inboxdb.classified_lead
 inboxdb.client_id
+inboxdb.counted_lead
 inboxdb.drain_state
+inboxdb.drift
+inboxdb.drift_id_seq
 inboxdb.freshness
 inboxdb.freshness_id_seq
 inboxdb.grant_matrix
 inboxdb.inbox_counts_dirty
 inboxdb.known_workspace
 inboxdb.lead_id
+inboxdb.lead_now
 inboxdb.lead_policy
 inboxdb.lead_right
 inboxdb.lead_view
@@ -89,21 +94,29 @@ inboxdb.user_id
 inboxdb.waiting
 inboxdb.work_list
 inboxdb.workspace
+inboxdb.workspace_number_seq
+inboxdb.apply_changes()
 inboxdb.apply_grants()
 inboxdb.assign_changes()
+inboxdb.audit_period()
 inboxdb.bump_versions()
 inboxdb.can_be_id()
 inboxdb.changes_of()
+inboxdb.classify_leads()
 inboxdb.collapse_changes()
 inboxdb.count_scopes()
 inboxdb.current_slice()
+inboxdb.definitions()
 inboxdb.failure()
+inboxdb.id_key()
 inboxdb.iso()
 inboxdb.is_json()
+inboxdb.key_id()
 inboxdb.live_inbox_counts()
 inboxdb.mark_all_inbox_counts_dirty()
 inboxdb.mark_inbox_counts_dirty()
 inboxdb.member_condition()
+inboxdb.next_snooze()
 inboxdb.not_modified()
 inboxdb.note_change()
 inboxdb.note_draft_change()
@@ -116,8 +129,12 @@ inboxdb.publish_leads()
 inboxdb.quarantine()
 inboxdb.raise_floor()
 inboxdb.recompute_inbox_counts()
+inboxdb.reason_to_recount()
 inboxdb.record_job()
+inboxdb.recount_workspace()
 inboxdb.refresh_workspace()
+inboxdb.remember_leads()
+inboxdb.remembered_counts()
 inboxdb.requeue_inbox_counts()
 inboxdb.require_access()
 inboxdb.require_named_roles()
@@ -130,6 +147,7 @@ inboxdb.role_list()
 inboxdb.run_id()
 inboxdb.sentinel()
 inboxdb.signal_topic()
+inboxdb.store_counts()
 inboxdb.suspend_table()
 inboxdb.suspend_views()
 inboxdb.try_lock_workspace()

@@ -90,6 +90,7 @@ def test_refreshing_above_read_committed_is_refused(database: Database, level: I
         "drain_next()",
         "collect()",
         "claim_next()",
+        "next_audit()",
         "empty_slice()",
     ):
         with pytest.raises(psycopg.Error) as raised, owner.transaction():
@@ -264,6 +265,7 @@ OTHER_CALLS = (
     "select inboxdb.mark_all_inbox_counts_dirty()",
     "select inboxdb.collect()",
     "select inboxdb.claim_next()",
+    "select inboxdb.next_audit()",
     "select inboxdb.record_failure(%(workspace)s, inboxdb.clock(), '57014')",
     "select inboxdb.time_limit(%(workspace)s)",
     "select inboxdb.empty_slice()",

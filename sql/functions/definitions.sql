@@ -6,5 +6,5 @@ as $$
   --   after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select '2e1c798e'
+  select '9feba3c7'
 $$;
