@@ -301,8 +301,8 @@ create function inboxdb.definitions() returns text
 language sql immutable parallel safe
 as $$
   -- Purpose: which definitions of the counts these are: what was counted by others is counted anew.
-  -- Returns: the first eight digits of the MD5 of views/classified_lead.sql, views/lead_now.sql and functions/id_key.sql, one
-  --   after the other; tests/test_sources.py holds it to that.
+  -- Returns: the first eight digits of the MD5 of views/classified_lead.sql, views/lead_now.sql and
+  --   functions/id_key.sql, one after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
   select '9feba3c7'
@@ -338,7 +338,8 @@ comment on table inboxdb.inbox_counts is
 comment on column inboxdb.inbox_counts.is_global is 'True for the row of the whole workspace.';
 comment on column inboxdb.inbox_counts.scope_user_id is 'Whose count it is; in global rows the sentinel, the nil UUID.';
 comment on column inboxdb.inbox_counts.leads is 'How many leads it speaks of, hidden ones included.';
-comment on column inboxdb.inbox_counts.computed_at is 'When a refresh last wrote this row; in the global row the instant that all of the workspace''s counts speak of: '
+comment on column inboxdb.inbox_counts.computed_at is
+'When a refresh last wrote this row. In the global row the instant that all of the workspace''s counts speak of: '
 'snoozes are judged as of then, and no row is rewritten that is still true.';
 comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';
 -- <<< sql/tables/inbox_counts.sql

@@ -105,6 +105,7 @@ MENDED = {
             "column inboxdb.inbox_counts_dirty.collected_at",
             "relation inboxdb.waiting",
             "column inboxdb.freshness.sampled_at",
+            "column inboxdb.drift.found_at",
             *(f"column inboxdb.change_{number}.noted_at" for number in range(4)),
         },
         "default inboxdb.clock()",
@@ -287,7 +288,9 @@ NAMED = {
         'drop trigger inboxdb_old on public."Lead"',
     ),
     "table unlogged": Damage(
-        "alter table inboxdb.workspace set unlogged", {"relation inboxdb.workspace"}, "set logged"
+        "alter table inboxdb.workspace set unlogged",
+        {"relation inboxdb.workspace", "relation inboxdb.workspace_number_seq"},
+        "set logged",
     ),
 }
 
