@@ -1315,7 +1315,7 @@ $$;
 
 -- >>> sql/functions/remember_leads.sql
 create function inboxdb.remember_leads(
-  target_client_id inboxdb.client_id, as_of timestamptz,
+  target_client_id inboxdb.client_id, as_of timestamptz, collapsed_since timestamptz,
   out noted_since timestamptz, out still_exists boolean, out touched_scopes inboxdb.user_id[], out drifted integer
 )
 language plpgsql volatile
@@ -1329,8 +1329,8 @@ set jit = off
 as $$
 -- Purpose: take a workspace's changes, and remember of each of its leads what it counts now: rows that differ are
 --   written, others not.
--- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged. The
---   caller took its lock in an EARLIER statement and is READ COMMITTED.
+-- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged;
+--   collapsed_since, as recount_workspace's. The caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; whether the host
 --   still has the workspace: nothing is remembered where not; the users whose leads changed, null for anybody; how many
 --   leads differ from what was remembered though neither a change nor the end of a snooze says why, null where that
@@ -1359,7 +1359,7 @@ begin
   taken as materialized (
     select
       pg_catalog.count(*) as changes,
-      coalesce(pg_catalog.bool_or(c.lead_id is null), false) as whole,
+      coalesce(pg_catalog.bool_or(c.lead_id is null), false) or collapsed_since is not null as whole,
       pg_catalog.min(c.noted_at) as noted_since
     from changed as c
   ),
@@ -1419,7 +1419,7 @@ begin
     where l.user_id is not null
   )
   select
-    least(t.noted_since, case when first_snooze <= as_of then first_snooze end),
+    least(collapsed_since, t.noted_since, case when first_snooze <= as_of then first_snooze end),
     h.has_it,
     -- more leads than are worth looking up one by one: then anybody's
     case when not t.whole and t.changes <= 1000 then array(select u.user_id from touched as u) end,
@@ -1644,15 +1644,16 @@ $$;
 
 -- >>> sql/functions/recount_workspace.sql
 create function inboxdb.recount_workspace(
-  target_client_id inboxdb.client_id, as_of timestamptz, reason text,
+  target_client_id inboxdb.client_id, as_of timestamptz, reason text, collapsed_since timestamptz,
   out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
 )
 language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: take a workspace's changes, count all its leads, and store what differs.
--- Parameters: target_client_id; as_of, the instant the counts speak of; reason, as in job_status. The caller took its
---   lock in an EARLIER statement and is READ COMMITTED.
+-- Parameters: target_client_id; as_of, the instant the counts speak of; reason, as in job_status;
+--   collapsed_since, when the oldest of the changes was noted that were taken out of the log before, null for none. The
+--   caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; the users whose
 --   counts or leads changed; whether the host still has the workspace.
 -- Errors: those of classify_leads and store_counts.
@@ -1692,7 +1693,7 @@ begin
     where (s.leads, s.counts) is distinct from (r.leads, r.counts);
   end if;
 
-  select r.* into remembered from inboxdb.remember_leads(target_client_id, as_of) as r;
+  select r.* into remembered from inboxdb.remember_leads(target_client_id, as_of, collapsed_since) as r;
   noted_since := remembered.noted_since;
   still_exists := remembered.still_exists;
   changed_scopes := inboxdb.store_counts(target_client_id, as_of, still_exists);
@@ -1755,13 +1756,14 @@ declare
       and d.client_id <= target_client_id
       and d.collapsed
   );
-  reason pg_catalog.text := inboxdb.reason_to_recount(
-    target_client_id, as_of, coalesce(recount_because, case when collapsed_since is not null then 'whole_workspace' end)
-  );
+  reason pg_catalog.text;
   oldest_reason pg_catalog.timestamptz;
   still_exists boolean := true;
   attempt_number integer;
 begin
+  reason := inboxdb.reason_to_recount(
+    target_client_id, as_of, coalesce(recount_because, case when collapsed_since is not null then 'whole_workspace' end)
+  );
   if reason is null then
     begin
       select a.noted_since, a.changed_scopes into oldest_reason, changed_scopes
@@ -1771,9 +1773,8 @@ begin
     end;
   end if;
   if reason is not null then
-    select least(collapsed_since, r.noted_since), r.changed_scopes, r.still_exists
-    into oldest_reason, changed_scopes, still_exists
-    from inboxdb.recount_workspace(target_client_id, as_of, reason) as r;
+    select r.noted_since, r.changed_scopes, r.still_exists into oldest_reason, changed_scopes, still_exists
+    from inboxdb.recount_workspace(target_client_id, as_of, reason, collapsed_since) as r;
   end if;
 
   if oldest_reason is not null then

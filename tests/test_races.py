@@ -24,13 +24,31 @@ STEPS = {
     "claim": f"select inboxdb.claim_next() = '{HERE}'",
     "refresh": f"select outcome = 'refreshed' from inboxdb.drain_next('{HERE}')",
 }
-# Where a drain may stand inside a step: the step, the function, and the code that it has not reached yet.
+# Where a drain may stand inside a step, and which.
+STEP_OF = {
+    "collector locked": "collect",
+    "changes assigned": "collect",
+    "workspace locked": "refresh",
+    "snapshot taken": "refresh",
+    "counted": "refresh",
+}
+# The function, and the code that it has not reached yet.
 PAUSES = {
-    "collector locked": ("collect", "collect", "  if exists (select from inboxdb.change"),
-    "changes assigned": ("collect", "collect", "  insert into inboxdb.inbox_counts_dirty"),
-    "workspace locked": ("refresh", "refresh_workspace", "  with\n  changed as"),
-    "snapshot taken": ("refresh", "count_scopes", "  if not exists"),
-    "counted": ("refresh", "count_scopes", "\nend\n"),
+    "collector locked": ("collect", "  if exists (select from inboxdb.change"),
+    "changes assigned": ("collect", "  insert into inboxdb.inbox_counts_dirty"),
+    "workspace locked": ("refresh_workspace", "  reason := inboxdb.reason_to_recount("),
+}
+# Those inside the one statement that takes the changes, by how a refresh comes to its counts. One that goes by what
+# changed is all SQL: the pause is read as a table.
+PAUSES_IN_THE_STATEMENT = {
+    "by change": {
+        "snapshot taken": ("apply_changes", "    from changed as c\n    group by c.lead_id\n"),
+        "counted": ("apply_changes", "from judged as j)\n  into"),
+    },
+    "recount": {
+        "snapshot taken": ("classify_leads", "  lead_estimate := coalesce("),
+        "counted": ("classify_leads", "\nend\n"),
+    },
 }
 # All these moments, in order, and whether what is committed then is counted by that drain already.
 MOMENTS = {
@@ -48,12 +66,26 @@ MOMENTS = {
 }
 
 
-@pytest.fixture
-def stage(database: Database) -> Iterator[Stage]:
-    """Two workspaces with a lead each, drained, and a pause at every moment of PAUSES."""
+@pytest.fixture(params=PAUSES_IN_THE_STATEMENT)
+def stage(database: Database, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    """Two workspaces with a lead each, drained, and a pause at every moment of a refresh; by change or by a recount."""
     with closing(Stage(database)) as made:
-        for name, (_, function, code) in PAUSES.items():
+        for name, (function, code) in PAUSES.items():
             made.pause_before(function, code, name)
+        for name, (function, code) in PAUSES_IN_THE_STATEMENT[request.param].items():
+            if request.param == "recount":
+                made.pause_before(function, code, name)
+            else:
+                table, rest = code.split(" as ", 1)
+                alias, rest = rest[0], rest[1:]
+                paused = f"(select interleave.pause('{name}') offset 0) as paused"
+                made.edit(function, code, f"{table} as {alias} cross join {paused}{rest}")
+        if request.param == "recount":
+            # whatever a workspace was counted by, it is not today's
+            made.owner.execute(
+                "create or replace function inboxdb.definitions() returns text language sql volatile "
+                "as 'select pg_catalog.gen_random_uuid()::text'"
+            )
         host = Host(made.session(WRITER))
         for workspace in (HERE, THERE):
             host.workspace(id=workspace)
@@ -76,7 +108,7 @@ def drain_stopped(stage: Stage, moment: str) -> Iterator[None]:
     """Drain HERE, the first to be due; stand still at a moment of it while the block lasts."""
     drainer = stage.session()
     for step, statement in STEPS.items():
-        if moment in PAUSES and PAUSES[moment][0] == step:
+        if STEP_OF.get(moment) == step:
             paused = stage.start(drainer, statement, pause_at=moment)
             yield
             paused.assert_paused()
@@ -219,8 +251,8 @@ def test_two_drains_on_one_workspace(stage: Stage, moment: str) -> None:
     assert_right(stage)
 
 
-def overtake(stage: Stage) -> tuple[int, int, int]:
-    """Stop a drain just before it has the lock; let a writer and a whole other drain pass; let it go on.
+def overtake(stage: Stage, outcome: str) -> tuple[int, int, int]:
+    """Stop a drain just before it has the lock; let a writer and a whole other drain pass; let it go on to an outcome.
 
     Returns HERE's stored leads, its leads in truth, and the changes left.
     """
@@ -238,40 +270,36 @@ def overtake(stage: Stage) -> tuple[int, int, int]:
     host.lead(HERE)
     assert value(other, refresh, HERE) == "refreshed"
     assert totals(stage) == (2, 2)
-    assert step.resume() == [("refreshed",)]
+    assert step.resume() == [(outcome,)]
     return *totals(stage), changes_left(stage)
 
 
 def test_drain_overtaken_before_it_has_the_lock(stage: Stage) -> None:
-    assert overtake(stage) == (2, 2, 0)
+    assert overtake(stage, "refreshed") == (2, 2, 0)
 
 
-def test_lock_and_count_in_one_statement_loses_a_change(stage: Stage) -> None:
-    """Why the lock is taken in an earlier statement: with one statement the same steps end wrong, and stay wrong."""
+def test_lock_and_count_in_one_statement_fails(stage: Stage) -> None:
+    """Why the lock is taken in an earlier statement: with one statement the same steps end in a failure."""
     stage.edit("drain_next", "if not is_ours then", "if false then")
     stage.edit("drain_next", "  is_ours := inboxdb.try_lock_workspace(client_id);\n  if", "  if")
     stage.edit("drain_next", "    is_ours := inboxdb.try_lock_workspace(client_id);\n", "")
-    stage.edit(
-        "refresh_workspace",
-        "  with\n  changed as",
-        "  with locked as materialized (select inboxdb.try_lock_workspace(target_client_id) as mine),\n  changed as",
-    )
-    taking = "from inboxdb.changes_of(target_client_id) as c\n"
-    stage.edit("refresh_workspace", taking, f"{taking}    where (select mine from locked)\n")
-    # newer servers refuse to write by place what somebody else has just written
-    by_place = "    where s.ctid = p.tid\n    returning s.is_global, s.scope_user_id, s.updated_at"
-    by_key = "s.client_id = target_client_id and s.is_global = p.is_global and s.scope_user_id = p.scope_user_id"
-    stage.edit("refresh_workspace", by_place, by_place.replace("s.ctid = p.tid", by_key))
-    stage.edit(
-        "refresh_workspace",
-        "select * from inboxdb.count_scopes(target_client_id, as_of)",
-        "select c.* from locked as l "
-        "cross join lateral inboxdb.count_scopes(case when l.mine then target_client_id end, as_of) as c",
-    )
+    for function in ("apply_changes", "remember_leads"):
+        locked = "locked as materialized (select inboxdb.try_lock_workspace(target_client_id) as mine)"
+        stage.edit(function, "  with\n  changed as", f"  with {locked},\n  changed as")
+        whose = (
+            " and (select mine from locked)" if function == "apply_changes" else "\n    where (select mine from locked)"
+        )
+        taking = (
+            "where c.lead_id is not null\n  ),"
+            if function == "apply_changes"
+            else "from inboxdb.changes_of(target_client_id) as c\n"
+        )
+        stage.edit(function, taking, taking.replace("\n", f"{whose}\n", 1))
 
-    assert overtake(stage) == (1, 2, 0)
+    # it would write what another one wrote already
+    assert overtake(stage, "failed") == (2, 2, 0)
     assert drain(stage) == []
-    assert totals(stage) == (1, 2)
+    assert_right(stage)
 
 
 # --- A draft against the move of its lead
@@ -888,29 +916,40 @@ def kill(stage: Stage, victim: Connection[Any]) -> None:
 
 SECRET = "Jane Roe, +1 555 0100"
 
+BELOW_ZERO = f"case when target_client_id = '{HERE}' then -1 else {{}}.total end, {{}}.leads, as_of, as_of"
+
 # Each: where the refresh of HERE is made to fail, and the SQLSTATE.
 FAILURES = {
     "before anything is counted": (
-        "count_scopes",
-        "  if not exists",
-        f"""if target_client_id = '{HERE}' then
-          raise exception using errcode = 'division_by_zero', message = '{SECRET}', detail = '{SECRET}',
-            hint = '{SECRET}', column = '{SECRET}', table = '{SECRET}', constraint = '{SECRET}';
-        end if;
-        if not exists""",
+        [
+            (
+                "refresh_workspace",
+                "  reason := inboxdb.reason_to_recount(",
+                f"""if target_client_id = '{HERE}' then
+                  raise exception using errcode = 'division_by_zero', message = '{SECRET}', detail = '{SECRET}',
+                    hint = '{SECRET}', column = '{SECRET}', table = '{SECRET}', constraint = '{SECRET}';
+                end if;
+                reason := inboxdb.reason_to_recount(""",
+            )
+        ],
         "22012",
     ),
     # the server's own words quote the row then
     "by a count below zero": (
-        "refresh_workspace",
-        "c.total, as_of, as_of",
-        f"case when target_client_id = '{HERE}' then -1 else c.total end, as_of, as_of",
+        [
+            ("apply_changes", "j.total, j.leads, as_of, as_of", BELOW_ZERO.format("j", "j")),
+            ("store_counts", "c.total, c.leads, as_of, as_of", BELOW_ZERO.format("c", "c")),
+        ],
         "23514",
     ),
     "when the counts are stored already": (
-        "bump_versions",
-        "  foreach this_family",
-        f"perform 1 / (target_client_id <> '{HERE}')::integer; foreach this_family",
+        [
+            (
+                "bump_versions",
+                "  foreach this_family",
+                f"perform 1 / (target_client_id <> '{HERE}')::integer; foreach this_family",
+            )
+        ],
         "22012",
     ),
 }
@@ -920,11 +959,12 @@ FAILURES = {
 def test_refresh_that_fails_keeps_its_changes_and_lets_others_by(stage: Stage, failure: str) -> None:
     two_dirty_workspaces(stage)
     Host(stage.session(WRITER)).lead(HERE, assignedToUserId=SECRET)
-    function, code, broken, sqlstate = FAILURES[failure]
+    edits, sqlstate = FAILURES[failure]
     before = stored_counts(stage.owner)[HERE]
     versions = "select version from inboxdb.cache_version where client_id = %s order by family"
     versions_before = stage.owner.execute(versions, [HERE]).fetchall()
-    stage.edit(function, code, broken)
+    for function, code, broken in edits:
+        stage.edit(function, code, broken)
 
     assert value(stage.owner, "select inboxdb.claim_next()") == HERE
     assert stage.owner.execute("select * from inboxdb.drain_next(%s)", [HERE]).fetchall() == [
@@ -947,7 +987,8 @@ def test_refresh_that_fails_keeps_its_changes_and_lets_others_by(stage: Stage, f
     for (table,) in tables:
         assert value(stage.owner, f"select count(*) from {table} as t where t::text like %s", f"%{SECRET}%") == 0
 
-    stage.edit(function, broken, code)
+    for function, code, broken in edits:
+        stage.edit(function, broken, code)
     set_clock(stage.owner, "2024-06-10 09:01:01+00")
     assert drain(stage) == [HERE]
     assert_right(stage)

@@ -66,7 +66,7 @@ KINDS = {
 def stage(database: Database) -> Iterator[Stage]:
     """Two workspaces with a lead each, drained, and a clock that stands still."""
     with closing(Stage(database)) as made:
-        made.pause_before("count_scopes", "\nend\n", "counted")
+        made.pause_before("refresh_workspace", "  if oldest_reason is not null then", "counted")
         at(made, 0)
         host = Host(made.session(WRITER))
         for workspace in (HERE, THERE):
@@ -92,11 +92,11 @@ def due(stage: Stage, workspace: str = HERE) -> float:
 @contextmanager
 def broken(stage: Stage, sqlstate: str = "22012", workspace: str = HERE) -> Iterator[None]:
     """Let each refresh of a workspace fail for as long as the block lasts."""
-    code = "  if not exists"
+    code = "  reason := inboxdb.reason_to_recount("
     failing = f"  if target_client_id = '{workspace}' then raise sqlstate '{sqlstate}'; end if;\n{code}"
-    stage.edit("count_scopes", code, failing)
+    stage.edit("refresh_workspace", code, failing)
     yield
-    stage.edit("count_scopes", failing, code)
+    stage.edit("refresh_workspace", failing, code)
 
 
 def work(stage: Stage) -> list[tuple[str, str]]:
@@ -536,7 +536,7 @@ def test_quarantined_workspace_holds_neither_the_log_nor_anybody_else(stage: Sta
 @pytest.mark.parametrize("pause", ["workspace locked", "counted"])
 def test_workspace_that_kills_its_backend_ends_in_quarantine(stage: Stage, pause: str) -> None:
     """With a reason, though nobody lived to tell it."""
-    stage.pause_before("refresh_workspace", "  with\n  changed as", "workspace locked")
+    stage.pause_before("refresh_workspace", "  reason := inboxdb.reason_to_recount(", "workspace locked")
     host = Host(stage.session(WRITER))
     host.lead(HERE)
     for attempt in range(1, ATTEMPTS["transient"] + 1):
@@ -1170,10 +1170,10 @@ class Chaos:
         self.requeuer.execute("set lock_timeout = '20ms'")
         stage.owner.execute("create table interleave.broken (client_id text primary key)")
         stage.edit(
-            "count_scopes",
-            "  if not exists",
+            "refresh_workspace",
+            "  reason := inboxdb.reason_to_recount(",
             "  if exists (select from interleave.broken as b where b.client_id = target_client_id) then\n"
-            "    raise sqlstate '22012';\n  end if;\n  if not exists",
+            "    raise sqlstate '22012';\n  end if;\n  reason := inboxdb.reason_to_recount(",
         )
         stage.owner.execute("insert into interleave.broken values (%s), (%s)", self.workspaces[:2])
         # more of everything in less time

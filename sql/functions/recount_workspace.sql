@@ -1,13 +1,14 @@
 create function inboxdb.recount_workspace(
-  target_client_id inboxdb.client_id, as_of timestamptz, reason text,
+  target_client_id inboxdb.client_id, as_of timestamptz, reason text, collapsed_since timestamptz,
   out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
 )
 language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: take a workspace's changes, count all its leads, and store what differs.
--- Parameters: target_client_id; as_of, the instant the counts speak of; reason, as in job_status. The caller took its
---   lock in an EARLIER statement and is READ COMMITTED.
+-- Parameters: target_client_id; as_of, the instant the counts speak of; reason, as in job_status;
+--   collapsed_since, when the oldest of the changes was noted that were taken out of the log before, null for none. The
+--   caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; the users whose
 --   counts or leads changed; whether the host still has the workspace.
 -- Errors: those of classify_leads and store_counts.
@@ -47,7 +48,7 @@ begin
     where (s.leads, s.counts) is distinct from (r.leads, r.counts);
   end if;
 
-  select r.* into remembered from inboxdb.remember_leads(target_client_id, as_of) as r;
+  select r.* into remembered from inboxdb.remember_leads(target_client_id, as_of, collapsed_since) as r;
   noted_since := remembered.noted_since;
   still_exists := remembered.still_exists;
   changed_scopes := inboxdb.store_counts(target_client_id, as_of, still_exists);

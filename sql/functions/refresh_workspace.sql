@@ -34,13 +34,14 @@ declare
       and d.client_id <= target_client_id
       and d.collapsed
   );
-  reason pg_catalog.text := inboxdb.reason_to_recount(
-    target_client_id, as_of, coalesce(recount_because, case when collapsed_since is not null then 'whole_workspace' end)
-  );
+  reason pg_catalog.text;
   oldest_reason pg_catalog.timestamptz;
   still_exists boolean := true;
   attempt_number integer;
 begin
+  reason := inboxdb.reason_to_recount(
+    target_client_id, as_of, coalesce(recount_because, case when collapsed_since is not null then 'whole_workspace' end)
+  );
   if reason is null then
     begin
       select a.noted_since, a.changed_scopes into oldest_reason, changed_scopes
@@ -50,9 +51,8 @@ begin
     end;
   end if;
   if reason is not null then
-    select least(collapsed_since, r.noted_since), r.changed_scopes, r.still_exists
-    into oldest_reason, changed_scopes, still_exists
-    from inboxdb.recount_workspace(target_client_id, as_of, reason) as r;
+    select r.noted_since, r.changed_scopes, r.still_exists into oldest_reason, changed_scopes, still_exists
+    from inboxdb.recount_workspace(target_client_id, as_of, reason, collapsed_since) as r;
   end if;
 
   if oldest_reason is not null then

@@ -1,5 +1,5 @@
 create function inboxdb.remember_leads(
-  target_client_id inboxdb.client_id, as_of timestamptz,
+  target_client_id inboxdb.client_id, as_of timestamptz, collapsed_since timestamptz,
   out noted_since timestamptz, out still_exists boolean, out touched_scopes inboxdb.user_id[], out drifted integer
 )
 language plpgsql volatile
@@ -13,8 +13,8 @@ set jit = off
 as $$
 -- Purpose: take a workspace's changes, and remember of each of its leads what it counts now: rows that differ are
 --   written, others not.
--- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged. The
---   caller took its lock in an EARLIER statement and is READ COMMITTED.
+-- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged;
+--   collapsed_since, as recount_workspace's. The caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; whether the host
 --   still has the workspace: nothing is remembered where not; the users whose leads changed, null for anybody; how many
 --   leads differ from what was remembered though neither a change nor the end of a snooze says why, null where that
@@ -43,7 +43,7 @@ begin
   taken as materialized (
     select
       pg_catalog.count(*) as changes,
-      coalesce(pg_catalog.bool_or(c.lead_id is null), false) as whole,
+      coalesce(pg_catalog.bool_or(c.lead_id is null), false) or collapsed_since is not null as whole,
       pg_catalog.min(c.noted_at) as noted_since
     from changed as c
   ),
@@ -103,7 +103,7 @@ begin
     where l.user_id is not null
   )
   select
-    least(t.noted_since, case when first_snooze <= as_of then first_snooze end),
+    least(collapsed_since, t.noted_since, case when first_snooze <= as_of then first_snooze end),
     h.has_it,
     -- more leads than are worth looking up one by one: then anybody's
     case when not t.whole and t.changes <= 1000 then array(select u.user_id from touched as u) end,

@@ -1,0 +1,248 @@
+"""The standing audit: workspaces are counted whole in turn, and what no change announced is found and mended."""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import pytest
+from psycopg import Connection
+
+from inboxdb import drain, status
+from inboxdb.worker import drain as run
+from tests.interleave import Stage
+from tests.rows import GLOBAL, Host, live_counts, set_clock, stored_counts
+from tests.servers import Database
+
+ANN = "00000000-0000-4000-8000-00000000000a"
+
+# The audits are due six hours after the first fill.
+FILLED, BEFORE, DUE, LATE = (f"2024-06-10 {time}+00" for time in ("00:00:00", "05:59:59", "06:00:00", "12:00:01"))
+
+
+@pytest.fixture
+def owner(database: Database) -> Connection[Any]:
+    return database.connect()
+
+
+@pytest.fixture
+def host(database: Database) -> Host:
+    return Host(database.writer())
+
+
+@pytest.fixture
+def workspace(owner: Connection[Any], host: Host) -> str:
+    """A workspace of three leads, drained."""
+    set_clock(owner, FILLED)
+    workspace = host.workspace()
+    host.lead(workspace, assignedToUserId=ANN)
+    host.ai_sent(host.lead(workspace, assignedToUserId=ANN))
+    host.lead(workspace, snoozedUntil=BEFORE)
+    owner.execute("call inboxdb.drain_dirty()")
+    return workspace
+
+
+def drift(owner: Connection[Any]) -> list[tuple[str, int, int]]:
+    """Return what was found to differ: by what, leads, scopes."""
+    return owner.execute("select found_by, leads, scopes from inboxdb.drift order by id").fetchall()
+
+
+def audit(owner: Connection[Any]) -> list[str]:
+    """Audit whatever is due; return the workspaces in order."""
+    audited = []
+    while (chosen := owner.execute("select inboxdb.next_audit()").fetchone()) != (None,):
+        assert chosen
+        [(outcome,)] = owner.execute("select outcome from inboxdb.drain_next(%s, true)", chosen).fetchall()
+        assert outcome == "refreshed"
+        audited.append(str(chosen[0]))
+    return audited
+
+
+def delete_message(owner: Connection[Any]) -> None:
+    """As no application does: its lead is not told."""
+    owner.execute('delete from "Message"')
+
+
+def write_in_replica_role(owner: Connection[Any]) -> None:
+    owner.execute('alter table "Lead" disable trigger user')
+    owner.execute(
+        'delete from "Lead" where id not in (select "leadId" from "Message") and "assignedToUserId" is not null'
+    )
+    owner.execute('alter table "Lead" enable trigger user')
+
+
+def tamper(owner: Connection[Any]) -> None:
+    owner.execute("update inboxdb.inbox_counts set total = 7 where is_global")
+
+
+def lose_row(owner: Connection[Any]) -> None:
+    owner.execute("delete from inboxdb.inbox_counts where not is_global")
+
+
+def lose_memory(owner: Connection[Any]) -> None:
+    owner.execute("delete from inboxdb.counted_lead")
+
+
+UNANNOUNCED: dict[str, tuple[Callable[[Connection[Any]], None], tuple[int, int]]] = {
+    "a message deleted alone": (delete_message, (1, 0)),
+    "a lead deleted without its trigger": (write_in_replica_role, (1, 0)),
+    "a count tampered with": (tamper, (0, 1)),
+    "a row lost": (lose_row, (0, 1)),
+    "memory lost": (lose_memory, (3, 2)),
+}
+
+
+@pytest.mark.all_hosts
+@pytest.mark.parametrize("cause", UNANNOUNCED)
+def test_what_no_change_announced_is_found_and_mended(owner: Connection[Any], workspace: str, cause: str) -> None:
+    set_clock(owner, BEFORE)
+    owner.execute("call inboxdb.drain_dirty()")
+    act, found = UNANNOUNCED[cause]
+    act(owner)
+    owner.execute("call inboxdb.drain_dirty()")
+    assert drift(owner) == []
+    assert status.read(owner).drifted_workspaces == 0
+
+    set_clock(owner, DUE)
+    owner.execute("call inboxdb.drain_dirty()")
+    assert stored_counts(owner)[workspace] == live_counts(owner, workspace)
+    assert drift(owner) == [("audit", *found)]
+    now = status.read(owner)
+    assert (now.drifted_workspaces, now.self_healed_workspaces) == (1, 0)
+    job = "select last_status, recount_reason from inboxdb.job_status"
+    assert owner.execute(job).fetchall() == [("succeeded", "audit")]
+
+    set_clock(owner, LATE)
+    owner.execute("call inboxdb.drain_dirty()")
+    assert len(drift(owner)) == 1
+
+
+def test_what_a_change_or_a_snooze_says_is_no_drift(owner: Connection[Any], host: Host, workspace: str) -> None:
+    """It is taken with the audit, and its version is new."""
+    [(lead, _), *_] = owner.execute('select id, "clientId" from "Lead" where "assignedToUserId" is not null').fetchall()
+    set_clock(owner, DUE)
+    host.update("Lead", lead, status="blacklisted")
+    host.lead(workspace)
+    host.delete("Lead", host.lead(workspace))
+    [(version_before,)] = owner.execute("select version from inboxdb.cache_version where family = 'inbox'").fetchall()
+    assert audit(owner) == [workspace]
+    assert drift(owner) == []
+    assert stored_counts(owner)[workspace] == live_counts(owner, workspace)
+    [(version,)] = owner.execute("select version from inboxdb.cache_version where family = 'inbox'").fetchall()
+    assert version > version_before
+    assert owner.execute("select count(*) from inboxdb.change").fetchall() == [(0,)]
+
+
+def test_a_change_of_the_whole_workspace_hides_no_wrong_count(owner: Connection[Any], workspace: str) -> None:
+    owner.execute("update inboxdb.inbox_counts set total = 7 where is_global")
+    owner.execute("select inboxdb.mark_inbox_counts_dirty(%s)", [workspace])
+    owner.execute("call inboxdb.drain_dirty()")
+    assert drift(owner) == [("whole_workspace", 0, 1)]
+
+
+def test_each_has_its_turn_whose_last_count_is_longest_ago(owner: Connection[Any], host: Host, workspace: str) -> None:
+    set_clock(owner, "2024-06-10 01:00:00+00")
+    others = [host.workspace() for _ in range(2)]
+    owner.execute("call inboxdb.drain_dirty()")
+    set_clock(owner, "2024-06-10 02:00:00+00")
+    owner.execute("select inboxdb.recompute_inbox_counts(%s)", [others[0]])
+    set_clock(owner, BEFORE)
+    assert audit(owner) == []
+    set_clock(owner, DUE)
+    assert audit(owner) == [workspace]
+    set_clock(owner, LATE)
+    assert audit(owner) == [others[1], others[0], workspace]
+    assert audit(owner) == []
+
+
+def test_the_setting_says_how_often(owner: Connection[Any], workspace: str) -> None:
+    owner.execute("update inboxdb.setting set setting_value = '1' where setting_name = 'audit_hours'")
+    set_clock(owner, DUE)
+    assert audit(owner) == [workspace]
+    set_clock(owner, "2024-06-10 07:00:00+00")
+    assert audit(owner) == [workspace]
+    assert status.read(owner).audit_hours == 1
+
+
+@pytest.mark.parametrize("nonsense", ["0", "-1", "six", "", "1.5", "10000"])
+def test_a_period_that_makes_no_sense_is_refused(owner: Connection[Any], nonsense: str) -> None:
+    with pytest.raises(Exception, match="setting_is_known"):
+        owner.execute("update inboxdb.setting set setting_value = %s where setting_name = 'audit_hours'", [nonsense])
+
+
+def test_status_says_how_long_ago_and_alarms(owner: Connection[Any], workspace: str) -> None:
+    broken = "workspaces are not audited in time"
+    assert status.read(owner).oldest_audit_seconds == 0
+    set_clock(owner, DUE)
+    now = status.read(owner)
+    assert now.oldest_audit_seconds == 6 * 3600
+    assert broken not in now.broken_promises
+    set_clock(owner, LATE)
+    assert broken in status.read(owner).broken_promises
+    owner.execute("call inboxdb.drain_dirty()")
+    assert broken not in status.read(owner).broken_promises
+
+
+def test_nothing_is_audited_while_suspended(owner: Connection[Any], workspace: str) -> None:
+    set_clock(owner, DUE)
+    owner.execute("select inboxdb.suspend_views()")
+    assert owner.execute("select inboxdb.next_audit()").fetchall() == [(None,)]
+
+
+def test_a_workspace_that_somebody_has_is_passed_over(database: Database, owner: Connection[Any], host: Host) -> None:
+    set_clock(owner, FILLED)
+    workspaces = [host.workspace() for _ in range(2)]
+    owner.execute("call inboxdb.drain_dirty()")
+    set_clock(owner, DUE)
+    holder = database.connect()
+    with holder.transaction():
+        assert holder.execute("select inboxdb.try_lock_workspace(%s)", [workspaces[0]]).fetchall() == [(True,)]
+        assert audit(owner) == [workspaces[1]]
+    assert audit(owner) == [workspaces[0]]
+
+
+@pytest.mark.parametrize("by", ["the procedure", "a run"])
+def test_an_audit_that_fails_holds_up_no_other(database: Database, by: str) -> None:
+    with closing(Stage(database)) as stage:
+        host = Host(database.writer())
+        set_clock(stage.owner, FILLED)
+        broken, *others = (host.workspace() for _ in range(3))
+        stage.owner.execute("call inboxdb.drain_dirty()")
+        code = "  reason := inboxdb.reason_to_recount("
+        stage.edit(
+            "refresh_workspace",
+            code,
+            f"  if target_client_id = '{broken}' then raise sqlstate '22012'; end if;\n{code}",
+        )
+        counted = "select client_id::text from inboxdb.workspace where recounted_at = inboxdb.clock()"
+        for instant, expected in ((DUE, set(others)), ("2024-06-10 06:04:59+00", set())):
+            set_clock(stage.owner, instant)
+            if by == "a run":
+                assert run(database.dsn).audited == len(expected)
+            else:
+                stage.owner.execute("call inboxdb.drain_dirty()")
+            assert {row[0] for row in stage.owner.execute(counted)} == expected
+        set_clock(stage.owner, "2024-06-10 06:05:00+00")
+        assert stage.owner.execute("select inboxdb.next_audit()::text").fetchall() == [(broken,)]
+
+
+def test_a_run_audits_for_a_while_only(
+    database: Database, owner: Connection[Any], workspace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(owner, DUE)
+    with monkeypatch.context() as patched:
+        patched.setattr(drain, "AUDIT_BURST", 0.0)
+        assert run(database.dsn).audited == 0
+    result = run(database.dsn)
+    assert (result.refreshed, result.audited) == (0, 1)
+    assert stored_counts(owner)[workspace][GLOBAL].total == 3
+
+
+def test_an_audit_finds_a_workspace_gone(owner: Connection[Any], workspace: str) -> None:
+    owner.execute('alter table "Client" disable trigger user')
+    owner.execute('alter table "Lead" disable trigger user')
+    owner.execute('delete from "Client"')
+    set_clock(owner, DUE)
+    owner.execute("call inboxdb.drain_dirty()")
+    assert stored_counts(owner) == {}
+    for table in ("workspace", "counted_lead", "job_status"):
+        assert owner.execute(f"select count(*) from inboxdb.{table}").fetchall() == [(0,)]
