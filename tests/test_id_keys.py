@@ -26,7 +26,17 @@ NEARLY = (
     UUID_TEXT.replace("0", "\u0660"),
     "-" * 36,
 )
-OTHERS = ("", " ", "\x01", "1", "fifteen-letters", "sixteen--letters", "cjld2cjxh0000qzrmn831i7rn", "é" * 8, "\U0001d4b3")
+OTHERS = (
+    "",
+    " ",
+    "\x01",
+    "1",
+    "fifteen-letters",
+    "sixteen--letters",
+    "cjld2cjxh0000qzrmn831i7rn",
+    "é" * 8,
+    "\U0001d4b3",
+)
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 LIKE_UUIDS = st.text("0123456789abcdefABCDEF-", min_size=34, max_size=38)

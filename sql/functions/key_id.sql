@@ -9,7 +9,8 @@ as $$
   -- INVOKER: reads nothing.
   select case
     when pg_catalog.octet_length(key) = 16 then pg_catalog.encode(key, 'hex')::pg_catalog.uuid::pg_catalog.text
-    when pg_catalog.substr(key, 2, 1) = pg_catalog.decode('00', 'hex') then pg_catalog.convert_from(pg_catalog.substr(key, 3), 'UTF8')
+    when pg_catalog.substr(key, 2, 1) = pg_catalog.decode('00', 'hex')
+      then pg_catalog.convert_from(pg_catalog.substr(key, 3), 'UTF8')
     else pg_catalog.convert_from(pg_catalog.substr(key, 2), 'UTF8')
   end
 $$;
