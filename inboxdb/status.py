@@ -33,7 +33,7 @@ class Status:
 
     Seconds and bytes as named; the freshness of the last hour is None where nothing was refreshed, what is unpublished
     None where nothing was ever published. `snapshots_all_seen` is whether this role sees everybody's transactions;
-    `audit_hours` within how many hours every workspace is to be counted whole, `oldest_audit_seconds` how long ago that
+    `audit_period_seconds` within how long every workspace is to be counted whole again, `oldest_audit_seconds` how long ago that
     was of the one whose turn is longest ago, None without any; `drifted_workspaces` where more or less was found in the
     last day than changes say, `self_healed_workspaces` where a difference did not fit; all of it is mended.
     `counts_source` where inbox_api.inbox_counts answers from, stored or live; `suspended_since` since when nothing
@@ -57,7 +57,7 @@ class Status:
     unpublished_seconds: float | None
     counts_source: str
     suspended_since: datetime | None
-    audit_hours: int
+    audit_period_seconds: float
     oldest_audit_seconds: float | None
     drifted_workspaces: int
     self_healed_workspaces: int
@@ -73,7 +73,7 @@ class Status:
             "changes are not counted within 15 seconds": self.late_workspaces > 0,
             "refreshes fail": self.failing_workspaces > 0,
             "workspaces are quarantined": self.quarantined_workspaces > 0,
-            "workspaces are not audited in time": (self.oldest_audit_seconds or 0) > 2 * 3600 * self.audit_hours,
+            "workspaces are not audited in time": (self.oldest_audit_seconds or 0) > 2 * self.audit_period_seconds,
             "Redis is behind": (self.unpublished_seconds or 0) > UNPUBLISHED_LIMIT,
             "inboxdb is suspended": self.suspended_since is not None,
             'row-level security on "Lead" is not as decided': self.lead_rls == "drifted",

@@ -3,7 +3,6 @@
 -- Undo: 0001-tables.rollback.sql drops the types and tables, the counts with them; the schema stays, because yoyo's own
 --   tables are in it.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0001-tables.sql (one transaction).
-
 -- squawk-ignore-file prefer-bigint-over-smallint
 -- (bits, and a number that starts over: counted_lead has a row for every lead)
 

@@ -35,6 +35,7 @@ drop function inboxdb.mark_all_inbox_counts_dirty();
 drop function inboxdb.mark_inbox_counts_dirty(inboxdb.client_id);
 drop function inboxdb.refresh_workspace(inboxdb.client_id, text);
 drop function inboxdb.recount_workspace(inboxdb.client_id, timestamptz, text, timestamptz);
+drop function inboxdb.stored_counts(inboxdb.client_id);
 drop function inboxdb.store_counts(inboxdb.client_id, timestamptz, boolean);
 drop function inboxdb.remembered_counts(integer);
 drop function inboxdb.remember_leads(inboxdb.client_id, timestamptz, timestamptz);

@@ -950,7 +950,10 @@ $$;
 create function inboxdb.next_snooze(this_workspace integer, as_of timestamptz) returns timestamptz
 language sql stable
 set search_path = ''
+-- as refresh_workspace
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
   -- Purpose: when the first of a workspace's snoozes runs out. Call it after the statement that remembers its leads,
   --   which does not see what it wrote.
@@ -1490,6 +1493,67 @@ as $$
 $$;
 -- <<< sql/functions/remembered_counts.sql
 
+-- >>> sql/functions/stored_counts.sql
+create function inboxdb.stored_counts(target_client_id inboxdb.client_id)
+returns table (
+  tid tid,
+  is_global boolean,
+  scope_user_id inboxdb.user_id,
+  all_responses integer,
+  requires_attention integer,
+  previously_required_attention integer,
+  total_non_blacklisted integer,
+  awaiting_reply integer,
+  needs_repair integer,
+  ai_sent integer,
+  ai_review integer,
+  total integer,
+  leads integer
+)
+language sql stable rows 100
+set search_path = ''
+-- as refresh_workspace
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+  -- Purpose: a workspace's rows of inbox_counts, one after the other from the last in the index, and of each the version
+  --   that is: a held snapshot keeps all the others, one for each refresh, and those lie before it there. By key, each
+  --   would be visited.
+  -- Parameters: target_client_id.
+  -- Returns: the rows, and the place of each.
+  -- Reads: inbox_counts.
+  -- INVOKER: called by recount_workspace and store_counts only.
+  with recursive
+  newest as (
+    (
+      select s.ctid as tid, s as kept
+      from inboxdb.inbox_counts as s
+      where s.client_id >= target_client_id and s.client_id <= target_client_id
+      order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+      limit 1
+    )
+    union all
+    select before.tid, before.kept
+    from newest as n
+    cross join lateral (
+      select s.ctid as tid, s as kept
+      from inboxdb.inbox_counts as s
+      where s.client_id >= target_client_id
+        and (s.client_id, s.is_global, s.scope_user_id)
+        < ((n.kept).client_id, (n.kept).is_global, (n.kept).scope_user_id)
+      order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+      limit 1
+    ) as before
+  )
+  select
+    n.tid, (n.kept).is_global, (n.kept).scope_user_id, (n.kept).all_responses, (n.kept).requires_attention,
+    (n.kept).previously_required_attention, (n.kept).total_non_blacklisted, (n.kept).awaiting_reply,
+    (n.kept).needs_repair, (n.kept).ai_sent, (n.kept).ai_review, (n.kept).total, (n.kept).leads
+  from newest as n
+$$;
+-- <<< sql/functions/stored_counts.sql
+
 -- >>> sql/functions/store_counts.sql
 create function inboxdb.store_counts(target_client_id inboxdb.client_id, as_of timestamptz, still_exists boolean)
 returns inboxdb.user_id[]
@@ -1511,6 +1575,7 @@ as $$
 declare
   changed_scopes inboxdb.user_id[];
   is_complete boolean;
+  leads_now integer;
 begin
   with
   counted as materialized (
@@ -1519,46 +1584,22 @@ begin
     cross join lateral inboxdb.remembered_counts(w.number) as r
     where w.client_id = target_client_id and still_exists
   ),
-  -- Its rows, one after the other from the last in the index, and of each the version that is: a held snapshot keeps
-  -- all the others, one for each refresh, and those lie before it there. By key, each would be visited.
   present as materialized (
-    with recursive
-    newest as (
-      (
-        select s.ctid as tid, s.client_id, s.is_global, s.scope_user_id
-        from inboxdb.inbox_counts as s
-        where s.client_id >= target_client_id and s.client_id <= target_client_id
-        order by s.client_id desc, s.is_global desc, s.scope_user_id desc
-        limit 1
-      )
-      union all
-      select before.tid, before.client_id, before.is_global, before.scope_user_id
-      from newest as n
-      cross join lateral (
-        select s.ctid as tid, s.client_id, s.is_global, s.scope_user_id
-        from inboxdb.inbox_counts as s
-        where s.client_id >= target_client_id
-          and (s.client_id, s.is_global, s.scope_user_id) < (n.client_id, n.is_global, n.scope_user_id)
-        order by s.client_id desc, s.is_global desc, s.scope_user_id desc
-        limit 1
-      ) as before
-    )
-    select n.tid, n.is_global, n.scope_user_id from newest as n
+    select p.* from inboxdb.stored_counts(target_client_id) as p
   ),
   compared as materialized (
     select
       c.*, p.tid,
       p.tid is null or (
-        s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
-        s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
+        p.all_responses, p.requires_attention, p.previously_required_attention, p.total_non_blacklisted,
+        p.awaiting_reply, p.needs_repair, p.ai_sent, p.ai_review, p.total
       ) <> (
         c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
         c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total
       ) as differs,
-      c.is_global or s.leads is distinct from c.leads as is_due
+      c.is_global or p.leads is distinct from c.leads as is_due
     from counted as c
     left join present as p on c.is_global = p.is_global and c.scope_user_id = p.scope_user_id
-    left join inboxdb.inbox_counts as s on p.tid = s.ctid
   ),
   vanished as (
     delete from inboxdb.inbox_counts as s
@@ -1613,8 +1654,9 @@ begin
       select v.scope_user_id from vanished as v where not v.is_global
     ),
     (select pg_catalog.count(*) from written)
-    = (select pg_catalog.count(*) from compared as c where c.differs or c.is_due)
-  into changed_scopes, is_complete;
+    = (select pg_catalog.count(*) from compared as c where c.differs or c.is_due),
+    (select c.leads from counted as c where c.is_global)
+  into changed_scopes, is_complete, leads_now;
   if not is_complete then
     raise exception using
       errcode = '40001',
@@ -1626,9 +1668,7 @@ begin
   if still_exists then
     update inboxdb.workspace as w
     set
-      leads = (
-        select s.leads from inboxdb.inbox_counts as s where s.client_id = target_client_id and s.is_global
-      ),
+      leads = leads_now,
       next_snooze_at = inboxdb.next_snooze(w.number, as_of),
       definitions = inboxdb.definitions(),
       recounted_at = as_of,
@@ -1678,8 +1718,7 @@ begin
         s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
         s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
       ] as counts
-      from inboxdb.inbox_counts as s
-      where s.client_id = target_client_id
+      from inboxdb.stored_counts(target_client_id) as s
     ) as s
     full join (
       select r.is_global, r.scope_user_id, r.leads, array[
@@ -1703,8 +1742,8 @@ begin
       select pg_catalog.unnest(changed_scopes || remembered.touched_scopes)
       union
       select s.scope_user_id
-      from inboxdb.inbox_counts as s
-      where s.client_id = target_client_id and remembered.touched_scopes is null
+      from inboxdb.stored_counts(target_client_id) as s
+      where remembered.touched_scopes is null
     ) as u (user_id)
     where u.user_id <> inboxdb.sentinel()
   );
@@ -2820,7 +2859,7 @@ create function inboxdb.drain_status(
   out unpublished_seconds double precision,
   out counts_source text,
   out suspended_since timestamptz,
-  out audit_hours integer,
+  out audit_period_seconds double precision,
   out oldest_audit_seconds double precision,
   out drifted_workspaces integer,
   out self_healed_workspaces integer
@@ -2836,7 +2875,7 @@ as $$
   --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
   --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
   --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
-  --   suspended, null while it is at work; within how many hours every workspace is to be counted whole, and how long
+  --   suspended, null while it is at work; within how long every workspace is to be counted whole again, and how long
   --   ago that was of the one whose turn is longest ago, null where there is none; of how many workspaces more or less
   --   was found in the last day than their changes say, and of those, how many were found by a difference that did not
   --   fit.
@@ -2927,7 +2966,7 @@ as $$
     end,
     (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source'),
     inboxdb.suspended_since(),
-    pg_catalog.date_part('epoch', inboxdb.audit_period()) / 3600,
+    pg_catalog.date_part('epoch', inboxdb.audit_period()),
     (
       select greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.recounted_at)), 0)
       from inboxdb.workspace as w

@@ -77,6 +77,7 @@ create schema if not exists inboxdb;
 \ir functions/classify_leads.sql
 \ir functions/remember_leads.sql
 \ir functions/remembered_counts.sql
+\ir functions/stored_counts.sql
 \ir functions/store_counts.sql
 \ir functions/recount_workspace.sql
 \ir functions/refresh_workspace.sql

@@ -160,7 +160,7 @@ def test_the_setting_says_how_often(owner: Connection[Any], workspace: str) -> N
     assert audit(owner) == [workspace]
     set_clock(owner, "2024-06-10 07:00:00+00")
     assert audit(owner) == [workspace]
-    assert status.read(owner).audit_hours == 1
+    assert status.read(owner).audit_period_seconds == 3600
 
 
 @pytest.mark.parametrize("nonsense", ["0", "-1", "six", "", "1.5", "10000"])

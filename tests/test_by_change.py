@@ -278,14 +278,15 @@ def test_the_cache_is_told_how_it_was_counted(inbox: Inbox) -> None:
 
 
 def test_new_definitions_hold_for_leads_that_did_not_change(inbox: Inbox) -> None:
-    """As an upgrade replaces the view, and what tells its text from the last."""
+    """As a migration replaces the view, and what tells its text from the last, and marks all workspaces."""
     [(view,)] = inbox.owner.execute("select pg_get_viewdef('inboxdb.classified_lead')").fetchall()
     assert view.count("'needs_repair'") == 1
-    found = view.replace("'needs_repair'", "'new'")
-    inbox.owner.execute(f"create or replace view inboxdb.classified_lead as {found}")
+    redefined = view.replace("'needs_repair'", "'new'")
+    inbox.owner.execute(f"create or replace view inboxdb.classified_lead as {redefined}")
     inbox.owner.execute("create or replace function inboxdb.definitions() returns text language sql as $$select '…'$$")
+    inbox.owner.execute("select inboxdb.mark_all_inbox_counts_dirty()")
     inbox.host.update("Lead", inbox.free, status="contacted")
-    assert inbox.refresh() == {HERE: "definitions_changed"}
+    assert inbox.refresh() == dict.fromkeys((HERE, THERE), "definitions_changed")
     assert stored_counts(inbox.owner)[HERE][ANN].needs_repair == 1
     assert inbox.drift() == []
 

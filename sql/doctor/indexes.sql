@@ -30,6 +30,15 @@ with shipped (index_name, table_name, made_by) as (
     'where next_snooze_at is not null'
   ),
   (
+    'workspace_audit_at_idx', 'inboxdb.workspace',
+    'create index workspace_audit_at_idx on inboxdb.workspace (audit_at) where audit_at is not null'
+  ),
+  (
+    'counted_lead_workspace_hidden_until_idx', 'inboxdb.counted_lead',
+    'create index counted_lead_workspace_hidden_until_idx on inboxdb.counted_lead (workspace, hidden_until) '
+    'where hidden_until is not null'
+  ),
+  (
     'inbox_counts_dirty_next_attempt_at_idx', 'inboxdb.inbox_counts_dirty',
     'create index inbox_counts_dirty_next_attempt_at_idx on inboxdb.inbox_counts_dirty (next_attempt_at)'
   )

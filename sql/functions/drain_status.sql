@@ -15,7 +15,7 @@ create function inboxdb.drain_status(
   out unpublished_seconds double precision,
   out counts_source text,
   out suspended_since timestamptz,
-  out audit_hours integer,
+  out audit_period_seconds double precision,
   out oldest_audit_seconds double precision,
   out drifted_workspaces integer,
   out self_healed_workspaces integer
@@ -31,7 +31,7 @@ as $$
   --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
   --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
   --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
-  --   suspended, null while it is at work; within how many hours every workspace is to be counted whole, and how long
+  --   suspended, null while it is at work; within how long every workspace is to be counted whole again, and how long
   --   ago that was of the one whose turn is longest ago, null where there is none; of how many workspaces more or less
   --   was found in the last day than their changes say, and of those, how many were found by a difference that did not
   --   fit.
@@ -122,7 +122,7 @@ as $$
     end,
     (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source'),
     inboxdb.suspended_since(),
-    pg_catalog.date_part('epoch', inboxdb.audit_period()) / 3600,
+    pg_catalog.date_part('epoch', inboxdb.audit_period()),
     (
       select greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.recounted_at)), 0)
       from inboxdb.workspace as w

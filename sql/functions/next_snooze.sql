@@ -1,7 +1,10 @@
 create function inboxdb.next_snooze(this_workspace integer, as_of timestamptz) returns timestamptz
 language sql stable
 set search_path = ''
+-- as refresh_workspace
 set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
   -- Purpose: when the first of a workspace's snoozes runs out. Call it after the statement that remembers its leads,
   --   which does not see what it wrote.

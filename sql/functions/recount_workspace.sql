@@ -33,8 +33,7 @@ begin
         s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
         s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
       ] as counts
-      from inboxdb.inbox_counts as s
-      where s.client_id = target_client_id
+      from inboxdb.stored_counts(target_client_id) as s
     ) as s
     full join (
       select r.is_global, r.scope_user_id, r.leads, array[
@@ -58,8 +57,8 @@ begin
       select pg_catalog.unnest(changed_scopes || remembered.touched_scopes)
       union
       select s.scope_user_id
-      from inboxdb.inbox_counts as s
-      where s.client_id = target_client_id and remembered.touched_scopes is null
+      from inboxdb.stored_counts(target_client_id) as s
+      where remembered.touched_scopes is null
     ) as u (user_id)
     where u.user_id <> inboxdb.sentinel()
   );

@@ -18,6 +18,7 @@ as $$
 declare
   changed_scopes inboxdb.user_id[];
   is_complete boolean;
+  leads_now integer;
 begin
   with
   counted as materialized (
@@ -26,46 +27,22 @@ begin
     cross join lateral inboxdb.remembered_counts(w.number) as r
     where w.client_id = target_client_id and still_exists
   ),
-  -- Its rows, one after the other from the last in the index, and of each the version that is: a held snapshot keeps
-  -- all the others, one for each refresh, and those lie before it there. By key, each would be visited.
   present as materialized (
-    with recursive
-    newest as (
-      (
-        select s.ctid as tid, s.client_id, s.is_global, s.scope_user_id
-        from inboxdb.inbox_counts as s
-        where s.client_id >= target_client_id and s.client_id <= target_client_id
-        order by s.client_id desc, s.is_global desc, s.scope_user_id desc
-        limit 1
-      )
-      union all
-      select before.tid, before.client_id, before.is_global, before.scope_user_id
-      from newest as n
-      cross join lateral (
-        select s.ctid as tid, s.client_id, s.is_global, s.scope_user_id
-        from inboxdb.inbox_counts as s
-        where s.client_id >= target_client_id
-          and (s.client_id, s.is_global, s.scope_user_id) < (n.client_id, n.is_global, n.scope_user_id)
-        order by s.client_id desc, s.is_global desc, s.scope_user_id desc
-        limit 1
-      ) as before
-    )
-    select n.tid, n.is_global, n.scope_user_id from newest as n
+    select p.* from inboxdb.stored_counts(target_client_id) as p
   ),
   compared as materialized (
     select
       c.*, p.tid,
       p.tid is null or (
-        s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
-        s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
+        p.all_responses, p.requires_attention, p.previously_required_attention, p.total_non_blacklisted,
+        p.awaiting_reply, p.needs_repair, p.ai_sent, p.ai_review, p.total
       ) <> (
         c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
         c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total
       ) as differs,
-      c.is_global or s.leads is distinct from c.leads as is_due
+      c.is_global or p.leads is distinct from c.leads as is_due
     from counted as c
     left join present as p on c.is_global = p.is_global and c.scope_user_id = p.scope_user_id
-    left join inboxdb.inbox_counts as s on p.tid = s.ctid
   ),
   vanished as (
     delete from inboxdb.inbox_counts as s
@@ -120,8 +97,9 @@ begin
       select v.scope_user_id from vanished as v where not v.is_global
     ),
     (select pg_catalog.count(*) from written)
-    = (select pg_catalog.count(*) from compared as c where c.differs or c.is_due)
-  into changed_scopes, is_complete;
+    = (select pg_catalog.count(*) from compared as c where c.differs or c.is_due),
+    (select c.leads from counted as c where c.is_global)
+  into changed_scopes, is_complete, leads_now;
   if not is_complete then
     raise exception using
       errcode = '40001',
@@ -133,9 +111,7 @@ begin
   if still_exists then
     update inboxdb.workspace as w
     set
-      leads = (
-        select s.leads from inboxdb.inbox_counts as s where s.client_id = target_client_id and s.is_global
-      ),
+      leads = leads_now,
       next_snooze_at = inboxdb.next_snooze(w.number, as_of),
       definitions = inboxdb.definitions(),
       recounted_at = as_of,
