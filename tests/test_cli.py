@@ -223,7 +223,7 @@ def test_counts_answer(database: Database, host: Host) -> None:
     assert drained.pop("duration_ms") > 0
     assert re.fullmatch("[0-9a-f]{8}", drained.pop("run_id"))
     assert drained == {
-        **{"refreshed": 1, "failed": 0, "skipped": 0, "remaining": 0, "failures": []},
+        **{"refreshed": 1, "failed": 0, "skipped": 0, "audited": 0, "remaining": 0, "failures": []},
         "suspended_since": None,
     }
 

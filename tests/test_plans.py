@@ -70,12 +70,34 @@ def test_a_small_workspace_is_counted_by_index(full: Database) -> None:
     assert conditions["inboxdb_message_ai_sent"] == '("leadId" = l.id)'
     assert conditions["inboxdb_ai_draft_to_review"] == '("leadId" = l.id)'
 
-    for function in ("live_inbox_counts", "recompute_inbox_counts", "drain_next", "verify_workspace"):
+    for function in ("live_inbox_counts", "recompute_inbox_counts", "verify_workspace"):
         used = use(owner, f"select inboxdb.{function}(%s)", small)
         assert not used.keys() & {"Lead", "AIDraft", "Message"}, function
-        assert used[of_lead] == Used(1, leads)
+        assert [used[name] for name in used if name.startswith("Lead_clientId_")] == [Used(1, leads)]
         assert used["inboxdb_message_ai_sent"].read <= used["inboxdb_message_ai_sent"].times <= leads
         assert used["inboxdb_ai_draft_to_review"].read <= used["inboxdb_ai_draft_to_review"].times <= leads
+
+
+@pytest.mark.all_hosts
+def test_what_changed_is_counted_lead_by_lead(full: Database) -> None:
+    """In the largest workspace: only what changed is looked at, of the host's and of what is remembered."""
+    owner = full.connect()
+    big = workspace_by_size(owner, 1)
+    owner.execute("call inboxdb.drain_dirty()")
+    owner.execute(
+        """
+        update "Lead" set status = 'unqualified'
+        where id in (select id from "Lead" where "clientId" = %s order by id limit 3)
+        """,
+        [big],
+    )
+    # a new session, which plans anew
+    used = use(full.connect(), "select inboxdb.drain_next(%s)", big)
+    assert not used.keys() & {"Lead", "AIDraft", "Message", "counted_lead"}
+    assert used["Lead_pkey"].read <= 6
+    assert used["counted_lead_pkey"].read == 3
+    assert used["inboxdb_message_ai_sent"].times == used["inboxdb_ai_draft_to_review"].times == 3
+    assert not any(name.startswith("Lead_clientId_") for name in used)
 
 
 @pytest.mark.all_hosts

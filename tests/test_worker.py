@@ -147,7 +147,7 @@ def hold_up_first(database: Database, workspace: str) -> Callable[[], None]:
     connection = database.connect(autocommit=False)
     connection.execute(
         "insert into inboxdb.inbox_counts"
-        " values (%s, true, inboxdb.sentinel(), 0, 0, 0, 0, 0, 0, 0, 0, 0, now(), now())",
+        " values (%s, true, inboxdb.sentinel(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, now(), now())",
         [workspace],
     )
     return connection.rollback
