@@ -21,9 +21,9 @@ set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
-  -- Purpose: a workspace's rows of inbox_counts, one after the other from the last in the index, and of each the version
-  --   that is: a held snapshot keeps all the others, one for each refresh, and those lie before it there. By key, each
-  --   would be visited.
+  -- Purpose: a workspace's rows of inbox_counts, one after the other from the last in the index, and of each the
+  --   version that is: a held snapshot keeps all the others, one for each refresh, and those lie before it there. By
+  --   key, each would be visited.
   -- Parameters: target_client_id.
   -- Returns: the rows, and the place of each.
   -- Reads: inbox_counts.
