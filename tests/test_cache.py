@@ -440,7 +440,8 @@ class Scene:
             jobs = self.owner.execute(
                 "select job_name, client_id::text, last_started_at, last_finished_at, last_status, last_error, "
                 "duration_ms, attempt, case when last_status = 'failed' then null "
-                "when recount_reason is null then 'by_change' else 'recount' end, recount_reason, run_id from inboxdb.job_status"
+                "when recount_reason is null then 'by_change' else 'recount' end, recount_reason, run_id "
+                "from inboxdb.job_status"
             )
             names = ["lastStartedAt", "lastFinishedAt", "lastStatus", "lastError", "durationMs", "attempt"]
             names += ["mode", "recountReason", "runId"]
