@@ -857,7 +857,14 @@ def drain_dirty(
             stop=stop,
             on_progress=on_progress,
         )
-    logger.info("ended", action="end", refreshed=result.refreshed, failed=result.failed, skipped=result.skipped)
+    logger.info(
+        "ended",
+        action="end",
+        refreshed=result.refreshed,
+        failed=result.failed,
+        skipped=result.skipped,
+        audited=result.audited,
+    )
     remaining = "unknown" if result.remaining is None else f"{result.remaining:,}"
     if result.suspended_since:
         logger.warning("inboxdb is suspended, nothing was drained: `inboxdb migrate resume`", action="suspended")
@@ -964,7 +971,8 @@ def show_status(call: Call) -> bool:
     """Show how the drain is doing.
 
     Exit status 3 when a promise is broken: changes wait for longer than 15 seconds, refreshes fail, workspaces are
-    quarantined, Redis is more than a minute behind, row-level security on "Lead" is not as it was decided.
+    quarantined or not audited in time, Redis is more than a minute behind, row-level security on "Lead" is not as it was
+    decided.
     """
     with session(call.dsn, application_name="inboxdb status") as connection:
         now = status.read(connection)
@@ -988,6 +996,14 @@ def show_status(call: Call) -> bool:
             "unpublished": "Redis is not in use"
             if now.unpublished_keys is None
             else f"{now.unpublished_keys:,} keys, the oldest for {now.unpublished_seconds:.1f} s",
+            "audits": f"each workspace within {now.audit_period_seconds / 3600:.0f} h, "
+            + (
+                "none yet"
+                if now.oldest_audit_seconds is None
+                else f"the longest ago {now.oldest_audit_seconds / 3600:.1f} h"
+            ),
+            "drift, last day": f"{now.drifted_workspaces:,} workspaces, "
+            f"of them self-healed {now.self_healed_workspaces:,}",
             "inbox_api answers from": f"{now.counts_source} counts",
             "row-level security": LEAD_RLS[now.lead_rls],
         }

@@ -695,6 +695,17 @@ def test_workspace_is_quarantined(database: Database) -> None:
     mend(database, [finding])
 
 
+def test_counts_drifted_and_were_mended(database: Database) -> None:
+    owner = database.connect()
+    [(workspace,)] = owner.execute('select id from public."Client" limit 1').fetchall()
+    owner.execute("update inboxdb.inbox_counts set total = 99 where is_global and client_id = %s", [workspace])
+    owner.execute("select inboxdb.recompute_inbox_counts(%s)", [workspace])
+    [finding] = only_complaint(database, "drift", "warning")
+    assert finding["evidence"].startswith(
+        f"workspace {workspace}: 0 leads and 1 scopes differed, found by recompute at 2"
+    )
+
+
 def test_redis_is_behind(database: Database, redis: RedisServer) -> None:
     env = {"INBOXDB_REDIS_URL": redis.url}
     assert invoke(database, "publish", env=env).exit_code == 0

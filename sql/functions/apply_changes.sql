@@ -16,7 +16,7 @@ as $$
 -- Parameters: target_client_id, whose leads were all counted into counted_lead before; as_of, not earlier than the
 --   last time. The caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed.
--- Errors: IB013 where a count would fall below zero or exceed its leads: something was missed before.
+-- Errors: IB014 where a count would fall below zero or exceed its leads: something was missed before.
 -- A change of the whole workspace stays in the log, for a refresh that counts all of it.
 -- Reads: lead_now. Writes: the change log, counted_lead, inbox_counts, workspace.
 -- INVOKER: called by refresh_workspace only.
@@ -228,7 +228,7 @@ begin
   into noted_since, changed_scopes, leads_now, is_possible;
   if not is_possible then
     raise exception using
-      errcode = 'IB013',
+      errcode = 'IB014',
       message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id),
       detail = 'A count would fall below zero, or exceed the leads. Nothing was changed.',
       hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';

@@ -46,7 +46,7 @@ begin
     begin
       select a.noted_since, a.changed_scopes into oldest_reason, changed_scopes
       from inboxdb.apply_changes(target_client_id, as_of) as a;
-    exception when sqlstate 'IB013' then
+    exception when sqlstate 'IB014' then
       reason := 'did_not_fit';
     end;
   end if;
