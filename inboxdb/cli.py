@@ -971,8 +971,8 @@ def show_status(call: Call) -> bool:
     """Show how the drain is doing.
 
     Exit status 3 when a promise is broken: changes wait for longer than 15 seconds, refreshes fail, workspaces are
-    quarantined or not audited in time, Redis is more than a minute behind, row-level security on "Lead" is not as it was
-    decided.
+    quarantined or not audited in time, Redis is more than a minute behind, row-level security on "Lead" is not as it
+    was decided.
     """
     with session(call.dsn, application_name="inboxdb status") as connection:
         now = status.read(connection)

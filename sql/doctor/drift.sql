@@ -8,8 +8,7 @@ select
     'workspace %s: %s leads and %s scopes differed, found by %s at %s, and mended', d.client_id, d.leads, d.scopes,
     d.found_by, pg_catalog.to_char(d.found_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
   ) as evidence,
-  'the counts are right again; find out who writes past the triggers: docs/operations.md, What the triggers cannot see'
-  as remedy
+  'the counts are right again; find out who writes past the triggers' as remedy
 from inboxdb.drift as d
 where d.found_at > inboxdb.clock() - interval '1 day'
 order by d.id desc
