@@ -36,14 +36,24 @@ def visited(connection: Connection[Any], statement: str, *parameters: Any) -> Vi
     return Visited(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], plan["WAL Records"])
 
 
-def refresh(connection: Connection[Any], workspace: str) -> int:
+# What makes a workspace dirty: then all of it is counted, or one lead.
+CAUSES = {
+    "a mark": "select inboxdb.mark_inbox_counts_dirty(%s)",
+    "a change": """
+        update "Lead" set status = case when status = 'new' then 'blacklisted' else 'new' end
+        where id in (select min(id) from "Lead" where "clientId" = %s)
+    """,
+}
+
+
+def refresh(connection: Connection[Any], workspace: str, cause: str) -> int:
     """Make a workspace dirty, claim it and refresh it; return how many pages the pass visited."""
-    connection.execute("select inboxdb.mark_inbox_counts_dirty(%s)", [workspace])
+    connection.execute(CAUSES[cause].encode(), [workspace])
     claim = visited(connection, "select inboxdb.claim_next()").pages
     return claim + visited(connection, "select inboxdb.drain_next(%s)", workspace).pages
 
 
-def refresh_later(connection: Connection[Any], workspace: str, minute: int) -> int:
+def refresh_later(connection: Connection[Any], workspace: str, minute: int, cause: str) -> int:
     """Refresh a workspace at that minute, so that what was done before the last is visited only if it has to be.
 
     What the last seconds left is visited: where to read from is noted once a second, and a claim whose refresh did
@@ -52,12 +62,13 @@ def refresh_later(connection: Connection[Any], workspace: str, minute: int) -> i
     set_clock(connection, f"2024-06-10 09:{minute:02}:00+00")
     connection.execute("update inboxdb.drain_state set collected_at = null")
     connection.execute("select inboxdb.collect()")
-    return refresh(connection, workspace)
+    return refresh(connection, workspace, cause)
 
 
+@pytest.mark.parametrize("cause", CAUSES)
 @pytest.mark.parametrize("holder", HOLDERS)
 def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
-    holder: Holder, database: Database, owner: Connection[Any]
+    holder: Holder, cause: str, database: Database, owner: Connection[Any]
 ) -> None:
     set_clock(owner, "2024-06-10 09:00:00+00")
     host = Host(database.writer())
@@ -67,14 +78,14 @@ def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
             host.lead(each)
     owner.execute("call inboxdb.drain_dirty()")
     owner.execute("vacuum analyze")
-    before = [refresh_later(owner, workspace, minute) for minute in range(1, 20)][-1]
+    before = [refresh_later(owner, workspace, minute, cause) for minute in range(1, 20)][-1]
 
     with holder(database.server.dsn_of(database.name)):
         for number in range(REFRESHES):
             host.lead(others[number % 5])
-            refresh(owner, others[number % 5])
-            refresh(owner, workspace)
-        during = [refresh_later(owner, workspace, minute) for minute in range(20, 23)]
+            refresh(owner, others[number % 5], cause)
+            refresh(owner, workspace, cause)
+        during = [refresh_later(owner, workspace, minute, cause) for minute in range(20, 23)]
         # one page a refresh, and the trees of the indexes may have grown
         assert during[-1] < before + REFRESHES / 2
         assert stored_counts(owner) == {each: live_counts(owner, each) for each in (workspace, *others)}
