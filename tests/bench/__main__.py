@@ -2,14 +2,17 @@
 
     python -m tests.bench [--size tiny|quick|full] [--only PART]
 
-Everything that is compared runs in turn within each round, so that whatever else the machine does hits all of it. One part
-alone is printed, and written nowhere.
+Everything that is compared runs in turn within each round, so that whatever else the machine does hits all of it. What
+has figures that mean little is printed alone: the tiny size, and one part.
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.bench import (
     access,
@@ -50,15 +53,25 @@ def main() -> None:
     options.add_argument("--size", choices=SIZES, default="quick", help="how much is measured (quick)")
     options.add_argument("--only", choices=PARTS, help="one part of it")
     given = options.parse_args()
+    # what is running ends in order, as by Ctrl-C
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     seen = measure(given.size, [given.only] if given.only else list(PARTS))
-    if given.only:
-        sys.stdout.write(report.document(seen))
-        return
-    report.DOCUMENTS.mkdir(exist_ok=True)
-    seen.write(report.DOCUMENTS / f"{seen.size}.json")
-    plots.write(seen, report.DOCUMENTS)
-    report.write()
-    sys.stdout.write(f"{report.targets(seen.targets)}\n")
+    if given.only or given.size == "tiny":
+        with TemporaryDirectory(prefix="inboxdb-bench-") as folder:
+            write(seen, Path(folder))
+            sys.stdout.write((Path(folder) / f"{seen.size}.md").read_text())
+    else:
+        report.DOCUMENTS.mkdir(exist_ok=True)
+        write(seen, report.DOCUMENTS)
+        report.quote()
+        sys.stdout.write(f"{report.targets(seen.targets)}\n")
+
+
+def write(seen: results.Results, folder: Path) -> None:
+    """Write figures, document and plots into a folder."""
+    seen.write(folder / f"{seen.size}.json")
+    report.write(folder)
+    plots.write(seen, folder)
 
 
 def measure(name: str, parts: list[str]) -> results.Results:

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from tempfile import TemporaryFile
+from threading import Event
 
 import psycopg
 
@@ -16,6 +18,7 @@ from tests.interleave import until
 
 RIVALS = Path(__file__).parent / "rivals"
 PAUSE = 0.1  # seconds between two passes of a rival's job: as a watching drain pauses after work
+STOP_TIMEOUT = 60.0  # seconds for a watching drain to end
 
 
 @dataclass(frozen=True)
@@ -43,30 +46,31 @@ CONTENDERS = (NO_TRIGGER, KEYED_UPSERT, MATERIALIZED_VIEW, TRIGGER_COUNTERS, INB
 @contextmanager
 def watching(dsn: str) -> Iterator[None]:
     """Run `inboxdb drain-dirty --watch` as its users do; it has begun when the block does."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "inboxdb", "drain-dirty", "--watch"],
-        env={**os.environ, "INBOXDB_DSN": dsn},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            runs = "select from pg_stat_activity where application_name like 'inboxdb drain-dirty%'"
-            until(lambda: connection.execute(runs).rowcount > 0 or process.poll() is not None)
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
-    if process.returncode:
-        raise SystemExit(f"the watching drain did not end well: {said}")
+    command = [sys.executable, "-m", "inboxdb", "drain-dirty", "--watch"]
+    environment = {**os.environ, "INBOXDB_DSN": dsn}
+    with (
+        TemporaryFile() as said,
+        subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=said) as process,
+    ):
+        try:
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                runs = "select from pg_stat_activity where application_name like 'inboxdb drain-dirty%'"
+                until(lambda: connection.execute(runs).rowcount > 0 or process.poll() is not None)
+            yield
+            process.send_signal(signal.SIGTERM)
+            process.wait(STOP_TIMEOUT)
+        finally:
+            process.kill()
+        if process.returncode:
+            said.seek(0)
+            raise SystemExit(f"the watching drain did not end well: {said.read().decode()}")
 
 
 @contextmanager
 def repeating(dsn: str, statement: str) -> Iterator[None]:
     """Run a statement over and over until the block ends."""
     stop = Event()
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with psycopg.connect(dsn, autocommit=True) as connection, ThreadPoolExecutor(1) as pool:
 
         def repeat() -> None:
             while not stop.wait(PAUSE):
@@ -75,15 +79,14 @@ def repeating(dsn: str, statement: str) -> Iterator[None]:
                 except psycopg.errors.QueryCanceled:
                     return
 
-        thread = Thread(target=repeat)
-        thread.start()
+        running = pool.submit(repeat)
         try:
             yield
         finally:
             stop.set()
-            while thread.is_alive():
+            while not wait([running], 0.1).done:
                 connection.cancel_safe()
-                thread.join(0.1)
+        running.result()
 
 
 @contextmanager

@@ -96,7 +96,10 @@ class Made:
 
 
 def generate(dsn: str, wanted: Sequence[Made]) -> None:
-    """Make the host's rows over two connections; the seed of each of what is wanted is its place in the list, from 1."""
+    """Make the host's rows over two connections.
+
+    Parameters: dsn; wanted, of which each has its place in the list, from 1, for a seed.
+    """
 
     def make(seed: int) -> None:
         made = wanted[seed - 1]
@@ -143,14 +146,14 @@ class Host:
         self.writer: Connection = psycopg.connect(self.writer_dsn, autocommit=True)
 
     def install(self) -> None:
-        """Install inboxdb and its rivals, each with its first counts, and switch inboxdb's triggers on alone."""
+        """Install inboxdb and its rivals, each with its first counts, and leave inboxdb's triggers on alone."""
         migrate.apply(self.dsn)
         self.connection.execute("vacuum analyze")
         self.drain()
         for rival in CONTENDERS:
             if rival.schema and rival is not INBOXDB:
                 self.connection.execute((RIVALS / f"{rival.schema.removeprefix('rival_')}.sql").read_bytes())
-        self.switch_on(INBOXDB)
+        self.turn_to(INBOXDB)
         self.connection.execute("vacuum analyze")
 
     def close(self) -> None:
@@ -170,9 +173,9 @@ class Host:
             self.connection.execute(f"""alter role {role} set request.jwt.claims = '{{"sub":"{user}"}}'""".encode())
 
     @property
-    def largest(self) -> str:
-        """The largest workspace."""
-        return self.workspaces[self.size.largest]
+    def judged(self) -> str:
+        """The workspace that the targets speak of."""
+        return self.workspaces[self.size.judged]
 
     def value(self, query: str) -> object:
         """Return the one value of a query of the superuser's."""
@@ -194,17 +197,30 @@ class Host:
         return place or self.size.anywhere_leads
 
     def change(self, place: int, changes: int, turn: int) -> None:
-        """Let the application change leads of a place in one statement; other leads in each turn, as far as there are."""
+        """Let the application change leads of a place in one statement.
+
+        Parameters: place, of bench.lead; changes, how many leads; turn: in each it is others, as far as there are.
+        """
         leads = self.leads_at(place)
         parameters = {"turn": turn, "step": leads // changes, "leads": leads, "place": place}
         self.writer.execute(CHANGE, parameters)
 
     def drain(self) -> None:
-        """Drain what is dirty, with nothing but SQL."""
-        self.connection.execute("call inboxdb.drain_dirty()")
+        """Drain until nothing is dirty, with nothing but SQL."""
+        while self.value("select workspaces from inboxdb.work_left()"):
+            self.connection.execute("call inboxdb.drain_dirty()")
+            if failing := self.value("select count(*) from inboxdb.failing_workspaces()"):
+                raise SystemExit(f"{failing} workspaces could not be refreshed")
+
+    def turn_to(self, contender: Contender) -> None:
+        """Have the triggers of one contender alone. inboxdb counts what was written while its own were off."""
+        self.switch_on(contender)
+        if contender is INBOXDB:
+            self.connection.execute("select inboxdb.mark_all_inbox_counts_dirty()")
+            self.drain()
 
     def switch_on(self, contender: Contender) -> None:
-        """Enable the triggers of one contender alone."""
+        """Enable the triggers of one contender alone, for whoever keeps nothing of what is written."""
         ours = [one.schema for one in CONTENDERS if one.schema]
         for table, trigger, schema in self.connection.execute(TRIGGERS, [ours]).fetchall():
             state = "enable" if schema == contender.schema else "disable"

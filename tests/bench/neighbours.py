@@ -1,4 +1,4 @@
-"""Whether what other workspaces have makes the scan of a small one dearer, at default work_mem."""
+"""Whether what other workspaces have makes the full recount of a small one dearer, at default work_mem."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ from psycopg.conninfo import make_conninfo
 from inboxdb import migrate, sources
 from inboxdb.connection import Connection
 from tests.bench.host import Host, Made, generate
-from tests.bench.refresh import BY_SCAN
+from tests.bench.refresh import RECOUNT
 from tests.bench.results import Results
 
 LEADS = 5_000  # of the small workspace
@@ -18,10 +18,10 @@ MESSAGES_PER_LEAD = 5  # that tests/bench/ai_sent.sql adds
 
 def measure(host: Host, results: Results) -> None:
     """Measure it in two databases of their own."""
-    messages = host.size.largest
+    messages = host.size.judged
     times = results.measure(
         "neighbours",
-        f"Refresh by scan of {LEADS:,} leads, alone and beside {messages:,} AI-sent messages of others",
+        f"Full recount of {LEADS:,} leads, alone and beside {messages:,} AI-sent messages of others",
         "ms",
         note="In databases of their own, at the server's default work_mem.",
     )
@@ -35,7 +35,7 @@ def measure(host: Host, results: Results) -> None:
             milliseconds = recounted(connection)
             # the first turn makes plans
             if turn >= 0:
-                times.add(BY_SCAN, {"workspace": name}, milliseconds)
+                times.add(RECOUNT, {"workspace": name}, milliseconds)
     for connection in databases.values():
         connection.close()
 

@@ -1,7 +1,8 @@
 """What reading one's counts costs: alone, and beside writers and a drain."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 
 from psycopg.conninfo import make_conninfo
 
@@ -27,14 +28,15 @@ BESIDE_WRITERS = "16 writers, a drain"
 def measure(host: Host, results: Results) -> None:
     """Measure them."""
     note = (
-        "pgbench, prepared statements; the global row of the largest workspace; `count(*)` is one count of nine, of "
-        f"{COUNTED:,} leads. inbox_api asks who is signed in, what they may see, and how fresh it is. The writers write "
-        "without a pause, and share the processors with everything else."
+        f"pgbench, prepared statements; the global row of the workspace of {host.size.judged:,}; `count(*)` is one "
+        f"count of nine, of {COUNTED:,} leads. inbox_api asks who is signed in, what they may see, and how fresh it "
+        "is. The writers write without a pause, and share the processors with everything else. One reader alone may be "
+        "the slower one: processors that rest between its reads have to wake up for each."
     )
     throughput = results.measure("reads", "Reading one's counts: reads per second", "reads/s", note=note)
     latency = results.measure("reads_p50", "Reading one's counts: latency, median", "ms")
     tail = results.measure("reads_p99", "Reading one's counts: latency that 99 of 100 reads stay below", "ms")
-    host.sign_in(host.largest)
+    host.sign_in(host.judged)
     seconds = host.size.seconds
     for _ in range(host.size.writer_rounds):
         for beside in ("nothing", BESIDE_WRITERS):
@@ -42,9 +44,7 @@ def measure(host: Host, results: Results) -> None:
             with nullcontext() if is_alone else at_work(INBOXDB, host.dsn):
                 for readers in (1, 8):
                     for name, script in SCRIPTS.items():
-                        with ThreadPoolExecutor(1) as pool:
-                            if not is_alone:
-                                pool.submit(write, host, 16, "one statement", "one", seconds + 1)
+                        with nullcontext() if is_alone else writing(host, seconds + 1):
                             run = read(host, script, readers, seconds)
                         at: At = {"readers": readers, "beside": beside}
                         throughput.add(name, at, run.tps)
@@ -52,9 +52,18 @@ def measure(host: Host, results: Results) -> None:
                         tail.add(name, at, run.p99)
 
 
+@contextmanager
+def writing(host: Host, seconds: int) -> Iterator[None]:
+    """Let 16 writers write for some seconds, beside the block."""
+    with ThreadPoolExecutor(1) as pool:
+        writers = pool.submit(write, host, 16, "one statement", "one", seconds)
+        yield
+        writers.result()
+
+
 def read(host: Host, script: str, readers: int, seconds: int) -> pgbench.Run:
     """Let a user who is signed in read their counts, over and over."""
-    workspace = host.workspaces[COUNTED] if script == "read_count" else host.largest
+    workspace = host.workspaces[COUNTED] if script == "read_count" else host.judged
     return pgbench.run(
         make_conninfo(host.dsn, user=READER),
         script,

@@ -5,7 +5,8 @@ from tests.bench.host import Host
 from tests.bench.results import Measure, Results
 
 APPLICATION = "application's own queries"
-BY_SCAN, BY_CHANGE, FLOOR = "inboxdb by scan", "inboxdb by change", "floor: index-only count(*)"
+BY_CHANGE, BY_SCAN, RECOUNT = "inboxdb by change", "inboxdb by scan", "inboxdb, full recount"
+FLOOR = "floor: index-only count(*)"
 CHANGES = 100  # leads that changed, where it is the size that varies
 
 
@@ -17,10 +18,12 @@ def by_size(results: Results) -> Measure:
         "ms",
         x="leads",
         note=(
-            "The application's own queries ran before inboxdb's indexes existed. The materialized view is refreshed as a "
-            "whole, whichever workspace changed, so it has one figure, beside the largest workspace. By scan: the whole "
-            "workspace was marked. By change: inboxdb itself chooses a scan where too large a part of a workspace "
-            "changed, as in the smallest one here. Counters by trigger are never refreshed: their cost is the writers'."
+            "The application's own queries ran before inboxdb's indexes existed. By scan: the live counts of the "
+            "workspace, computed and not stored. The full recount scans, too, stores the counts, and brings its memory "
+            "of every lead up to date; inboxdb chooses it by itself where too large a part of a workspace changed, as "
+            "in the smallest one here. The materialized view is refreshed as a whole, whichever workspace changed, so "
+            "it has one figure, beside the largest workspace. Counters by trigger are never refreshed: writers pay for "
+            "them."
         ),
     )
 
@@ -39,8 +42,13 @@ def refresh(host: Host, workspace: str) -> float:
     return host.seconds(f"select * from inboxdb.drain_next('{workspace}')") * 1000
 
 
-def refresh_by_scan(host: Host, workspace: str) -> float:
-    """Let it count all of it; return the milliseconds."""
+def scan(host: Host, workspace: str) -> float:
+    """Compute the live counts of a workspace; return the milliseconds."""
+    return host.seconds(f"select * from inboxdb.live_inbox_counts('{workspace}')") * 1000
+
+
+def recount(host: Host, workspace: str) -> float:
+    """Let inboxdb count all of a workspace, and remember it; return the milliseconds."""
     host.connection.execute("select inboxdb.mark_inbox_counts_dirty(%s)", [workspace])
     return refresh(host, workspace)
 
@@ -70,7 +78,8 @@ def measure_sizes(host: Host, results: Results) -> None:
             host.change(leads, CHANGES, turn)
             seen = {
                 BY_CHANGE: refresh(host, workspace),
-                BY_SCAN: refresh_by_scan(host, workspace),
+                BY_SCAN: scan(host, workspace),
+                RECOUNT: recount(host, workspace),
                 KEYED_UPSERT.name: refresh_keyed_upsert(host, workspace),
                 FLOOR: host.seconds(f"""select count(*) from public."Lead" where "clientId" = '{workspace}'""") * 1000,
             }
@@ -82,21 +91,16 @@ def measure_sizes(host: Host, results: Results) -> None:
 
 
 def measure_changes(host: Host, results: Results) -> None:
-    """Measure the largest workspace with few and many changes."""
+    """Measure a large workspace with few and many changes."""
     times = results.measure(
         "refresh_by_changes",
-        f"Refresh of the workspace of {host.size.largest:,} leads, by the number of leads that changed",
+        f"Refresh of the workspace of {host.size.judged:,} leads, by the number of leads that changed",
         "ms",
         x="changes",
-        note=(
-            "inboxdb chooses a scan where too large a part of the workspace changed. A scan costs nearly the same whatever "
-            "changed, so it was measured at both ends only."
-        ),
+        note="inboxdb itself chooses a full recount where that many leads changed that it is the cheaper.",
     )
     for turn in range(host.size.rounds):
         for changes in host.size.changes:
-            host.change(host.size.largest, changes, turn)
-            times.add(BY_CHANGE, {"changes": changes}, refresh(host, host.largest))
-        for changes in (host.size.changes[0], host.size.changes[-1]):
-            host.change(host.size.largest, changes, turn)
-            times.add(BY_SCAN, {"changes": changes}, refresh_by_scan(host, host.largest))
+            host.change(host.size.judged, changes, turn)
+            times.add(BY_CHANGE, {"changes": changes}, refresh(host, host.judged))
+            times.add(BY_SCAN, {"changes": changes}, scan(host, host.judged))

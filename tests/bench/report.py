@@ -6,6 +6,7 @@ writes both anew from docs/benchmarks/*.json; tests/test_bench.py holds them to 
 """
 
 import re
+from pathlib import Path
 
 from tests.bench.results import ROOT, At, Figure, Measure, Results, Target, read
 
@@ -66,8 +67,8 @@ def document(results: Results) -> str:
     """Write all results as a Markdown document."""
     parts = [
         f"# Benchmarks, {results.size} size",
-        f"Written by `make bench`; [README.md](README.md) says what each table means. It took {results.took / 60:.0f} minutes on "
-        f"this machine.\n\n{circumstances(results)}",
+        "Written by `make bench`; [README.md](README.md) says how to read it. It took "
+        f"{results.took / 60:.0f} minutes.\n\n{circumstances(results)}",
         "Each cell is the median of its rounds, with the least and the most of them in parentheses.",
         f"## Targets\n\n{targets(results.targets)}",
     ]
@@ -81,7 +82,9 @@ def document(results: Results) -> str:
 
 def quoted(results: Results) -> str:
     """Write what the README quotes."""
-    return f"{targets(results.targets)}\n\nMeasured on {circumstances(results)}.\n"
+    plotted = next((one for one in results.measures if one.x), None)
+    plot = f"![{plotted.title}](docs/benchmarks/{results.size}-{plotted.name}.svg)\n\n" if plotted else ""
+    return f"{targets(results.targets)}\n\n{plot}Measured on {circumstances(results)}.\n"
 
 
 def readme(text: str, results: Results) -> str:
@@ -89,14 +92,17 @@ def readme(text: str, results: Results) -> str:
     return PASSAGE.sub(lambda found: f"{found[1]}\n{quoted(results)}\n{found[2]}", text)
 
 
-def write() -> None:
-    """Write every document, and the README's passage, from the JSON that is there."""
-    for path in sorted(DOCUMENTS.glob("*.json")):
-        results = read(path)
-        path.with_suffix(".md").write_text(document(results))
-        if results.size == QUOTED:
-            README.write_text(readme(README.read_text(), results))
+def write(folder: Path) -> None:
+    """Write a document beside each JSON file of a folder."""
+    for path in folder.glob("*.json"):
+        path.with_suffix(".md").write_text(document(read(path)))
+
+
+def quote() -> None:
+    """Write the README's passage, from the results that it quotes."""
+    README.write_text(readme(README.read_text(), read(DOCUMENTS / f"{QUOTED}.json")))
 
 
 if __name__ == "__main__":
-    write()
+    write(DOCUMENTS)
+    quote()

@@ -128,7 +128,7 @@ def begin(size: str, server_version: str) -> Results:
         machine={
             "processors": f"{os.cpu_count()} of {model[1] if model else platform.machine()}",
             "memory": f"{memory:.0f} GiB",
-            "system": f"{platform.system()} {platform.release()}",
+            "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         },
         versions={"PostgreSQL": server_version, "Python": platform.python_version()},
         commit=commit.stdout.strip(),

@@ -7,24 +7,18 @@ from tests.bench.contenders import INBOXDB, NO_TRIGGER
 from tests.bench.results import Figure, Results, Target
 from tests.bench.sizes import Size
 
-SMALL = 10_000  # leads of the workspace that the largest is held to
-PROMISED = 1_000_000  # leads of the workspace that the targets speak of
+SMALL = 10_000  # leads of the workspace that the judged one is held to
 BYTES = 120  # that one lead may take in memory
 
 
 def judge(results: Results, size: Size) -> list[Target]:
-    """Hold the results to the targets. A smaller run than a quick one is judged by its largest workspace, and says so."""
+    """Hold the results to the targets. A run without the promised workspace is judged by its largest, and says so."""
     return [*judge_refresh(results, size), *judge_writers(results, size), *judge_memory(results)]
-
-
-def leads_of(size: Size) -> int:
-    """Return the size of the workspace that is judged."""
-    return min(PROMISED, size.largest)
 
 
 def judge_refresh(results: Results, size: Size) -> Iterator[Target]:
     """Hold a refresh by change to all others."""
-    leads = leads_of(size)
+    leads = size.judged
     this = results.find("refresh_by_size", refresh.BY_CHANGE, {"leads": leads})
     what = f"refresh of {refresh.CHANGES} changed leads in a workspace of {leads:,}"
     for other, least in ((refresh.BY_SCAN, 50), (refresh.APPLICATION, 1_000)):
@@ -37,7 +31,7 @@ def judge_refresh(results: Results, size: Size) -> Iterator[Target]:
 
 def judge_writers(results: Results, size: Size) -> Iterator[Target]:
     """Hold writers beside inboxdb to writers without, and readers to a second."""
-    what = f"16 writers in one workspace of {size.largest:,}, open 5 ms, while it is drained"
+    what = f"16 writers in one workspace of {size.judged:,}, open 5 ms, while it is drained"
     ours = results.find("writers_promised", INBOXDB.name, writers.PROMISED)
     bare = results.find("writers_promised", NO_TRIGGER.name, writers.PROMISED)
     yield at_least(f"{what}: throughput", "at least 0.85 of that with no trigger", ours, bare, 0.85, "tps")

@@ -7,7 +7,7 @@ from tests.bench.results import At, Results
 
 # Whether the transaction stays open for 5 ms after its one UPDATE, and the script for it.
 TRANSACTIONS = {"one statement": "update_at_once", "open 5 ms": "update_and_wait"}
-PLACES = {"one": None, "many": ANYWHERE}  # of the leads that are written; null for the largest workspace
+PLACES = {"one": None, "many": ANYWHERE}  # of the leads that are written; null for the workspace that is judged
 PROMISED: At = {"writers": 16, "transaction": "open 5 ms"}  # the circumstances of the promise
 
 
@@ -16,7 +16,7 @@ def write(host: Host, clients: int, transaction: str, workspaces: str, seconds: 
 
     Parameters: clients, how many write side by side; transaction, a key of TRANSACTIONS; workspaces, of PLACES.
     """
-    place = host.size.largest if PLACES[workspaces] is None else ANYWHERE
+    place = host.size.judged if PLACES[workspaces] is None else ANYWHERE
     return pgbench.run(
         host.writer_dsn,
         TRANSACTIONS[transaction],
@@ -31,15 +31,16 @@ def measure(host: Host, results: Results) -> None:
     """Measure all ways, and then what is promised, for longer."""
     measure_all(host, results)
     measure_promise(host, results)
-    host.switch_on(INBOXDB)
+    host.turn_to(INBOXDB)
 
 
 def measure_all(host: Host, results: Results) -> None:
     """Measure every contender with few and many writers, in one workspace and in many."""
     note = (
-        f"Each transaction updates one lead, as a role that owns nothing: anywhere in the workspace of {host.size.largest:,}, or "
-        f"in {host.size.anywhere} small ones. Beside them runs each one's job, without a rest between two passes but 0.1 s: "
-        "`inboxdb drain-dirty --watch`; the recount of what is flagged; the refresh of the view."
+        "Each transaction updates one lead, as a role that owns nothing: anywhere in the workspace of "
+        f"{host.size.judged:,}, or in {host.size.anywhere} small ones. Beside them runs each one's job, without a rest "
+        "between two passes but 0.1 s: `inboxdb drain-dirty --watch`; the recount of what is flagged; the refresh of "
+        "the view."
     )
     throughput = results.measure("writers", "Writers: transactions per second", "tps", x="writers", note=note)
     latency = results.measure(
@@ -51,7 +52,7 @@ def measure_all(host: Host, results: Results) -> None:
     )
     for _ in range(host.size.writer_rounds):
         for contender in CONTENDERS:
-            host.switch_on(contender)
+            host.turn_to(contender)
             with at_work(contender, host.dsn):
                 for workspaces in PLACES:
                     for transaction in TRANSACTIONS:
@@ -72,7 +73,7 @@ def measure_promise(host: Host, results: Results) -> None:
     )
 
     def measure_one(contender: Contender) -> None:
-        host.switch_on(contender)
+        host.turn_to(contender)
         with at_work(contender, host.dsn):
             run = write(host, 16, "open 5 ms", "one", 2 * host.size.seconds)
         throughput.add(contender.name, PROMISED, run.tps)
