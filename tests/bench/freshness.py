@@ -124,7 +124,7 @@ def observe(host: Host, contender: Contender, load: str) -> list[float]:
     with at_work(contender, host.dsn):
         probe = Probe(host, contender, workspaces)
         try:
-            write(host, 16, "open 5 ms", written, host.size.freshness_seconds)
+            write(host, 16, "open 5 ms", written, host.size.promise_seconds)
         finally:
             waited = probe.end()
     return waited

@@ -155,7 +155,7 @@ class Host:
         for rival in CONTENDERS:
             if rival.schema and rival is not INBOXDB:
                 self.connection.execute((RIVALS / f"{rival.schema.removeprefix('rival_')}.sql").read_bytes())
-        self.turn_to(INBOXDB)
+        self.switch_on(INBOXDB)
         self.connection.execute("vacuum analyze")
 
     def close(self) -> None:

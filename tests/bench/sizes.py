@@ -12,9 +12,10 @@ class Size:
     `workspaces` are the sizes of those that stand alone, in leads, the smallest first; `messages` are those per lead in
     them. `anywhere` are small workspaces beside them, with `anywhere_leads` leads in all, which have no messages.
     `rounds` is how often things are measured, `application_rounds` how often the application's own queries are.
-    `changes` are the numbers of changed leads that a refresh of the largest workspace is measured with.
-    `writers` are the numbers of clients. `bulk` is how many leads one statement writes, `bulk_limit` how long each may
-    take. `hour` is how many changes stand for an hour's.
+    `changes` are the numbers of changed leads that a refresh of the judged workspace is measured with; `writers` those
+    of clients. `seconds` is how long they run, `promise_seconds` how long where something is promised of them.
+    `bulk` is how many leads one statement writes, `bulk_limit` how long each may take. `hour` is how many changes stand
+    for an hour's.
     """
 
     workspaces: tuple[int, ...]
@@ -30,7 +31,7 @@ class Size:
     bulk: int
     bulk_rounds: int
     bulk_limit: int
-    freshness_seconds: int
+    promise_seconds: int
     hour: int
 
     @property
@@ -60,7 +61,7 @@ SIZES = {
         bulk=2_000,
         bulk_rounds=1,
         bulk_limit=5,
-        freshness_seconds=3,
+        promise_seconds=3,
         hour=2_000,
     ),
     "quick": Size(
@@ -72,12 +73,12 @@ SIZES = {
         application_rounds=2,
         changes=(1, 10, 100, 1_000, 10_000, 100_000),
         writers=(1, 16, 64),
-        seconds=2,
+        seconds=1,
         writer_rounds=2,
         bulk=100_000,
         bulk_rounds=1,
         bulk_limit=10,
-        freshness_seconds=8,
+        promise_seconds=6,
         hour=36_000,
     ),
     "full": Size(
@@ -94,7 +95,7 @@ SIZES = {
         bulk=100_000,
         bulk_rounds=3,
         bulk_limit=120,
-        freshness_seconds=60,
+        promise_seconds=60,
         hour=360_000,
     ),
 }

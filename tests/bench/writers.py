@@ -75,7 +75,7 @@ def measure_promise(host: Host, results: Results) -> None:
     def measure_one(contender: Contender) -> None:
         host.turn_to(contender)
         with at_work(contender, host.dsn):
-            run = write(host, 16, "open 5 ms", "one", 2 * host.size.seconds)
+            run = write(host, 16, "open 5 ms", "one", host.size.promise_seconds)
         throughput.add(contender.name, PROMISED, run.tps)
 
     for turn in range(host.size.rounds):
