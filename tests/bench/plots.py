@@ -50,11 +50,11 @@ def plot(measure: Measure, x: str) -> Figure:
         if max(here) > SPAN * min(here) > 0 and x != "percentile":
             axes.set_xscale("log")
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     grid[0].set_ylabel(measure.unit)
     figure.suptitle(measure.title, fontsize=10)
     lines = {str(line.get_label()): line for axes in grid for line in axes.get_lines()}
-    figure.legend(handles=lines.values(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    figure.legend(handles=lines.values(), loc="outside lower center", ncols=3 * len(panels), fontsize=8, frameon=False)
     return figure
 
 
