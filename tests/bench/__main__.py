@@ -88,7 +88,7 @@ def measure(name: str, parts: list[str]) -> results.Results:
     with host.server() as server:
         tell("making the host's data")
         here = host.Host(server, size)
-        seen = results.begin(name, str(here.value("show server_version")))
+        seen = results.begin(name, here.settings)
         if "refresh" in parts:
             tell("the application's own queries")
             refresh.measure_application(here, seen)

@@ -1,5 +1,6 @@
 """The host's database that all is measured in: its data, its roles, and whose triggers are switched on."""
 
+import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +23,8 @@ READER = "bench_reader"  # the same, but for policies, so that it can read a bar
 ANYWHERE = 0  # the place of leads of the small workspaces in bench.lead; elsewhere it is the workspace's size
 
 SETTINGS = {
-    "shared_buffers": "2GB",
+    # a quarter of the machine's, as PostgreSQL's manual has it
+    "shared_buffers": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2**22}MB",
     "max_connections": "120",
     "max_wal_size": "16GB",
     "checkpoint_timeout": "30min",
@@ -173,6 +175,14 @@ class Host:
         user = self.value(f"""select "userId" from public."Client" where id = '{workspace}'""")
         for role in (MEMBER, READER):
             self.connection.execute(f"""alter role {role} set request.jwt.claims = '{{"sub":"{user}"}}'""".encode())
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The server's version, and what it was given of the machine's memory."""
+        return {
+            "PostgreSQL": str(self.value("show server_version")),
+            "its buffers": str(self.value("show shared_buffers")),
+        }
 
     @property
     def judged(self) -> str:

@@ -18,7 +18,7 @@ MESSAGES_PER_LEAD = 5  # that tests/bench/ai_sent.sql adds
 
 def measure(host: Host, results: Results) -> None:
     """Measure it in two databases of their own."""
-    messages = host.size.judged
+    messages = host.size.anywhere_leads
     times = results.measure(
         "neighbours",
         f"Full recount of {LEADS:,} leads, alone and beside {messages:,} AI-sent messages of others",

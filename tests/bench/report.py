@@ -8,17 +8,12 @@ writes both anew from docs/benchmarks/*.json; tests/test_bench.py holds them to 
 import re
 from pathlib import Path
 
-from tests.bench.results import ROOT, At, Figure, Measure, Results, Target, read
+from tests.bench.results import ROOT, At, Figure, Measure, Results, Target, number, read
 
 DOCUMENTS = ROOT / "docs/benchmarks"
 README = ROOT / "README.md"
 QUOTED = "quick"  # the size that the README quotes
 PASSAGE = re.compile(r"(<!-- from docs/benchmarks/quick\.json -->\n).*?(<!-- end -->)", re.S)
-
-
-def number(value: float) -> str:
-    """Write a number with three significant digits, or all before the point."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def cell(figure: Figure | None) -> str:

@@ -113,10 +113,15 @@ def read(path: Path) -> Results:
     return Results(**stored)
 
 
-def begin(size: str, server_version: str) -> Results:
+def number(value: float) -> str:
+    """Write a number with three significant digits, or all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def begin(size: str, server: Mapping[str, str]) -> Results:
     """Begin the results of a run on this machine.
 
-    Parameters: size, which one of the sizes it has; server_version, PostgreSQL's.
+    Parameters: size, which one of the sizes it has; server, PostgreSQL's version and settings, by name.
     """
     model = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.M)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -130,6 +135,6 @@ def begin(size: str, server_version: str) -> Results:
             "memory": f"{memory:.0f} GiB",
             "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         },
-        versions={"PostgreSQL": server_version, "Python": platform.python_version()},
+        versions={**server, "Python": platform.python_version()},
         commit=commit.stdout.strip(),
     )

@@ -97,8 +97,9 @@ def measure_hour(host: Host, results: Results) -> None:
         "MB",
         note=(
             f"Simulated: driven in as fast as they go, {STEP} to a transaction, all over one workspace, with "
-            "`drain-dirty --watch` at work; so autovacuum had seconds where an hour has 3,600. A session that is idle "
-            "in a transaction held the snapshot, from before the changes until the sizes were taken."
+            "`drain-dirty --watch` at work; so autovacuum had seconds where an hour has 3,600, and slices of the log "
+            "were not truncated yet. A session that is idle in a transaction held the snapshot, from before the "
+            "changes until the sizes were taken."
         ),
     )
     host.drain()

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tests.bench import freshness, refresh, writers
 from tests.bench.contenders import INBOXDB, NO_TRIGGER
-from tests.bench.results import Figure, Results, Target
+from tests.bench.results import Figure, Results, Target, number
 from tests.bench.sizes import Size
 
 SMALL = 10_000  # leads of the workspace that the judged one is held to
@@ -67,4 +67,4 @@ def at_most(name: str, wanted: str, one: Figure | None, other: Figure | None, mo
 
 def ratio(one: Figure, other: Figure, unit: str) -> str:
     """Write the ratio of two medians, and the medians."""
-    return f"{one.median / other.median:,.3g} times ({one.median:,.4g} and {other.median:,.4g} {unit})"
+    return f"{number(one.median / other.median)} times ({number(one.median)} and {number(other.median)} {unit})"
