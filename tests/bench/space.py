@@ -15,6 +15,8 @@ ONE_BY_ONE = f"""
 do $$
 begin
   for i in 1..{TRANSACTIONS} loop
+    -- its WAL is the same
+    set local synchronous_commit = off;
     update public."Lead"
     set "sentimentTag" = case "sentimentTag" when 'Interested' then 'Neutral' else 'Interested' end
     where id = (select id from bench.lead where place = {{place}} and n = i);
