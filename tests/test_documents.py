@@ -44,6 +44,7 @@ DOCUMENTS = {
     "docs/security.md": "installed",
     "docs/contracts.md": "installed",
     "docs/deploy/README.md": "installed",
+    "docs/benchmarks/README.md": "bare",
 }
 
 # Sections that show another way than the ones around them did: on a database of their own.
@@ -58,6 +59,9 @@ APART = {
 ELSEWHERE = {
     "make demo": ("the demo with its full size takes a minute", "tests/test_demo.py::test_in_plain_lines"),
     "make test": ("it would run this test", ".ci/run"),
+    "make bench": ("it takes ten minutes; a tiny one runs", ".ci/run"),
+    'make bench ARGS="--size full"': ("it takes hours; a tiny one runs", ".ci/run"),
+    'make bench ARGS="--size tiny"': ("it takes minutes", ".ci/run"),
     "pip install .": ("it would change what the tests run", "tests/test_wheel.py::test_it_runs_from_another_folder"),
     "create policy inboxdb_member on realtime.messages": (
         "it needs Supabase's realtime",
@@ -303,7 +307,8 @@ def test_what_is_declared_here_is_there() -> None:
         assert f"def {name}(" in (ROOT / file).read_text() or not name, test
 
 
-SPEAKING = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/deploy/*"), *ROOT.glob("sql/doctor/*.sql")]
+GLOBS = ("*.md", "docs/*.md", "docs/benchmarks/*.md", "docs/deploy/*", "sql/doctor/*.sql")
+SPEAKING = [file for glob in GLOBS for file in ROOT.glob(glob)]
 
 
 def options(command: click.Command) -> set[str]:

@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import mean, median
@@ -26,18 +25,19 @@ from psycopg.conninfo import make_conninfo
 
 from inboxdb import embedded, migrate, sources
 from inboxdb.connection import Connection
+from tests.bench.host import ANYWHERE, WRITER, Made, generate
+from tests.bench.pgbench import SCRIPTS
 
-HERE = Path(__file__).parent
 CLIENTS, SAMPLE = 8, 100_000
-WRITER = "bench_writer"  # the application: owns nothing, has no right in inboxdb
 SETTINGS = {"shared_buffers": "2GB", "max_connections": "100", "max_wal_size": "16GB", "checkpoint_timeout": "30min"}
 GRANTS = f"""
 create role {WRITER} login;
 grant select, insert, update, delete on all tables in schema public to {WRITER};
 create schema bench;
 create table bench.lead as
-select row_number() over () as n, id from (select id from public."Lead" order by md5(id) limit {SAMPLE}) as chosen;
-alter table bench.lead add primary key (n);
+select {ANYWHERE} as place, row_number() over () as n, id
+from (select id from public."Lead" order by md5(id) limit {SAMPLE}) as chosen;
+alter table bench.lead add primary key (place, n);
 grant usage on schema bench to {WRITER};
 grant select on bench.lead to {WRITER};
 """
@@ -45,21 +45,6 @@ EMPTY = """
 truncate inboxdb.inbox_counts, inboxdb.workspace, inboxdb.inbox_counts_dirty, inboxdb.job_status;
 select inboxdb.mark_all_inbox_counts_dirty();
 """
-
-
-def generate(dsn: str, workspaces: int, leads: int) -> None:
-    """Make the host's rows, by two connections: two halves, each with a huge workspace and ever smaller ones."""
-
-    def half(seed: int) -> None:
-        with psycopg.connect(dsn, autocommit=True) as connection:
-            connection.execute((sources.HOST / "generate.sql").read_bytes())
-            connection.execute(
-                "select pg_temp.generate_host(workspaces => %s, leads => %s, seed => %s, messages_per_lead => 0.3)",
-                (workspaces // 2, leads // 2, seed),
-            )
-
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(half, (1, 2)))
 
 
 class Writers:
@@ -94,8 +79,9 @@ class Writers:
 def writing(dsn: str, rate: float | None) -> Iterator[Writers]:
     """Let pgbench write until the block ends, at a rate, or as fast as it can."""
     command: list[str | Path] = [embedded.binaries(18) / "pgbench", "--no-vacuum", "--client", str(CLIENTS)]
-    command += ["--jobs", "2", "--time", "86400", "--progress", "1", "--define", f"leads={SAMPLE}"]
-    command += ["--file", HERE / "update_at_once.sql", *(["--rate", f"{rate:.0f}"] if rate else [])]
+    command += ["--jobs", "2", "--time", "86400", "--progress", "1"]
+    command += ["--define", f"place={ANYWHERE}", "--define", f"leads={SAMPLE}"]
+    command += ["--file", SCRIPTS / "update_at_once.sql", *(["--rate", f"{rate:.0f}"] if rate else [])]
     process = subprocess.Popen(
         [*command, make_conninfo(dsn, user=WRITER)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -132,7 +118,8 @@ def made_host(connection: Connection, dsn: str, workspaces: int, leads: int) -> 
     """Make the host with its data, and install inboxdb; return how many leads the largest workspace has."""
     began = time.monotonic()
     connection.execute((sources.HOST / "host.sql").read_bytes())
-    generate(dsn, workspaces, leads)
+    # two halves, each with a huge workspace and ever smaller ones
+    generate(dsn, [Made(workspaces // 2, leads // 2, 0.3)] * 2)
     connection.execute(GRANTS)
     migrate.apply(dsn)
     connection.execute("vacuum analyze")

@@ -1,5 +1,8 @@
--- What an application does without inboxdb: the sidebar's counts of a workspace, once for the whole of it and once per
--- setter, with an EXISTS per lead on messages and drafts.
+-- No table, no trigger: the application counts on every refresh of its sidebar.
+--
+-- What every application begins with, and what any ORM makes of "count the leads where …": the sidebar's counts of a
+-- workspace, once for the whole of it and once per setter, with an EXISTS per lead on messages and drafts. Measured before
+-- inboxdb's indexes exist, with those that the application's own schema has.
 with counted as (
   select
     l."assignedToUserId" as setter,

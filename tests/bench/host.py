@@ -1,0 +1,252 @@
+"""The host's database that all is measured in: its data, its roles, and whose triggers are switched on."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from inboxdb import embedded, migrate, sources
+from inboxdb.connection import Connection
+from tests.bench.contenders import CONTENDERS, INBOXDB, RIVALS, Contender
+from tests.bench.sizes import Size
+
+WRITER = "bench_writer"  # the application: owns nothing, has no right in inboxdb
+MEMBER = "bench_member"  # a user who is signed in: restricted on "Lead"
+READER = "bench_reader"  # the same, but for policies, so that it can read a bare table beside the API
+ANYWHERE = 0  # the place of leads of the small workspaces in bench.lead; elsewhere it is the workspace's size
+
+SETTINGS = {
+    # a quarter of the machine's, as PostgreSQL's manual has it
+    "shared_buffers": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2**22}MB",
+    "max_connections": "120",
+    "max_wal_size": "16GB",
+    "checkpoint_timeout": "30min",
+    # an hour's changes are driven in within a minute or so
+    "autovacuum_naptime": "10s",
+}
+
+ROLES = f"""
+create role {WRITER} login;
+create role authenticated;
+create role {MEMBER} login in role authenticated;
+create role {READER} login bypassrls in role authenticated;
+"""
+
+# What pgbench chooses leads by: their numbers within a place.
+NUMBERS = f"""
+create schema bench;
+create table bench.workspace (place integer primary key, id text);
+create table bench.lead (place integer, n integer, id text);
+grant usage on schema bench to {WRITER};
+grant select on bench.lead to {WRITER};
+grant select, insert, update, delete on all tables in schema public to {WRITER};
+grant select on public."Lead" to authenticated;
+"""
+SMALL = """
+select distinct l."clientId" from public."Lead" as l
+where not exists (select from bench.workspace as w where w.id = l."clientId")
+"""
+NUMBER = """
+insert into bench.lead
+select coalesce(w.place, 0), row_number() over (partition by coalesce(w.place, 0) order by md5(l.id)), l.id
+from public."Lead" as l
+left join bench.workspace as w on w.id = l."clientId"
+"""
+
+CHANGE = """
+update public."Lead" as l
+set "sentimentTag" = case l."sentimentTag" when 'Interested' then 'Neutral' else 'Interested' end, "updatedAt" = now()
+from generate_series(1 + %(turn)s %% %(step)s, %(leads)s, %(step)s) as g
+inner join bench.lead as b on b.place = %(place)s and b.n = g
+where l.id = b.id
+"""
+
+TRIGGERS = """
+select t.tgrelid::regclass::text, t.tgname, n.nspname
+from pg_trigger as t
+inner join pg_proc as p on p.oid = t.tgfoid
+inner join pg_namespace as n on n.oid = p.pronamespace
+where not t.tgisinternal and n.nspname = any (%s)
+"""
+
+DIFFERENCES = """
+with stored as (
+  select is_global, scope_user_id, all_responses, requires_attention, previously_required_attention,
+    total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total
+  from inboxdb.inbox_counts where client_id = %(id)s
+),
+live as (select * from inboxdb.live_inbox_counts(%(id)s))
+select count(*)
+from ((table stored except table live) union all (table live except table stored)) as differences
+"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """Workspaces to make: how many, with how many leads in all, and messages per lead."""
+
+    workspaces: int
+    leads: int
+    messages: float
+
+
+def generate(dsn: str, wanted: Sequence[Made]) -> None:
+    """Make the host's rows over two connections.
+
+    Parameters: dsn; wanted, of which each has its place in the list, from 1, for a seed.
+    """
+
+    def make(seed: int) -> None:
+        made = wanted[seed - 1]
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute((sources.HOST / "generate.sql").read_bytes())
+            # a seed makes no row that lacks what it refers to: foreign keys are not checked
+            connection.execute("set session_replication_role = replica")
+            connection.execute(
+                "select pg_temp.generate_host(workspaces => %s, leads => %s, seed => %s, messages_per_lead => %s)",
+                (made.workspaces, made.leads, seed, made.messages),
+            )
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(make, range(1, len(wanted) + 1)))
+
+
+class Host:
+    """The database. `connection` is the superuser's, who is not the one that is measured."""
+
+    def __init__(self, server: str, size: Size) -> None:
+        """Make the tables and their rows; inboxdb comes with `install`.
+
+        Parameters: server, the superuser's connection string; size.
+        """
+        self.size = size
+        self.dsn = server
+        self.connection: Connection = psycopg.connect(server, autocommit=True)
+        self.connection.execute((sources.HOST / "host.sql").read_bytes())
+        self.connection.execute(f"{ROLES}{NUMBERS}")
+        # the largest first: the other connection makes all others meanwhile
+        alone = sorted(size.workspaces, reverse=True)
+        wanted = [*(Made(1, leads, size.messages) for leads in alone), Made(size.anywhere, size.anywhere_leads, 0)]
+        generate(server, wanted)
+        self.connection.execute((sources.HOST / "generate.sql").read_bytes())
+        self.workspaces = {
+            leads: str(self.value(f"select pg_temp.generated_id({seed}, 'Client', 1)"))
+            for seed, leads in enumerate(alone, 1)
+        }
+        for leads, workspace in self.workspaces.items():
+            self.connection.execute("insert into bench.workspace values (%s, %s)", (leads, workspace))
+        self.small_workspaces = [workspace for (workspace,) in self.connection.execute(SMALL)]
+        self.connection.execute(NUMBER)
+        self.connection.execute("alter table bench.lead add primary key (place, n)")
+        self.connection.execute("vacuum analyze")
+        self.connection.execute("checkpoint")
+        self.writer: Connection = psycopg.connect(self.writer_dsn, autocommit=True)
+
+    def install(self) -> None:
+        """Install inboxdb and its rivals, each with its first counts, and leave inboxdb's triggers on alone."""
+        migrate.apply(self.dsn)
+        self.connection.execute("vacuum analyze")
+        self.drain()
+        for rival in CONTENDERS:
+            if rival.schema and rival is not INBOXDB:
+                self.connection.execute((RIVALS / f"{rival.schema.removeprefix('rival_')}.sql").read_bytes())
+        self.switch_on(INBOXDB)
+        self.connection.execute("vacuum analyze")
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.writer.close()
+        self.connection.close()
+
+    @property
+    def writer_dsn(self) -> str:
+        """The application's connection string."""
+        return make_conninfo(self.dsn, user=WRITER)
+
+    def sign_in(self, workspace: str) -> None:
+        """Let MEMBER and READER be the owner of a workspace from their next connection on."""
+        user = self.value(f"""select "userId" from public."Client" where id = '{workspace}'""")
+        for role in (MEMBER, READER):
+            self.connection.execute(f"""alter role {role} set request.jwt.claims = '{{"sub":"{user}"}}'""".encode())
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The server's version, and what it was given of the machine's memory."""
+        return {
+            "PostgreSQL": str(self.value("show server_version")),
+            "its buffers": str(self.value("show shared_buffers")),
+        }
+
+    @property
+    def judged(self) -> str:
+        """The workspace that the targets speak of."""
+        return self.workspaces[self.size.judged]
+
+    def value(self, query: str) -> object:
+        """Return the one value of a query of the superuser's."""
+        [(value,)] = self.connection.execute(query.encode())
+        return value
+
+    def number(self, query: str) -> float:
+        """Return the one number of a query of the superuser's."""
+        return float(str(self.value(query)))
+
+    def seconds(self, statement: str) -> float:
+        """Run a statement as the superuser, in a session that has run others before; return how long it took."""
+        began = time.perf_counter()
+        self.connection.execute(statement.encode())
+        return time.perf_counter() - began
+
+    def leads_at(self, place: int) -> int:
+        """Return how many leads a place of bench.lead has."""
+        return place or self.size.anywhere_leads
+
+    def change(self, place: int, changes: int, turn: int) -> None:
+        """Let the application change leads of a place in one statement.
+
+        Parameters: place, of bench.lead; changes, how many leads; turn: in each it is others, as far as there are.
+        """
+        leads = self.leads_at(place)
+        parameters = {"turn": turn, "step": leads // changes, "leads": leads, "place": place}
+        self.writer.execute(CHANGE, parameters)
+
+    def drain(self) -> None:
+        """Drain until nothing is dirty, with nothing but SQL."""
+        while self.value("select workspaces from inboxdb.work_left()"):
+            self.connection.execute("call inboxdb.drain_dirty()")
+            if failing := self.value("select count(*) from inboxdb.failing_workspaces()"):
+                raise SystemExit(f"{failing} workspaces could not be refreshed")
+
+    def turn_to(self, contender: Contender) -> None:
+        """Have the triggers of one contender alone. inboxdb counts what was written while its own were off."""
+        self.switch_on(contender)
+        if contender is INBOXDB:
+            self.connection.execute("select inboxdb.mark_all_inbox_counts_dirty()")
+            self.drain()
+
+    def switch_on(self, contender: Contender) -> None:
+        """Enable the triggers of one contender alone, for whoever keeps nothing of what is written."""
+        ours = [one.schema for one in CONTENDERS if one.schema]
+        for table, trigger, schema in self.connection.execute(TRIGGERS, [ours]).fetchall():
+            state = "enable" if schema == contender.schema else "disable"
+            self.connection.execute(f'alter table {table} {state} trigger "{trigger}"'.encode())
+
+    def assert_counted(self, workspace: str) -> None:
+        """End the run where inboxdb's stored counts of a workspace are not the live ones."""
+        [(differences,)] = self.connection.execute(DIFFERENCES, {"id": workspace})
+        if differences:
+            raise SystemExit(f"workspace {workspace}: stored counts differ from the live ones in {differences} rows")
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Run a server with the benchmarks' settings; lend its superuser's connection string."""
+    with embedded.server(Path(tempfile.mkdtemp(prefix="inboxdb-bench-")), settings=SETTINGS) as dsn:
+        yield dsn

@@ -1,0 +1,106 @@
+"""How long it takes to bring one workspace's counts up to date: by its size, and by how much of it changed."""
+
+from tests.bench.contenders import KEYED_UPSERT, MATERIALIZED_VIEW, RIVALS
+from tests.bench.host import Host
+from tests.bench.results import Measure, Results
+
+APPLICATION = "application's own queries"
+BY_CHANGE, BY_SCAN, RECOUNT = "inboxdb by change", "inboxdb by scan", "inboxdb, full recount"
+FLOOR = "floor: index-only count(*)"
+CHANGES = 100  # leads that changed, where it is the size that varies
+
+
+def by_size(results: Results) -> Measure:
+    """Return the measure that the application's queries and all others have in common."""
+    return results.measure(
+        "refresh_by_size",
+        f"Refresh of one workspace of which {CHANGES} leads changed",
+        "ms",
+        x="leads",
+        note=(
+            "The application's own queries ran before inboxdb's indexes existed. By scan: the live counts of the "
+            "workspace, computed and not stored. The full recount scans, too, stores the counts, and brings its memory "
+            "of every lead up to date; inboxdb chooses it by itself where too large a part of a workspace changed, as "
+            "in the smallest one here. The materialized view is refreshed as a whole, whichever workspace changed, so "
+            "it has one figure, beside the largest workspace. Counters by trigger are never refreshed: writers pay for "
+            "them."
+        ),
+    )
+
+
+def measure_application(host: Host, results: Results) -> None:
+    """Measure the application's own queries; to be called while nothing is installed."""
+    text = (RIVALS / "application.sql").read_text()
+    for leads, workspace in sorted(host.workspaces.items()):
+        queries = text.replace(":workspace", f"'{workspace}'")
+        for _ in range(host.size.application_rounds):
+            by_size(results).add(APPLICATION, {"leads": leads}, host.seconds(queries) * 1000)
+
+
+def refresh(host: Host, workspace: str) -> float:
+    """Let inboxdb refresh a workspace; return the milliseconds that it took."""
+    return host.seconds(f"select * from inboxdb.drain_next('{workspace}')") * 1000
+
+
+def scan(host: Host, workspace: str) -> float:
+    """Compute the live counts of a workspace; return the milliseconds."""
+    return host.seconds(f"select * from inboxdb.live_inbox_counts('{workspace}')") * 1000
+
+
+def recount(host: Host, workspace: str) -> float:
+    """Let inboxdb count all of a workspace, and remember it; return the milliseconds."""
+    host.connection.execute("select inboxdb.mark_inbox_counts_dirty(%s)", [workspace])
+    return refresh(host, workspace)
+
+
+def refresh_keyed_upsert(host: Host, workspace: str) -> float:
+    """Let the job of the keyed upsert recount a workspace; return the milliseconds."""
+    host.connection.execute("truncate rival_keyed_upsert.dirty")
+    host.connection.execute("select rival_keyed_upsert.mark(%s)", [workspace])
+    return host.seconds(f"call {KEYED_UPSERT.schema}.drain()") * 1000
+
+
+def measure(host: Host, results: Results) -> None:
+    """Measure both."""
+    measure_sizes(host, results)
+    measure_changes(host, results)
+    for workspace in host.workspaces.values():
+        host.assert_counted(workspace)
+
+
+def measure_sizes(host: Host, results: Results) -> None:
+    """Measure workspaces of different sizes."""
+    times = by_size(results)
+    for turn in range(-1, host.size.rounds):
+        # the first turn makes plans, and reads what was not read before
+        counts = turn >= 0
+        for leads, workspace in sorted(host.workspaces.items()):
+            host.change(leads, CHANGES, turn)
+            seen = {
+                BY_CHANGE: refresh(host, workspace),
+                BY_SCAN: scan(host, workspace),
+                RECOUNT: recount(host, workspace),
+                KEYED_UPSERT.name: refresh_keyed_upsert(host, workspace),
+                FLOOR: host.seconds(f"""select count(*) from public."Lead" where "clientId" = '{workspace}'""") * 1000,
+            }
+            if leads == host.size.largest:
+                seen[MATERIALIZED_VIEW.name] = host.seconds(f"call {MATERIALIZED_VIEW.schema}.drain()") * 1000
+            for name, milliseconds in seen.items():
+                if counts:
+                    times.add(name, {"leads": leads}, milliseconds)
+
+
+def measure_changes(host: Host, results: Results) -> None:
+    """Measure a large workspace with few and many changes."""
+    times = results.measure(
+        "refresh_by_changes",
+        f"Refresh of the workspace of {host.size.judged:,} leads, by the number of leads that changed",
+        "ms",
+        x="changes",
+        note="inboxdb itself chooses a full recount where that many leads changed that it is the cheaper.",
+    )
+    for turn in range(host.size.rounds):
+        for changes in host.size.changes:
+            host.change(host.size.judged, changes, turn)
+            times.add(BY_CHANGE, {"changes": changes}, refresh(host, host.judged))
+            times.add(BY_SCAN, {"changes": changes}, scan(host, host.judged))

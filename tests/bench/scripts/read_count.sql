@@ -1,0 +1,1 @@
+select count(*) from "Lead" where "clientId" = :workspace;

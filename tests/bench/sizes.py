@@ -1,0 +1,101 @@
+"""How large a run is: one for CI, one for everybody, one for whoever has hours."""
+
+from dataclasses import dataclass
+
+PROMISED = 1_000_000  # leads of the workspace that the targets speak of
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is made and measured. Times are in seconds, lengths of pgbench runs among them.
+
+    `workspaces` are the sizes of those that stand alone, in leads, the smallest first; `messages` are those per lead in
+    them. `anywhere` are small workspaces beside them, with `anywhere_leads` leads in all, which have no messages.
+    `rounds` is how often things are measured, `application_rounds` how often the application's own queries are.
+    `changes` are the numbers of changed leads that a refresh of the judged workspace is measured with; `writers` those
+    of clients. `seconds` is how long they run, `promise_seconds` how long where something is promised of them.
+    `bulk` is how many leads one statement writes, `bulk_limit` how long each may take. `hour` is how many changes stand
+    for an hour's.
+    """
+
+    workspaces: tuple[int, ...]
+    messages: float
+    anywhere: int
+    anywhere_leads: int
+    rounds: int
+    application_rounds: int
+    changes: tuple[int, ...]
+    writers: tuple[int, ...]
+    seconds: int
+    writer_rounds: int
+    bulk: int
+    bulk_rounds: int
+    bulk_limit: int
+    promise_seconds: int
+    hour: int
+
+    @property
+    def largest(self) -> int:
+        """Leads of the largest workspace."""
+        return self.workspaces[-1]
+
+    @property
+    def judged(self) -> int:
+        """Leads of the workspace that is judged: the one that the targets speak of, or the largest that there is."""
+        return min(PROMISED, self.largest)
+
+
+SIZES = {
+    # CI: every line of the code runs, the figures mean little
+    "tiny": Size(
+        workspaces=(1_000, 10_000, 30_000),
+        messages=1,
+        anywhere=40,
+        anywhere_leads=20_000,
+        rounds=1,
+        application_rounds=1,
+        changes=(1, 100, 1_000),
+        writers=(16,),
+        seconds=1,
+        writer_rounds=1,
+        bulk=2_000,
+        bulk_rounds=1,
+        bulk_limit=5,
+        promise_seconds=3,
+        hour=2_000,
+    ),
+    "quick": Size(
+        workspaces=(1_000, 10_000, 100_000, 1_000_000),
+        messages=3,
+        anywhere=400,
+        anywhere_leads=200_000,
+        rounds=3,
+        application_rounds=2,
+        changes=(1, 10, 100, 1_000, 10_000, 100_000),
+        writers=(1, 16, 64),
+        seconds=1,
+        writer_rounds=2,
+        bulk=100_000,
+        bulk_rounds=1,
+        bulk_limit=10,
+        promise_seconds=6,
+        hour=36_000,
+    ),
+    "full": Size(
+        workspaces=(1_000, 10_000, 100_000, 1_000_000, 5_000_000),
+        messages=3,
+        anywhere=1_000,
+        anywhere_leads=1_000_000,
+        rounds=5,
+        application_rounds=3,
+        changes=(1, 10, 100, 1_000, 10_000, 100_000),
+        writers=(1, 4, 16, 64),
+        seconds=8,
+        writer_rounds=3,
+        bulk=100_000,
+        bulk_rounds=3,
+        bulk_limit=120,
+        promise_seconds=60,
+        hour=360_000,
+    ),
+}

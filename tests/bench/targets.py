@@ -1,0 +1,70 @@
+"""What is promised, held to what was measured."""
+
+from collections.abc import Iterator
+
+from tests.bench import freshness, refresh, writers
+from tests.bench.contenders import INBOXDB, NO_TRIGGER
+from tests.bench.results import Figure, Results, Target, number
+from tests.bench.sizes import Size
+
+SMALL = 10_000  # leads of the workspace that the judged one is held to
+BYTES = 120  # that one lead may take in memory
+
+
+def judge(results: Results, size: Size) -> list[Target]:
+    """Hold the results to the targets. A run without the promised workspace is judged by its largest, and says so."""
+    return [*judge_refresh(results, size), *judge_writers(results, size), *judge_memory(results)]
+
+
+def judge_refresh(results: Results, size: Size) -> Iterator[Target]:
+    """Hold a refresh by change to all others."""
+    leads = size.judged
+    this = results.find("refresh_by_size", refresh.BY_CHANGE, {"leads": leads})
+    what = f"refresh of {refresh.CHANGES} changed leads in a workspace of {leads:,}"
+    for other, least in ((refresh.BY_SCAN, 50), (refresh.APPLICATION, 1_000)):
+        slow = results.find("refresh_by_size", other, {"leads": leads})
+        name, wanted = f"{what}: {other} takes", f"at least {least:,} times as long"
+        yield at_least(name, wanted, slow, this, least, "ms")
+    small = results.find("refresh_by_size", refresh.BY_CHANGE, {"leads": SMALL})
+    yield at_most(f"{what}: it takes", f"at most 2 times as long as in one of {SMALL:,}", this, small, 2, "ms")
+
+
+def judge_writers(results: Results, size: Size) -> Iterator[Target]:
+    """Hold writers beside inboxdb to writers without, and readers to a second."""
+    what = f"16 writers in one workspace of {size.judged:,}, open 5 ms, while it is drained"
+    ours = results.find("writers_promised", INBOXDB.name, writers.PROMISED)
+    bare = results.find("writers_promised", NO_TRIGGER.name, writers.PROMISED)
+    yield at_least(f"{what}: throughput", "at least 0.85 of that with no trigger", ours, bare, 0.85, "tps")
+    waited = results.find("freshness", INBOXDB.name, {"probe": freshness.PROMISED, "percentile": 99})
+    seen, met = (f"{waited.median:.2f} s", waited.median < 1) if waited else ("not measured", None)
+    yield Target(f"{what}: 99 of 100 commits are counted", "in under 1 s", seen, met)
+
+
+def judge_memory(results: Results) -> Iterator[Target]:
+    """Hold the memory to what it may take."""
+    bytes_per_lead = results.find("memory", INBOXDB.name, {"when": "filled"})
+    seen, met = (
+        (f"{bytes_per_lead.median:.0f} bytes", bytes_per_lead.median <= BYTES)
+        if bytes_per_lead
+        else ("not measured", None)
+    )
+    yield Target("memory per lead, index included, ids uuids in text", f"at most {BYTES} bytes", seen, met)
+
+
+def at_least(name: str, wanted: str, one: Figure | None, other: Figure | None, least: float, unit: str) -> Target:
+    """Judge one figure to be at least so many times another."""
+    if one is None or other is None:
+        return Target(name, wanted, "not measured", None)
+    return Target(name, wanted, ratio(one, other, unit), one.median / other.median >= least)
+
+
+def at_most(name: str, wanted: str, one: Figure | None, other: Figure | None, most: float, unit: str) -> Target:
+    """Judge one figure to be at most so many times another."""
+    if one is None or other is None:
+        return Target(name, wanted, "not measured", None)
+    return Target(name, wanted, ratio(one, other, unit), one.median / other.median <= most)
+
+
+def ratio(one: Figure, other: Figure, unit: str) -> str:
+    """Write the ratio of two medians, and the medians."""
+    return f"{number(one.median / other.median)} times ({number(one.median)} and {number(other.median)} {unit})"

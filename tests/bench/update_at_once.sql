@@ -1,4 +1,0 @@
-\set n random(1, :leads)
-update "Lead"
-set "sentimentTag" = case "sentimentTag" when 'Interested' then 'Neutral' else 'Interested' end, "updatedAt" = now()
-where id = (select id from bench.lead where n = :n);

@@ -1,0 +1,63 @@
+"""The benchmarks' documents: they say what was measured, and no target is called met that was not."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench import freshness, refresh, report, targets, writers
+from tests.bench.contenders import INBOXDB, NO_TRIGGER
+from tests.bench.results import At, Results, read
+from tests.bench.sizes import PROMISED, SIZES
+
+WRITTEN = sorted(report.DOCUMENTS.glob("*.json"))
+QUOTED = report.DOCUMENTS / f"{report.QUOTED}.json"
+
+# What just meets every target: measure, contender, circumstances, figure; and whether more or less of it misses one.
+JUST_MET: list[tuple[str, str, At, float, str]] = [
+    ("refresh_by_size", refresh.BY_CHANGE, {"leads": PROMISED}, 2.0, "more"),
+    ("refresh_by_size", refresh.BY_CHANGE, {"leads": targets.SMALL}, 1.0, "less"),
+    ("refresh_by_size", refresh.BY_SCAN, {"leads": PROMISED}, 100.0, "less"),
+    ("refresh_by_size", refresh.APPLICATION, {"leads": PROMISED}, 2000.0, "less"),
+    ("writers_promised", INBOXDB.name, writers.PROMISED, 850.0, "less"),
+    ("writers_promised", NO_TRIGGER.name, writers.PROMISED, 1000.0, "more"),
+    ("freshness", INBOXDB.name, {"probe": freshness.PROMISED, "percentile": 99}, 0.99, "more"),
+    ("memory", INBOXDB.name, {"when": "filled"}, 120.0, "more"),
+]
+
+
+def results(*, spoilt: int | None = None) -> Results:
+    """Return what just meets every target, but for one figure that is a tenth too much or too little."""
+    made = Results("quick", {}, {}, "")
+    for number, (measure, contender, at, value, worse) in enumerate(JUST_MET):
+        factor = {"more": 1.1, "less": 0.9}[worse] if number == spoilt else 1
+        made.measure(measure, measure, "").add(contender, at, value * factor)
+    return made
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=lambda path: path.stem)
+def test_a_document_says_what_was_measured(path: Path) -> None:
+    """Or somebody edited it: `python -m tests.bench.report` writes it."""
+    seen = read(path)
+    assert path.with_suffix(".md").read_text() == report.document(seen)
+    plotted = {f"{seen.size}-{measure.name}.svg" for measure in seen.measures if measure.x}
+    assert {file.name for file in report.DOCUMENTS.glob(f"{seen.size}-*.svg")} == plotted
+
+
+def test_the_readme_quotes_it() -> None:
+    text = report.README.read_text()
+    assert report.quoted(read(QUOTED)) in text
+    assert text == report.readme(text, read(QUOTED))
+
+
+def test_what_just_meets_the_targets_meets_them() -> None:
+    assert {target.met for target in targets.judge(results(), SIZES["quick"])} == {True}
+
+
+@pytest.mark.parametrize("spoilt", range(len(JUST_MET)), ids=lambda number: f"{JUST_MET[number][0]}-{number}")
+def test_what_just_misses_one_misses_it(spoilt: int) -> None:
+    assert False in {target.met for target in targets.judge(results(spoilt=spoilt), SIZES["quick"])}
+
+
+def test_what_was_not_measured_is_not_met() -> None:
+    nothing = Results("quick", {}, {}, "")
+    assert {target.met for target in targets.judge(nothing, SIZES["quick"])} == {None}
