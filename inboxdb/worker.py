@@ -136,12 +136,14 @@ class _Run:
         self.application_name = f"inboxdb drain-dirty {run_id}"
         self.started = monotonic()
         self.leads: int | None = None  # to be counted, when it began
+        self.has_been_there = False  # the first connection was made
 
     def go(self, announcer: Announcer) -> DrainResult:
         """Let the workers work, each in a thread, and sum up."""
         # Whether there is such a database shows here; from then on whatever is lost is made anew.
         try:
             with suppress(ConnectionLost), session(self.dsn, application_name=self.application_name) as first:
+                self.has_been_there = True
                 self.beat(first)
         except CannotConnect as error:
             if self.schedule.kind != "watch" or not error.may_pass:
@@ -272,7 +274,11 @@ class _Worker:
         """Tell whether this run may outlive an error."""
         if self.schedule.kind != "watch" and monotonic() - lost_at > RECONNECT_PATIENCE:
             return False
-        if isinstance(error, CannotConnect) and not error.may_pass and not self.drain.answers:
+        if (
+            isinstance(error, CannotConnect)
+            and not error.may_pass
+            and not (self.run.has_been_there or self.drain.answers)
+        ):
             return False  # there never was such a database
         if isinstance(error, DatabaseRefused):
             return self.schedule.kind != "once" and (error.sqlstate or "").startswith(MAY_PASS)

@@ -109,14 +109,27 @@ begin
   end if;
 
   if still_exists then
+    -- not each time: a held snapshot keeps all its versions, and each lookup visits them
     update inboxdb.workspace as w
     set
       leads = leads_now,
-      next_snooze_at = inboxdb.next_snooze(w.number, as_of),
+      next_snooze_at = s.next_snooze_at,
       definitions = inboxdb.definitions(),
       recounted_at = as_of,
       audit_at = as_of + inboxdb.audit_period()
-    where w.client_id = target_client_id;
+    from (
+      select inboxdb.next_snooze(k.number, as_of) as next_snooze_at
+      from inboxdb.workspace as k
+      where k.client_id = target_client_id
+    ) as s
+    where w.client_id = target_client_id
+      and (
+        w.next_snooze_at is distinct from s.next_snooze_at
+        or pg_catalog.abs(w.leads - leads_now) > w.leads / 10
+        or w.definitions is distinct from inboxdb.definitions()
+        or w.recounted_at not between as_of - interval '1 minute' and as_of
+        or w.audit_at is distinct from w.recounted_at + inboxdb.audit_period()
+      );
   else
     delete from inboxdb.workspace as w where w.client_id = target_client_id;
   end if;

@@ -20,5 +20,5 @@ comment on column inboxdb.workspace.next_snooze_at is
 comment on column inboxdb.workspace.number is 'Stands for it in counted_lead; one that is made anew gets another.';
 comment on column inboxdb.workspace.definitions is
 'By which definitions (function definitions) counted_lead holds all its leads; null before they were first counted.';
-comment on column inboxdb.workspace.recounted_at is 'When all its leads were last counted.';
+comment on column inboxdb.workspace.recounted_at is 'When all its leads were last counted, to a minute.';
 comment on column inboxdb.workspace.audit_at is 'When that is next to be done to find what no change announced.';
