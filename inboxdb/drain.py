@@ -158,7 +158,7 @@ class Shared:
     def note_audit(self, done: Refresh) -> None:
         """Count an audit, and tell of what it refreshed. One that failed has its turn again in five minutes."""
         with self.lock:
-            self.audited += done.outcome == "refreshed"
+            self.audited += done.outcome in ("audited", "refreshed")
         logs.logger.log(
             *logs.AUDIT_OUTCOMES[done.outcome], action="audit", workspace=done.client_id, outcome=done.outcome
         )

@@ -21,8 +21,9 @@ OUTCOMES = {
     "skipped": (logging.DEBUG, "left a workspace to somebody else"),
 }
 AUDIT_OUTCOMES = {
-    "refreshed": (logging.DEBUG, "audited a workspace"),
-    "failed": (logging.WARNING, "an audit failed, and is tried again in five minutes"),
+    "audited": (logging.DEBUG, "audited a workspace: all is as it should be"),
+    "refreshed": (logging.WARNING, "audited a workspace, and counted it anew"),
+    "failed": (logging.WARNING, "an audit failed"),
     "skipped": (logging.DEBUG, "left a workspace to be audited to somebody else"),
 }
 

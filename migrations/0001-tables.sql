@@ -261,7 +261,8 @@ as $$
       and id collate "C" !~ '[^0-9a-f-]'
       and id collate "C" not like '%-%-%-%-%-%'
       then pg_catalog.uuid_send(id::pg_catalog.uuid)
-    when pg_catalog.octet_length(id) = 15 then pg_catalog.decode('0000', 'hex') || pg_catalog.convert_to(id, 'UTF8')
+    when pg_catalog.octet_length(pg_catalog.convert_to(id, 'UTF8')) = 15
+      then pg_catalog.decode('0000', 'hex') || pg_catalog.convert_to(id, 'UTF8')
     else pg_catalog.decode('00', 'hex') || pg_catalog.convert_to(id, 'UTF8')
   end
 $$;
@@ -305,7 +306,7 @@ as $$
   --   functions/id_key.sql, one after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select '9feba3c7'
+  select 'a4faf584'
 $$;
 -- <<< sql/functions/definitions.sql
 
@@ -495,13 +496,13 @@ create table inboxdb.workspace (
   next_snooze_at timestamptz,
   number integer generated always as identity,
   definitions text,
-  recounted_at timestamptz,
-  audit_at timestamptz
+  audited_at timestamptz,
+  audit_not_before timestamptz
 )
 with (fillfactor = 70);
 
 create index workspace_next_snooze_at_idx on inboxdb.workspace (next_snooze_at) where next_snooze_at is not null;
-create index workspace_audit_at_idx on inboxdb.workspace (audit_at) where audit_at is not null;
+create index workspace_audited_at_idx on inboxdb.workspace (audited_at) where audited_at is not null;
 
 comment on table inboxdb.workspace is 'What the drain remembers of each workspace it has refreshed.';
 comment on column inboxdb.workspace.leads is
@@ -511,8 +512,9 @@ comment on column inboxdb.workspace.next_snooze_at is
 comment on column inboxdb.workspace.number is 'Stands for it in counted_lead; one that is made anew gets another.';
 comment on column inboxdb.workspace.definitions is
 'By which definitions (function definitions) counted_lead holds all its leads; null before they were first counted.';
-comment on column inboxdb.workspace.recounted_at is 'When all its leads were last counted, to a minute.';
-comment on column inboxdb.workspace.audit_at is 'When that is next to be done to find what no change announced.';
+comment on column inboxdb.workspace.audited_at is
+'When all its leads were last counted, or found to be as remembered, to a minute.';
+comment on column inboxdb.workspace.audit_not_before is 'When an audit that was begun is tried again, unless it is noted.';
 -- <<< sql/tables/workspace.sql
 
 -- >>> sql/tables/counted_lead.sql

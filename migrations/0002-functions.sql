@@ -1043,7 +1043,8 @@ as $$
 -- Parameters: target_client_id, whose leads were all counted into counted_lead before; as_of, not earlier than the
 --   last time. The caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed.
--- Errors: IB014 where a count would fall below zero or exceed its leads: something was missed before.
+-- Errors: IB014 where a count would fall below zero or exceed its leads: something was missed before; 40001 where
+--   somebody else wrote the workspace's counts meanwhile.
 -- A change of the whole workspace stays in the log, for a refresh that counts all of it.
 -- Reads: lead_now. Writes: the change log, counted_lead, inbox_counts, workspace.
 -- INVOKER: called by refresh_workspace only.
@@ -1053,6 +1054,7 @@ declare
   next_snooze pg_catalog.timestamptz;
   leads_now integer;
   is_possible boolean;
+  is_complete boolean;
 begin
   select w.number, w.next_snooze_at into strict this_workspace, first_snooze
   from inboxdb.workspace as w
@@ -1124,7 +1126,7 @@ begin
     update inboxdb.counted_lead as k
     set hidden_until = null, revision = case when e.revision < 32767 then e.revision + 1 else 0 end
     from ended as e
-    where k.ctid = e.tid and not exists (select from compared as c where c.tid = e.tid)
+    where k.ctid = e.tid and e.tid not in (select c.tid from compared as c where c.tid is not null)
   ),
   moved as (
     select c.old_user as user_key, c.old_counts as counts, c.old_hidden is null as counts_now, -1 as direction, -1 as n
@@ -1137,7 +1139,8 @@ begin
     union all
     select e.user_key, e.counts, true, 1, 0
     from ended as e
-    where not exists (select from compared as c where c.tid = e.tid)
+    -- a hash, where `not exists` would be a join, and a nested one here
+    where e.tid not in (select c.tid from compared as c where c.tid is not null)
   ),
   difference as materialized (
     select
@@ -1203,6 +1206,7 @@ begin
     delete from inboxdb.inbox_counts as s
     using judged as j
     where s.ctid = j.tid and not j.is_global and j.leads = 0 and j.is_possible
+    returning s.scope_user_id
   ),
   updated as (
     update inboxdb.inbox_counts as s
@@ -1224,6 +1228,7 @@ begin
       end
     from judged as j
     where s.ctid = j.tid and j.is_possible and (j.is_global or (j.leads > 0 and j.differs))
+    returning s.scope_user_id
   ),
   made as (
     insert into inboxdb.inbox_counts as s (
@@ -1236,6 +1241,7 @@ begin
       j.total, j.leads, as_of, as_of
     from judged as j
     where j.tid is null and j.is_possible and j.leads > 0
+    returning s.scope_user_id
   ),
   touched as (
     select j.scope_user_id from judged as j where j.differs and not j.is_global
@@ -1251,14 +1257,30 @@ begin
     ),
     array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel()),
     (select j.leads from judged as j where j.is_global),
-    (select pg_catalog.bool_and(j.is_possible) from judged as j)
-  into noted_since, changed_scopes, leads_now, is_possible;
+    (select pg_catalog.bool_and(j.is_possible) from judged as j),
+    (select pg_catalog.count(*) from vanished)
+    + (select pg_catalog.count(*) from updated)
+    + (select pg_catalog.count(*) from made)
+    = (
+      select pg_catalog.count(*)
+      from judged as j
+      where case when j.tid is null then j.leads > 0 else j.is_global or j.differs or j.leads = 0 end
+    )
+  into noted_since, changed_scopes, leads_now, is_possible, is_complete;
   if not is_possible then
     raise exception using
       errcode = 'IB014',
       message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id),
       detail = 'A count would fall below zero, or exceed the leads. Nothing was changed.',
       hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
+  end if;
+
+  if not is_complete then
+    raise exception using
+      errcode = '40001',
+      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
+      detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
+      hint = 'The drain tries again.';
   end if;
 
   -- only now: the statement above did not see what it wrote
@@ -1316,6 +1338,94 @@ end
 $$;
 -- <<< sql/functions/classify_leads.sql
 
+-- >>> sql/functions/compared_leads.sql
+create function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
+returns table (
+  tid tid,
+  revision smallint,
+  is_here boolean,
+  lead_key bytea,
+  user_key bytea,
+  counts smallint,
+  hidden_until timestamptz,
+  explained_by text
+)
+-- STABLE matters: it makes this look at everything in the caller's snapshot.
+language plpgsql stable rows 100
+set search_path = ''
+set row_security = off
+-- as refresh_workspace
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set work_mem = '64MB'
+set jit = off
+as $$
+-- Purpose: the leads of a workspace that count otherwise than is remembered of them.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
+-- Returns: for each, the place and revision of what is remembered, null where nothing is; whether the workspace has it,
+--   null where not; its key; what it counts now, as counted_lead keeps it; and what says so: change (noted, whoever
+--   has yet to name its workspace), whole (a change that names no lead), snooze (it ended), message (one that the AI
+--   sent is stored, and its lead is yet to be written), gone (the workspace is); null where nothing does.
+-- Errors: those of classify_leads.
+-- Reads: counted_lead, classify_leads, "Client", workspace, the change log, the work list.
+-- INVOKER: called by remember_leads and audit_workspace only.
+begin
+  return query
+  with
+  noted as materialized (
+    select c.lead_id from inboxdb.changes_of(target_client_id) as c
+  ),
+  host as materialized (
+    select exists (select from public."Client" as c where c.id = target_client_id) as has_it
+  ),
+  compared as (
+    select
+      k.tid, k.revision, l.is_here, coalesce(k.lead_key, l.lead_key) as lead_key,
+      k.user_key as old_user, k.counts as old_counts, k.hidden_until as old_hidden,
+      l.user_key, l.counts, l.hidden_until
+    from (
+      select k.ctid as tid, k.lead_key, k.revision, k.user_key, k.counts, k.hidden_until
+      from inboxdb.workspace as w
+      inner join inboxdb.counted_lead as k on w.number = k.workspace
+      where w.client_id = target_client_id
+    ) as k
+    full join (
+      select
+        true as is_here, c.lead_key, c.user_key, c.counts,
+        case when c.snoozed_until > as_of then c.snoozed_until end as hidden_until
+      from inboxdb.classify_leads(target_client_id) as c
+      where (select h.has_it from host as h)
+    ) as l on k.lead_key = l.lead_key
+    where k.tid is null or l.is_here is null
+      or (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
+  )
+  select
+    c.tid, c.revision, c.is_here, c.lead_key, c.user_key, c.counts, c.hidden_until,
+    case
+      when not (select h.has_it from host as h) then 'gone'
+      when exists (select from noted as n where n.lead_id is null) then 'whole'
+      when exists (
+        select from inboxdb.work_list as d where d.client_id = target_client_id and d.collapsed
+      ) then 'whole'
+      when c.lead_key in (select inboxdb.id_key(n.lead_id) from noted as n) then 'change'
+      when c.is_here and (c.user_key, c.counts) is not distinct from (c.old_user, c.old_counts)
+        and c.old_hidden <= as_of then 'snooze'
+      when c.is_here and (c.user_key, c.hidden_until) is not distinct from (c.old_user, c.old_hidden)
+        and c.counts = c.old_counts | 32::smallint then 'message'
+      -- last, for the whole log is read for it: of drafts and of TRUNCATE, which name no workspace before they are
+      -- collected
+      when exists (
+        select from inboxdb.change as o where o.client_id is null and o.lead_id is null
+      ) then 'whole'
+      when c.lead_key in (
+        select inboxdb.id_key(o.lead_id) from inboxdb.change as o where o.client_id is null and o.lead_id is not null
+      ) then 'change'
+    end
+  from compared as c;
+end
+$$;
+-- <<< sql/functions/compared_leads.sql
+
 -- >>> sql/functions/remember_leads.sql
 create function inboxdb.remember_leads(
   target_client_id inboxdb.client_id, as_of timestamptz, collapsed_since timestamptz,
@@ -1336,10 +1446,9 @@ as $$
 --   collapsed_since, as recount_workspace's. The caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; whether the host
 --   still has the workspace: nothing is remembered where not; the users whose leads changed, null for anybody; how many
---   leads differ from what was remembered though neither a change nor the end of a snooze says why, null where that
---   can't be told: a change of the whole workspace was taken.
--- Errors: those of classify_leads.
--- Reads: classify_leads, "Client", workspace. Writes: the change log, counted_lead.
+--   leads differ from what was remembered though nothing says why.
+-- Errors: those of compared_leads.
+-- Reads: compared_leads, "Client", "Lead", workspace. Writes: the change log, counted_lead.
 -- INVOKER: called by recount_workspace only.
 declare
   this_workspace integer;
@@ -1370,24 +1479,7 @@ begin
     select exists (select from public."Client" as c where c.id = target_client_id) as has_it
   ),
   compared as materialized (
-    select
-      k.tid, k.revision, k.hidden_until as old_hidden, l.is_here,
-      coalesce(k.lead_key, l.lead_key) as lead_key, l.user_key, l.counts, l.hidden_until,
-      (k.user_key, k.counts) is distinct from (l.user_key, l.counts) as differs
-    from (
-      select k.ctid as tid, k.lead_key, k.revision, k.user_key, k.counts, k.hidden_until
-      from inboxdb.counted_lead as k
-      where k.workspace = this_workspace
-    ) as k
-    full join (
-      select
-        true as is_here, c.lead_key, c.user_key, c.counts,
-        case when c.snoozed_until > as_of then c.snoozed_until end as hidden_until
-      from inboxdb.classify_leads(target_client_id) as c
-      where (select h.has_it from host as h)
-    ) as l on k.lead_key = l.lead_key
-    where k.tid is null or l.is_here is null
-      or (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
+    select c.* from inboxdb.compared_leads(target_client_id, as_of) as c
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
@@ -1426,14 +1518,7 @@ begin
     h.has_it,
     -- more leads than are worth looking up one by one: then anybody's
     case when not t.whole and t.changes <= 1000 then array(select u.user_id from touched as u) end,
-    case
-      when not t.whole and h.has_it then (
-        select pg_catalog.count(*)
-        from compared as c
-        where (c.is_here and not c.differs and c.old_hidden <= as_of) is not true
-          and not exists (select from changed as n where inboxdb.id_key(n.lead_id) = c.lead_key)
-      )
-    end
+    (select pg_catalog.count(*) from compared as c where c.explained_by is null)
   into noted_since, still_exists, touched_scopes, drifted
   from taken as t
   cross join host as h;
@@ -1467,7 +1552,7 @@ as $$
   -- Returns: the rows that inbox_counts should have: the global row, zeros included, and one row per user with a lead
   --   assigned, hidden or not, whose number `leads` is.
   -- Reads: counted_lead.
-  -- INVOKER: called by recount_workspace and store_counts only.
+  -- INVOKER: called by drifted_scopes and store_counts only.
   select
     s.is_global,
     (case when s.is_global then inboxdb.sentinel() else inboxdb.key_id(s.user_key)::inboxdb.user_id end)
@@ -1523,7 +1608,7 @@ as $$
   -- Parameters: target_client_id.
   -- Returns: the rows, and the place of each.
   -- Reads: inbox_counts.
-  -- INVOKER: called by recount_workspace and store_counts only.
+  -- INVOKER: called by recount_workspace, drifted_scopes and store_counts only.
   with recursive
   newest as (
     (
@@ -1553,6 +1638,42 @@ as $$
   from newest as n
 $$;
 -- <<< sql/functions/stored_counts.sql
+
+-- >>> sql/functions/drifted_scopes.sql
+create function inboxdb.drifted_scopes(target_client_id inboxdb.client_id) returns integer
+language sql stable
+set search_path = ''
+-- as refresh_workspace
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+  -- Purpose: how many of a workspace's rows of counts are not the sum of what is remembered of its leads, whatever
+  --   waits: every refresh leaves them so.
+  -- Parameters: target_client_id.
+  -- Returns: rows that differ, are missing or should not be there.
+  -- Reads: stored_counts, remembered_counts, workspace.
+  -- INVOKER: called by recount_workspace and audit_workspace only.
+  select pg_catalog.count(*)
+  from (
+    select s.is_global, s.scope_user_id, s.leads, array[
+      s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
+      s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
+    ] as counts
+    from inboxdb.stored_counts(target_client_id) as s
+  ) as s
+  full join (
+    select r.is_global, r.scope_user_id, r.leads, array[
+      r.all_responses, r.requires_attention, r.previously_required_attention, r.total_non_blacklisted,
+      r.awaiting_reply, r.needs_repair, r.ai_sent, r.ai_review, r.total
+    ] as counts
+    from inboxdb.workspace as w
+    cross join lateral inboxdb.remembered_counts(w.number) as r
+    where w.client_id = target_client_id
+  ) as r using (is_global, scope_user_id)
+  where (s.leads, s.counts) is distinct from (r.leads, r.counts)
+$$;
+-- <<< sql/functions/drifted_scopes.sql
 
 -- >>> sql/functions/store_counts.sql
 create function inboxdb.store_counts(target_client_id inboxdb.client_id, as_of timestamptz, still_exists boolean)
@@ -1672,8 +1793,7 @@ begin
       leads = leads_now,
       next_snooze_at = s.next_snooze_at,
       definitions = inboxdb.definitions(),
-      recounted_at = as_of,
-      audit_at = as_of + inboxdb.audit_period()
+      audited_at = as_of
     from (
       select inboxdb.next_snooze(k.number, as_of) as next_snooze_at
       from inboxdb.workspace as k
@@ -1684,8 +1804,7 @@ begin
         w.next_snooze_at is distinct from s.next_snooze_at
         or pg_catalog.abs(w.leads - leads_now) > w.leads / 10
         or w.definitions is distinct from inboxdb.definitions()
-        or w.recounted_at not between as_of - interval '1 minute' and as_of
-        or w.audit_at is distinct from w.recounted_at + inboxdb.audit_period()
+        or w.audited_at not between as_of - interval '1 minute' and as_of
       );
   else
     delete from inboxdb.workspace as w where w.client_id = target_client_id;
@@ -1707,7 +1826,8 @@ as $$
 -- Parameters: target_client_id; as_of, the instant the counts speak of; reason, as in job_status;
 --   collapsed_since, when the oldest of the changes was noted that were taken out of the log before, null for none. The
 --   caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; the users whose
+-- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, null for none of it;
+--   the users whose
 --   counts or leads changed; whether the host still has the workspace.
 -- Errors: those of classify_leads and store_counts.
 -- What differs though no change says why is noted in drift, but for a first fill, for new definitions and where the
@@ -1725,24 +1845,7 @@ begin
     where l."clientId" = target_client_id;
   end if;
   if reason not in ('first_fill', 'definitions_changed', 'clock_set_back') then
-    select pg_catalog.count(*) into drifted_scopes
-    from (
-      select s.is_global, s.scope_user_id, s.leads, array[
-        s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
-        s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
-      ] as counts
-      from inboxdb.stored_counts(target_client_id) as s
-    ) as s
-    full join (
-      select r.is_global, r.scope_user_id, r.leads, array[
-        r.all_responses, r.requires_attention, r.previously_required_attention, r.total_non_blacklisted,
-        r.awaiting_reply, r.needs_repair, r.ai_sent, r.ai_review, r.total
-      ] as counts
-      from inboxdb.workspace as w
-      cross join lateral inboxdb.remembered_counts(w.number) as r
-      where w.client_id = target_client_id
-    ) as r using (is_global, scope_user_id)
-    where (s.leads, s.counts) is distinct from (r.leads, r.counts);
+    drifted_scopes := inboxdb.drifted_scopes(target_client_id);
   end if;
 
   select r.* into remembered from inboxdb.remember_leads(target_client_id, as_of, collapsed_since) as r;
@@ -1765,11 +1868,42 @@ begin
     and (reason = 'did_not_fit' or remembered.drifted > 0 or drifted_scopes > 0)
   then
     insert into inboxdb.drift (client_id, found_by, leads, scopes)
-    values (target_client_id, reason, coalesce(remembered.drifted, 0), drifted_scopes);
+    values (target_client_id, reason, remembered.drifted, drifted_scopes);
+    -- what nobody noted was a change all the same; a recompute by hand keeps the version (docs/contracts.md)
+    if reason = 'audit' then
+      noted_since := coalesce(noted_since, as_of);
+    end if;
   end if;
 end
 $$;
 -- <<< sql/functions/recount_workspace.sql
+
+-- >>> sql/functions/audit_workspace.sql
+create function inboxdb.audit_workspace(target_client_id inboxdb.client_id) returns boolean
+-- STABLE matters: one snapshot for everything
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: hold what is stored of a workspace to the truth, all of it, while others may refresh it.
+-- Parameters: target_client_id.
+-- Returns: whether it may stay as it is: true where all that differs was noted, and waits. False where it is to be
+--   counted whole: nothing says why it differs, or a refresh would count it whole anyhow.
+-- Errors: those of compared_leads.
+-- Reads: drifted_scopes, compared_leads, reason_to_recount. Costs a scan of the workspace, and locks nothing.
+-- INVOKER: called by drain_next only.
+declare
+  as_of pg_catalog.timestamptz := inboxdb.clock();
+begin
+  return inboxdb.reason_to_recount(target_client_id, as_of, null) is null
+    and inboxdb.drifted_scopes(target_client_id) = 0
+    and not exists (
+      select
+      from inboxdb.compared_leads(target_client_id, as_of) as c
+      where c.explained_by is null or c.explained_by = 'message'
+    );
+end
+$$;
+-- <<< sql/functions/audit_workspace.sql
 
 -- >>> sql/functions/refresh_workspace.sql
 create function inboxdb.refresh_workspace(
@@ -2415,18 +2549,21 @@ as $$
 -- Purpose: refresh one dirty workspace in this transaction; collects when nothing is due.
 -- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
 --   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once,
---   and nobody else collects until this transaction ends. is_audit, where next_audit returned it: all of it is counted.
--- Returns: the workspace; the outcome: refreshed, failed (recorded; its changes stay), skipped (somebody else has it,
+--   and nobody else collects until this transaction ends. is_audit, where next_audit returned it: all of it is
+--   held to the truth, and counted where it is not.
+-- Returns: the workspace; the outcome: refreshed, audited (all of it was as it
+--   should be), failed (recorded; its changes stay), skipped (somebody else has it,
 --   or inboxdb is suspended), idle (nothing is due; workspace null); the inbox cache version after a refresh; the users
 --   whose counts or leads changed with it, null where nothing did: once this is committed, they are for send_signals;
 --   how long the oldest reason for the refresh had waited, for heartbeat.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.
--- Reads, writes: as claim_next, refresh_workspace, record_failure.
+-- Reads, writes: as claim_next, audit_workspace, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   is_ours boolean;
   started_at pg_catalog.timestamptz;
   error_code pg_catalog.text;
+  is_sound boolean := false;
 begin
   perform inboxdb.require_read_committed();
   client_id := coalesce(claimed, inboxdb.claim_next());
@@ -2440,15 +2577,37 @@ begin
     return;
   end if;
 
+  -- before the lock: others go on refreshing it while all of it is looked at
+  if is_audit then
+    started_at := inboxdb.clock();
+    begin
+      is_sound := inboxdb.audit_workspace(client_id);
+    exception when others then
+      -- a refresh finds the same, with a record, further attempts and an end to them
+      perform inboxdb.note_change(client_id, null);
+      outcome := 'failed';
+      return;
+    end;
+  end if;
+
   -- outside the exception block, whose rollback would give the lock away before the failure is recorded
   is_ours := inboxdb.try_lock_workspace(client_id);
-  if not is_ours and claimed is not null then
-    -- a claim that came too late has it for a moment: see claim_next
+  -- a claim that came too late has it for a moment, see claim_next; a refresh for as long as that takes
+  for retry in 1 .. case when is_audit then 100 when claimed is not null then 1 else 0 end loop
+    exit when is_ours;
     perform pg_catalog.pg_sleep(0.005);
     is_ours := inboxdb.try_lock_workspace(client_id);
-  end if;
+  end loop;
   if not is_ours then
     outcome := 'skipped';
+    return;
+  end if;
+
+  if is_sound then
+    update inboxdb.workspace as w
+    set audited_at = started_at, audit_not_before = null
+    where w.client_id = drain_next.client_id;
+    outcome := 'audited';
     return;
   end if;
 
@@ -2471,13 +2630,16 @@ create function inboxdb.next_audit() returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: choose the workspace whose audit is due longest, for drain_next to count it whole. Commit before that: its
---   turn then comes again in five minutes, and one whose audit fails does not hold up the others'.
+-- Purpose: choose the workspace whose audit is due longest, for drain_next to look at all of it. Commit before that:
+--   its turn then comes again in five minutes, and one whose audit kills its backend does not hold up the others'.
+--   Quarantined ones are left alone.
 -- Returns: the workspace, null when none is due, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
--- Reads, writes: workspace.
+-- Reads: work_list. Writes: workspace.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
+  now pg_catalog.timestamptz := inboxdb.clock();
+  retried_after pg_catalog.interval := '5 minutes';
   candidate inboxdb.client_id;
   busy inboxdb.client_id[] := '{}';
 begin
@@ -2487,17 +2649,42 @@ begin
   end if;
   -- whoever holds so many is at work on them
   while pg_catalog.cardinality(busy) < 10 loop
-    select w.client_id into candidate
-    from inboxdb.workspace as w
-    where w.audit_at <= (select inboxdb.clock()) and w.client_id <> all (busy)
-    order by w.audit_at
+    select due.client_id into candidate
+    from (
+      (
+        select w.client_id, w.audited_at
+        from inboxdb.workspace as w
+        where w.audited_at <= now - inboxdb.audit_period()
+          and (w.audit_not_before is null or w.audit_not_before not between now and now + retried_after)
+          and w.client_id <> all (busy)
+          and not exists (
+            select from inboxdb.work_list as d where d.client_id = w.client_id and d.quarantined_at is not null
+          )
+        order by w.audited_at
+        limit 1
+      )
+      union all
+      -- by a clock that was ahead
+      (
+        select w.client_id, w.audited_at
+        from inboxdb.workspace as w
+        where w.audited_at > now + interval '1 minute'
+          and (w.audit_not_before is null or w.audit_not_before not between now and now + retried_after)
+          and w.client_id <> all (busy)
+        order by w.audited_at desc
+        limit 1
+      )
+    ) as due
+    order by due.audited_at
     limit 1;
     exit when candidate is null;
     -- a refresh holds it while it changes the row: neither waits for the other
     if inboxdb.try_lock_workspace(candidate) then
       update inboxdb.workspace as w
-      set audit_at = inboxdb.clock() + interval '5 minutes'
-      where w.client_id = candidate and w.audit_at <= inboxdb.clock();
+      set audit_not_before = now + retried_after
+      where w.client_id = candidate
+        and (w.audited_at <= now - inboxdb.audit_period() or w.audited_at > now + interval '1 minute')
+        and (w.audit_not_before is null or w.audit_not_before not between now and now + retried_after);
       if found then
         return candidate;
       end if;
@@ -2888,10 +3075,10 @@ as $$
   --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
   --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
   --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
-  --   suspended, null while it is at work; within how long every workspace is to be counted whole again, and how long
-  --   ago that was of the one whose turn is longest ago, null where there is none; of how many workspaces more or less
-  --   was found in the last day than their changes say, and of those, how many were found by a difference that did not
-  --   fit.
+  --   suspended, null while it is at work; within how long every workspace is to be audited again, and how long ago
+  --   that was of the one whose turn was longest ago, quarantined ones excepted, null where there is none; of how many
+  --   workspaces more or less was found in the last day than their changes say, and of those, how many were found by a
+  --   difference that did not fit.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting,
   --   workspace, drift. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
@@ -2981,8 +3168,11 @@ as $$
     inboxdb.suspended_since(),
     pg_catalog.date_part('epoch', inboxdb.audit_period()),
     (
-      select greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.recounted_at)), 0)
+      select greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.audited_at)), 0)
       from inboxdb.workspace as w
+      where not exists (
+          select from inboxdb.work_list as q where q.client_id = w.client_id and q.quarantined_at is not null
+        )
     ),
     h.workspaces,
     h.by_themselves

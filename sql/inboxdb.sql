@@ -75,11 +75,14 @@ create schema if not exists inboxdb;
 \ir functions/reason_to_recount.sql
 \ir functions/apply_changes.sql
 \ir functions/classify_leads.sql
+\ir functions/compared_leads.sql
 \ir functions/remember_leads.sql
 \ir functions/remembered_counts.sql
 \ir functions/stored_counts.sql
+\ir functions/drifted_scopes.sql
 \ir functions/store_counts.sql
 \ir functions/recount_workspace.sql
+\ir functions/audit_workspace.sql
 \ir functions/refresh_workspace.sql
 
 -- public: asking for a refresh

@@ -52,7 +52,7 @@ def audit(owner: Connection[Any]) -> list[str]:
     while (chosen := owner.execute("select inboxdb.next_audit()").fetchone()) != (None,):
         assert chosen
         [(outcome,)] = owner.execute("select outcome from inboxdb.drain_next(%s, true)", chosen).fetchall()
-        assert outcome == "refreshed"
+        assert outcome in ("audited", "refreshed")
         audited.append(str(chosen[0]))
     return audited
 
@@ -116,20 +116,116 @@ def test_what_no_change_announced_is_found_and_mended(owner: Connection[Any], wo
     assert len(drift(owner)) == 1
 
 
-def test_what_a_change_or_a_snooze_says_is_no_drift(owner: Connection[Any], host: Host, workspace: str) -> None:
-    """It is taken with the audit, and its version is new."""
-    [(lead, _), *_] = owner.execute('select id, "clientId" from "Lead" where "assignedToUserId" is not null').fetchall()
-    set_clock(owner, DUE)
-    host.update("Lead", lead, status="blacklisted")
-    host.lead(workspace)
+def lead_of(owner: Connection[Any]) -> str:
+    [(lead,)] = owner.execute('select id::text from "Lead" where "assignedToUserId" is not null limit 1').fetchall()
+    return str(lead)
+
+
+def write_leads(owner: Connection[Any], host: Host, workspace: str) -> None:
+    host.update("Lead", lead_of(owner), status="blacklisted")
     host.delete("Lead", host.lead(workspace))
-    [(version_before,)] = owner.execute("select version from inboxdb.cache_version where family = 'inbox'").fetchall()
+    host.lead(workspace)
+
+
+def add_draft(owner: Connection[Any], host: Host, workspace: str) -> None:
+    """Its change names no workspace before it is collected."""
+    host.draft(lead_of(owner))
+
+
+def truncate(owner: Connection[Any], host: Host, workspace: str) -> None:
+    owner.execute('truncate "AIDraft" cascade')
+
+
+ANNOUNCED: dict[str, Callable[[Connection[Any], Host, str], None]] = {
+    "leads": write_leads,
+    "a draft": add_draft,
+    "a truncated table": truncate,
+    "a mark": lambda owner, host, workspace: mark(owner, workspace),
+}
+
+
+def mark(owner: Connection[Any], workspace: str) -> None:
+    owner.execute("select inboxdb.mark_inbox_counts_dirty(%s)", [workspace])
+
+
+@pytest.mark.parametrize("cause", ANNOUNCED)
+@pytest.mark.parametrize("by", ["an audit", "a recompute"])
+def test_what_a_change_or_a_snooze_says_is_no_drift(
+    owner: Connection[Any], host: Host, workspace: str, cause: str, by: str
+) -> None:
+    set_clock(owner, DUE)
+    ANNOUNCED[cause](owner, host, workspace)
+    if by == "an audit":
+        assert audit(owner) == [workspace]
+    else:
+        owner.execute("select inboxdb.recompute_inbox_counts(%s)", [workspace])
+    owner.execute("call inboxdb.drain_dirty()")
+    assert drift(owner) == []
+    assert stored_counts(owner)[workspace] == live_counts(owner, workspace)
+    assert owner.execute("select count(*) from inboxdb.change").fetchall() == [(0,)]
+
+
+def test_an_audit_that_finds_nothing_takes_nothing(database: Database, owner: Connection[Any], workspace: str) -> None:
+    """And holds up nobody: another one may refresh the workspace meanwhile."""
+    set_clock(owner, DUE)
+    Host(database.writer()).update("Lead", lead_of(owner), status="contacted")
+    [chosen] = owner.execute("select inboxdb.next_audit()").fetchall()
+    with closing(Stage(database)) as stage:
+        stage.pause_before("classify_leads", "\nend\n", "compared")
+        auditing = stage.start(
+            stage.session(), "select outcome from inboxdb.drain_next(%s, true)", chosen, pause_at="compared"
+        )
+        assert stage.owner.execute("select outcome from inboxdb.drain_next(%s)", chosen).fetchall() == [("refreshed",)]
+        assert auditing.resume() == [("audited",)]
+    reasons = "select recount_reason from inboxdb.job_status"
+    assert owner.execute(reasons).fetchall() == [(None,)]
+    assert status.read(owner).oldest_audit_seconds == 0
+
+
+def test_what_an_audit_mends_has_a_new_version(owner: Connection[Any], workspace: str) -> None:
+    versions = "select version from inboxdb.cache_version where family = 'inbox'"
+    before = owner.execute(versions).fetchall()
+    set_clock(owner, DUE)
+    delete_message(owner)
+    [chosen] = owner.execute("select inboxdb.next_audit()").fetchall()
+    answer = "select outcome, changed_scopes::text[] from inboxdb.drain_next(%s, true)"
+    assert owner.execute(answer, chosen).fetchall() == [("refreshed", [ANN])]
+    assert owner.execute(versions).fetchall() > before
+
+
+def test_a_message_whose_lead_is_not_told_yet_is_no_drift(owner: Connection[Any], host: Host, workspace: str) -> None:
+    """As it may be told in a later transaction; it counts all the same."""
+    host.ai_sent(host.lead(workspace))
+    owner.execute("call inboxdb.drain_dirty()")
+    [(silent,)] = owner.execute(
+        """select id from "Lead" where "snoozedUntil" is null and id not in (select "leadId" from "Message") limit 1"""
+    ).fetchall()
+    host.ai_sent(silent)
+    owner.execute("delete from inboxdb.change_0; delete from inboxdb.change_1")
+    owner.execute("delete from inboxdb.change_2; delete from inboxdb.change_3")
+    set_clock(owner, LATE)
     assert audit(owner) == [workspace]
     assert drift(owner) == []
     assert stored_counts(owner)[workspace] == live_counts(owner, workspace)
-    [(version,)] = owner.execute("select version from inboxdb.cache_version where family = 'inbox'").fetchall()
-    assert version > version_before
-    assert owner.execute("select count(*) from inboxdb.change").fetchall() == [(0,)]
+
+
+def test_a_quarantined_workspace_is_left_alone(owner: Connection[Any], host: Host, workspace: str) -> None:
+    mark(owner, workspace)
+    owner.execute("select inboxdb.collect()")
+    owner.execute("update inboxdb.inbox_counts_dirty set attempts = 20, last_error = '22012: …'")
+    owner.execute("select inboxdb.claim_next()")
+    assert status.read(owner).quarantined_workspaces == 1
+    set_clock(owner, LATE)
+    assert audit(owner) == []
+    assert status.read(owner).oldest_audit_seconds is None
+
+
+def test_a_clock_that_was_ahead_stops_no_audit(owner: Connection[Any], workspace: str) -> None:
+    set_clock(owner, "2030-01-01 00:00:00+00")
+    owner.execute("select inboxdb.recompute_inbox_counts(%s)", [workspace])
+    set_clock(owner, DUE)
+    assert audit(owner) == [workspace]
+    assert audit(owner) == []
 
 
 def test_a_change_of_the_whole_workspace_hides_no_wrong_count(owner: Connection[Any], workspace: str) -> None:
@@ -158,7 +254,12 @@ def test_the_setting_says_how_often(owner: Connection[Any], workspace: str) -> N
     owner.execute("update inboxdb.setting set setting_value = '1' where setting_name = 'audit_hours'")
     set_clock(owner, DUE)
     assert audit(owner) == [workspace]
-    set_clock(owner, "2024-06-10 07:00:00+00")
+    set_clock(owner, "2024-06-10 06:30:00+00")
+    assert audit(owner) == []
+    owner.execute("update inboxdb.setting set setting_value = '9' where setting_name = 'audit_hours'")
+    set_clock(owner, LATE)
+    assert audit(owner) == []
+    owner.execute("update inboxdb.setting set setting_value = '1' where setting_name = 'audit_hours'")
     assert audit(owner) == [workspace]
     assert status.read(owner).audit_period_seconds == 3600
 
@@ -202,27 +303,35 @@ def test_a_workspace_that_somebody_has_is_passed_over(database: Database, owner:
 
 @pytest.mark.parametrize("by", ["the procedure", "a run"])
 def test_an_audit_that_fails_holds_up_no_other(database: Database, by: str) -> None:
+    """A refresh takes its place, with all that a refresh has: a record, further attempts, and an end to them."""
     with closing(Stage(database)) as stage:
         host = Host(database.writer())
         set_clock(stage.owner, FILLED)
         broken, *others = (host.workspace() for _ in range(3))
         stage.owner.execute("call inboxdb.drain_dirty()")
-        code = "  reason := inboxdb.reason_to_recount("
-        stage.edit(
-            "refresh_workspace",
-            code,
-            f"  if target_client_id = '{broken}' then raise sqlstate '22012'; end if;\n{code}",
-        )
-        counted = "select client_id::text from inboxdb.workspace where recounted_at = inboxdb.clock()"
-        for instant, expected in ((DUE, set(others)), ("2024-06-10 06:04:59+00", set())):
-            set_clock(stage.owner, instant)
-            if by == "a run":
-                assert run(database.dsn).audited == len(expected)
-            else:
-                stage.owner.execute("call inboxdb.drain_dirty()")
-            assert {row[0] for row in stage.owner.execute(counted)} == expected
-        set_clock(stage.owner, "2024-06-10 06:05:00+00")
-        assert stage.owner.execute("select inboxdb.next_audit()::text").fetchall() == [(broken,)]
+        code = "  return inboxdb.reason_to_recount("
+        failing = f"  if target_client_id = '{broken}' then raise sqlstate '22012'; end if;\n{code}"
+        stage.edit("audit_workspace", code, failing)
+        set_clock(stage.owner, DUE)
+        if by == "a run":
+            assert run(database.dsn).audited == len(others)
+        else:
+            stage.owner.execute("call inboxdb.drain_dirty()")
+        stage.owner.execute("call inboxdb.drain_dirty()")
+        audited = "select client_id::text from inboxdb.workspace where audited_at = inboxdb.clock()"
+        assert {row[0] for row in stage.owner.execute(audited)} == {broken, *others}
+        reasons = "select client_id::text from inboxdb.job_status where recount_reason = 'whole_workspace'"
+        assert stage.owner.execute(reasons).fetchall() == [(broken,)]
+
+
+def test_an_audit_that_kills_its_backend_comes_again_in_five_minutes(owner: Connection[Any], workspace: str) -> None:
+    set_clock(owner, DUE)
+    begun = "select inboxdb.next_audit()::text"
+    assert owner.execute(begun).fetchall() == [(workspace,)]
+    set_clock(owner, "2024-06-10 06:04:59+00")
+    assert owner.execute(begun).fetchall() == [(None,)]
+    set_clock(owner, "2024-06-10 06:05:01+00")
+    assert owner.execute(begun).fetchall() == [(workspace,)]
 
 
 def test_a_run_audits_for_a_while_only(

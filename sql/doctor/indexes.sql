@@ -30,8 +30,8 @@ with shipped (index_name, table_name, made_by) as (
     'where next_snooze_at is not null'
   ),
   (
-    'workspace_audit_at_idx', 'inboxdb.workspace',
-    'create index workspace_audit_at_idx on inboxdb.workspace (audit_at) where audit_at is not null'
+    'workspace_audited_at_idx', 'inboxdb.workspace',
+    'create index workspace_audited_at_idx on inboxdb.workspace (audited_at) where audited_at is not null'
   ),
   (
     'counted_lead_workspace_hidden_until_idx', 'inboxdb.counted_lead',

@@ -16,7 +16,8 @@ as $$
 -- Parameters: target_client_id, whose leads were all counted into counted_lead before; as_of, not earlier than the
 --   last time. The caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed.
--- Errors: IB014 where a count would fall below zero or exceed its leads: something was missed before.
+-- Errors: IB014 where a count would fall below zero or exceed its leads: something was missed before; 40001 where
+--   somebody else wrote the workspace's counts meanwhile.
 -- A change of the whole workspace stays in the log, for a refresh that counts all of it.
 -- Reads: lead_now. Writes: the change log, counted_lead, inbox_counts, workspace.
 -- INVOKER: called by refresh_workspace only.
@@ -26,6 +27,7 @@ declare
   next_snooze pg_catalog.timestamptz;
   leads_now integer;
   is_possible boolean;
+  is_complete boolean;
 begin
   select w.number, w.next_snooze_at into strict this_workspace, first_snooze
   from inboxdb.workspace as w
@@ -97,7 +99,7 @@ begin
     update inboxdb.counted_lead as k
     set hidden_until = null, revision = case when e.revision < 32767 then e.revision + 1 else 0 end
     from ended as e
-    where k.ctid = e.tid and not exists (select from compared as c where c.tid = e.tid)
+    where k.ctid = e.tid and e.tid not in (select c.tid from compared as c where c.tid is not null)
   ),
   moved as (
     select c.old_user as user_key, c.old_counts as counts, c.old_hidden is null as counts_now, -1 as direction, -1 as n
@@ -110,7 +112,8 @@ begin
     union all
     select e.user_key, e.counts, true, 1, 0
     from ended as e
-    where not exists (select from compared as c where c.tid = e.tid)
+    -- a hash, where `not exists` would be a join, and a nested one here
+    where e.tid not in (select c.tid from compared as c where c.tid is not null)
   ),
   difference as materialized (
     select
@@ -176,6 +179,7 @@ begin
     delete from inboxdb.inbox_counts as s
     using judged as j
     where s.ctid = j.tid and not j.is_global and j.leads = 0 and j.is_possible
+    returning s.scope_user_id
   ),
   updated as (
     update inboxdb.inbox_counts as s
@@ -197,6 +201,7 @@ begin
       end
     from judged as j
     where s.ctid = j.tid and j.is_possible and (j.is_global or (j.leads > 0 and j.differs))
+    returning s.scope_user_id
   ),
   made as (
     insert into inboxdb.inbox_counts as s (
@@ -209,6 +214,7 @@ begin
       j.total, j.leads, as_of, as_of
     from judged as j
     where j.tid is null and j.is_possible and j.leads > 0
+    returning s.scope_user_id
   ),
   touched as (
     select j.scope_user_id from judged as j where j.differs and not j.is_global
@@ -224,14 +230,30 @@ begin
     ),
     array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel()),
     (select j.leads from judged as j where j.is_global),
-    (select pg_catalog.bool_and(j.is_possible) from judged as j)
-  into noted_since, changed_scopes, leads_now, is_possible;
+    (select pg_catalog.bool_and(j.is_possible) from judged as j),
+    (select pg_catalog.count(*) from vanished)
+    + (select pg_catalog.count(*) from updated)
+    + (select pg_catalog.count(*) from made)
+    = (
+      select pg_catalog.count(*)
+      from judged as j
+      where case when j.tid is null then j.leads > 0 else j.is_global or j.differs or j.leads = 0 end
+    )
+  into noted_since, changed_scopes, leads_now, is_possible, is_complete;
   if not is_possible then
     raise exception using
       errcode = 'IB014',
       message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id),
       detail = 'A count would fall below zero, or exceed the leads. Nothing was changed.',
       hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
+  end if;
+
+  if not is_complete then
+    raise exception using
+      errcode = '40001',
+      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
+      detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
+      hint = 'The drain tries again.';
   end if;
 
   -- only now: the statement above did not see what it wrote

@@ -6,5 +6,5 @@ as $$
   --   functions/id_key.sql, one after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select '9feba3c7'
+  select 'a4faf584'
 $$;

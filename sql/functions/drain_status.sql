@@ -31,10 +31,10 @@ as $$
   --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
   --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
   --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
-  --   suspended, null while it is at work; within how long every workspace is to be counted whole again, and how long
-  --   ago that was of the one whose turn is longest ago, null where there is none; of how many workspaces more or less
-  --   was found in the last day than their changes say, and of those, how many were found by a difference that did not
-  --   fit.
+  --   suspended, null while it is at work; within how long every workspace is to be audited again, and how long ago
+  --   that was of the one whose turn was longest ago, quarantined ones excepted, null where there is none; of how many
+  --   workspaces more or less was found in the last day than their changes say, and of those, how many were found by a
+  --   difference that did not fit.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting,
   --   workspace, drift. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
@@ -124,8 +124,11 @@ as $$
     inboxdb.suspended_since(),
     pg_catalog.date_part('epoch', inboxdb.audit_period()),
     (
-      select greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.recounted_at)), 0)
+      select greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.audited_at)), 0)
       from inboxdb.workspace as w
+      where not exists (
+          select from inboxdb.work_list as q where q.client_id = w.client_id and q.quarantined_at is not null
+        )
     ),
     h.workspaces,
     h.by_themselves

@@ -17,7 +17,8 @@ as $$
       and id collate "C" !~ '[^0-9a-f-]'
       and id collate "C" not like '%-%-%-%-%-%'
       then pg_catalog.uuid_send(id::pg_catalog.uuid)
-    when pg_catalog.octet_length(id) = 15 then pg_catalog.decode('0000', 'hex') || pg_catalog.convert_to(id, 'UTF8')
+    when pg_catalog.octet_length(pg_catalog.convert_to(id, 'UTF8')) = 15
+      then pg_catalog.decode('0000', 'hex') || pg_catalog.convert_to(id, 'UTF8')
     else pg_catalog.decode('00', 'hex') || pg_catalog.convert_to(id, 'UTF8')
   end
 $$;

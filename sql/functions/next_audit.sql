@@ -2,13 +2,16 @@ create function inboxdb.next_audit() returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: choose the workspace whose audit is due longest, for drain_next to count it whole. Commit before that: its
---   turn then comes again in five minutes, and one whose audit fails does not hold up the others'.
+-- Purpose: choose the workspace whose audit is due longest, for drain_next to look at all of it. Commit before that:
+--   its turn then comes again in five minutes, and one whose audit kills its backend does not hold up the others'.
+--   Quarantined ones are left alone.
 -- Returns: the workspace, null when none is due, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
--- Reads, writes: workspace.
+-- Reads: work_list. Writes: workspace.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
+  now pg_catalog.timestamptz := inboxdb.clock();
+  retried_after pg_catalog.interval := '5 minutes';
   candidate inboxdb.client_id;
   busy inboxdb.client_id[] := '{}';
 begin
@@ -18,17 +21,42 @@ begin
   end if;
   -- whoever holds so many is at work on them
   while pg_catalog.cardinality(busy) < 10 loop
-    select w.client_id into candidate
-    from inboxdb.workspace as w
-    where w.audit_at <= (select inboxdb.clock()) and w.client_id <> all (busy)
-    order by w.audit_at
+    select due.client_id into candidate
+    from (
+      (
+        select w.client_id, w.audited_at
+        from inboxdb.workspace as w
+        where w.audited_at <= now - inboxdb.audit_period()
+          and (w.audit_not_before is null or w.audit_not_before not between now and now + retried_after)
+          and w.client_id <> all (busy)
+          and not exists (
+            select from inboxdb.work_list as d where d.client_id = w.client_id and d.quarantined_at is not null
+          )
+        order by w.audited_at
+        limit 1
+      )
+      union all
+      -- by a clock that was ahead
+      (
+        select w.client_id, w.audited_at
+        from inboxdb.workspace as w
+        where w.audited_at > now + interval '1 minute'
+          and (w.audit_not_before is null or w.audit_not_before not between now and now + retried_after)
+          and w.client_id <> all (busy)
+        order by w.audited_at desc
+        limit 1
+      )
+    ) as due
+    order by due.audited_at
     limit 1;
     exit when candidate is null;
     -- a refresh holds it while it changes the row: neither waits for the other
     if inboxdb.try_lock_workspace(candidate) then
       update inboxdb.workspace as w
-      set audit_at = inboxdb.clock() + interval '5 minutes'
-      where w.client_id = candidate and w.audit_at <= inboxdb.clock();
+      set audit_not_before = now + retried_after
+      where w.client_id = candidate
+        and (w.audited_at <= now - inboxdb.audit_period() or w.audited_at > now + interval '1 minute')
+        and (w.audit_not_before is null or w.audit_not_before not between now and now + retried_after);
       if found then
         return candidate;
       end if;

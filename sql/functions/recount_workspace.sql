@@ -9,7 +9,8 @@ as $$
 -- Parameters: target_client_id; as_of, the instant the counts speak of; reason, as in job_status;
 --   collapsed_since, when the oldest of the changes was noted that were taken out of the log before, null for none. The
 --   caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; the users whose
+-- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, null for none of it;
+--   the users whose
 --   counts or leads changed; whether the host still has the workspace.
 -- Errors: those of classify_leads and store_counts.
 -- What differs though no change says why is noted in drift, but for a first fill, for new definitions and where the
@@ -27,24 +28,7 @@ begin
     where l."clientId" = target_client_id;
   end if;
   if reason not in ('first_fill', 'definitions_changed', 'clock_set_back') then
-    select pg_catalog.count(*) into drifted_scopes
-    from (
-      select s.is_global, s.scope_user_id, s.leads, array[
-        s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
-        s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
-      ] as counts
-      from inboxdb.stored_counts(target_client_id) as s
-    ) as s
-    full join (
-      select r.is_global, r.scope_user_id, r.leads, array[
-        r.all_responses, r.requires_attention, r.previously_required_attention, r.total_non_blacklisted,
-        r.awaiting_reply, r.needs_repair, r.ai_sent, r.ai_review, r.total
-      ] as counts
-      from inboxdb.workspace as w
-      cross join lateral inboxdb.remembered_counts(w.number) as r
-      where w.client_id = target_client_id
-    ) as r using (is_global, scope_user_id)
-    where (s.leads, s.counts) is distinct from (r.leads, r.counts);
+    drifted_scopes := inboxdb.drifted_scopes(target_client_id);
   end if;
 
   select r.* into remembered from inboxdb.remember_leads(target_client_id, as_of, collapsed_since) as r;
@@ -67,7 +51,11 @@ begin
     and (reason = 'did_not_fit' or remembered.drifted > 0 or drifted_scopes > 0)
   then
     insert into inboxdb.drift (client_id, found_by, leads, scopes)
-    values (target_client_id, reason, coalesce(remembered.drifted, 0), drifted_scopes);
+    values (target_client_id, reason, remembered.drifted, drifted_scopes);
+    -- what nobody noted was a change all the same; a recompute by hand keeps the version (docs/contracts.md)
+    if reason = 'audit' then
+      noted_since := coalesce(noted_since, as_of);
+    end if;
   end if;
 end
 $$;

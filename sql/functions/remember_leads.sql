@@ -17,10 +17,9 @@ as $$
 --   collapsed_since, as recount_workspace's. The caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; whether the host
 --   still has the workspace: nothing is remembered where not; the users whose leads changed, null for anybody; how many
---   leads differ from what was remembered though neither a change nor the end of a snooze says why, null where that
---   can't be told: a change of the whole workspace was taken.
--- Errors: those of classify_leads.
--- Reads: classify_leads, "Client", workspace. Writes: the change log, counted_lead.
+--   leads differ from what was remembered though nothing says why.
+-- Errors: those of compared_leads.
+-- Reads: compared_leads, "Client", "Lead", workspace. Writes: the change log, counted_lead.
 -- INVOKER: called by recount_workspace only.
 declare
   this_workspace integer;
@@ -51,24 +50,7 @@ begin
     select exists (select from public."Client" as c where c.id = target_client_id) as has_it
   ),
   compared as materialized (
-    select
-      k.tid, k.revision, k.hidden_until as old_hidden, l.is_here,
-      coalesce(k.lead_key, l.lead_key) as lead_key, l.user_key, l.counts, l.hidden_until,
-      (k.user_key, k.counts) is distinct from (l.user_key, l.counts) as differs
-    from (
-      select k.ctid as tid, k.lead_key, k.revision, k.user_key, k.counts, k.hidden_until
-      from inboxdb.counted_lead as k
-      where k.workspace = this_workspace
-    ) as k
-    full join (
-      select
-        true as is_here, c.lead_key, c.user_key, c.counts,
-        case when c.snoozed_until > as_of then c.snoozed_until end as hidden_until
-      from inboxdb.classify_leads(target_client_id) as c
-      where (select h.has_it from host as h)
-    ) as l on k.lead_key = l.lead_key
-    where k.tid is null or l.is_here is null
-      or (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
+    select c.* from inboxdb.compared_leads(target_client_id, as_of) as c
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
@@ -107,14 +89,7 @@ begin
     h.has_it,
     -- more leads than are worth looking up one by one: then anybody's
     case when not t.whole and t.changes <= 1000 then array(select u.user_id from touched as u) end,
-    case
-      when not t.whole and h.has_it then (
-        select pg_catalog.count(*)
-        from compared as c
-        where (c.is_here and not c.differs and c.old_hidden <= as_of) is not true
-          and not exists (select from changed as n where inboxdb.id_key(n.lead_id) = c.lead_key)
-      )
-    end
+    (select pg_catalog.count(*) from compared as c where c.explained_by is null)
   into noted_since, still_exists, touched_scopes, drifted
   from taken as t
   cross join host as h;

@@ -23,7 +23,7 @@ as $$
   -- Returns: the rows that inbox_counts should have: the global row, zeros included, and one row per user with a lead
   --   assigned, hidden or not, whose number `leads` is.
   -- Reads: counted_lead.
-  -- INVOKER: called by recount_workspace and store_counts only.
+  -- INVOKER: called by drifted_scopes and store_counts only.
   select
     s.is_global,
     (case when s.is_global then inboxdb.sentinel() else inboxdb.key_id(s.user_key)::inboxdb.user_id end)

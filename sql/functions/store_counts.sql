@@ -115,8 +115,7 @@ begin
       leads = leads_now,
       next_snooze_at = s.next_snooze_at,
       definitions = inboxdb.definitions(),
-      recounted_at = as_of,
-      audit_at = as_of + inboxdb.audit_period()
+      audited_at = as_of
     from (
       select inboxdb.next_snooze(k.number, as_of) as next_snooze_at
       from inboxdb.workspace as k
@@ -127,8 +126,7 @@ begin
         w.next_snooze_at is distinct from s.next_snooze_at
         or pg_catalog.abs(w.leads - leads_now) > w.leads / 10
         or w.definitions is distinct from inboxdb.definitions()
-        or w.recounted_at not between as_of - interval '1 minute' and as_of
-        or w.audit_at is distinct from w.recounted_at + inboxdb.audit_period()
+        or w.audited_at not between as_of - interval '1 minute' and as_of
       );
   else
     delete from inboxdb.workspace as w where w.client_id = target_client_id;

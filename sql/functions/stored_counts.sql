@@ -27,7 +27,7 @@ as $$
   -- Parameters: target_client_id.
   -- Returns: the rows, and the place of each.
   -- Reads: inbox_counts.
-  -- INVOKER: called by recount_workspace and store_counts only.
+  -- INVOKER: called by recount_workspace, drifted_scopes and store_counts only.
   with recursive
   newest as (
     (

@@ -4,13 +4,13 @@ create table inboxdb.workspace (
   next_snooze_at timestamptz,
   number integer generated always as identity,
   definitions text,
-  recounted_at timestamptz,
-  audit_at timestamptz
+  audited_at timestamptz,
+  audit_not_before timestamptz
 )
 with (fillfactor = 70);
 
 create index workspace_next_snooze_at_idx on inboxdb.workspace (next_snooze_at) where next_snooze_at is not null;
-create index workspace_audit_at_idx on inboxdb.workspace (audit_at) where audit_at is not null;
+create index workspace_audited_at_idx on inboxdb.workspace (audited_at) where audited_at is not null;
 
 comment on table inboxdb.workspace is 'What the drain remembers of each workspace it has refreshed.';
 comment on column inboxdb.workspace.leads is
@@ -20,5 +20,6 @@ comment on column inboxdb.workspace.next_snooze_at is
 comment on column inboxdb.workspace.number is 'Stands for it in counted_lead; one that is made anew gets another.';
 comment on column inboxdb.workspace.definitions is
 'By which definitions (function definitions) counted_lead holds all its leads; null before they were first counted.';
-comment on column inboxdb.workspace.recounted_at is 'When all its leads were last counted, to a minute.';
-comment on column inboxdb.workspace.audit_at is 'When that is next to be done to find what no change announced.';
+comment on column inboxdb.workspace.audited_at is
+'When all its leads were last counted, or found to be as remembered, to a minute.';
+comment on column inboxdb.workspace.audit_not_before is 'When an audit that was begun is tried again, unless it is noted.';

@@ -1,0 +1,85 @@
+create function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
+returns table (
+  tid tid,
+  revision smallint,
+  is_here boolean,
+  lead_key bytea,
+  user_key bytea,
+  counts smallint,
+  hidden_until timestamptz,
+  explained_by text
+)
+-- STABLE matters: it makes this look at everything in the caller's snapshot.
+language plpgsql stable rows 100
+set search_path = ''
+set row_security = off
+-- as refresh_workspace
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set work_mem = '64MB'
+set jit = off
+as $$
+-- Purpose: the leads of a workspace that count otherwise than is remembered of them.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
+-- Returns: for each, the place and revision of what is remembered, null where nothing is; whether the workspace has it,
+--   null where not; its key; what it counts now, as counted_lead keeps it; and what says so: change (noted, whoever
+--   has yet to name its workspace), whole (a change that names no lead), snooze (it ended), message (one that the AI
+--   sent is stored, and its lead is yet to be written), gone (the workspace is); null where nothing does.
+-- Errors: those of classify_leads.
+-- Reads: counted_lead, classify_leads, "Client", workspace, the change log, the work list.
+-- INVOKER: called by remember_leads and audit_workspace only.
+begin
+  return query
+  with
+  noted as materialized (
+    select c.lead_id from inboxdb.changes_of(target_client_id) as c
+  ),
+  host as materialized (
+    select exists (select from public."Client" as c where c.id = target_client_id) as has_it
+  ),
+  compared as (
+    select
+      k.tid, k.revision, l.is_here, coalesce(k.lead_key, l.lead_key) as lead_key,
+      k.user_key as old_user, k.counts as old_counts, k.hidden_until as old_hidden,
+      l.user_key, l.counts, l.hidden_until
+    from (
+      select k.ctid as tid, k.lead_key, k.revision, k.user_key, k.counts, k.hidden_until
+      from inboxdb.workspace as w
+      inner join inboxdb.counted_lead as k on w.number = k.workspace
+      where w.client_id = target_client_id
+    ) as k
+    full join (
+      select
+        true as is_here, c.lead_key, c.user_key, c.counts,
+        case when c.snoozed_until > as_of then c.snoozed_until end as hidden_until
+      from inboxdb.classify_leads(target_client_id) as c
+      where (select h.has_it from host as h)
+    ) as l on k.lead_key = l.lead_key
+    where k.tid is null or l.is_here is null
+      or (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
+  )
+  select
+    c.tid, c.revision, c.is_here, c.lead_key, c.user_key, c.counts, c.hidden_until,
+    case
+      when not (select h.has_it from host as h) then 'gone'
+      when exists (select from noted as n where n.lead_id is null) then 'whole'
+      when exists (
+        select from inboxdb.work_list as d where d.client_id = target_client_id and d.collapsed
+      ) then 'whole'
+      when c.lead_key in (select inboxdb.id_key(n.lead_id) from noted as n) then 'change'
+      when c.is_here and (c.user_key, c.counts) is not distinct from (c.old_user, c.old_counts)
+        and c.old_hidden <= as_of then 'snooze'
+      when c.is_here and (c.user_key, c.hidden_until) is not distinct from (c.old_user, c.old_hidden)
+        and c.counts = c.old_counts | 32::smallint then 'message'
+      -- last, for the whole log is read for it: of drafts and of TRUNCATE, which name no workspace before they are
+      -- collected
+      when exists (
+        select from inboxdb.change as o where o.client_id is null and o.lead_id is null
+      ) then 'whole'
+      when c.lead_key in (
+        select inboxdb.id_key(o.lead_id) from inboxdb.change as o where o.client_id is null and o.lead_id is not null
+      ) then 'change'
+    end
+  from compared as c;
+end
+$$;
