@@ -124,7 +124,7 @@ as $$
     inboxdb.suspended_since(),
     pg_catalog.date_part('epoch', inboxdb.audit_period()),
     (
-      select greatest(pg_catalog.date_part('epoch', inboxdb.clock() - pg_catalog.min(w.audited_at)), 0)
+      select pg_catalog.max(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - w.audited_at), 0))
       from inboxdb.workspace as w
       where not exists (
           select from inboxdb.work_list as q where q.client_id = w.client_id and q.quarantined_at is not null

@@ -22,4 +22,5 @@ comment on column inboxdb.workspace.definitions is
 'By which definitions (function definitions) counted_lead holds all its leads; null before they were first counted.';
 comment on column inboxdb.workspace.audited_at is
 'When all its leads were last counted, or found to be as remembered, to a minute.';
-comment on column inboxdb.workspace.audit_not_before is 'When an audit that was begun is tried again, unless it is noted.';
+comment on column inboxdb.workspace.audit_not_before is
+'When an audit that was begun is tried again, unless it came to its end.';
