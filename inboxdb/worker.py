@@ -148,6 +148,9 @@ class _Run:
         except CannotConnect as error:
             if self.schedule.kind != "watch" or not error.may_pass:
                 raise
+        except DatabaseRefused as error:
+            if not self.outlives(error):
+                raise
         workers = [_Worker(self) for _ in range(self.workers)]
         with announcer, ThreadPoolExecutor(self.workers) as pool:
             working = [pool.submit(worker.work, joins=worker is not workers[0]) for worker in workers]
@@ -166,6 +169,10 @@ class _Run:
         for done in working:
             done.result()
         return self.result()
+
+    def outlives(self, error: DatabaseRefused) -> bool:
+        """Tell whether this run goes on after a refusal."""
+        return self.schedule.kind != "once" and (error.sqlstate or "").startswith(MAY_PASS)
 
     def beat(self, connection: Connection, *, is_over: bool = False) -> None:
         """Give a sign of life, and see to the change log's slices."""
@@ -281,7 +288,7 @@ class _Worker:
         ):
             return False  # there never was such a database
         if isinstance(error, DatabaseRefused):
-            return self.schedule.kind != "once" and (error.sqlstate or "").startswith(MAY_PASS)
+            return self.run.outlives(error)
         return True
 
     def keep_draining(self, connection: Connection) -> None:
