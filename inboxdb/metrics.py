@@ -29,7 +29,7 @@ GAUGES = (
     ("inboxdb_workers_seen", "Connections of drains with a sign of life within 30 seconds.", "workers_seen"),
     ("inboxdb_log_bytes", "Size of the change log.", "log_bytes"),
     ("inboxdb_held_snapshot_seconds", "Age of the oldest transaction that keeps dead rows.", "held_snapshot_seconds"),
-    ("inboxdb_audit_period_seconds", "Within how long workspaces are counted whole again.", "audit_period_seconds"),
+    ("inboxdb_audit_period_seconds", "Within how long workspaces are audited again.", "audit_period_seconds"),
     ("inboxdb_oldest_audit_seconds", "How long ago that was of the one it was longest ago.", "oldest_audit_seconds"),
     ("inboxdb_drifted_workspaces", "Workspaces found to differ, in the last day; mended.", "drifted_workspaces"),
     (

@@ -33,7 +33,7 @@ class Status:
 
     Seconds and bytes as named; the freshness of the last hour is None where nothing was refreshed, what is unpublished
     None where nothing was ever published. `snapshots_all_seen` is whether this role sees everybody's transactions;
-    `audit_period_seconds` within how long every workspace is to be counted whole again, `oldest_audit_seconds` how long
+    `audit_period_seconds` within how long every workspace is to be audited again, `oldest_audit_seconds` how long
     ago that was of the one whose turn was longest ago, None without any; `drifted_workspaces` where more or less was
     found in the last day than changes say, `self_healed_workspaces` where a difference did not fit; all is mended.
     `counts_source` where inbox_api.inbox_counts answers from, stored or live; `suspended_since` since when nothing

@@ -1,6 +1,6 @@
 """What a pass costs while somebody holds a snapshot, and with nothing to do: told by what the server visits.
 
-Milliseconds are for `python -m tests.bench --only held`.
+Milliseconds are for `python -m tests.bench.held`.
 """
 
 from typing import Any, NamedTuple
