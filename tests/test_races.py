@@ -46,7 +46,7 @@ RECOUNT_PAUSES = {
 # and of a refresh by change, which is all SQL: here a pause is read as a table, after this one.
 BY_CHANGE_PAUSES = {
     "snapshot taken": ("apply_changes", "    from changed as c", "\n    group by c.lead_id\n"),
-    "counted": ("apply_changes", "from judged as j", ")\n  into"),
+    "counted": ("apply_changes", "bool_and(j.is_possible) from judged as j", "),\n"),
 }
 # All these moments, in order, and whether what is committed then is counted by that drain already.
 MOMENTS = {
@@ -294,6 +294,22 @@ def test_lock_and_count_in_one_statement_fails(stage: Stage) -> None:
     # it would write what another one wrote already
     assert overtake(stage, "failed") == (2, 2, 0)
     assert drain(stage) == []
+    assert_right(stage)
+
+
+def test_counts_that_somebody_else_writes_meanwhile_fail_the_refresh(stage: Stage) -> None:
+    """Or a difference would be lost. The changes stay, for the next attempt."""
+    host, drainer = Host(stage.session(WRITER)), stage.session()
+    host.lead(HERE)
+    refresh = stage.start(drainer, "select outcome from inboxdb.drain_next(%s)", [HERE], pause_at="workspace locked")
+    with stage.owner.transaction():
+        stage.owner.execute("update inboxdb.inbox_counts set updated_at = updated_at")
+        stage.gate.execute("select pg_advisory_unlock(4242, %s)", [drainer.info.backend_pid])
+        refresh.wait_until_it_waits_for(stage.owner)
+    assert refresh.finish() == [("failed",)]
+    assert changes_left(stage) == 1
+    drain(stage)
+    assert totals(stage) == (2, 2)
     assert_right(stage)
 
 
