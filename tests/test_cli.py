@@ -157,7 +157,8 @@ def test_the_whole_life_of_an_installation(bare_database: Database) -> None:
 def test_version_and_help() -> None:
     assert program("--version").stdout == f"inboxdb {inboxdb.__version__}\n"
     assert program("-h").stdout.startswith("Usage: inboxdb [OPTIONS] COMMAND")
-    assert "--workers" in invoke("drain-dirty", "-h").stdout
+    helped = invoke("drain-dirty", "-h")
+    assert "--workers" in helped.stdout, helped.output
 
 
 # Which database
