@@ -353,15 +353,16 @@ def end_backends(round: Round, dice: Random) -> bool:
 
 @evil("cancel a statement")
 def cancel_a_statement(round: Round, dice: Random) -> bool:
+    """Whichever is caught: most take a few milliseconds."""
     with round.chaos.connect() as connection:
-        for _ in range(100):
+        for _ in range(1000):
             busy = connection.execute(
                 "select from pg_stat_activity where application_name like 'inboxdb %' and state = 'active' "
                 "and pg_cancel_backend(pid)"
             )
             if busy.rowcount:
                 return True
-            time.sleep(0.002)
+            time.sleep(0.001)
     return False
 
 
