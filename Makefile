@@ -35,7 +35,7 @@ migration: .venv/test ## write the bodies in migrations/ anew from sql/, and the
 	$(BIN)/python -m inboxdb.sources
 	$(BIN)/python -m tests.catalog --write
 
-bench: .venv/bench ## run the benchmarks, ten minutes, and write docs/benchmarks/ (ARGS="--size full": hours)
+bench: .venv/bench ## run the benchmarks, fifteen minutes, and write docs/benchmarks/ (ARGS="--size full": hours)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 clean: ## remove .venv and what tools leave behind
