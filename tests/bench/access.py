@@ -1,12 +1,9 @@
 """What row-level security on "Lead" costs whoever counts leads."""
 
-import time
-
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from inboxdb.connection import Connection
-from tests.bench.host import MEMBER, WRITER, Host
+from tests.bench.host import MEMBER, WRITER, Host, milliseconds
 from tests.bench.results import Results
 
 COUNTED = (100_000, 10_000)  # leads of the workspace that is counted: the first of these that there is
@@ -30,14 +27,7 @@ def measure(host: Host, results: Results) -> None:
             for turn in range(-1, host.size.rounds):
                 for name, connection in (("through the policy", member), ("as the owner", host.connection)):
                     connection.execute(f"set max_parallel_workers_per_gather = {processes}")
-                    milliseconds = counted(connection, count)
+                    took = milliseconds(connection, count)
                     # the first turn makes plans
                     if turn >= 0:
-                        times.add(name, {"parallel workers": processes}, milliseconds)
-
-
-def counted(connection: Connection, count: str) -> float:
-    """Count; return the milliseconds that it took."""
-    began = time.perf_counter()
-    connection.execute(count.encode()).fetchone()
-    return (time.perf_counter() - began) * 1000
+                        times.add(name, {"parallel workers": processes}, took)

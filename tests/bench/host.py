@@ -118,6 +118,13 @@ def generate(dsn: str, wanted: Sequence[Made]) -> None:
         list(pool.map(make, range(1, len(wanted) + 1)))
 
 
+def milliseconds(connection: Connection, statement: str) -> float:
+    """Run a statement, in a session that has run others before; return how long it took."""
+    began = time.perf_counter()
+    connection.execute(statement.encode())
+    return (time.perf_counter() - began) * 1000
+
+
 class Host:
     """The database. `connection` is the superuser's, who is not the one that is measured."""
 
@@ -197,12 +204,6 @@ class Host:
     def number(self, query: str) -> float:
         """Return the one number of a query of the superuser's."""
         return float(str(self.value(query)))
-
-    def seconds(self, statement: str) -> float:
-        """Run a statement as the superuser, in a session that has run others before; return how long it took."""
-        began = time.perf_counter()
-        self.connection.execute(statement.encode())
-        return time.perf_counter() - began
 
     def leads_at(self, place: int) -> int:
         """Return how many leads a place of bench.lead has."""

@@ -1,6 +1,5 @@
 """Whether what other workspaces have makes the full recount of a small one dearer, at default work_mem."""
 
-import time
 from pathlib import Path
 
 import psycopg
@@ -8,7 +7,7 @@ from psycopg.conninfo import make_conninfo
 
 from inboxdb import migrate, sources
 from inboxdb.connection import Connection
-from tests.bench.host import Host, Made, generate
+from tests.bench.host import Host, Made, generate, milliseconds
 from tests.bench.refresh import RECOUNT
 from tests.bench.results import Results
 
@@ -32,10 +31,10 @@ def measure(host: Host, results: Results) -> None:
     }
     for turn in range(-1, host.size.rounds * 5):
         for name, connection in databases.items():
-            milliseconds = recounted(connection)
+            took = recounted(connection)
             # the first turn makes plans
             if turn >= 0:
-                times.add(RECOUNT, {"workspace": name}, milliseconds)
+                times.add(RECOUNT, {"workspace": name}, took)
     for connection in databases.values():
         connection.close()
 
@@ -59,6 +58,4 @@ def recounted(connection: Connection) -> float:
     """Let inboxdb count all of the small workspace; return the milliseconds that it took."""
     [(workspace,)] = connection.execute("select pg_temp.generated_id(1, 'Client', 1)::text")
     connection.execute("select inboxdb.mark_inbox_counts_dirty(%s)", [workspace])
-    began = time.perf_counter()
-    connection.execute("select inboxdb.drain_next(%s)", [workspace])
-    return (time.perf_counter() - began) * 1000
+    return milliseconds(connection, f"select inboxdb.drain_next('{workspace}')")

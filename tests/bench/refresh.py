@@ -1,7 +1,7 @@
 """How long it takes to bring one workspace's counts up to date: by its size, and by how much of it changed."""
 
 from tests.bench.contenders import KEYED_UPSERT, MATERIALIZED_VIEW, RIVALS
-from tests.bench.host import Host
+from tests.bench.host import Host, milliseconds
 from tests.bench.results import Measure, Results
 
 APPLICATION = "application's own queries"
@@ -34,17 +34,17 @@ def measure_application(host: Host, results: Results) -> None:
     for leads, workspace in sorted(host.workspaces.items()):
         queries = text.replace(":workspace", f"'{workspace}'")
         for _ in range(host.size.application_rounds):
-            by_size(results).add(APPLICATION, {"leads": leads}, host.seconds(queries) * 1000)
+            by_size(results).add(APPLICATION, {"leads": leads}, milliseconds(host.connection, queries))
 
 
 def refresh(host: Host, workspace: str) -> float:
     """Let inboxdb refresh a workspace; return the milliseconds that it took."""
-    return host.seconds(f"select * from inboxdb.drain_next('{workspace}')") * 1000
+    return milliseconds(host.connection, f"select * from inboxdb.drain_next('{workspace}')")
 
 
 def scan(host: Host, workspace: str) -> float:
     """Compute the live counts of a workspace; return the milliseconds."""
-    return host.seconds(f"select * from inboxdb.live_inbox_counts('{workspace}')") * 1000
+    return milliseconds(host.connection, f"select * from inboxdb.live_inbox_counts('{workspace}')")
 
 
 def recount(host: Host, workspace: str) -> float:
@@ -57,7 +57,7 @@ def refresh_keyed_upsert(host: Host, workspace: str) -> float:
     """Let the job of the keyed upsert recount a workspace; return the milliseconds."""
     host.connection.execute("truncate rival_keyed_upsert.dirty")
     host.connection.execute("select rival_keyed_upsert.mark(%s)", [workspace])
-    return host.seconds(f"call {KEYED_UPSERT.schema}.drain()") * 1000
+    return milliseconds(host.connection, f"call {KEYED_UPSERT.schema}.drain()")
 
 
 def measure(host: Host, results: Results) -> None:
@@ -81,13 +81,15 @@ def measure_sizes(host: Host, results: Results) -> None:
                 BY_SCAN: scan(host, workspace),
                 RECOUNT: recount(host, workspace),
                 KEYED_UPSERT.name: refresh_keyed_upsert(host, workspace),
-                FLOOR: host.seconds(f"""select count(*) from public."Lead" where "clientId" = '{workspace}'""") * 1000,
+                FLOOR: milliseconds(
+                    host.connection, f"""select count(*) from public."Lead" where "clientId" = '{workspace}'"""
+                ),
             }
             if leads == host.size.largest:
-                seen[MATERIALIZED_VIEW.name] = host.seconds(f"call {MATERIALIZED_VIEW.schema}.drain()") * 1000
-            for name, milliseconds in seen.items():
+                seen[MATERIALIZED_VIEW.name] = milliseconds(host.connection, f"call {MATERIALIZED_VIEW.schema}.drain()")
+            for name, took in seen.items():
                 if counts:
-                    times.add(name, {"leads": leads}, milliseconds)
+                    times.add(name, {"leads": leads}, took)
 
 
 def measure_changes(host: Host, results: Results) -> None:
