@@ -126,6 +126,11 @@ def stored_counts(connection: Connection[Any]) -> dict[str, dict[str, Counts]]:
     return {workspace: _by_scope(rows) for workspace, rows in workspaces.items()}
 
 
+def drift(connection: Connection[Any]) -> list[tuple[str, int, int]]:
+    """Return what was found to differ, in order: by what, leads, scopes."""
+    return connection.execute("select found_by, leads, scopes from inboxdb.drift order by id").fetchall()
+
+
 def set_clock(connection: Connection[Any], instant: str) -> None:
     """Stop the database's clock at an instant, and take chance out of its delays; `connection` owns its functions."""
     connection.execute(

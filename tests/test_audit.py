@@ -10,7 +10,7 @@ from psycopg import Connection
 from inboxdb import drain, status
 from inboxdb.worker import drain as run
 from tests.interleave import Stage
-from tests.rows import GLOBAL, Host, live_counts, set_clock, stored_counts
+from tests.rows import GLOBAL, Host, drift, live_counts, set_clock, stored_counts
 from tests.servers import Database
 
 ANN = "00000000-0000-4000-8000-00000000000a"
@@ -39,11 +39,6 @@ def workspace(owner: Connection[Any], host: Host) -> str:
     host.lead(workspace, snoozedUntil=BEFORE)
     owner.execute("call inboxdb.drain_dirty()")
     return workspace
-
-
-def drift(owner: Connection[Any]) -> list[tuple[str, int, int]]:
-    """Return what was found to differ: by what, leads, scopes."""
-    return owner.execute("select found_by, leads, scopes from inboxdb.drift order by id").fetchall()
 
 
 def audit(owner: Connection[Any]) -> list[str]:

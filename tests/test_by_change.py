@@ -8,7 +8,7 @@ import pytest
 from psycopg import Connection
 
 from inboxdb import metrics, status
-from tests.rows import GLOBAL, Counts, Host, live_counts, new_id, set_clock, stored_counts
+from tests.rows import GLOBAL, Counts, Host, drift, live_counts, new_id, set_clock, stored_counts
 from tests.servers import Database
 
 HERE = "00000000-0000-4000-8000-00000000c001"
@@ -58,10 +58,6 @@ class Inbox:
         assert self.owner.execute(MISREMEMBERED).fetchall() == []
         reasons = self.owner.execute("select client_id::text, recount_reason from inboxdb.job_status").fetchall()
         return dict(reasons)
-
-    def drift(self) -> list[tuple[str, int, int]]:
-        """Return what was found to differ: by what, leads, scopes."""
-        return self.owner.execute("select found_by, leads, scopes from inboxdb.drift order by id").fetchall()
 
 
 @pytest.fixture
@@ -140,7 +136,7 @@ def test_what_changed_is_all_that_is_counted(inbox: Inbox, write: str) -> None:
     act(inbox)
     assert inbox.refresh() == dict.fromkeys(refreshed)
     inbox.owner.execute("select inboxdb.recompute_inbox_counts(c.client_id) from inboxdb.known_workspace as c")
-    assert inbox.drift() == []
+    assert drift(inbox.owner) == []
 
 
 def test_each_scope_vanishes_with_its_last_lead_and_comes_back(inbox: Inbox) -> None:
@@ -247,7 +243,7 @@ def test_why_all_was_counted_is_told(inbox: Inbox, cause: str) -> None:
     act, reason = REASONS[cause]
     act(inbox)
     assert inbox.refresh()[HERE] == reason
-    assert inbox.drift() == []
+    assert drift(inbox.owner) == []
     inbox.host.update("Lead", inbox.host.lead(HERE), assignedToUserId=BOB)
     assert inbox.refresh() == {HERE: None}
 
@@ -255,7 +251,7 @@ def test_why_all_was_counted_is_told(inbox: Inbox, cause: str) -> None:
 def test_a_truncated_table(inbox: Inbox) -> None:
     inbox.owner.execute('truncate "Lead" cascade')
     assert inbox.refresh() == dict.fromkeys((HERE, THERE), "whole_workspace")
-    assert inbox.drift() == []
+    assert drift(inbox.owner) == []
 
 
 def test_a_recompute_counts_all_and_takes_the_changes(inbox: Inbox) -> None:
@@ -263,7 +259,7 @@ def test_a_recompute_counts_all_and_takes_the_changes(inbox: Inbox) -> None:
     inbox.owner.execute("select inboxdb.recompute_inbox_counts(%s)", [HERE])
     reasons = "select recount_reason from inboxdb.job_status where client_id = %s"
     assert inbox.owner.execute(reasons, [HERE]).fetchall() == [("recompute",)]
-    assert inbox.drift() == []
+    assert drift(inbox.owner) == []
     assert inbox.refresh() == {}
 
 
@@ -288,7 +284,7 @@ def test_new_definitions_hold_for_leads_that_did_not_change(inbox: Inbox) -> Non
     inbox.host.update("Lead", inbox.free, status="contacted")
     assert inbox.refresh() == dict.fromkeys((HERE, THERE), "definitions_changed")
     assert stored_counts(inbox.owner)[HERE][ANN].needs_repair == 1
-    assert inbox.drift() == []
+    assert drift(inbox.owner) == []
 
 
 # --- What does not fit
@@ -307,7 +303,7 @@ def test_a_difference_that_does_not_fit_is_healed(inbox: Inbox, database: Databa
     inbox.owner.execute(f"{DAMAGES[damage]}{' and' if 'where' in DAMAGES[damage] else ' where'} client_id = '{HERE}'")
     inbox.host.update("Lead", inbox.anns, status="blacklisted")
     assert inbox.refresh() == {HERE: "did_not_fit"}
-    [(found_by, leads, scopes)] = inbox.drift()
+    [(found_by, leads, scopes)] = drift(inbox.owner)
     assert (found_by, leads) == ("did_not_fit", 0)
     assert scopes > 0
     now = status.read(inbox.owner)
@@ -319,7 +315,7 @@ def test_lost_memory_is_made_anew(inbox: Inbox) -> None:
     inbox.owner.execute("delete from inboxdb.counted_lead")
     inbox.host.delete("Lead", inbox.anns)
     inbox.owner.execute("select inboxdb.recompute_inbox_counts(%s)", [HERE])
-    [(found_by, leads, scopes)] = inbox.drift()
+    [(found_by, leads, scopes)] = drift(inbox.owner)
     # the lead that is gone was lost, too: that is no difference any more
     assert (found_by, leads, scopes) == ("recompute", 2, 3)
     inbox.owner.execute("select inboxdb.recompute_inbox_counts(%s)", [THERE])
