@@ -156,7 +156,7 @@ class Shared:
         self.announce(done)
 
     def note_audit(self, done: Refresh) -> None:
-        """Count an audit, and tell of what it refreshed. One that failed has its turn again in five minutes."""
+        """Count an audit, and tell of what it refreshed."""
         with self.lock:
             self.audited += done.outcome in ("audited", "refreshed")
         logs.logger.log(
@@ -211,7 +211,7 @@ class Drain:
         return bool(seen)
 
     def _audit(self, connection: Connection) -> None:
-        """Count workspaces whole whose time has come, for a small share of this worker's time."""
+        """Audit workspaces whose turn it is, for a small share of this worker's time."""
         now = monotonic()
         self._audit_credit = min(AUDIT_BURST, self._audit_credit + AUDIT_SHARE * (now - self._credited_at))
         self._credited_at = now

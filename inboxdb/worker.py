@@ -63,8 +63,7 @@ class Failure:
 @dataclass(frozen=True)
 class DrainResult:
     """What a run did. Counted in workspaces: refreshed, once for each time; failed and not refreshed since; left
-    because somebody else had them; counted whole because it was time for that; still waiting when it ended, None where
-    the database was not there to say.
+    because somebody else had them; audited; still waiting when it ended, None where the database was not there to say.
     `suspended_since` says since when nothing is to be drained, None where it is.
     """
 

@@ -44,6 +44,7 @@ drop function inboxdb.remember_leads(inboxdb.client_id, timestamptz, timestamptz
 drop function inboxdb.compared_leads(inboxdb.client_id, timestamptz);
 drop function inboxdb.classify_leads(inboxdb.client_id);
 drop function inboxdb.apply_changes(inboxdb.client_id, timestamptz);
+drop function inboxdb.require_own_counts(inboxdb.client_id, boolean);
 drop function inboxdb.reason_to_recount(inboxdb.client_id, timestamptz, text);
 drop function inboxdb.next_snooze(integer, timestamptz);
 drop function inboxdb.audit_period();

@@ -936,7 +936,7 @@ create function inboxdb.audit_period() returns interval
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: how long after all leads of a workspace were counted they are counted again, noted changes or not.
+  -- Purpose: how long after a workspace was last audited, or counted whole, its next audit is due.
   -- Returns: the setting audit_hours.
   -- Reads: setting.
   -- INVOKER: called by our DEFINER functions only.
@@ -1023,6 +1023,27 @@ begin
 end
 $$;
 -- <<< sql/functions/reason_to_recount.sql
+
+-- >>> sql/functions/require_own_counts.sql
+create function inboxdb.require_own_counts(target_client_id inboxdb.client_id, is_complete boolean) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: see that a refresh wrote all the counts it meant to write.
+-- Parameters: target_client_id; is_complete, whether it did.
+-- Errors: 40001 where not: somebody else wrote the workspace's counts meanwhile.
+-- INVOKER: called by apply_changes and store_counts only.
+begin
+  if not is_complete then
+    raise exception using
+      errcode = '40001',
+      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
+      detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
+      hint = 'The drain tries again.';
+  end if;
+end
+$$;
+-- <<< sql/functions/require_own_counts.sql
 
 -- >>> sql/functions/apply_changes.sql
 create function inboxdb.apply_changes(
@@ -1275,13 +1296,7 @@ begin
       hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
   end if;
 
-  if not is_complete then
-    raise exception using
-      errcode = '40001',
-      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
-      detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
-      hint = 'The drain tries again.';
-  end if;
+  perform inboxdb.require_own_counts(target_client_id, is_complete);
 
   -- only now: the statement above did not see what it wrote
   next_snooze := inboxdb.next_snooze(this_workspace, as_of);
@@ -1778,13 +1793,7 @@ begin
     = (select pg_catalog.count(*) from compared as c where c.differs or c.is_due),
     (select c.leads from counted as c where c.is_global)
   into changed_scopes, is_complete, leads_now;
-  if not is_complete then
-    raise exception using
-      errcode = '40001',
-      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
-      detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
-      hint = 'The drain tries again.';
-  end if;
+  perform inboxdb.require_own_counts(target_client_id, is_complete);
 
   if still_exists then
     -- not each time: a held snapshot keeps all its versions, and each lookup visits them
@@ -1835,6 +1844,8 @@ as $$
 -- Reads: what remember_leads does. Writes: that too, inbox_counts, workspace, drift.
 -- INVOKER: called by refresh_workspace only.
 declare
+  -- else nothing is known of what was
+  is_judged boolean := reason not in ('first_fill', 'definitions_changed', 'clock_set_back');
   remembered pg_catalog.record;
   drifted_scopes integer := 0;
 begin
@@ -1844,7 +1855,7 @@ begin
     from public."Lead" as l
     where l."clientId" = target_client_id;
   end if;
-  if reason not in ('first_fill', 'definitions_changed', 'clock_set_back') then
+  if is_judged then
     drifted_scopes := inboxdb.drifted_scopes(target_client_id);
   end if;
 
@@ -1864,9 +1875,7 @@ begin
     where u.user_id <> inboxdb.sentinel()
   );
 
-  if reason not in ('first_fill', 'definitions_changed', 'clock_set_back')
-    and (reason = 'did_not_fit' or remembered.drifted > 0 or drifted_scopes > 0)
-  then
+  if is_judged and (reason = 'did_not_fit' or remembered.drifted > 0 or drifted_scopes > 0) then
     insert into inboxdb.drift (client_id, found_by, leads, scopes)
     values (target_client_id, reason, remembered.drifted, drifted_scopes);
     -- what nobody noted was a change all the same; a recompute by hand keeps the version (docs/contracts.md)
@@ -2914,7 +2923,7 @@ as $$
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
--- Where nothing is due it counts workspaces whole whose turn it is (next_audit), for a second, or a tenth of its time.
+-- Where nothing is due it audits workspaces whose turn it is (next_audit), for a second, or a tenth of its time.
 -- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
 -- INVOKER: its caller needs EXECUTE on those six, and on clock and suspended_since.
 declare

@@ -73,6 +73,7 @@ create schema if not exists inboxdb;
 \ir functions/audit_period.sql
 \ir functions/next_snooze.sql
 \ir functions/reason_to_recount.sql
+\ir functions/require_own_counts.sql
 \ir functions/apply_changes.sql
 \ir functions/classify_leads.sql
 \ir functions/compared_leads.sql

@@ -248,13 +248,7 @@ begin
       hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
   end if;
 
-  if not is_complete then
-    raise exception using
-      errcode = '40001',
-      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
-      detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
-      hint = 'The drain tries again.';
-  end if;
+  perform inboxdb.require_own_counts(target_client_id, is_complete);
 
   -- only now: the statement above did not see what it wrote
   next_snooze := inboxdb.next_snooze(this_workspace, as_of);

@@ -9,7 +9,7 @@ as $$
 --   not one refresh: one that waits for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, since it commits after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
--- Where nothing is due it counts workspaces whole whose turn it is (next_audit), for a second, or a tenth of its time.
+-- Where nothing is due it audits workspaces whose turn it is (next_audit), for a second, or a tenth of its time.
 -- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
 -- INVOKER: its caller needs EXECUTE on those six, and on clock and suspended_since.
 declare

@@ -18,6 +18,8 @@ as $$
 -- Reads: what remember_leads does. Writes: that too, inbox_counts, workspace, drift.
 -- INVOKER: called by refresh_workspace only.
 declare
+  -- else nothing is known of what was
+  is_judged boolean := reason not in ('first_fill', 'definitions_changed', 'clock_set_back');
   remembered pg_catalog.record;
   drifted_scopes integer := 0;
 begin
@@ -27,7 +29,7 @@ begin
     from public."Lead" as l
     where l."clientId" = target_client_id;
   end if;
-  if reason not in ('first_fill', 'definitions_changed', 'clock_set_back') then
+  if is_judged then
     drifted_scopes := inboxdb.drifted_scopes(target_client_id);
   end if;
 
@@ -47,9 +49,7 @@ begin
     where u.user_id <> inboxdb.sentinel()
   );
 
-  if reason not in ('first_fill', 'definitions_changed', 'clock_set_back')
-    and (reason = 'did_not_fit' or remembered.drifted > 0 or drifted_scopes > 0)
-  then
+  if is_judged and (reason = 'did_not_fit' or remembered.drifted > 0 or drifted_scopes > 0) then
     insert into inboxdb.drift (client_id, found_by, leads, scopes)
     values (target_client_id, reason, remembered.drifted, drifted_scopes);
     -- what nobody noted was a change all the same; a recompute by hand keeps the version (docs/contracts.md)

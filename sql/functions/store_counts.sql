@@ -100,13 +100,7 @@ begin
     = (select pg_catalog.count(*) from compared as c where c.differs or c.is_due),
     (select c.leads from counted as c where c.is_global)
   into changed_scopes, is_complete, leads_now;
-  if not is_complete then
-    raise exception using
-      errcode = '40001',
-      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
-      detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
-      hint = 'The drain tries again.';
-  end if;
+  perform inboxdb.require_own_counts(target_client_id, is_complete);
 
   if still_exists then
     -- not each time: a held snapshot keeps all its versions, and each lookup visits them

@@ -15,6 +15,6 @@ values ('counts_source', 'stored'), ('audit_hours', '6'), ('lead_rls', 'undecide
 comment on table inboxdb.setting is 'What is decided at run time: changed by an UPDATE, in force from its commit on.';
 comment on column inboxdb.setting.setting_value is
 'counts_source: inbox_api.inbox_counts answers from the stored counts, or live. audit_hours: how long after its last '
-'count all of a workspace is counted again, 1 to 9999. lead_rls, kept by protect_leads and '
+'count a workspace is audited again, 1 to 9999. lead_rls, kept by protect_leads and '
 'unprotect_leads: whether "Lead" has our policies, and whether we turned its row-level security on (enabled) or found '
 'it on (joined). suspended_since, kept by suspend_views and `inboxdb migrate resume`: there only while suspended.';
