@@ -1,5 +1,7 @@
 """The results as plots: an SVG of each measure that has something to vary, the same bytes for the same results."""
 
+import re
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,11 @@ def write(results: Results, folder: Path) -> None:
         if measure.x:
             with mpl.rc_context(STYLE):
                 figure = plot(measure, measure.x)
-                figure.savefig(folder / f"{results.size}-{measure.name}.svg", metadata={"Date": None, "Creator": None})
+                drawn = StringIO()
+                figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+            # a curve or an axis to a line, where matplotlib takes a line for each point
+            text = re.sub(r"\n {4,}|\n *(?=</)|\n(?=\")", "", drawn.getvalue().replace(" \n", " "))
+            (folder / f"{results.size}-{measure.name}.svg").write_text(text)
 
 
 def plot(measure: Measure, x: str) -> Figure:
