@@ -18,10 +18,10 @@ SET_LOCK_TIMEOUT = "select pg_catalog.set_config('lock_timeout', %s, true)"
 
 # What lists the rights on "Lead" and judges the names: needed before inboxdb is installed, too.
 LISTING = (
-    "views/lead_policy.sql",
-    "views/lead_right.sql",
-    "views/lead_view.sql",
-    "functions/require_named_roles.sql",
+    "access/lead_policy.view.sql",
+    "access/lead_right.view.sql",
+    "access/lead_view.view.sql",
+    "access/require_named_roles.sql",
 )
 
 

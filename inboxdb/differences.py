@@ -438,7 +438,7 @@ def _for_trigger(about: Object, shipped: Facts | None, there: Facts | None) -> R
     [(file, create)] = [
         (file, found[0])
         for file in sources.contents()
-        if file.startswith("triggers/")
+        if file.endswith(".trigger.sql")
         for found in TRIGGER.finditer((sources.SQL / file).read_text())
         if (found[1], found[2]) == (name, about.table)
     ]
@@ -456,7 +456,7 @@ def _for_policy(about: Object, shipped: Facts | None, there: Facts | None) -> Re
             f"{REPAIR} as the owner of {REALTIME}, or its policies by hand, as docs/contracts.md has them",
             (drop, make) if there else (make,),
         )
-    file = f"policies/{about.table.rpartition('.')[2]}.sql"
+    file = f"access/{about.table.rpartition('.')[2]}.policy.sql"
     create = (sources.SQL / file).read_text()
     return Remedy(f"{REPAIR}, which makes it anew from sql/{file}", (drop, create) if there else (create,))
 

@@ -1,4 +1,4 @@
-"""What a DBA should know about an installation, on one page: the checks are queries, one a file, in sql/doctor/."""
+"""What a DBA should know about an installation, on one page: each check is a query of sql/checks/doctor/."""
 
 import re
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ def examine(dsn: str, *, prisma_schema: Path | None = None) -> list[Check]:
             raise InboxdbError(f"inboxdb is not installed in {describe(dsn)}: run `inboxdb migrate apply`.")
         checks = [
             Check(file.stem, _findings(connection, file.read_bytes()))
-            for file in sorted((sources.SQL / "doctor").glob("*.sql"))
+            for file in sorted((sources.SQL / "checks" / "doctor").glob("*.sql"))
         ]
     if prisma_schema is not None:
         checks.append(Check("prisma_schema", prisma_findings(prisma_schema.read_text())))

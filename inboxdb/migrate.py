@@ -324,7 +324,7 @@ def check_host(connection: Connection) -> None:
 
     Raises psycopg.Error (IB001).
     """
-    connection.execute((sources.SQL / "checks" / "host.sql").read_bytes())
+    connection.execute((sources.SQL / "host" / "check.sql").read_bytes())
 
 
 def compare(connection: Connection) -> Survey:

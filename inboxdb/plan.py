@@ -104,9 +104,9 @@ class Step:
 class Finding:
     """What stands in the way of `apply` here, or might.
 
-    `check` is a query of sql/plan/ or a reason why `apply` refuses; `migration` the first that it concerns, None for
-    all. An obstacle is certain to make `apply` fail, a warning may be gone until then. `remedy` has commands and SQL
-    statements between backquotes.
+    `check` is a query of sql/checks/plan/ or a reason why `apply` refuses; `migration` the first that it concerns, None
+    for all. An obstacle is certain to make `apply` fail, a warning may be gone until then. `remedy` has commands and
+    SQL statements between backquotes.
     """
 
     check: str
@@ -206,7 +206,7 @@ def declared_locks(text: str) -> list[tuple[str, str]]:
 
 
 def _look(connection: Connection, steps: list[Step], lock_timeout: float) -> Iterator[Finding]:
-    """Run each query of sql/plan/, which read what is planned from a setting, in a READ ONLY transaction of its own."""
+    """Run each query of sql/checks/plan/, in a READ ONLY transaction each; the plan reaches it in a setting."""
     planned = {
         "pending": [step.id for step in steps],
         "builds": [step.id for step in steps if not step.transactional],
@@ -217,7 +217,7 @@ def _look(connection: Connection, steps: list[Step], lock_timeout: float) -> Ite
         ],
         "lock_timeout": lock_timeout,
     }
-    for file in sorted((sources.SQL / "plan").glob("*.sql")):
+    for file in sorted((sources.SQL / "checks" / "plan").glob("*.sql")):
         try:
             with transaction(connection, TIME_LIMIT):
                 connection.execute("set transaction read only; set local search_path = ''")
@@ -272,7 +272,7 @@ def script(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOU
             "set client_encoding = 'UTF8';\n",
             "-- one at a time; the lock ends with the session",
             ALONE,
-            (sources.SQL / "checks" / "host.sql").read_text(),
+            (sources.SQL / "host" / "check.sql").read_text(),
             "-- the books: yoyo's tables, and the text of each migration",
             "begin;\n",
             "create schema if not exists inboxdb;\n",

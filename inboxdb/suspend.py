@@ -71,7 +71,7 @@ def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
             return False
         if pending := [one.id for one in migrate.survey(connection, dsn).pending]:
             raise _pending(dsn, pending)
-        connection.execute((sources.SQL / "checks" / "ids.sql").read_bytes())
+        connection.execute((sources.SQL / "host" / "ids.sql").read_bytes())
 
         def put_back_views() -> None:
             with connection.transaction():
@@ -153,8 +153,8 @@ def _put_back_views(connection: Connection) -> None:
     )
     stand_ins = {view: function for function, view in rows.fetchall()}
     for file in sources.contents():
-        view = file.removeprefix("views/").removesuffix(".sql")
-        if not file.startswith("views/") or view not in stand_ins:
+        view = file.rpartition("/")[2].removesuffix(".view.sql")
+        if not file.endswith(".view.sql") or view not in stand_ins:
             continue
         text = replacing(file).encode()
         try:

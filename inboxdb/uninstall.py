@@ -112,7 +112,7 @@ def _refuse_what_is_not_ours(connection: Connection, ours: Objects, dsn: str) ->
 
 
 def _dependents(connection: Connection) -> list[str]:
-    query = (sources.SQL / "checks" / "dependents.sql").read_bytes()
+    query = (sources.SQL / "checks" / "uninstall" / "dependents.sql").read_bytes()
     return [dependent for (dependent,) in connection.execute(query)]
 
 

@@ -9,7 +9,7 @@
 set local lock_timeout = '2s';
 set local search_path = '';
 
--- >>> sql/checks/host.sql
+-- >>> sql/host/check.sql
 do $host$
 declare
   -- Purpose: refuse a host whose tables inboxdb could not read, before anything is changed.
@@ -123,13 +123,13 @@ begin
   end if;
 end
 $host$;
--- <<< sql/checks/host.sql
+-- <<< sql/host/check.sql
 
 create schema if not exists inboxdb;
 
--- >>> sql/grants/nobody.sql
+-- >>> sql/base/nobody.sql
 -- Default privileges of the host's may have opened the schema as it was made. Whoever has no right on it reaches
--- nothing in it; grants/apply.sql gives rights, once everything is there.
+-- nothing in it; access/apply.sql gives rights, once everything is there.
 do $nobody$
 declare
   statement pg_catalog.text;
@@ -148,9 +148,9 @@ begin
   end loop;
 end
 $nobody$;
--- <<< sql/grants/nobody.sql
+-- <<< sql/base/nobody.sql
 
--- >>> sql/types/client_id.sql
+-- >>> sql/host/client_id.type.sql
 -- A workspace's id: whatever type the host gave "Client"."id" (text or uuid; varchar counts as text). A domain is
 -- read as its base type by the planner, so comparing it with a host column uses the host's indexes.
 do $type$
@@ -163,9 +163,9 @@ begin
 end
 $type$;
 comment on domain inboxdb.client_id is 'A workspace: "Client"."id", in the host''s own type.';
--- <<< sql/types/client_id.sql
+-- <<< sql/host/client_id.type.sql
 
--- >>> sql/types/lead_id.sql
+-- >>> sql/host/lead_id.type.sql
 -- A lead's id, in the type of "Lead"."id": see client_id.
 do $type$
 begin
@@ -177,9 +177,9 @@ begin
 end
 $type$;
 comment on domain inboxdb.lead_id is 'A lead: "Lead"."id", in the host''s own type.';
--- <<< sql/types/lead_id.sql
+-- <<< sql/host/lead_id.type.sql
 
--- >>> sql/types/user_id.sql
+-- >>> sql/host/user_id.type.sql
 -- A user's id, in the type of "Lead"."assignedToUserId": see client_id.
 do $type$
 begin
@@ -191,9 +191,9 @@ begin
 end
 $type$;
 comment on domain inboxdb.user_id is 'A user: "Lead"."assignedToUserId", in the host''s own type.';
--- <<< sql/types/user_id.sql
+-- <<< sql/host/user_id.type.sql
 
--- >>> sql/functions/sentinel.sql
+-- >>> sql/host/sentinel.sql
 -- Inlined into the queries that use it, so it has no search_path of its own.
 create function inboxdb.sentinel() returns inboxdb.user_id
 language sql immutable parallel safe
@@ -203,9 +203,9 @@ as $$
   -- INVOKER: a constant.
   select '00000000-0000-0000-0000-000000000000'::inboxdb.user_id
 $$;
--- <<< sql/functions/sentinel.sql
+-- <<< sql/host/sentinel.sql
 
--- >>> sql/functions/clock.sql
+-- >>> sql/base/clock.sql
 create function inboxdb.clock() returns timestamptz
 language sql volatile
 as $$
@@ -215,9 +215,9 @@ as $$
   -- INVOKER: reads nothing.
   select pg_catalog.clock_timestamp()
 $$;
--- <<< sql/functions/clock.sql
+-- <<< sql/base/clock.sql
 
--- >>> sql/functions/utc.sql
+-- >>> sql/host/utc.sql
 -- The only place that knows about time zones. Prisma keeps UTC in `timestamp` columns; hosts that use timestamptz
 -- pass through. Both are inlined, hence no search_path of their own; overload resolution picks one per column.
 create function inboxdb.utc(host_time timestamp) returns timestamptz
@@ -239,9 +239,9 @@ as $$
   -- INVOKER: reads nothing.
   select host_time
 $$;
--- <<< sql/functions/utc.sql
+-- <<< sql/host/utc.sql
 
--- >>> sql/functions/id_key.sql
+-- >>> sql/host/id_key.sql
 -- The shortest exact form of an id: a counted_lead row holds two. Both are inlined, hence no search_path of their own;
 -- overload resolution picks one per column.
 create function inboxdb.id_key(id text) returns bytea
@@ -276,9 +276,9 @@ as $$
   -- INVOKER: reads nothing.
   select pg_catalog.uuid_send(id)
 $$;
--- <<< sql/functions/id_key.sql
+-- <<< sql/host/id_key.sql
 
--- >>> sql/functions/key_id.sql
+-- >>> sql/host/key_id.sql
 create function inboxdb.key_id(key bytea) returns text
 -- as id_key
 language sql stable parallel safe
@@ -295,22 +295,22 @@ as $$
     else pg_catalog.convert_from(pg_catalog.substr(key, 2), 'UTF8')
   end
 $$;
--- <<< sql/functions/key_id.sql
+-- <<< sql/host/key_id.sql
 
--- >>> sql/functions/definitions.sql
+-- >>> sql/counts/definitions.sql
 create function inboxdb.definitions() returns text
 language sql immutable parallel safe
 as $$
   -- Purpose: which definitions of the counts these are: what was counted by others is counted anew.
-  -- Returns: the first eight digits of the MD5 of views/classified_lead.sql, views/lead_now.sql and
-  --   functions/id_key.sql, one after the other; tests/test_sources.py holds it to that.
+  -- Returns: the first eight digits of the MD5 of counts/classified_lead.view.sql, counts/lead_now.view.sql and
+  --   host/id_key.sql, one after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
   select 'a4faf584'
 $$;
--- <<< sql/functions/definitions.sql
+-- <<< sql/counts/definitions.sql
 
--- >>> sql/tables/inbox_counts.sql
+-- >>> sql/counts/inbox_counts.table.sql
 create table inboxdb.inbox_counts (
   client_id inboxdb.client_id not null,
   is_global boolean not null,
@@ -343,9 +343,9 @@ comment on column inboxdb.inbox_counts.computed_at is
 'When a refresh last wrote this row. In the global row the instant that all of the workspace''s counts speak of: '
 'snoozes are judged as of then, and no row is rewritten that is still true.';
 comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';
--- <<< sql/tables/inbox_counts.sql
+-- <<< sql/counts/inbox_counts.table.sql
 
--- >>> sql/tables/inbox_counts_dirty.sql
+-- >>> sql/drain/inbox_counts_dirty.table.sql
 create table inboxdb.inbox_counts_dirty (
   client_id inboxdb.client_id not null,
   dirty_since timestamptz not null,
@@ -384,9 +384,9 @@ comment on column inboxdb.inbox_counts_dirty.collapsed is
 'workspace.';
 comment on column inboxdb.inbox_counts_dirty.quarantined_at is
 'When it had used up its attempts; it is not tried again until it is put back (requeue_inbox_counts).';
--- <<< sql/tables/inbox_counts_dirty.sql
+-- <<< sql/drain/inbox_counts_dirty.table.sql
 
--- >>> sql/tables/cache_version.sql
+-- >>> sql/announce/cache_version.table.sql
 create table inboxdb.cache_version (
   client_id inboxdb.client_id not null,
   family text not null check (family in ('inbox', 'analytics')),
@@ -408,9 +408,9 @@ comment on table inboxdb.cache_version is
 comment on column inboxdb.cache_version.version is 'Greatest of the last version + 1 and the epoch in milliseconds.';
 comment on column inboxdb.cache_version.unpublished_since is
 'When the oldest bump not yet copied to the cache was made; null once copied.';
--- <<< sql/tables/cache_version.sql
+-- <<< sql/announce/cache_version.table.sql
 
--- >>> sql/tables/job_status.sql
+-- >>> sql/jobs/job_status.table.sql
 create table inboxdb.job_status (
   job_name text not null check (job_name in ('recompute-inbox-counts', 'recompute-analytics-aggregates')),
   client_id inboxdb.client_id not null,
@@ -439,10 +439,10 @@ comment on column inboxdb.job_status.recount_reason is
 comment on column inboxdb.job_status.run_id is 'The run that it was part of (see table run), where one was.';
 comment on column inboxdb.job_status.unpublished_since is
 'When the oldest status not yet copied to the cache was written; null once copied.';
--- <<< sql/tables/job_status.sql
+-- <<< sql/jobs/job_status.table.sql
 
--- >>> sql/tables/change_slices.sql
--- The change log: identical tables, used in turn (see functions/current_slice.sql), so that each is out of use long
+-- >>> sql/log/change.table.sql
+-- The change log: identical tables, used in turn (see log/current_slice.sql), so that each is out of use long
 -- enough to be truncated: a held snapshot then cannot keep its dead rows in the drain's way.
 -- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes one writer wait for another.
 create table inboxdb.change_0 (
@@ -457,7 +457,7 @@ create table inboxdb.change_0 (
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 -- A refresh takes one workspace's changes, however many others wait beside them. Partial, so that nothing which reads
--- all changes from a transaction on can be answered by it, from end to end: see functions/changes_of.sql.
+-- all changes from a transaction on can be answered by it, from end to end: see changes_of.sql.
 create index change_0_client_id_xid_idx on inboxdb.change_0 (client_id, xid) where client_id is not null;
 
 create table inboxdb.change_1 (like inboxdb.change_0 including all)
@@ -487,9 +487,9 @@ comment on column inboxdb.change_0.lead_id is 'The lead; null for the whole work
 comment on column inboxdb.change_0.left_user_id is
 'Whose lead it was, where it no longer is: who it is now is looked up by the refresh.';
 comment on column inboxdb.change_0.noted_at is 'When the change was noted, which may be long before it was committed.';
--- <<< sql/tables/change_slices.sql
+-- <<< sql/log/change.table.sql
 
--- >>> sql/tables/workspace.sql
+-- >>> sql/counts/workspace.table.sql
 create table inboxdb.workspace (
   client_id inboxdb.client_id primary key,
   leads integer not null,
@@ -516,9 +516,9 @@ comment on column inboxdb.workspace.audited_at is
 'When all its leads were last counted, or found to be as remembered, to a minute.';
 comment on column inboxdb.workspace.audit_not_before is
 'When an audit that was begun is tried again, unless it came to its end.';
--- <<< sql/tables/workspace.sql
+-- <<< sql/counts/workspace.table.sql
 
--- >>> sql/tables/counted_lead.sql
+-- >>> sql/counts/counted_lead.table.sql
 -- Columns in this order, and keys for ids, make it compact: 108 bytes a lead, index included, where ids are UUIDs.
 create table inboxdb.counted_lead (
   workspace integer not null,
@@ -541,9 +541,9 @@ comment on column inboxdb.counted_lead.counts is 'The counts it belongs to, a bi
 comment on column inboxdb.counted_lead.lead_key is 'The lead: id_key of its id.';
 comment on column inboxdb.counted_lead.user_key is 'Whose it is: id_key of the user; null for nobody''s.';
 comment on column inboxdb.counted_lead.hidden_until is 'While it counts for nothing: until when. Null where it counts.';
--- <<< sql/tables/counted_lead.sql
+-- <<< sql/counts/counted_lead.table.sql
 
--- >>> sql/tables/drift.sql
+-- >>> sql/counts/drift.table.sql
 create table inboxdb.drift (
   id bigint generated always as identity primary key,
   found_at timestamptz not null default inboxdb.clock(),
@@ -559,9 +559,9 @@ comment on column inboxdb.drift.found_by is
 'The reason for the recount that found it, as in job_status: did_not_fit where a refresh by change gave up.';
 comment on column inboxdb.drift.leads is 'Leads that counted differently than was remembered of them.';
 comment on column inboxdb.drift.scopes is 'Counts rows that were not the sum of what was remembered of their leads.';
--- <<< sql/tables/drift.sql
+-- <<< sql/counts/drift.table.sql
 
--- >>> sql/tables/drain_state.sql
+-- >>> sql/log/drain_state.table.sql
 create table inboxdb.drain_state (
   revision bigint primary key default 0,
   server_started_at timestamptz not null,
@@ -597,9 +597,9 @@ comment on column inboxdb.drain_state.collected_at is
 'When a collector last took the floors: every second while there is work, else every ten: readers'' is_stale.';
 comment on column inboxdb.drain_state.published_at is
 'When versions were last copied to the cache; null where that was never asked for.';
--- <<< sql/tables/drain_state.sql
+-- <<< sql/log/drain_state.table.sql
 
--- >>> sql/tables/run.sql
+-- >>> sql/jobs/run.table.sql
 create table inboxdb.run (
   run_id text primary key check (run_id ~ '^[0-9a-f]{8}$'),
   kind text not null check (kind in ('once', 'for', 'watch', 'sql')),
@@ -620,9 +620,9 @@ comment on column inboxdb.run.seen_at is 'Its last sign of life, every 5 seconds
 comment on column inboxdb.run.ended_at is 'When it ended of its own accord; null while it is at work, or was killed.';
 comment on column inboxdb.run.refreshed is 'Refreshes so far.';
 comment on column inboxdb.run.failed is 'Attempts that failed so far.';
--- <<< sql/tables/run.sql
+-- <<< sql/jobs/run.table.sql
 
--- >>> sql/tables/freshness.sql
+-- >>> sql/jobs/freshness.table.sql
 create table inboxdb.freshness (
   id bigint generated always as identity primary key,
   sampled_at timestamptz not null default inboxdb.clock(),
@@ -633,9 +633,9 @@ comment on table inboxdb.freshness is
 'How long changes waited, in the last hour: a row per drain and few seconds, a number per refresh.';
 comment on column inboxdb.freshness.seconds is
 'From when the oldest change that a refresh took was noted until it was counted.';
--- <<< sql/tables/freshness.sql
+-- <<< sql/jobs/freshness.table.sql
 
--- >>> sql/tables/setting.sql
+-- >>> sql/base/setting.table.sql
 create table inboxdb.setting (
   setting_name text primary key,
   setting_value text not null,
@@ -656,4 +656,4 @@ comment on column inboxdb.setting.setting_value is
 'count a workspace is audited again, 1 to 9999. lead_rls, kept by protect_leads and '
 'unprotect_leads: whether "Lead" has our policies, and whether we turned its row-level security on (enabled) or found '
 'it on (joined). suspended_since, kept by suspend_views and `inboxdb migrate resume`: there only while suspended.';
--- <<< sql/tables/setting.sql
+-- <<< sql/base/setting.table.sql

@@ -8,7 +8,7 @@
 set local lock_timeout = '2s';
 set local search_path = '';
 
--- >>> sql/functions/suspended_since.sql
+-- >>> sql/base/suspended_since.sql
 create function inboxdb.suspended_since() returns timestamptz
 language sql stable security definer
 set search_path = ''
@@ -21,9 +21,9 @@ as $$
   from inboxdb.setting as s
   where s.setting_name = 'suspended_since'
 $$;
--- <<< sql/functions/suspended_since.sql
+-- <<< sql/base/suspended_since.sql
 
--- >>> sql/functions/require_resumed.sql
+-- >>> sql/base/require_resumed.sql
 create function inboxdb.require_resumed() returns void
 language plpgsql stable
 set search_path = ''
@@ -44,9 +44,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/require_resumed.sql
+-- <<< sql/base/require_resumed.sql
 
--- >>> sql/views/classified_lead.sql
+-- >>> sql/counts/classified_lead.view.sql
 create view inboxdb.classified_lead as
 -- The one definition of what is counted. Live counts, refreshes and checks all read it, so that a badge and the list
 -- behind it cannot disagree. Visibility is left to the reader: a lead is visible when snoozed_until is null or not
@@ -102,9 +102,9 @@ cross join lateral (
 
 comment on view inboxdb.classified_lead is
 'For each lead, whose it is, which counts it belongs to while visible, and until when it is snoozed.';
--- <<< sql/views/classified_lead.sql
+-- <<< sql/counts/classified_lead.view.sql
 
--- >>> sql/views/lead_now.sql
+-- >>> sql/counts/lead_now.view.sql
 create view inboxdb.lead_now as
 -- classified_lead as counted_lead keeps it.
 select
@@ -125,9 +125,9 @@ select
 from inboxdb.classified_lead as c;
 
 comment on view inboxdb.lead_now is 'What each lead counts now, as counted_lead keeps it.';
--- <<< sql/views/lead_now.sql
+-- <<< sql/counts/lead_now.view.sql
 
--- >>> sql/views/known_workspace.sql
+-- >>> sql/counts/known_workspace.view.sql
 create view inboxdb.known_workspace as
 -- Every workspace that has counts or should have: those of the host, and those it deleted whose rows still stand.
 select c.id::inboxdb.client_id as client_id
@@ -140,9 +140,9 @@ select s.client_id
 from inboxdb.inbox_counts as s;
 
 comment on view inboxdb.known_workspace is 'Every workspace that has counts or should have.';
--- <<< sql/views/known_workspace.sql
+-- <<< sql/counts/known_workspace.view.sql
 
--- >>> sql/views/read_floor.sql
+-- >>> sql/log/read_floor.view.sql
 create view inboxdb.read_floor as
 -- Where to start reading the change log and the work list: nothing that waits is before. What a collector left holds
 -- for good; where it cannot be trusted (after a restart, restore or failover, when this may be another server that
@@ -165,9 +165,9 @@ cross join lateral (
 ) as verdict;
 
 comment on view inboxdb.read_floor is 'Where to start reading the change log and the work list.';
--- <<< sql/views/read_floor.sql
+-- <<< sql/log/read_floor.view.sql
 
--- >>> sql/views/work_list.sql
+-- >>> sql/drain/work_list.view.sql
 create view inboxdb.work_list as
 -- The rows of inbox_counts_dirty, all of them. Below the floor there are only dead ones, two for each refresh: a held
 -- snapshot keeps them from vacuum. The order has the planner use the index on it, however tiny it takes the table for;
@@ -179,9 +179,9 @@ where d.next_attempt_at >= (select f.claim_from from inboxdb.read_floor as f)
 order by d.next_attempt_at;
 
 comment on view inboxdb.work_list is 'The rows of inbox_counts_dirty, looked for where there can be some.';
--- <<< sql/views/work_list.sql
+-- <<< sql/drain/work_list.view.sql
 
--- >>> sql/views/change.sql
+-- >>> sql/log/change.view.sql
 create view inboxdb.change as
 -- What is left to drain, from every slice. Elsewhere, below the floor, there are only dead rows: a held snapshot keeps
 -- them from vacuum, and reading them would cost more the longer it is held. The two conditions stand in queries of
@@ -219,9 +219,9 @@ from inboxdb.change_3 as c
 where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::xid8[]);
 
 comment on view inboxdb.change is 'The changes not yet drained.';
--- <<< sql/views/change.sql
+-- <<< sql/log/change.view.sql
 
--- >>> sql/views/waiting.sql
+-- >>> sql/drain/waiting.view.sql
 create view inboxdb.waiting as
 -- Why a workspace's counts may be behind, straight from the log, the snoozes and the work list: never only from what a
 -- collector has seen. A workspace stands here once per reason.
@@ -258,9 +258,9 @@ select d.client_id, d.dirty_since
 from inboxdb.work_list as d;
 
 comment on view inboxdb.waiting is 'Workspaces whose counts may be behind, and since when.';
--- <<< sql/views/waiting.sql
+-- <<< sql/drain/waiting.view.sql
 
--- >>> sql/functions/count_scopes.sql
+-- >>> sql/counts/count_scopes.sql
 create function inboxdb.count_scopes(target_client_id inboxdb.client_id, as_of timestamptz)
 returns table (
   is_global boolean,
@@ -354,9 +354,9 @@ begin
   having grouping(l.scope_user_id) = 1 or l.scope_user_id is not null;
 end
 $$;
--- <<< sql/functions/count_scopes.sql
+-- <<< sql/counts/count_scopes.sql
 
--- >>> sql/functions/live_inbox_counts.sql
+-- >>> sql/counts/live_inbox_counts.sql
 create function inboxdb.live_inbox_counts(target_client_id inboxdb.client_id, as_of timestamptz default inboxdb.clock())
 returns table (
   is_global boolean,
@@ -385,9 +385,9 @@ as $$
     c.total_non_blacklisted, c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total
   from inboxdb.count_scopes(target_client_id, as_of) as c
 $$;
--- <<< sql/functions/live_inbox_counts.sql
+-- <<< sql/counts/live_inbox_counts.sql
 
--- >>> sql/functions/verify_workspace.sql
+-- >>> sql/operations/verify_workspace.sql
 create function inboxdb.verify_workspace(
   target_client_id inboxdb.client_id,
   out settled boolean, out scopes integer, out drifted integer, out differences jsonb
@@ -456,9 +456,9 @@ begin
   );
 end
 $$;
--- <<< sql/functions/verify_workspace.sql
+-- <<< sql/operations/verify_workspace.sql
 
--- >>> sql/functions/current_slice.sql
+-- >>> sql/log/current_slice.sql
 create function inboxdb.current_slice() returns integer
 language sql volatile parallel safe
 as $$
@@ -469,9 +469,9 @@ as $$
   -- INVOKER: reads nothing.
   select (pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint / 20 % 4)::integer
 $$;
--- <<< sql/functions/current_slice.sql
+-- <<< sql/log/current_slice.sql
 
--- >>> sql/functions/note_change.sql
+-- >>> sql/log/note_change.sql
 create function inboxdb.note_change(
   changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id, former_user_id inboxdb.user_id default null
 ) returns void
@@ -501,9 +501,9 @@ begin
   end case;
 end
 $$;
--- <<< sql/functions/note_change.sql
+-- <<< sql/log/note_change.sql
 
--- >>> sql/functions/note_lead_change.sql
+-- >>> sql/log/note_lead_change.sql
 create function inboxdb.note_lead_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
@@ -528,9 +528,9 @@ begin
   return null;
 end
 $$;
--- <<< sql/functions/note_lead_change.sql
+-- <<< sql/log/note_lead_change.sql
 
--- >>> sql/functions/note_draft_change.sql
+-- >>> sql/log/note_draft_change.sql
 create function inboxdb.note_draft_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
@@ -565,9 +565,9 @@ begin
   return null;
 end
 $$;
--- <<< sql/functions/note_draft_change.sql
+-- <<< sql/log/note_draft_change.sql
 
--- >>> sql/functions/note_workspace_change.sql
+-- >>> sql/log/note_workspace_change.sql
 create function inboxdb.note_workspace_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
@@ -585,9 +585,9 @@ begin
   return null;
 end
 $$;
--- <<< sql/functions/note_workspace_change.sql
+-- <<< sql/log/note_workspace_change.sql
 
--- >>> sql/functions/note_truncate.sql
+-- >>> sql/log/note_truncate.sql
 create function inboxdb.note_truncate() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
@@ -600,9 +600,9 @@ begin
   return null;
 end
 $$;
--- <<< sql/functions/note_truncate.sql
+-- <<< sql/log/note_truncate.sql
 
--- >>> sql/functions/changes_of.sql
+-- >>> sql/log/changes_of.sql
 create function inboxdb.changes_of(target_client_id inboxdb.client_id)
 returns table (
   slice integer, tid tid, lead_id inboxdb.lead_id, left_user_id inboxdb.user_id, noted_at timestamptz
@@ -659,9 +659,9 @@ as $$
   where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::pg_catalog.xid8[])
     and (c.client_id = target_client_id) is true
 $$;
--- <<< sql/functions/changes_of.sql
+-- <<< sql/log/changes_of.sql
 
--- >>> sql/functions/require_read_committed.sql
+-- >>> sql/base/require_read_committed.sql
 create function inboxdb.require_read_committed() returns void
 language plpgsql stable
 set search_path = ''
@@ -679,9 +679,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/require_read_committed.sql
+-- <<< sql/base/require_read_committed.sql
 
--- >>> sql/functions/require_workspace.sql
+-- >>> sql/counts/require_workspace.sql
 create function inboxdb.require_workspace(target_client_id inboxdb.client_id) returns void
 language plpgsql stable
 set search_path = ''
@@ -703,9 +703,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/require_workspace.sql
+-- <<< sql/counts/require_workspace.sql
 
--- >>> sql/functions/try_lock_workspace.sql
+-- >>> sql/drain/try_lock_workspace.sql
 create function inboxdb.try_lock_workspace(target_client_id inboxdb.client_id) returns boolean
 language sql volatile
 set search_path = ''
@@ -718,9 +718,9 @@ as $$
   select pg_catalog.pg_try_advisory_xact_lock(
     x'696e6278'::integer, pg_catalog.hashtext(target_client_id::pg_catalog.text))
 $$;
--- <<< sql/functions/try_lock_workspace.sql
+-- <<< sql/drain/try_lock_workspace.sql
 
--- >>> sql/functions/bump_versions.sql
+-- >>> sql/announce/bump_versions.sql
 create function inboxdb.bump_versions(target_client_id inboxdb.client_id) returns bigint
 language plpgsql volatile
 set search_path = ''
@@ -764,9 +764,9 @@ begin
   return inbox_version;
 end
 $$;
--- <<< sql/functions/bump_versions.sql
+-- <<< sql/announce/bump_versions.sql
 
--- >>> sql/functions/run_id.sql
+-- >>> sql/base/run_id.sql
 create function inboxdb.run_id() returns text
 language sql stable
 set search_path = ''
@@ -777,9 +777,9 @@ as $$
   -- INVOKER: reads a setting.
   select pg_catalog.substring(pg_catalog.current_setting('application_name'), '^inboxdb .* ([0-9a-f]{8})( - .*)?$')
 $$;
--- <<< sql/functions/run_id.sql
+-- <<< sql/base/run_id.sql
 
--- >>> sql/functions/record_job.sql
+-- >>> sql/jobs/record_job.sql
 create function inboxdb.record_job(
   target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
   why_recounted text default null
@@ -835,9 +835,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/record_job.sql
+-- <<< sql/jobs/record_job.sql
 
--- >>> sql/functions/failure.sql
+-- >>> sql/jobs/failure.sql
 create function inboxdb.failure(
   error_code text, out sentence text, out is_transient boolean, out attempts_allowed integer
 )
@@ -875,9 +875,9 @@ as $$
       or error_code like '53%' or error_code like '08%' or error_code like '57P%' or error_code like '58%'
   ) as known (code, said, may_pass)
 $$;
--- <<< sql/functions/failure.sql
+-- <<< sql/jobs/failure.sql
 
--- >>> sql/functions/retry_delay.sql
+-- >>> sql/jobs/retry_delay.sql
 create function inboxdb.retry_delay(attempts integer) returns interval
 language sql volatile
 set search_path = ''
@@ -891,9 +891,9 @@ as $$
     least(interval '1 second' * pg_catalog.power(2, least(attempts, 20) - 1), interval '5 minutes')
     * (1 - pg_catalog.random() / 4)
 $$;
--- <<< sql/functions/retry_delay.sql
+-- <<< sql/jobs/retry_delay.sql
 
--- >>> sql/functions/record_failure.sql
+-- >>> sql/drain/record_failure.sql
 create function inboxdb.record_failure(target_client_id inboxdb.client_id, started_at timestamptz, error_code text)
 returns void
 language plpgsql volatile security definer
@@ -929,9 +929,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/record_failure.sql
+-- <<< sql/drain/record_failure.sql
 
--- >>> sql/functions/audit_period.sql
+-- >>> sql/drain/audit_period.sql
 create function inboxdb.audit_period() returns interval
 language sql stable
 set search_path = ''
@@ -944,9 +944,9 @@ as $$
   from inboxdb.setting as s
   where s.setting_name = 'audit_hours'
 $$;
--- <<< sql/functions/audit_period.sql
+-- <<< sql/drain/audit_period.sql
 
--- >>> sql/functions/next_snooze.sql
+-- >>> sql/counts/next_snooze.sql
 create function inboxdb.next_snooze(this_workspace integer, as_of timestamptz) returns timestamptz
 language sql stable
 set search_path = ''
@@ -968,9 +968,9 @@ as $$
   order by k.workspace, k.hidden_until
   limit 1
 $$;
--- <<< sql/functions/next_snooze.sql
+-- <<< sql/counts/next_snooze.sql
 
--- >>> sql/functions/reason_to_recount.sql
+-- >>> sql/drain/reason_to_recount.sql
 create function inboxdb.reason_to_recount(
   target_client_id inboxdb.client_id, as_of timestamptz, otherwise text
 ) returns text
@@ -1022,9 +1022,9 @@ begin
   end;
 end
 $$;
--- <<< sql/functions/reason_to_recount.sql
+-- <<< sql/drain/reason_to_recount.sql
 
--- >>> sql/functions/require_own_counts.sql
+-- >>> sql/counts/require_own_counts.sql
 create function inboxdb.require_own_counts(target_client_id inboxdb.client_id, is_complete boolean) returns void
 language plpgsql stable
 set search_path = ''
@@ -1043,9 +1043,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/require_own_counts.sql
+-- <<< sql/counts/require_own_counts.sql
 
--- >>> sql/functions/apply_changes.sql
+-- >>> sql/drain/apply_changes.sql
 create function inboxdb.apply_changes(
   target_client_id inboxdb.client_id, as_of timestamptz,
   out noted_since timestamptz, out changed_scopes inboxdb.user_id[]
@@ -1306,9 +1306,9 @@ begin
     and (w.next_snooze_at is distinct from next_snooze or pg_catalog.abs(w.leads - leads_now) > w.leads / 10);
 end
 $$;
--- <<< sql/functions/apply_changes.sql
+-- <<< sql/drain/apply_changes.sql
 
--- >>> sql/functions/classify_leads.sql
+-- >>> sql/counts/classify_leads.sql
 create function inboxdb.classify_leads(target_client_id inboxdb.client_id)
 returns table (lead_key bytea, user_key bytea, counts smallint, snoozed_until timestamptz)
 -- STABLE matters: as count_scopes
@@ -1351,9 +1351,9 @@ begin
   where l.client_id = target_client_id;
 end
 $$;
--- <<< sql/functions/classify_leads.sql
+-- <<< sql/counts/classify_leads.sql
 
--- >>> sql/functions/compared_leads.sql
+-- >>> sql/drain/compared_leads.sql
 create function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
 returns table (
   tid tid,
@@ -1439,9 +1439,9 @@ begin
   from compared as c;
 end
 $$;
--- <<< sql/functions/compared_leads.sql
+-- <<< sql/drain/compared_leads.sql
 
--- >>> sql/functions/remember_leads.sql
+-- >>> sql/drain/remember_leads.sql
 create function inboxdb.remember_leads(
   target_client_id inboxdb.client_id, as_of timestamptz, collapsed_since timestamptz,
   out noted_since timestamptz, out still_exists boolean, out touched_scopes inboxdb.user_id[], out drifted integer
@@ -1539,9 +1539,9 @@ begin
   cross join host as h;
 end
 $$;
--- <<< sql/functions/remember_leads.sql
+-- <<< sql/drain/remember_leads.sql
 
--- >>> sql/functions/remembered_counts.sql
+-- >>> sql/counts/remembered_counts.sql
 create function inboxdb.remembered_counts(this_workspace integer)
 returns table (
   is_global boolean,
@@ -1591,9 +1591,9 @@ as $$
     having grouping(k.user_key) = 1 or k.user_key is not null
   ) as s
 $$;
--- <<< sql/functions/remembered_counts.sql
+-- <<< sql/counts/remembered_counts.sql
 
--- >>> sql/functions/stored_counts.sql
+-- >>> sql/counts/stored_counts.sql
 create function inboxdb.stored_counts(target_client_id inboxdb.client_id)
 returns table (
   tid tid,
@@ -1652,9 +1652,9 @@ as $$
     (n.kept).needs_repair, (n.kept).ai_sent, (n.kept).ai_review, (n.kept).total, (n.kept).leads
   from newest as n
 $$;
--- <<< sql/functions/stored_counts.sql
+-- <<< sql/counts/stored_counts.sql
 
--- >>> sql/functions/drifted_scopes.sql
+-- >>> sql/counts/drifted_scopes.sql
 create function inboxdb.drifted_scopes(target_client_id inboxdb.client_id) returns integer
 language sql stable
 set search_path = ''
@@ -1688,9 +1688,9 @@ as $$
   ) as r using (is_global, scope_user_id)
   where (s.leads, s.counts) is distinct from (r.leads, r.counts)
 $$;
--- <<< sql/functions/drifted_scopes.sql
+-- <<< sql/counts/drifted_scopes.sql
 
--- >>> sql/functions/store_counts.sql
+-- >>> sql/drain/store_counts.sql
 create function inboxdb.store_counts(target_client_id inboxdb.client_id, as_of timestamptz, still_exists boolean)
 returns inboxdb.user_id[]
 language plpgsql volatile
@@ -1821,9 +1821,9 @@ begin
   return changed_scopes;
 end
 $$;
--- <<< sql/functions/store_counts.sql
+-- <<< sql/drain/store_counts.sql
 
--- >>> sql/functions/recount_workspace.sql
+-- >>> sql/drain/recount_workspace.sql
 create function inboxdb.recount_workspace(
   target_client_id inboxdb.client_id, as_of timestamptz, reason text, collapsed_since timestamptz,
   out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
@@ -1885,9 +1885,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/recount_workspace.sql
+-- <<< sql/drain/recount_workspace.sql
 
--- >>> sql/functions/audit_workspace.sql
+-- >>> sql/drain/audit_workspace.sql
 create function inboxdb.audit_workspace(target_client_id inboxdb.client_id) returns boolean
 -- STABLE matters: one snapshot for everything
 language plpgsql stable
@@ -1912,9 +1912,9 @@ begin
     );
 end
 $$;
--- <<< sql/functions/audit_workspace.sql
+-- <<< sql/drain/audit_workspace.sql
 
--- >>> sql/functions/refresh_workspace.sql
+-- >>> sql/drain/refresh_workspace.sql
 create function inboxdb.refresh_workspace(
   target_client_id inboxdb.client_id, recount_because text default null,
   out version bigint, out changed_scopes inboxdb.user_id[], out seconds_waited double precision
@@ -1994,9 +1994,9 @@ begin
   seconds_waited := pg_catalog.date_part('epoch', inboxdb.clock() - oldest_reason);
 end
 $$;
--- <<< sql/functions/refresh_workspace.sql
+-- <<< sql/drain/refresh_workspace.sql
 
--- >>> sql/functions/mark_inbox_counts_dirty.sql
+-- >>> sql/drain/mark_inbox_counts_dirty.sql
 create function inboxdb.mark_inbox_counts_dirty(target_client_id inboxdb.client_id) returns void
 language plpgsql volatile security definer
 set search_path = ''
@@ -2012,9 +2012,9 @@ begin
   perform inboxdb.note_change(target_client_id, null);
 end
 $$;
--- <<< sql/functions/mark_inbox_counts_dirty.sql
+-- <<< sql/drain/mark_inbox_counts_dirty.sql
 
--- >>> sql/functions/mark_all_inbox_counts_dirty.sql
+-- >>> sql/drain/mark_all_inbox_counts_dirty.sql
 create function inboxdb.mark_all_inbox_counts_dirty() returns void
 language plpgsql volatile security definer
 set search_path = ''
@@ -2026,9 +2026,9 @@ begin
   perform inboxdb.note_change(null, null);
 end
 $$;
--- <<< sql/functions/mark_all_inbox_counts_dirty.sql
+-- <<< sql/drain/mark_all_inbox_counts_dirty.sql
 
--- >>> sql/functions/recompute_inbox_counts.sql
+-- >>> sql/drain/recompute_inbox_counts.sql
 create function inboxdb.recompute_inbox_counts(target_client_id inboxdb.client_id) returns void
 language plpgsql volatile security definer
 set search_path = ''
@@ -2058,9 +2058,9 @@ begin
   perform inboxdb.refresh_workspace(target_client_id, 'recompute');
 end
 $$;
--- <<< sql/functions/recompute_inbox_counts.sql
+-- <<< sql/drain/recompute_inbox_counts.sql
 
--- >>> sql/functions/requeue_inbox_counts.sql
+-- >>> sql/drain/requeue_inbox_counts.sql
 create function inboxdb.requeue_inbox_counts(target_client_id inboxdb.client_id default null) returns integer
 language plpgsql volatile security definer
 set search_path = ''
@@ -2090,9 +2090,9 @@ begin
   return requeued;
 end
 $$;
--- <<< sql/functions/requeue_inbox_counts.sql
+-- <<< sql/drain/requeue_inbox_counts.sql
 
--- >>> sql/functions/assign_changes.sql
+-- >>> sql/log/assign_changes.sql
 create function inboxdb.assign_changes() returns void
 language plpgsql volatile
 set search_path = ''
@@ -2133,9 +2133,9 @@ begin
   where o.lead_id is null;
 end
 $$;
--- <<< sql/functions/assign_changes.sql
+-- <<< sql/log/assign_changes.sql
 
--- >>> sql/functions/collapse_changes.sql
+-- >>> sql/drain/collapse_changes.sql
 create function inboxdb.collapse_changes(target_client_id inboxdb.client_id) returns void
 language sql volatile
 set search_path = ''
@@ -2173,9 +2173,9 @@ as $$
   set collapsed = true
   where d.client_id = target_client_id and exists (select from taken)
 $$;
--- <<< sql/functions/collapse_changes.sql
+-- <<< sql/drain/collapse_changes.sql
 
--- >>> sql/functions/raise_floor.sql
+-- >>> sql/drain/raise_floor.sql
 create function inboxdb.raise_floor(now timestamptz, floor_of_claims timestamptz) returns void
 language plpgsql volatile
 set search_path = ''
@@ -2285,9 +2285,9 @@ begin
   );
 end
 $$;
--- <<< sql/functions/raise_floor.sql
+-- <<< sql/drain/raise_floor.sql
 
--- >>> sql/functions/collect.sql
+-- >>> sql/drain/collect.sql
 create function inboxdb.collect() returns integer
 language plpgsql volatile security definer
 set search_path = ''
@@ -2394,9 +2394,9 @@ begin
   return added;
 end
 $$;
--- <<< sql/functions/collect.sql
+-- <<< sql/drain/collect.sql
 
--- >>> sql/functions/quarantine.sql
+-- >>> sql/drain/quarantine.sql
 create function inboxdb.quarantine(target_client_id inboxdb.client_id) returns void
 language plpgsql volatile
 set search_path = ''
@@ -2423,9 +2423,9 @@ begin
   perform inboxdb.collapse_changes(target_client_id);
 end
 $$;
--- <<< sql/functions/quarantine.sql
+-- <<< sql/drain/quarantine.sql
 
--- >>> sql/functions/claim_next.sql
+-- >>> sql/drain/claim_next.sql
 create function inboxdb.claim_next(may_collect boolean default true) returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
@@ -2515,9 +2515,9 @@ begin
   end loop;
 end
 $$;
--- <<< sql/functions/claim_next.sql
+-- <<< sql/drain/claim_next.sql
 
--- >>> sql/functions/time_limit.sql
+-- >>> sql/jobs/time_limit.sql
 create function inboxdb.time_limit(
   target_client_id inboxdb.client_id, least_seconds double precision default 60
 ) returns double precision
@@ -2544,9 +2544,9 @@ as $$
     (select least(w.leads / 50000.0, 900) from inboxdb.workspace as w where w.client_id = target_client_id)
   )
 $$;
--- <<< sql/functions/time_limit.sql
+-- <<< sql/jobs/time_limit.sql
 
--- >>> sql/functions/drain_next.sql
+-- >>> sql/drain/drain_next.sql
 create function inboxdb.drain_next(
   claimed inboxdb.client_id default null, is_audit boolean default false,
   out client_id inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[],
@@ -2632,9 +2632,9 @@ begin
   end;
 end
 $$;
--- <<< sql/functions/drain_next.sql
+-- <<< sql/drain/drain_next.sql
 
--- >>> sql/functions/next_audit.sql
+-- >>> sql/drain/next_audit.sql
 create function inboxdb.next_audit() returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
@@ -2703,9 +2703,9 @@ begin
   return null;
 end
 $$;
--- <<< sql/functions/next_audit.sql
+-- <<< sql/drain/next_audit.sql
 
--- >>> sql/functions/empty_slice.sql
+-- >>> sql/log/empty_slice.sql
 create function inboxdb.empty_slice() returns boolean
 language plpgsql volatile security definer
 set search_path = ''
@@ -2743,9 +2743,9 @@ begin
   return true;
 end
 $$;
--- <<< sql/functions/empty_slice.sql
+-- <<< sql/log/empty_slice.sql
 
--- >>> sql/functions/signal_topic.sql
+-- >>> sql/announce/signal_topic.sql
 create function inboxdb.signal_topic(client_id inboxdb.client_id, scope_user_id inboxdb.user_id) returns text
 language sql immutable parallel safe
 set search_path = ''
@@ -2761,9 +2761,9 @@ as $$
     pg_catalog.replace(pg_catalog.replace(scope_user_id::pg_catalog.text, '%', '%25'), ':', '%3A')
   )
 $$;
--- <<< sql/functions/signal_topic.sql
+-- <<< sql/announce/signal_topic.sql
 
--- >>> sql/functions/send_signals.sql
+-- >>> sql/announce/send_signals.sql
 create function inboxdb.send_signals(
   target_client_id inboxdb.client_id, new_version bigint, changed_scopes inboxdb.user_id[]
 ) returns integer
@@ -2829,9 +2829,9 @@ begin
   return sent;
 end
 $$;
--- <<< sql/functions/send_signals.sql
+-- <<< sql/announce/send_signals.sql
 
--- >>> sql/functions/prune.sql
+-- >>> sql/jobs/prune.sql
 create function inboxdb.prune(at_most integer default 1000) returns void
 language sql volatile
 set search_path = ''
@@ -2878,9 +2878,9 @@ as $$
   delete from inboxdb.drift as d using old as o
   where d.id = o.id
 $$;
--- <<< sql/functions/prune.sql
+-- <<< sql/jobs/prune.sql
 
--- >>> sql/functions/heartbeat.sql
+-- >>> sql/jobs/heartbeat.sql
 create function inboxdb.heartbeat(
   this_run_id text, this_kind text, connections integer, refreshes bigint, failures bigint,
   samples real[] default '{}', is_over boolean default false
@@ -2909,9 +2909,9 @@ as $$
 
   select inboxdb.prune()
 $$;
--- <<< sql/functions/heartbeat.sql
+-- <<< sql/jobs/heartbeat.sql
 
--- >>> sql/functions/drain_dirty.sql
+-- >>> sql/drain/drain_dirty.sql
 -- A procedure that commits may have neither SET nor SECURITY DEFINER, so everything in it is qualified, operators too.
 create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
 language plpgsql
@@ -3030,9 +3030,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/drain_dirty.sql
+-- <<< sql/drain/drain_dirty.sql
 
--- >>> sql/functions/seconds_to_next_attempt.sql
+-- >>> sql/drain/seconds_to_next_attempt.sql
 create function inboxdb.seconds_to_next_attempt(except_client_ids text[] default '{}') returns double precision
 language sql volatile security definer
 set search_path = ''
@@ -3048,9 +3048,9 @@ as $$
   where d.next_attempt_at < 'infinity' and inboxdb.suspended_since() is null
     and d.client_id::pg_catalog.text <> all (except_client_ids)
 $$;
--- <<< sql/functions/seconds_to_next_attempt.sql
+-- <<< sql/drain/seconds_to_next_attempt.sql
 
--- >>> sql/functions/drain_status.sql
+-- >>> sql/operations/drain_status.sql
 create function inboxdb.drain_status(
   out dirty_workspaces integer,
   out pending_changes bigint,
@@ -3192,9 +3192,9 @@ as $$
   cross join state as s
   cross join healed as h
 $$;
--- <<< sql/functions/drain_status.sql
+-- <<< sql/operations/drain_status.sql
 
--- >>> sql/functions/work_left.sql
+-- >>> sql/operations/work_left.sql
 create function inboxdb.work_left(out workspaces integer, out leads bigint)
 language sql stable security definer
 set search_path = ''
@@ -3222,9 +3222,9 @@ as $$
   from left_over as l
   left join inboxdb.workspace as w on l.client_id = w.client_id
 $$;
--- <<< sql/functions/work_left.sql
+-- <<< sql/operations/work_left.sql
 
--- >>> sql/functions/failing_workspaces.sql
+-- >>> sql/operations/failing_workspaces.sql
 create function inboxdb.failing_workspaces()
 returns table (
   client_id inboxdb.client_id, attempts integer, next_attempt_at timestamptz, last_error text,
@@ -3243,9 +3243,9 @@ as $$
   where d.last_error is not null
   order by d.dirty_since, d.client_id
 $$;
--- <<< sql/functions/failing_workspaces.sql
+-- <<< sql/operations/failing_workspaces.sql
 
--- >>> sql/functions/held_snapshot.sql
+-- >>> sql/operations/held_snapshot.sql
 create function inboxdb.held_snapshot(out seconds double precision, out holder text, out all_seen boolean)
 language sql stable
 set search_path = ''
@@ -3287,9 +3287,9 @@ as $$
     limit 1
   ) as oldest on true
 $$;
--- <<< sql/functions/held_snapshot.sql
+-- <<< sql/operations/held_snapshot.sql
 
--- >>> sql/functions/iso.sql
+-- >>> sql/base/iso.sql
 create function inboxdb.iso(instant timestamptz) returns text
 language sql immutable
 set search_path = ''
@@ -3301,9 +3301,9 @@ as $$
   -- INVOKER: reads nothing.
   select pg_catalog.to_char(instant at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
--- <<< sql/functions/iso.sql
+-- <<< sql/base/iso.sql
 
--- >>> sql/functions/unpublished.sql
+-- >>> sql/announce/unpublished.sql
 create function inboxdb.unpublished(at_most integer default 1000)
 returns table (kind text, client_id text, item text, rank bigint, redis_key text, value text)
 language sql stable security definer
@@ -3357,9 +3357,9 @@ as $$
   order by u.unpublished_since
   limit at_most
 $$;
--- <<< sql/functions/unpublished.sql
+-- <<< sql/announce/unpublished.sql
 
--- >>> sql/functions/confirm_published.sql
+-- >>> sql/announce/confirm_published.sql
 create function inboxdb.confirm_published(kinds text[], client_ids text[], items text[], ranks bigint[])
 returns integer
 language plpgsql volatile security definer
@@ -3424,9 +3424,9 @@ begin
   return versions + jobs;
 end
 $$;
--- <<< sql/functions/confirm_published.sql
+-- <<< sql/announce/confirm_published.sql
 
--- >>> sql/functions/mark_all_unpublished.sql
+-- >>> sql/announce/mark_all_unpublished.sql
 create function inboxdb.mark_all_unpublished() returns bigint
 language plpgsql volatile security definer
 set search_path = ''
@@ -3452,9 +3452,9 @@ begin
   return versions + jobs;
 end
 $$;
--- <<< sql/functions/mark_all_unpublished.sql
+-- <<< sql/announce/mark_all_unpublished.sql
 
--- >>> sql/grants/public.sql
+-- >>> sql/access/revoke_public.sql
 -- Functions are executable by everyone unless told otherwise.
 revoke execute on all routines in schema inboxdb from public;
--- <<< sql/grants/public.sql
+-- <<< sql/access/revoke_public.sql

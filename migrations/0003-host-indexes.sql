@@ -32,12 +32,12 @@ begin
 end
 $leftover$;
 
--- >>> sql/indexes/message_ai_sent.sql
+-- >>> sql/host/message_ai_sent.index.sql
 create index concurrently if not exists inboxdb_message_ai_sent on public."Message" ("leadId")
 where channel = 'email' and direction = 'outbound' and source = 'zrg' and "sentBy" = 'ai' and "aiDraftId" is not null;
--- <<< sql/indexes/message_ai_sent.sql
+-- <<< sql/host/message_ai_sent.index.sql
 
--- >>> sql/indexes/ai_draft_to_review.sql
+-- >>> sql/host/ai_draft_to_review.index.sql
 create index concurrently if not exists inboxdb_ai_draft_to_review on public."AIDraft" ("leadId")
 where status = 'pending' and "autoSendAction" = 'needs_review';
--- <<< sql/indexes/ai_draft_to_review.sql
+-- <<< sql/host/ai_draft_to_review.index.sql

@@ -9,7 +9,7 @@
 set local lock_timeout = '2s';
 set local search_path = '';
 
--- >>> sql/triggers/client.sql
+-- >>> sql/log/client.trigger.sql
 create trigger inboxdb_note_insert_or_delete
 after insert or delete on public."Client"
 for each row execute function inboxdb.note_workspace_change();
@@ -22,4 +22,4 @@ execute function inboxdb.note_workspace_change();
 create trigger inboxdb_note_truncate
 after truncate on public."Client"
 for each statement execute function inboxdb.note_truncate();
--- <<< sql/triggers/client.sql
+-- <<< sql/log/client.trigger.sql

@@ -9,7 +9,7 @@
 set local lock_timeout = '2s';
 set local search_path = '';
 
--- >>> sql/triggers/ai_draft.sql
+-- >>> sql/log/ai_draft.trigger.sql
 create trigger inboxdb_note_insert
 after insert on public."AIDraft"
 for each row execute function inboxdb.note_draft_change();
@@ -31,4 +31,4 @@ for each row execute function inboxdb.note_draft_change();
 create trigger inboxdb_note_truncate
 after truncate on public."AIDraft"
 for each statement execute function inboxdb.note_truncate();
--- <<< sql/triggers/ai_draft.sql
+-- <<< sql/log/ai_draft.trigger.sql

@@ -10,7 +10,7 @@
 set local lock_timeout = '2s';
 set local search_path = '';
 
--- >>> sql/triggers/lead.sql
+-- >>> sql/log/lead.trigger.sql
 create trigger inboxdb_note_insert_or_delete
 after insert or delete on public."Lead"
 for each row execute function inboxdb.note_lead_change();
@@ -55,7 +55,7 @@ execute function inboxdb.note_lead_change();
 create trigger inboxdb_note_truncate
 after truncate on public."Lead"
 for each statement execute function inboxdb.note_truncate();
--- <<< sql/triggers/lead.sql
+-- <<< sql/log/lead.trigger.sql
 
 do $mark$
 begin

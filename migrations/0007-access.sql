@@ -15,7 +15,7 @@ set local search_path = '';
 -- all three before anything else: whoever holds one of them is waited for once, and at the beginning
 lock table inboxdb.inbox_counts, inboxdb.cache_version, inboxdb.job_status in access exclusive mode;
 
--- >>> sql/functions/is_json.sql
+-- >>> sql/base/is_json.sql
 create function inboxdb.is_json(candidate text) returns boolean
 language plpgsql immutable strict parallel safe
 -- No search_path of its own: its callers pin theirs, and setting it once more costs each reader of counts 2 µs.
@@ -68,9 +68,9 @@ begin
   return reduced in (scalar, string);
 end
 $$;
--- <<< sql/functions/is_json.sql
+-- <<< sql/base/is_json.sql
 
--- >>> sql/functions/can_be_id.sql
+-- >>> sql/host/can_be_id.sql
 -- Overloaded for the two types that a host gives its ids; callers pass a value of the type they want. Inlined into
 -- their queries, so without a search_path of their own.
 create function inboxdb.can_be_id(candidate text, like_this uuid) returns boolean
@@ -92,9 +92,9 @@ as $$
   -- INVOKER: reads nothing.
   select true
 $$;
--- <<< sql/functions/can_be_id.sql
+-- <<< sql/host/can_be_id.sql
 
--- >>> sql/functions/current_user_id.sql
+-- >>> sql/access/current_user_id.sql
 create function inboxdb.current_user_id() returns inboxdb.user_id
 language plpgsql stable parallel safe security definer
 set search_path = ''
@@ -139,9 +139,9 @@ begin
   return nullif(nullif(subject, '')::inboxdb.user_id, inboxdb.sentinel());
 end
 $$;
--- <<< sql/functions/current_user_id.sql
+-- <<< sql/access/current_user_id.sql
 
--- >>> sql/views/member_access.sql
+-- >>> sql/access/member_access.view.sql
 create view inboxdb.member_access as
 -- The one definition of who sees what: a member's highest role decides, and the owner needs no membership. Roles that
 -- are not known here give nothing.
@@ -164,9 +164,9 @@ group by m.client_id, m.user_id;
 
 comment on view inboxdb.member_access is
 'Users and the workspaces they have access to; sees_whole is false for a setter, who sees only their own leads.';
--- <<< sql/views/member_access.sql
+-- <<< sql/access/member_access.view.sql
 
--- >>> sql/functions/member_workspaces.sql
+-- >>> sql/access/member_workspaces.sql
 create function inboxdb.member_workspaces() returns setof inboxdb.client_id
 language plpgsql stable parallel safe security definer
 rows 10
@@ -187,9 +187,9 @@ begin
   select a.client_id::inboxdb.client_id from inboxdb.member_access as a where a.user_id = me;
 end
 $$;
--- <<< sql/functions/member_workspaces.sql
+-- <<< sql/access/member_workspaces.sql
 
--- >>> sql/functions/setter_workspaces.sql
+-- >>> sql/access/setter_workspaces.sql
 create function inboxdb.setter_workspaces() returns setof inboxdb.client_id
 language plpgsql stable parallel safe security definer
 rows 10
@@ -210,9 +210,9 @@ begin
   select a.client_id::inboxdb.client_id from inboxdb.member_access as a where a.user_id = me and not a.sees_whole;
 end
 $$;
--- <<< sql/functions/setter_workspaces.sql
+-- <<< sql/access/setter_workspaces.sql
 
--- >>> sql/functions/has_client_access.sql
+-- >>> sql/access/has_client_access.sql
 create function inboxdb.has_client_access(client_id inboxdb.client_id) returns boolean
 language plpgsql stable parallel safe security definer
 set search_path = ''
@@ -236,9 +236,9 @@ begin
   );
 end
 $$;
--- <<< sql/functions/has_client_access.sql
+-- <<< sql/access/has_client_access.sql
 
--- >>> sql/functions/has_topic_access.sql
+-- >>> sql/access/has_topic_access.sql
 create function inboxdb.has_topic_access(topic text) returns boolean
 language plpgsql stable parallel safe security definer
 set search_path = ''
@@ -280,9 +280,9 @@ begin
   );
 end
 $$;
--- <<< sql/functions/has_topic_access.sql
+-- <<< sql/access/has_topic_access.sql
 
--- >>> sql/functions/require_access.sql
+-- >>> sql/access/require_access.sql
 create function inboxdb.require_access(target_client_id inboxdb.client_id) returns inboxdb.user_id
 language plpgsql stable parallel safe
 -- No settings of its own: read_inbox_counts pins both, and each of them costs a reader 2 µs.
@@ -318,9 +318,9 @@ begin
   return case when sees_whole then inboxdb.sentinel() else me end;
 end
 $$;
--- <<< sql/functions/require_access.sql
+-- <<< sql/access/require_access.sql
 
--- >>> sql/functions/not_modified.sql
+-- >>> sql/api/not_modified.sql
 create function inboxdb.not_modified(state jsonb) returns void
 language plpgsql stable
 set search_path = ''
@@ -360,9 +360,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/not_modified.sql
+-- <<< sql/api/not_modified.sql
 
--- >>> sql/functions/read_inbox_counts.sql
+-- >>> sql/api/read_inbox_counts.sql
 create function inboxdb.read_inbox_counts(
   target_client_id inboxdb.client_id,
   out scope_user_id inboxdb.user_id,
@@ -466,9 +466,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/read_inbox_counts.sql
+-- <<< sql/api/read_inbox_counts.sql
 
--- >>> sql/policies/inbox_counts.sql
+-- >>> sql/access/inbox_counts.policy.sql
 alter table inboxdb.inbox_counts enable row level security;
 
 -- Each sub-select is uncorrelated, so it runs once per query and not once per row; the first condition can be looked up
@@ -485,9 +485,9 @@ using (
 
 comment on policy inboxdb_member on inboxdb.inbox_counts is
 'Members see every row of their workspace, setters just their own.';
--- <<< sql/policies/inbox_counts.sql
+-- <<< sql/access/inbox_counts.policy.sql
 
--- >>> sql/policies/cache_version.sql
+-- >>> sql/access/cache_version.policy.sql
 alter table inboxdb.cache_version enable row level security;
 
 create policy inboxdb_member on inboxdb.cache_version
@@ -495,9 +495,9 @@ for select
 using (client_id = any (array(select inboxdb.member_workspaces())));
 
 comment on policy inboxdb_member on inboxdb.cache_version is 'Members see their workspaces, setters too.';
--- <<< sql/policies/cache_version.sql
+-- <<< sql/access/cache_version.policy.sql
 
--- >>> sql/policies/job_status.sql
+-- >>> sql/access/job_status.policy.sql
 alter table inboxdb.job_status enable row level security;
 
 create policy inboxdb_member on inboxdb.job_status
@@ -505,7 +505,7 @@ for select
 using (client_id = any (array(select inboxdb.member_workspaces())));
 
 comment on policy inboxdb_member on inboxdb.job_status is 'Members see their workspaces, setters too.';
--- <<< sql/policies/job_status.sql
+-- <<< sql/access/job_status.policy.sql
 
 create schema inbox_api;
 
@@ -553,7 +553,7 @@ as $$
 $$;
 -- <<< sql/api/inbox_counts.sql
 
--- >>> sql/grants/matrix.sql
+-- >>> sql/access/grant_matrix.view.sql
 create view inboxdb.grant_matrix as
 -- The one declaration of who may do what with inboxdb. What is not listed is nobody's but the owner's: PUBLIC has
 -- nothing, anon has nothing. apply_grants makes it so, for the roles that exist; the tests hold the catalog to it.
@@ -629,9 +629,9 @@ cross join (
 where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('public."Lead"');
 
 comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole: see apply_grants.';
--- <<< sql/grants/matrix.sql
+-- <<< sql/access/grant_matrix.view.sql
 
--- >>> sql/functions/apply_grants.sql
+-- >>> sql/access/apply_grants.sql
 create function inboxdb.apply_grants() returns void
 language plpgsql volatile
 set search_path = ''
@@ -708,9 +708,9 @@ begin
   end loop;
 end
 $$;
--- <<< sql/functions/apply_grants.sql
+-- <<< sql/access/apply_grants.sql
 
--- >>> sql/functions/protect_topics.sql
+-- >>> sql/access/protect_topics.sql
 create function inboxdb.protect_topics() returns void
 language plpgsql volatile
 set search_path = ''
@@ -773,9 +773,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/protect_topics.sql
+-- <<< sql/access/protect_topics.sql
 
--- >>> sql/views/lead_policy.sql
+-- >>> sql/access/lead_policy.view.sql
 create view inboxdb.lead_policy as
 -- The host's own policies on "Lead". Permissive ones are ORed with ours: a row that either lets through is seen.
 select
@@ -789,9 +789,9 @@ from pg_catalog.pg_policy as p
 where p.polrelid = pg_catalog.to_regclass('public."Lead"') and p.polname not in ('inboxdb_trusted', 'inboxdb_member');
 
 comment on view inboxdb.lead_policy is 'The policies on "Lead" that are not ours.';
--- <<< sql/views/lead_policy.sql
+-- <<< sql/access/lead_policy.view.sql
 
--- >>> sql/views/lead_right.sql
+-- >>> sql/access/lead_right.view.sql
 create view inboxdb.lead_right as
 -- Who has rights on "Lead", and whether row-level security on it is theirs to feel. It binds rights on rows; whoever
 -- may TRUNCATE, or make triggers that run as whoever writes, does so past it. Members of a role that is listed are not
@@ -861,9 +861,9 @@ comment on view inboxdb.lead_right is
 'Roles with rights on "Lead", those that policies bind and those that none does (unbound_rights). bypasses: its owner, '
 'superusers and BYPASSRLS, whom no policy binds at all. has_host_policy: a policy of the host''s lets it read rows. '
 'named: trusted or restricted, where protect_leads was told.';
--- <<< sql/views/lead_right.sql
+-- <<< sql/access/lead_right.view.sql
 
--- >>> sql/views/lead_view.sql
+-- >>> sql/access/lead_view.view.sql
 create view inboxdb.lead_view as
 -- Views of the host's, over however many others, through which "Lead" is read with a view owner's rights, and
 -- materialized views, which keep a copy: row-level security does not bind whoever reads those.
@@ -936,9 +936,9 @@ where exists (
 
 comment on view inboxdb.lead_view is
 'Views through which "Lead" is read past its policies; readers: roles other than the owner.';
--- <<< sql/views/lead_view.sql
+-- <<< sql/access/lead_view.view.sql
 
--- >>> sql/functions/require_named_roles.sql
+-- >>> sql/access/require_named_roles.sql
 create function inboxdb.require_named_roles(trusted text[], restricted text[], keep_host_policies boolean) returns void
 language plpgsql stable
 set search_path = ''
@@ -1017,9 +1017,9 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/require_named_roles.sql
+-- <<< sql/access/require_named_roles.sql
 
--- >>> sql/functions/role_list.sql
+-- >>> sql/access/role_list.sql
 create function inboxdb.role_list(names text[]) returns text
 language sql immutable
 set search_path = ''
@@ -1031,9 +1031,9 @@ as $$
   select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ')
   from pg_catalog.unnest(names) as n (name)
 $$;
--- <<< sql/functions/role_list.sql
+-- <<< sql/access/role_list.sql
 
--- >>> sql/functions/member_condition.sql
+-- >>> sql/access/member_condition.sql
 create function inboxdb.member_condition() returns text
 language sql stable
 set search_path = ''
@@ -1057,9 +1057,9 @@ as $$
   from pg_catalog.pg_attribute as a
   where a.attrelid = 'public."Lead"'::pg_catalog.regclass
 $$;
--- <<< sql/functions/member_condition.sql
+-- <<< sql/access/member_condition.sql
 
--- >>> sql/functions/protect_leads.sql
+-- >>> sql/access/protect_leads.sql
 create function inboxdb.protect_leads(
   trusted text[] default '{}', restricted text[] default '{}', keep_host_policies boolean default false
 ) returns void
@@ -1121,9 +1121,9 @@ begin
   perform inboxdb.apply_grants();
 end
 $$;
--- <<< sql/functions/protect_leads.sql
+-- <<< sql/access/protect_leads.sql
 
--- >>> sql/functions/unprotect_leads.sql
+-- >>> sql/access/unprotect_leads.sql
 create function inboxdb.unprotect_leads() returns void
 language plpgsql volatile
 set search_path = ''
@@ -1155,9 +1155,9 @@ begin
   perform inboxdb.apply_grants();
 end
 $$;
--- <<< sql/functions/unprotect_leads.sql
+-- <<< sql/access/unprotect_leads.sql
 
--- >>> sql/functions/publish_leads.sql
+-- >>> sql/announce/publish_leads.sql
 create function inboxdb.publish_leads() returns void
 language plpgsql volatile
 set search_path = ''
@@ -1202,9 +1202,9 @@ begin
   with (publish = 'insert, update');
 end
 $$;
--- <<< sql/functions/publish_leads.sql
+-- <<< sql/announce/publish_leads.sql
 
--- >>> sql/functions/lead_rls_state.sql
+-- >>> sql/access/lead_rls_state.sql
 create function inboxdb.lead_rls_state() returns text
 language sql stable security definer
 set search_path = ''
@@ -1232,9 +1232,9 @@ as $$
   from inboxdb.setting as s
   where s.setting_name = 'lead_rls'
 $$;
--- <<< sql/functions/lead_rls_state.sql
+-- <<< sql/access/lead_rls_state.sql
 
--- >>> sql/functions/suspend_views.sql
+-- >>> sql/operations/suspend_views.sql
 create function inboxdb.suspend_views() returns void
 language plpgsql volatile
 set search_path = ''
@@ -1322,9 +1322,9 @@ begin
   perform inboxdb.apply_grants();
 end
 $$;
--- <<< sql/functions/suspend_views.sql
+-- <<< sql/operations/suspend_views.sql
 
--- >>> sql/functions/suspend_table.sql
+-- >>> sql/operations/suspend_table.sql
 create function inboxdb.suspend_table(host_table regclass) returns void
 language plpgsql volatile
 set search_path = ''
@@ -1357,13 +1357,13 @@ begin
   end if;
 end
 $$;
--- <<< sql/functions/suspend_table.sql
+-- <<< sql/operations/suspend_table.sql
 
--- >>> sql/grants/apply.sql
+-- >>> sql/access/apply.sql
 do $apply$
 begin
   perform inboxdb.apply_grants();
   perform inboxdb.protect_topics();
 end
 $apply$;
--- <<< sql/grants/apply.sql
+-- <<< sql/access/apply.sql

@@ -1,169 +1,169 @@
--- Table of contents: every object of inboxdb, one per file, in load order. `psql -f sql/inboxdb.sql` loads them all;
--- migrations/ carries the same bodies.
+-- Table of contents: every object of inboxdb, a file each, in load order. `psql -f sql/inboxdb.sql` loads them all;
+-- migrations/ carries the same bodies. A chapter is a folder, and names only itself and the chapters above.
 
--- internal: what the host must have
-\ir checks/host.sql
+-- A host that does not fit is refused before anything is made.
+\ir host/check.sql
 create schema if not exists inboxdb;
-\ir grants/nobody.sql
 
--- internal: the host's types, and the few things everything else is written in
-\ir types/client_id.sql
-\ir types/lead_id.sql
-\ir types/user_id.sql
-\ir functions/sentinel.sql
-\ir functions/clock.sql
-\ir functions/utc.sql
-\ir functions/id_key.sql
-\ir functions/key_id.sql
-\ir functions/definitions.sql
+-- base: the words that everything else is written in.
+-- Nothing here knows the host's tables, or counts.
+\ir base/nobody.sql
+\ir base/clock.sql
+\ir base/iso.sql
+\ir base/is_json.sql
+\ir base/setting.table.sql
+\ir base/suspended_since.sql
+\ir base/require_resumed.sql
+\ir base/require_read_committed.sql
+\ir base/run_id.sql
 
--- public: what readers read
-\ir tables/inbox_counts.sql
-\ir tables/inbox_counts_dirty.sql
-\ir tables/cache_version.sql
-\ir tables/job_status.sql
+-- host: needed of the application's tables.
+-- Ids and instants in the host's own types, so that one text serves every host; two indexes that counting needs.
+\ir host/client_id.type.sql
+\ir host/lead_id.type.sql
+\ir host/user_id.type.sql
+\ir host/sentinel.sql
+\ir host/utc.sql
+\ir host/id_key.sql
+\ir host/key_id.sql
+\ir host/can_be_id.sql
+\ir host/ai_draft_to_review.index.sql
+\ir host/message_ai_sent.index.sql
 
--- internal: the drain's own
-\ir tables/change_slices.sql
-\ir tables/workspace.sql
-\ir tables/counted_lead.sql
-\ir tables/drift.sql
-\ir tables/drain_state.sql
-\ir tables/run.sql
-\ir tables/freshness.sql
-\ir tables/setting.sql
+-- counts: WHAT is counted.
+-- One classification of leads, the counts each lead had last, the stored counts, and the live ones: the truth.
+\ir counts/classified_lead.view.sql
+\ir counts/lead_now.view.sql
+\ir counts/definitions.sql
+\ir counts/inbox_counts.table.sql
+\ir counts/counted_lead.table.sql
+\ir counts/workspace.table.sql
+\ir counts/drift.table.sql
+\ir counts/known_workspace.view.sql
+\ir counts/require_workspace.sql
+\ir counts/count_scopes.sql
+\ir counts/live_inbox_counts.sql
+\ir counts/classify_leads.sql
+\ir counts/next_snooze.sql
+\ir counts/remembered_counts.sql
+\ir counts/stored_counts.sql
+\ir counts/drifted_scopes.sql
+\ir counts/require_own_counts.sql
 
--- internal: the definition of what is counted, and what waits to be
-\ir functions/suspended_since.sql
-\ir functions/require_resumed.sql
-\ir views/classified_lead.sql
-\ir views/lead_now.sql
-\ir views/known_workspace.sql
-\ir views/read_floor.sql
-\ir views/work_list.sql
-\ir views/change.sql
-\ir views/waiting.sql
+-- log: WHAT changed.
+-- Triggers append and wait for nobody; readers start at a floor, because dead rows below it cost time.
+\ir log/drain_state.table.sql
+\ir log/change.table.sql
+\ir log/read_floor.view.sql
+\ir log/change.view.sql
+\ir log/changes_of.sql
+\ir log/current_slice.sql
+\ir log/note_change.sql
+\ir log/note_lead_change.sql
+\ir log/note_draft_change.sql
+\ir log/note_workspace_change.sql
+\ir log/note_truncate.sql
+\ir log/client.trigger.sql
+\ir log/ai_draft.trigger.sql
+\ir log/lead.trigger.sql
+\ir log/assign_changes.sql
+\ir log/empty_slice.sql
 
--- public: the truth on the spot
-\ir functions/count_scopes.sql
-\ir functions/live_inbox_counts.sql
-\ir functions/verify_workspace.sql
+-- jobs: shared by every job per workspace.
+-- How its last run went, time limits, retries, the runs at work and their heartbeat.
+\ir jobs/job_status.table.sql
+\ir jobs/run.table.sql
+\ir jobs/freshness.table.sql
+\ir jobs/record_job.sql
+\ir jobs/time_limit.sql
+\ir jobs/failure.sql
+\ir jobs/retry_delay.sql
+\ir jobs/prune.sql
+\ir jobs/heartbeat.sql
 
--- internal: noting a change
-\ir functions/current_slice.sql
-\ir functions/note_change.sql
-\ir functions/note_lead_change.sql
-\ir functions/note_draft_change.sql
-\ir functions/note_workspace_change.sql
-\ir functions/note_truncate.sql
+-- announce: TELLING others.
+-- Cache versions, the copies that Redis lacks, realtime signals, the publication.
+\ir announce/cache_version.table.sql
+\ir announce/bump_versions.sql
+\ir announce/unpublished.sql
+\ir announce/confirm_published.sql
+\ir announce/mark_all_unpublished.sql
+\ir announce/signal_topic.sql
+\ir announce/send_signals.sql
+\ir announce/publish_leads.sql
 
--- internal: what was noted of one workspace
-\ir functions/changes_of.sql
+-- drain: BRINGING the counts up to date.
+-- Collect, claim, refresh a workspace by change or whole, audit; asking for a refresh by hand.
+\ir drain/inbox_counts_dirty.table.sql
+\ir drain/work_list.view.sql
+\ir drain/waiting.view.sql
+\ir drain/try_lock_workspace.sql
+\ir drain/collapse_changes.sql
+\ir drain/quarantine.sql
+\ir drain/record_failure.sql
+\ir drain/raise_floor.sql
+\ir drain/collect.sql
+\ir drain/claim_next.sql
+\ir drain/seconds_to_next_attempt.sql
+\ir drain/audit_period.sql
+\ir drain/reason_to_recount.sql
+\ir drain/apply_changes.sql
+\ir drain/compared_leads.sql
+\ir drain/remember_leads.sql
+\ir drain/store_counts.sql
+\ir drain/recount_workspace.sql
+\ir drain/audit_workspace.sql
+\ir drain/refresh_workspace.sql
+\ir drain/mark_inbox_counts_dirty.sql
+\ir drain/mark_all_inbox_counts_dirty.sql
+\ir drain/recompute_inbox_counts.sql
+\ir drain/requeue_inbox_counts.sql
+\ir drain/drain_next.sql
+\ir drain/next_audit.sql
+\ir drain/drain_dirty.sql
 
--- internal: refreshing one workspace
-\ir functions/require_read_committed.sql
-\ir functions/require_workspace.sql
-\ir functions/try_lock_workspace.sql
-\ir functions/bump_versions.sql
-\ir functions/run_id.sql
-\ir functions/record_job.sql
-\ir functions/failure.sql
-\ir functions/retry_delay.sql
-\ir functions/record_failure.sql
-\ir functions/audit_period.sql
-\ir functions/next_snooze.sql
-\ir functions/reason_to_recount.sql
-\ir functions/require_own_counts.sql
-\ir functions/apply_changes.sql
-\ir functions/classify_leads.sql
-\ir functions/compared_leads.sql
-\ir functions/remember_leads.sql
-\ir functions/remembered_counts.sql
-\ir functions/stored_counts.sql
-\ir functions/drifted_scopes.sql
-\ir functions/store_counts.sql
-\ir functions/recount_workspace.sql
-\ir functions/audit_workspace.sql
-\ir functions/refresh_workspace.sql
+-- access: WHO sees what.
+-- The caller and their workspaces, policies, the grants matrix, and the owner's decision about "Lead".
+\ir access/grant_matrix.view.sql
+\ir access/apply_grants.sql
+\ir access/current_user_id.sql
+\ir access/member_access.view.sql
+\ir access/member_workspaces.sql
+\ir access/setter_workspaces.sql
+\ir access/has_client_access.sql
+\ir access/has_topic_access.sql
+\ir access/require_access.sql
+\ir access/inbox_counts.policy.sql
+\ir access/cache_version.policy.sql
+\ir access/job_status.policy.sql
+\ir access/lead_policy.view.sql
+\ir access/lead_right.view.sql
+\ir access/lead_view.view.sql
+\ir access/require_named_roles.sql
+\ir access/role_list.sql
+\ir access/member_condition.sql
+\ir access/protect_leads.sql
+\ir access/unprotect_leads.sql
+\ir access/lead_rls_state.sql
+\ir access/protect_topics.sql
 
--- public: asking for a refresh
-\ir functions/mark_inbox_counts_dirty.sql
-\ir functions/mark_all_inbox_counts_dirty.sql
-\ir functions/recompute_inbox_counts.sql
-\ir functions/requeue_inbox_counts.sql
+-- operations: watching, and getting out of the way.
+-- How the drain is, whether the counts are true, who holds vacuum up; suspending for the host's own migrations.
+\ir operations/drain_status.sql
+\ir operations/work_left.sql
+\ir operations/failing_workspaces.sql
+\ir operations/held_snapshot.sql
+\ir operations/verify_workspace.sql
+\ir operations/suspend_views.sql
+\ir operations/suspend_table.sql
 
--- public: draining
-\ir functions/assign_changes.sql
-\ir functions/collapse_changes.sql
-\ir functions/raise_floor.sql
-\ir functions/collect.sql
-\ir functions/quarantine.sql
-\ir functions/claim_next.sql
-\ir functions/time_limit.sql
-\ir functions/drain_next.sql
-\ir functions/next_audit.sql
-\ir functions/empty_slice.sql
-\ir functions/signal_topic.sql
-\ir functions/send_signals.sql
-\ir functions/prune.sql
-\ir functions/heartbeat.sql
-\ir functions/drain_dirty.sql
-\ir functions/seconds_to_next_attempt.sql
-
--- public: watching the drain
-\ir functions/drain_status.sql
-\ir functions/work_left.sql
-\ir functions/failing_workspaces.sql
-\ir functions/held_snapshot.sql
-
--- public: copying versions and job status to the cache
-\ir functions/iso.sql
-\ir functions/unpublished.sql
-\ir functions/confirm_published.sql
-\ir functions/mark_all_unpublished.sql
-\ir grants/public.sql
-
--- on the host's tables
-\ir indexes/message_ai_sent.sql
-\ir indexes/ai_draft_to_review.sql
-\ir triggers/client.sql
-\ir triggers/ai_draft.sql
-\ir triggers/lead.sql
-
--- internal: who is asking, and what they may see
-\ir functions/is_json.sql
-\ir functions/can_be_id.sql
-\ir functions/current_user_id.sql
-\ir views/member_access.sql
-\ir functions/member_workspaces.sql
-\ir functions/setter_workspaces.sql
-\ir functions/has_client_access.sql
-\ir functions/has_topic_access.sql
-\ir functions/require_access.sql
-\ir functions/not_modified.sql
-\ir functions/read_inbox_counts.sql
-\ir policies/inbox_counts.sql
-\ir policies/cache_version.sql
-\ir policies/job_status.sql
-
--- public: for the application, and for browsers through PostgREST
+-- api: called by browsers and the application, in schema inbox_api.
+-- Each function beside the DEFINER function that it asks.
 create schema inbox_api;
+\ir api/not_modified.sql
+\ir api/read_inbox_counts.sql
 \ir api/inbox_counts.sql
 
--- public: for the owner, who decides about the host's roles and tables
-\ir grants/matrix.sql
-\ir functions/apply_grants.sql
-\ir functions/protect_topics.sql
-\ir views/lead_policy.sql
-\ir views/lead_right.sql
-\ir views/lead_view.sql
-\ir functions/require_named_roles.sql
-\ir functions/role_list.sql
-\ir functions/member_condition.sql
-\ir functions/protect_leads.sql
-\ir functions/unprotect_leads.sql
-\ir functions/publish_leads.sql
-\ir functions/lead_rls_state.sql
-\ir functions/suspend_views.sql
-\ir functions/suspend_table.sql
-\ir grants/apply.sql
+-- Rights, once everything is there.
+\ir access/revoke_public.sql
+\ir access/apply.sql

@@ -33,7 +33,7 @@ PERSONAL = "synthetic.person@example.invalid"
 
 NAMED = access.Named(trusted=[WRITER], restricted=["authenticated"])
 
-CHECKS = {file.stem for file in (sources.SQL / "doctor").glob("*.sql")}
+CHECKS = {file.stem for file in (sources.SQL / "checks" / "doctor").glob("*.sql")}
 
 Findings = dict[str, list[dict[str, str]]]
 
@@ -65,7 +65,7 @@ def database(own_server: Server) -> Iterator[Database]:
 def queries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the doctor's queries for a test to edit."""
     monkeypatch.setattr(sources, "SQL", Path(shutil.copytree(sources.SQL, tmp_path / "sql")))
-    return tmp_path / "sql" / "doctor"
+    return tmp_path / "sql" / "checks" / "doctor"
 
 
 def invoke(database: Database, *arguments: str, role: str | None = None, env: dict[str, str] | None = None) -> Result:
@@ -292,7 +292,7 @@ def test_trigger_is_lost(database: Database) -> None:
 def answers_without(database: Database, check: str, objects: str, drop: str) -> None:
     """Every object that a query lists is missed by a check, once it is dropped in a transaction of its own."""
     superuser = database.superuser()
-    query = (sources.SQL / "doctor" / f"{check}.sql").read_bytes()
+    query = (sources.SQL / "checks" / "doctor" / f"{check}.sql").read_bytes()
     listed = superuser.execute(objects.encode()).fetchall()
     assert len(listed) > 10
     for names in listed:
@@ -415,7 +415,7 @@ def test_every_index_is_known_and_made_as_it_was(database: Database) -> None:
         where (c.relnamespace = 'inboxdb'::regnamespace and c.relname not like '%yoyo%') or c.relname like 'inboxdb%'
     """
     superuser = database.superuser()
-    query = (sources.SQL / "doctor" / "indexes.sql").read_bytes()
+    query = (sources.SQL / "checks" / "doctor" / "indexes.sql").read_bytes()
     listed = superuser.execute(ours.encode()).fetchall()
     assert len(listed) > 20
     for index, constraint in listed:
@@ -663,7 +663,7 @@ def test_host_columns_are_those_of_the_check_at_the_install() -> None:
         )
         return {row[:3]: row[3] for row in rows}
 
-    here, there = listed("doctor/host_columns.sql"), listed("checks/host.sql")
+    here, there = listed("checks/doctor/host_columns.sql"), listed("host/check.sql")
     assert len(here) == 24
     assert {row: None if "inboxdb." in equals else equals for row, equals in here.items()} == {
         row: None if "inboxdb." in here[row] else equals for row, equals in there.items()

@@ -307,7 +307,7 @@ def test_what_is_declared_here_is_there() -> None:
         assert f"def {name}(" in (ROOT / file).read_text() or not name, test
 
 
-GLOBS = ("*.md", "docs/*.md", "docs/benchmarks/*.md", "docs/deploy/*", "sql/doctor/*.sql")
+GLOBS = ("*.md", "docs/*.md", "docs/benchmarks/*.md", "docs/deploy/*", "sql/checks/doctor/*.sql")
 SPEAKING = [file for glob in GLOBS for file in ROOT.glob(glob)]
 
 
@@ -362,7 +362,7 @@ def promises() -> list[str]:
 
 
 def test_every_alarm_has_a_row() -> None:
-    checks = {file.stem for file in sources.SQL.glob("doctor/*.sql")} | {"prisma_schema"}
+    checks = {file.stem for file in sources.SQL.glob("checks/doctor/*.sql")} | {"prisma_schema"}
     names = [*(f"`{name}`" for name in alerts().keys() | checks), *(f'"{promise}"' for promise in promises())]
     rows = ", ".join(alarms())
     assert {name: rows.count(name) for name in names} == dict.fromkeys(names, 1)

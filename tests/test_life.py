@@ -400,7 +400,7 @@ def test_the_life_of_an_installation(
             with monkeypatch.context() as patch:
                 patch.setattr(sources, "SQL", Path(shutil.copytree(sources.SQL, folder / "sql")))
                 life.run("drain-dirty")
-                plant(database, redis, folder / "sql" / "doctor", folder)
+                plant(database, redis, folder / "sql" / "checks" / "doctor", folder)
             # it may have stopped the clock
             life.run("migrate", "verify", "--repair")
         life.run("publication", "off")

@@ -258,7 +258,7 @@ def test_declared_locks_of_the_index_builds_are_those_taken(
         if len(taken) < len(step.locks):
             bare_database.connect().execute("drop index inboxdb_message_ai_sent")
             bare_database.connect().execute(
-                (sources.SQL / "indexes" / "message_ai_sent.sql").read_bytes().replace(b"concurrently", b"")
+                (sources.SQL / "host" / "message_ai_sent.index.sql").read_bytes().replace(b"concurrently", b"")
             )
     assert {one.host_table: one.mode for one in step.locks} == taken
 
@@ -374,7 +374,7 @@ def test_invalid_index_is_a_note(threads: ThreadPoolExecutor, bare_database: Dat
 
 def test_triggers_made_by_hand_are_an_obstacle_until_they_are_marked(bare_database: Database) -> None:
     migrate.apply(bare_database.dsn, to=INDEXES)
-    bare_database.connect().execute((sources.SQL / "triggers" / "client.sql").read_bytes())
+    bare_database.connect().execute((sources.SQL / "log" / "client.trigger.sql").read_bytes())
     [found] = findings(bare_database)
     assert (found["check"], found["severity"], found["migration"]) == ("leftovers", "obstacle", NAMES[3])
     assert 'trigger inboxdb_note_insert_or_delete on public."Client" is there already' in found["evidence"]
@@ -496,7 +496,7 @@ def test_what_is_to_be_decided_is_said_until_it_is(bare_database: Database) -> N
 def test_roles_that_are_missing(bare_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     shutil.copytree(sources.SQL, tmp_path / "sql")
     monkeypatch.setattr(sources, "SQL", tmp_path / "sql")
-    query = tmp_path / "sql" / "plan" / "roles.sql"
+    query = tmp_path / "sql" / "checks" / "plan" / "roles.sql"
     query.write_text(query.read_text().replace("anon", "never_made"))
     monkeypatch.setattr(access, "ROLES", ("authenticated", "never_made"))
     [found] = findings(bare_database)
@@ -516,7 +516,7 @@ def test_query_that_cannot_be_run_is_said(
 ) -> None:
     shutil.copytree(sources.SQL, tmp_path / "sql")
     monkeypatch.setattr(sources, "SQL", tmp_path / "sql")
-    (tmp_path / "sql" / "plan" / "runner.sql").write_text("select rolpassword from pg_catalog.pg_authid")
+    (tmp_path / "sql" / "checks" / "plan" / "runner.sql").write_text("select rolpassword from pg_catalog.pg_authid")
     assert [(one["check"], one["severity"]) for one in findings(bare_database)] == [("runner", "not looked at")]
 
 

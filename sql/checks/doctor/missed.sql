@@ -3,7 +3,7 @@
 -- Why: a write was not noted, by whatever way past our triggers: a restore, a replica, a message moved by itself.
 -- Sees it with: verify_workspace(), for the role that installed inboxdb. It only reads. Costs a scan of at most 20
 -- workspaces with 200,000 leads in all, as the last refreshes saw them; larger ones are left to `inboxdb verify`.
--- Source of the rule: stored counts are held to the live ones (sql/functions/verify_workspace.sql).
+-- Source of the rule: stored counts are held to the live ones (sql/operations/verify_workspace.sql).
 with settled as materialized (
   select k.client_id, w.leads
   from inboxdb.known_workspace as k

@@ -2,7 +2,7 @@
 -- tables that is not ours, since policies are ORed; a restricted role that no policy binds.
 -- Why: tenants see each other's rows.
 -- Sees it with: the catalog, and lead_rls_state(), which inboxdb_monitor may call.
--- Source of the rule: sql/policies/, docs/security.md; "Row Security Policies" in PostgreSQL's manual.
+-- Source of the rule: sql/access/, docs/security.md; "Row Security Policies" in PostgreSQL's manual.
 with ours (oid, relname, relowner, relrowsecurity) as (
   select c.oid, c.relname, c.relowner, c.relrowsecurity
   from pg_catalog.pg_class as c

@@ -1,7 +1,7 @@
 -- Looks for: counts that were found to differ from the truth in the last day, and were mended.
 -- Why: a write was not noted, by whatever way past our triggers; one that did not fit may be a fault of inboxdb's.
 -- Sees it with: table drift, which the role that installed inboxdb may read.
--- Source of the rule: nothing differs that is not noted (sql/functions/recount_workspace.sql).
+-- Source of the rule: nothing differs that is not noted (sql/drain/recount_workspace.sql).
 select
   'warning' as severity,
   pg_catalog.format(

@@ -2,8 +2,8 @@ create function inboxdb.definitions() returns text
 language sql immutable parallel safe
 as $$
   -- Purpose: which definitions of the counts these are: what was counted by others is counted anew.
-  -- Returns: the first eight digits of the MD5 of views/classified_lead.sql, views/lead_now.sql and
-  --   functions/id_key.sql, one after the other; tests/test_sources.py holds it to that.
+  -- Returns: the first eight digits of the MD5 of counts/classified_lead.view.sql, counts/lead_now.view.sql and
+  --   host/id_key.sql, one after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
   select 'a4faf584'

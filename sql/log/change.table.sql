@@ -1,4 +1,4 @@
--- The change log: identical tables, used in turn (see functions/current_slice.sql), so that each is out of use long
+-- The change log: identical tables, used in turn (see log/current_slice.sql), so that each is out of use long
 -- enough to be truncated: a held snapshot then cannot keep its dead rows in the drain's way.
 -- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes one writer wait for another.
 create table inboxdb.change_0 (
@@ -13,7 +13,7 @@ create table inboxdb.change_0 (
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 -- A refresh takes one workspace's changes, however many others wait beside them. Partial, so that nothing which reads
--- all changes from a transaction on can be answered by it, from end to end: see functions/changes_of.sql.
+-- all changes from a transaction on can be answered by it, from end to end: see changes_of.sql.
 create index change_0_client_id_xid_idx on inboxdb.change_0 (client_id, xid) where client_id is not null;
 
 create table inboxdb.change_1 (like inboxdb.change_0 including all)

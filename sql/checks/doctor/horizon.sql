@@ -2,7 +2,7 @@
 -- and standbys (hot_standby_feedback) far behind, slots that nobody uses.
 -- Why: every table grows, ours too; slots also keep WAL, until the disk is full.
 -- Sees it with: pg_stat_activity and its kin; the age of other roles' sessions with pg_read_all_stats.
--- Source of the rule: sql/functions/held_snapshot.sql, and for an hour docs/deploy/prometheus-alerts.yaml. Postgres
+-- Source of the rule: sql/operations/held_snapshot.sql, and for an hour docs/deploy/prometheus-alerts.yaml. Postgres
 -- keeps no time for slots and standbys, so they are judged by transactions.
 with limits (warn_seconds, bad_seconds, warn_behind, bad_behind) as (
   values (300, 3600, 1000000, 50000000)

@@ -2,7 +2,7 @@
 -- compared with, or of another type than it had at the install (our domains).
 -- Why: refreshes, or the host's own writes through our triggers, fail, or stop using an index.
 -- Sees it with: the catalog, which everybody may read.
--- Source of the rule: sql/checks/host.sql, to which a test holds this list, and sql/types/.
+-- Source of the rule: sql/host/check.sql, to which a test holds this list, and sql/host/.
 with required (place, host_table, host_column, kind, equals) as (
   values
   (1, 'Client', 'id', 'id', 'inboxdb.client_id'),

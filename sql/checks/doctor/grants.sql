@@ -78,7 +78,7 @@ select
     pg_catalog.string_agg(coalesce(g.privilege, l.privilege), ', ' order by coalesce(g.privilege, l.privilege)),
     coalesce(g.what, l.what)
   ) as evidence,
-  '`inboxdb roles`, which gives just what sql/grants/matrix.sql lists and takes everything else' as remedy
+  '`inboxdb roles`, which gives just what sql/access/grant_matrix.view.sql lists and takes everything else' as remedy
 from given as g
 full join listed as l
   on g.classid = l.classid and g.objid = l.objid and g.privilege = l.privilege and g.grantee = l.grantee

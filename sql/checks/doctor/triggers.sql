@@ -1,7 +1,7 @@
 -- Looks for: a trigger of ours that is gone, disabled, or enabled for replicas only.
 -- Why: what is written meanwhile is not noted, and the counts stay wrong without a sign.
 -- Sees it with: the catalog, which everybody may read.
--- Source of the rule: sql/triggers/, to which a test holds this list; ALTER TABLE in PostgreSQL's manual.
+-- Source of the rule: sql/log/, to which a test holds this list; ALTER TABLE in PostgreSQL's manual.
 with shipped (table_name, trigger_name) as (
   values
   ('Client', 'inboxdb_note_insert_or_delete'),

@@ -1,7 +1,7 @@
 -- Looks for: an index of ours that is gone or invalid.
 -- Why: a refresh then reads whole tables, and a key that is gone lets two rows stand where one must.
 -- Sees it with: the catalog, which everybody may read.
--- Source of the rule: sql/indexes/ and sql/tables/, to which a test holds this list.
+-- Source of the rule: the tables and indexes of sql/, to which a test holds this list.
 with shipped (index_name, table_name, made_by) as (
   values
   (
