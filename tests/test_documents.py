@@ -338,6 +338,34 @@ def test_the_commands_it_speaks_of_exist(file: Path) -> None:
         assert said.split()[0] in options(main), said
 
 
+# Decisions
+
+DECISIONS = "docs/decisions.md"
+CITED = re.compile(r"(?<![\w/])D[1-9]\d{0,2}(?!\w)")
+
+
+def test_decisions_are_numbered_without_gap() -> None:
+    """In any order, for a new one takes the next number, in its section; each with a rule, and since when it holds."""
+    entries = re.findall(r"^### D(\d+)\n(.*?)(?=^#|\Z)", (ROOT / DECISIONS).read_text(), re.M | re.S)
+    assert sorted(int(number) for number, _ in entries) == list(range(1, len(entries) + 1))
+    for number, text in entries:
+        assert re.fullmatch(r"\*\*.+?\*\*.*\(\d{4}-\d\d-\d\d\)\s*", text, re.S), f"D{number}"
+
+
+def test_decisions_that_are_cited_exist() -> None:
+    there = set(re.findall(r"^### (D\d+)$", (ROOT / DECISIONS).read_text(), re.M))
+    files = [
+        file
+        for room in ("sql", "inboxdb", "tests")
+        for kind in ("sql", "py")
+        for file in ROOT.glob(f"{room}/**/*.{kind}")
+    ]
+    cited = {
+        (str(file.relative_to(ROOT)), said) for file in [*files, *SPEAKING] for said in CITED.findall(file.read_text())
+    }
+    assert {(file, said) for file, said in cited if said not in there} == set()
+
+
 # The runbook
 
 
