@@ -24,7 +24,7 @@ lint: .venv/dev ## formatting, lint and types of Python; lint of sql/ and migrat
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/python -m inboxdb.sources --check
+	$(BIN)/python -m inboxdb.database.sources --check
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 	$(BIN)/squawk migrations/*.sql
 
@@ -32,7 +32,7 @@ ci: ## all that CI runs
 	.ci/run
 
 migration: .venv/test ## write the bodies in migrations/ anew from sql/, and the catalogs that the tests compare with
-	$(BIN)/python -m inboxdb.sources
+	$(BIN)/python -m inboxdb.database.sources
 	$(BIN)/python -m tests.catalog --write
 
 bench: .venv/bench ## run the benchmarks, fifteen minutes, and write docs/benchmarks/ (ARGS="--size full": hours)

@@ -1,8 +1,8 @@
 """A database's catalog as text, the same on every supported PostgreSQL, to be compared and committed.
 
-tests/catalog.txt holds what installing inboxdb adds to a host, inboxdb/catalog.json the objects that ``inboxdb migrate
-verify`` looks for. ``python -m tests.catalog --write`` writes both anew, on an embedded server of its own; ``--check``
-only says whether they are up to date.
+tests/catalog.txt holds what installing inboxdb adds to a host, inboxdb/install/catalog.json the objects that
+``inboxdb migrate verify`` looks for. ``python -m tests.catalog --write`` writes both anew, on an embedded server
+of its own; ``--check`` only says whether they are up to date.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from psycopg import Connection
 
-from inboxdb.catalog import BOOKKEEPING, SNAPSHOT, Facts, Object, as_snapshot, installed, read
+from inboxdb.install.catalog import BOOKKEEPING, SNAPSHOT, Facts, Object, as_snapshot, installed, read
 from tests.servers import WRITER, Database, Servers, find
 
 COMMITTED = Path(__file__).with_suffix(".txt")
@@ -51,8 +51,8 @@ def difference(before: list[str], after: list[str]) -> str:
 
 
 def snapshot(database: Database) -> str:
-    """Write what inboxdb/catalog.json is to hold. On the way "Lead" gets our policies, realtime.messages is made with
-    them, and the publication is.
+    """Write what catalog.json is to hold. On the way "Lead" gets our policies, realtime.messages is made with them, and
+    the publication is.
 
     Parameters: database, with inboxdb installed.
     """

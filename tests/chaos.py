@@ -28,7 +28,7 @@ from redis import Redis, RedisError
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from inboxdb import embedded
+from inboxdb.demo import embedded
 from tests.interleave import DEADLINE, until
 from tests.pooler import pooler
 from tests.redis_server import RedisServer

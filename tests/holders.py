@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 
-from inboxdb import embedded
+from inboxdb.demo import embedded
 from tests.interleave import until
 
 

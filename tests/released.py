@@ -13,9 +13,11 @@ from pathlib import Path
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from inboxdb import embedded, migrate, sources
-from inboxdb.verify import verify
-from inboxdb.worker import drain
+from inboxdb.counts.verify import verify
+from inboxdb.database import sources
+from inboxdb.demo import embedded
+from inboxdb.drain.worker import drain
+from inboxdb.install import migrate
 from tests.rows import Host, new_id
 
 # What installing makes, and has to stay as the upgrade left it.

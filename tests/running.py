@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from inboxdb.connection import Connection
-from inboxdb.worker import WATCH, DrainResult, drain
+from inboxdb.database.connection import Connection
+from inboxdb.drain.worker import WATCH, DrainResult, drain
 from tests.conftest import SERVERS
 from tests.interleave import DEADLINE, until
 from tests.servers import Database, find

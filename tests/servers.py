@@ -16,7 +16,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from inboxdb import embedded, migrate
+from inboxdb.demo import embedded
+from inboxdb.install import migrate
 from tests import released
 from tests.pooler import pooler, requests
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from inboxdb import drain, status
-from inboxdb.worker import drain as run
+from inboxdb.drain import passes
+from inboxdb.drain.worker import drain as run
+from inboxdb.watch import status
 from tests.interleave import Stage
 from tests.rows import GLOBAL, Host, drift, live_counts, set_clock, stored_counts
 from tests.servers import Database
@@ -334,7 +335,7 @@ def test_a_run_audits_for_a_while_only(
 ) -> None:
     set_clock(owner, DUE)
     with monkeypatch.context() as patched:
-        patched.setattr(drain, "AUDIT_BURST", 0.0)
+        patched.setattr(passes, "AUDIT_BURST", 0.0)
         assert run(database.dsn).audited == 0
     result = run(database.dsn)
     assert (result.refreshed, result.audited) == (0, 1)

@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 
-from inboxdb import access, connection, migrate
-from inboxdb.access import Named
-from inboxdb.suspend import resume, suspend
-from inboxdb.uninstall import uninstall
+from inboxdb.database import connection
+from inboxdb.install import access, migrate
+from inboxdb.install.access import Named
+from inboxdb.install.suspend import resume, suspend
+from inboxdb.install.uninstall import uninstall
 from tests.catalog import catalog, difference
 from tests.interleave import DEADLINE, until
 from tests.rows import Host, live_counts, stored_counts

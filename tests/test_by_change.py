@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from inboxdb import metrics, status
+from inboxdb.watch import metrics, status
 from tests.rows import GLOBAL, Counts, Host, drift, live_counts, new_id, set_clock, stored_counts
 from tests.servers import Database
 

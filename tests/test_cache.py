@@ -16,9 +16,9 @@ import psycopg
 import pytest
 from redis import Redis
 
-from inboxdb import cache as cache_module
-from inboxdb.cache import TIMEOUT, Cache, Unpublished, publish
-from inboxdb.errors import CacheUnavailable, UnusableCacheUrl
+from inboxdb.database.errors import CacheUnavailable, UnusableCacheUrl
+from inboxdb.drain import redis as cache_module
+from inboxdb.drain.redis import TIMEOUT, Cache, Unpublished, publish
 from tests.redis_server import RedisServer, redis_server
 from tests.rows import Host, set_clock
 from tests.servers import DRAINER, Database
@@ -388,8 +388,8 @@ def test_the_extra_that_is_missing() -> None:
         [
             "import sys",
             "sys.modules['redis'] = None",
-            "from inboxdb.cache import Cache",
-            "from inboxdb.errors import MissingExtra",
+            "from inboxdb.drain.redis import Cache",
+            "from inboxdb.database.errors import MissingExtra",
             "try: Cache('redis://')",
             "except MissingExtra as error: print(error)",
         ]

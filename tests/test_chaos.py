@@ -26,12 +26,13 @@ from typing import Any
 import psycopg
 import pytest
 
-from inboxdb import drain as drain_module
-from inboxdb import status, worker
-from inboxdb.cache import Cache
-from inboxdb.connection import session
-from inboxdb.verify import verify
-from inboxdb.worker import drain
+from inboxdb.counts.verify import verify
+from inboxdb.database.connection import session
+from inboxdb.drain import passes as drain_module
+from inboxdb.drain import worker
+from inboxdb.drain.redis import Cache
+from inboxdb.drain.worker import drain
+from inboxdb.watch import status
 from tests.chaos import Drainer, MortalServer, Process, Relay, Versions, Watcher, Writer, fill, mortal_database
 from tests.conftest import SERVERS
 from tests.interleave import DEADLINE, NO_WAIT, until

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from inboxdb import migrate, plan, sources
-from inboxdb.errors import DamagedFiles, DatabaseNewer, MigrationEdited
+from inboxdb.database import sources
+from inboxdb.database.errors import DamagedFiles, DatabaseNewer, MigrationEdited
+from inboxdb.install import migrate, plan
 from tests.catalog import catalog, difference
 from tests.servers import Database
 from tests.test_cli import answer, invoke, refusal

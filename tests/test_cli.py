@@ -13,8 +13,10 @@ from click.testing import CliRunner, Result
 from psycopg.conninfo import make_conninfo
 
 import inboxdb
-from inboxdb import cli, counts
-from inboxdb.connection import Connection
+from inboxdb import cli
+from inboxdb.cli import app
+from inboxdb.counts import stored
+from inboxdb.database.connection import Connection
 from tests.redis_server import RedisServer, redis_server
 from tests.rows import GLOBAL, Host, new_id, set_clock
 from tests.servers import OWNER, WRITER, Database
@@ -230,7 +232,7 @@ def test_counts_answer(database: Database, host: Host) -> None:
 
     whole = answer(database, "counts", workspace)
     assert whole["computed_at"].endswith("+00:00")
-    assert {name: whole[name] for name in counts.NAMES} == {
+    assert {name: whole[name] for name in stored.NAMES} == {
         "all_responses": 1,
         "requires_attention": 1,
         "previously_required_attention": 0,
@@ -250,7 +252,7 @@ def test_counts_answer(database: Database, host: Host) -> None:
 
     nothing = answer(database, "counts", workspace, "--setter", stranger)
     assert [nothing[name] for name in place] == [workspace, False, stranger, False]
-    assert {nothing[name] for name in counts.NAMES} == {0}
+    assert {nothing[name] for name in stored.NAMES} == {0}
     assert nothing["computed_at"] == whole["computed_at"]
 
     host.lead(workspace)
@@ -374,7 +376,7 @@ def test_drift_is_found_named_and_repaired(database: Database, host: Host) -> No
     assert {**place, "count": "total", "stored": 9, "live": 2} in found["differences"]
     place = {"client_id": other, "is_global": False, "scope_user_id": user, "repaired": False}
     assert {**place, "count": "ai_review", "stored": None, "live": 1} in found["differences"]
-    assert len(found["differences"]) == 1 + len(counts.NAMES)
+    assert len(found["differences"]) == 1 + len(stored.NAMES)
     text = invoke("verify", "--dsn", database.dsn).stdout
     assert f"workspace {workspace}, the whole workspace: total was stored as 9, live 2\n" in text
     assert f"workspace {other}, user {user}: ai_review was stored as no row, live 1\n" in text
@@ -401,7 +403,7 @@ def test_without_a_terminal_a_line_now_and_then_tells_how_far_it_is(
         host.workspace()
     there = ("--dsn", database.dsn)
     assert invoke("drain-dirty", *there).stderr == ""
-    monkeypatch.setattr(cli, "PROGRESS_EVERY", 0)
+    monkeypatch.setattr(app, "PROGRESS_EVERY", 0)
     assert invoke("verify", *there).stderr.splitlines() == [
         "verifying: 1 of 2 workspaces",
         "verifying: 2 of 2 workspaces",
@@ -420,8 +422,8 @@ def test_without_a_terminal_a_line_now_and_then_tells_how_far_it_is(
 
 
 def test_how_long_it_takes_is_said_as_people_say_it(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
-    monkeypatch.setattr(cli, "PROGRESS_EVERY", 0)
-    with cli.main.make_context("inboxdb", ["status"]), cli._progress("draining") as show:
+    monkeypatch.setattr(app, "PROGRESS_EVERY", 0)
+    with cli.main.make_context("inboxdb", ["status"]), app._progress("draining") as show:
         assert show
         show(1, 1200, 3725.4)
     assert capsys.readouterr().err == "draining: 1 of 1,200 workspaces, about 1:02:05 left\n"
@@ -686,7 +688,7 @@ def test_a_malformed_redis_url_is_not_quoted(arguments: list[str], url: str, dat
 def test_without_an_extra_its_name_is_said(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("redis", "prometheus_client"):
         monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.delitem(sys.modules, "inboxdb.metrics", raising=False)
+    monkeypatch.delitem(sys.modules, "inboxdb.watch.metrics", raising=False)
     monkeypatch.delattr(inboxdb, "metrics", raising=False)
     for arguments, extra in {
         ("drain-dirty", "--redis-url", "redis://localhost"): "redis",
@@ -783,5 +785,5 @@ def test_a_mistake_of_ours_is_one_line_too(database: Database, monkeypatch: pyte
     def mistaken(_: object) -> None:
         raise KeyError("secret")
 
-    monkeypatch.setattr("inboxdb.status.read", mistaken)
+    monkeypatch.setattr("inboxdb.watch.status.read", mistaken)
     assert refusal(database, "status") == "inboxdb: internal error: KeyError (see --debug)\n"

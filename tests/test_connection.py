@@ -12,9 +12,9 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from inboxdb import embedded
-from inboxdb.connection import connect, describe, resolve_dsn, session, transaction
-from inboxdb.errors import CannotConnect, ConnectionLost, DatabaseRefused, UnusableDsn
+from inboxdb.database.connection import connect, describe, resolve_dsn, session, transaction
+from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused, UnusableDsn
+from inboxdb.demo import embedded
 from tests.servers import OWNER, Database
 
 VARIABLES = ("INBOXDB_DSN", "DATABASE_URL", "PGHOST", "PGPORT", "PGDATABASE", "PGUSER", "PGPASSWORD", "PGSERVICE")
@@ -171,7 +171,7 @@ def unused_port() -> int:
 
 
 def test_a_host_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inboxdb.connection.CONNECT_TIMEOUT", 2)
+    monkeypatch.setattr("inboxdb.database.connection.CONNECT_TIMEOUT", 2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -18,9 +18,13 @@ import pytest
 from click.testing import CliRunner, Result
 from psycopg.conninfo import conninfo_to_dict
 
-from inboxdb import access, cli, doctor, embedded, sources
-from inboxdb.suspend import resume, suspend
-from inboxdb.worker import drain
+from inboxdb import cli
+from inboxdb.database import sources
+from inboxdb.demo import embedded
+from inboxdb.drain.worker import drain
+from inboxdb.install import access
+from inboxdb.install.suspend import resume, suspend
+from inboxdb.watch import doctor
 from tests.interleave import until
 from tests.redis_server import RedisServer
 from tests.rows import Host, new_id, set_clock

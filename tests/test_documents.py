@@ -24,9 +24,10 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 from psycopg.conninfo import make_conninfo
 
-from inboxdb import embedded, sources
 from inboxdb.cli import main
-from inboxdb.status import Status
+from inboxdb.database import sources
+from inboxdb.demo import embedded
+from inboxdb.watch.status import Status
 from tests.interleave import until
 from tests.redis_server import RedisServer
 from tests.rows import Host
@@ -399,7 +400,7 @@ def test_every_alarm_has_a_row() -> None:
 
 def test_every_promise_is_broken_here() -> None:
     """Or a new one could be missed above."""
-    source = Path(sources.ROOT / "inboxdb/status.py").read_text()
+    source = Path(sources.ROOT / "inboxdb/watch/status.py").read_text()
     [said] = re.findall(r"said = \{\n(.*?)\n        \}", source, re.S)
     assert len(promises()) == len(said.splitlines())
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from inboxdb import connection as connection_module
-from inboxdb import drain as drain_module
-from inboxdb import worker
-from inboxdb.connection import Connection, connect
-from inboxdb.verify import verify
-from inboxdb.worker import DrainResult, Failure, drain
+from inboxdb.counts.verify import verify
+from inboxdb.database import connection as connection_module
+from inboxdb.database.connection import Connection, connect
+from inboxdb.drain import passes as drain_module
+from inboxdb.drain import worker
+from inboxdb.drain.worker import DrainResult, Failure, drain
 from tests.interleave import Stage, until
 from tests.rows import GLOBAL, Host, set_clock, stored_counts
 from tests.running import Start, drains, hold_up, programs, until_held_up
@@ -323,7 +323,7 @@ def test_a_workspace_taken_after_the_claim_is_skipped_and_tried_again(
             somebody.rollback()
         return answers
 
-    monkeypatch.setattr("inboxdb.drain.in_one_trip", in_one_trip)
+    monkeypatch.setattr("inboxdb.drain.passes.in_one_trip", in_one_trip)
     result = drain(database.dsn)
     assert outcomes == ["skipped", "refreshed"]
     assert (result.refreshed, result.failed, result.skipped, result.remaining) == (1, 0, 1, 0)

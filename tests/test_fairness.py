@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from psycopg import errors
 
-from inboxdb import worker
-from inboxdb.connection import Connection
-from inboxdb.verify import verify
-from inboxdb.worker import drain
+from inboxdb.counts.verify import verify
+from inboxdb.database.connection import Connection
+from inboxdb.drain import worker
+from inboxdb.drain.worker import drain
 from tests.interleave import Stage, until
 from tests.rows import Host, stored_counts
 from tests.running import drains, hold_up, until_held_up, watching

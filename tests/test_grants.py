@@ -10,8 +10,9 @@ import pytest
 from click.testing import CliRunner
 from psycopg import Connection, errors
 
-from inboxdb import cli, migrate
-from inboxdb.worker import drain
+from inboxdb import cli
+from inboxdb.drain.worker import drain
+from inboxdb.install import migrate
 from tests.rows import Host, live_counts, stored_counts
 from tests.servers import DRAINER, MONITOR, OWNER, WRITER, Database, Server
 from tests.tenants import LOGINS, PEOPLE, become

@@ -4,8 +4,10 @@ import subprocess
 
 import pytest
 
-from inboxdb import embedded, migrate, sources
-from inboxdb.errors import DatabaseRefused
+from inboxdb.database import sources
+from inboxdb.database.errors import DatabaseRefused
+from inboxdb.demo import embedded
+from inboxdb.install import migrate
 from tests.catalog import catalog, difference
 from tests.rows import GLOBAL, Host, new_id, stored_counts
 from tests.servers import WRITER, Database

@@ -9,9 +9,10 @@ import pytest
 from click.testing import CliRunner, Result
 from psycopg import Connection, errors
 
-from inboxdb import access, cli, migrate
-from inboxdb import connection as connections
-from inboxdb.errors import DatabaseRefused, MigrationFailed
+from inboxdb import cli
+from inboxdb.database import connection as connections
+from inboxdb.database.errors import DatabaseRefused, MigrationFailed
+from inboxdb.install import access, migrate
 from tests.catalog import catalog, difference
 from tests.rows import Host, new_id
 from tests.servers import OWNER, WRITER, Database

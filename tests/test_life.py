@@ -23,7 +23,10 @@ import pytest
 from click.testing import CliRunner, Result
 from psycopg import Connection
 
-from inboxdb import books, cli, connection, embedded, sources
+from inboxdb import cli
+from inboxdb.database import connection, sources
+from inboxdb.demo import embedded
+from inboxdb.install import ledger
 from tests import test_doctor as doctors
 from tests.catalog import catalog, difference
 from tests.interleave import DEADLINE, until
@@ -332,7 +335,7 @@ def test_the_life_of_an_installation(
 
     # A first version, each of its migrations killed twice on the way. The last one meets a long transaction.
     owner.execute("create schema inboxdb")
-    owner.execute(books.MAKE)
+    owner.execute(ledger.MAKE)
     *first_ones, leads, access = NAMES
     for migration in first_ones:
         life.apply(migration)

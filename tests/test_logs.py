@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from inboxdb.connection import Connection
-from inboxdb.worker import drain
+from inboxdb.database.connection import Connection
+from inboxdb.drain.worker import drain
 from tests.interleave import Stage, until
 from tests.redis_server import RedisServer
 from tests.rows import Host, new_id

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from inboxdb import metrics, status, worker
-from inboxdb.cache import Cache
-from inboxdb.connection import Connection
-from inboxdb.errors import CannotConnect
+from inboxdb.database.connection import Connection
+from inboxdb.database.errors import CannotConnect
+from inboxdb.drain import worker
+from inboxdb.drain.redis import Cache
+from inboxdb.watch import metrics, status
 from tests.chaos import mortal_database
 from tests.interleave import until
 from tests.machine import program

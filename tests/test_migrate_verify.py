@@ -9,9 +9,11 @@ import pytest
 from click.testing import CliRunner, Result
 from psycopg import Connection
 
-from inboxdb import access, catalog, cli, connection, migrate, repair
-from inboxdb.differences import differences
-from inboxdb.errors import InboxdbError
+from inboxdb import cli
+from inboxdb.database import connection
+from inboxdb.database.errors import InboxdbError
+from inboxdb.install import access, catalog, migrate, repair
+from inboxdb.install.differences import differences
 from tests.catalog import HOW_TO_WRITE, SUPABASE, difference, snapshot
 from tests.catalog import catalog as everything
 from tests.interleave import DEADLINE, until

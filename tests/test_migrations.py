@@ -18,8 +18,10 @@ import pytest
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 
-from inboxdb import connection, embedded, migrate, sources
-from inboxdb.errors import InboxdbError, MigrationFailed, MigrationsBusy
+from inboxdb.database import connection, sources
+from inboxdb.database.errors import InboxdbError, MigrationFailed, MigrationsBusy
+from inboxdb.demo import embedded
+from inboxdb.install import migrate
 from tests.catalog import COMMITTED, HOW_TO_WRITE, catalog, difference
 from tests.interleave import DEADLINE, until
 from tests.rows import GLOBAL, Host, live_counts, new_id, stored_counts
@@ -318,7 +320,7 @@ def test_killed_runner_leaves_no_lock(bare_database: Database) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_runner_killed_before_a_migration(name: str, bare_database: Database, database: Database) -> None:
     apply = (
-        "import os, signal, sys; from inboxdb import migrate\n"
+        "import os, signal, sys; from inboxdb.install import migrate\n"
         "def kill(name):\n"
         "    if name == sys.argv[2]: os.kill(os.getpid(), signal.SIGKILL)\n"
         "migrate.apply(sys.argv[1], on_step=kill)"
@@ -349,14 +351,14 @@ def test_runner_killed_while_it_builds_an_index(bare_database: Database, databas
     assert not invalid_indexes(bare_database.connect())
 
 
-UNDO = "import sys; from inboxdb import migrate; migrate.rollback(sys.argv[1], count=None)"
+UNDO = "import sys; from inboxdb.install import migrate; migrate.rollback(sys.argv[1], count=None)"
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_runner_killed_before_it_undoes_a_migration(name: str, bare_database: Database, database: Database) -> None:
     bare = catalog(bare_database.connect())
     undo = (
-        "import os, signal, sys; from inboxdb import migrate\n"
+        "import os, signal, sys; from inboxdb.install import migrate\n"
         "def kill(name):\n"
         "    if name == sys.argv[2]: os.kill(os.getpid(), signal.SIGKILL)\n"
         "migrate.rollback(sys.argv[1], count=None, on_step=kill)"
@@ -538,7 +540,7 @@ def holding_lead(database: Database) -> Connection[Any]:
     return holder
 
 
-APPLY = "import sys; from inboxdb import migrate; migrate.apply(sys.argv[1])"
+APPLY = "import sys; from inboxdb.install import migrate; migrate.apply(sys.argv[1])"
 
 
 def killed_while_it_waits_for(holder: Connection[Any], database: Database, program: str = APPLY) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from inboxdb import embedded, migrate
+from inboxdb.demo import embedded
+from inboxdb.install import migrate
 from tests.machine import lacking
 from tests.rows import GLOBAL, Counts, Host, live_counts, stored_counts
 from tests.servers import HOSTS, OWNER, SETTINGS, WRITER, Database, Server, new_folder

@@ -13,8 +13,9 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from inboxdb import access, embedded
-from inboxdb.worker import drain
+from inboxdb.demo import embedded
+from inboxdb.drain.worker import drain
+from inboxdb.install import access
 from tests.interleave import until
 from tests.rows import Host, new_id
 from tests.servers import SETTINGS, Server, new_folder

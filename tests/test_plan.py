@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from inboxdb import access, books, connection, embedded, migrate, plan, sources
-from inboxdb.errors import BooksLost, InboxdbError, MigrationFailed, NotNext, UnknownMigration
+from inboxdb.database import connection, sources
+from inboxdb.database.errors import BooksLost, InboxdbError, MigrationFailed, NotNext, UnknownMigration
+from inboxdb.demo import embedded
+from inboxdb.install import access, ledger, migrate, plan
 from tests.catalog import catalog, difference
 from tests.interleave import DEADLINE, until
 from tests.rows import Host
@@ -595,6 +597,6 @@ def test_mark_refuses_what_is_not_next(bare_database: Database) -> None:
             migrate.mark(bare_database.dsn, ids)
     assert not_applied(bare_database) == NAMES[2:]
     assert texts(bare_database) == kept
-    assert books.read(bare_database.connect()).keys() == set(NAMES[:2])
+    assert ledger.read(bare_database.connect()).keys() == set(NAMES[:2])
     for arguments in ([], ["--all", NAMES[2]]):
         assert invoke("migrate", "mark", *arguments, "--dsn", bare_database.dsn).exit_code == 2

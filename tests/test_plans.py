@@ -12,7 +12,7 @@ import pytest
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
-from inboxdb import sources
+from inboxdb.database import sources
 from tests.rows import Host
 from tests.servers import WRITER, Database, Server
 

@@ -15,11 +15,12 @@ import pytest
 from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
 
-from inboxdb import cli, migrate, plan
-from inboxdb.connection import Connection, connect
-from inboxdb.errors import CannotConnect, PoolerInBetween
-from inboxdb.verify import verify
-from inboxdb.worker import drain
+from inboxdb import cli
+from inboxdb.counts.verify import verify
+from inboxdb.database.connection import Connection, connect
+from inboxdb.database.errors import CannotConnect, PoolerInBetween
+from inboxdb.drain.worker import drain
+from inboxdb.install import migrate, plan
 from tests.catalog import catalog, difference
 from tests.interleave import DEADLINE, until
 from tests.pooler import POOL_SIZE, VARIABLE, find, pooler

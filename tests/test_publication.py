@@ -14,7 +14,8 @@ import pytest
 from psycopg import Connection, errors
 from psycopg.sql import SQL, Identifier
 
-from inboxdb import embedded, migrate
+from inboxdb.demo import embedded
+from inboxdb.install import migrate
 from tests.rows import Host, new_id
 from tests.servers import DRAINER, MEMBER, MONITOR, OWNER, WRITER, Database
 

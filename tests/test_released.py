@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from inboxdb import migrate, sources
-from inboxdb.verify import verify
-from inboxdb.worker import drain
+from inboxdb.counts.verify import verify
+from inboxdb.database import sources
+from inboxdb.drain.worker import drain
+from inboxdb.install import migrate
 from tests import released
 from tests.catalog import catalog, difference
 from tests.rows import Host

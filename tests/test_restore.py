@@ -14,9 +14,11 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from inboxdb import access, doctor, embedded, migrate, repair
-from inboxdb.verify import verify
-from inboxdb.worker import drain
+from inboxdb.counts.verify import verify
+from inboxdb.demo import embedded
+from inboxdb.drain.worker import drain
+from inboxdb.install import access, migrate, repair
+from inboxdb.watch import doctor
 from tests.interleave import DEADLINE
 from tests.rows import Host, new_id, stored_counts
 from tests.running import watching

@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from inboxdb import embedded
+from inboxdb.demo import embedded
 from tests.servers import OWNER, WRITER, Database, Server, new_folder
 
 # Its last query must find the server up, although the interrupt went to every process in the foreground.
@@ -20,7 +20,7 @@ RUN_A_SERVER = """
 import sys, time
 from pathlib import Path
 import psycopg
-from inboxdb import embedded
+from inboxdb.demo import embedded
 with embedded.server(Path(sys.argv[1])) as dsn, psycopg.connect(dsn) as connection:
     Path(sys.argv[2]).touch()
     try:

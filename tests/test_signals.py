@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from psycopg import Connection, errors
 
-from inboxdb import announce, migrate, worker
-from inboxdb.errors import MigrationFailed
+from inboxdb.database.errors import MigrationFailed
+from inboxdb.drain import announce, worker
+from inboxdb.install import migrate
 from tests.interleave import DEADLINE, Stage, until
 from tests.rows import BY_AI, GLOBAL, Host, new_id, set_clock, stored_counts
 from tests.servers import DRAINER, OWNER, WRITER, Database

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inboxdb import sources
+from inboxdb.database import sources
 
 FILES = sorted(sources.SQL.rglob("*.sql"))
 TEXTS = {file.relative_to(sources.SQL).as_posix(): file.read_text() for file in FILES}

@@ -11,8 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 from psycopg.conninfo import make_conninfo
 
-from inboxdb import access, cli, embedded
-from inboxdb.worker import drain
+from inboxdb import cli
+from inboxdb.demo import embedded
+from inboxdb.drain.worker import drain
+from inboxdb.install import access
 from tests.rows import Host, new_id
 from tests.running import own_postgres
 from tests.servers import MEMBER, MONITOR, OWNER, SETTINGS, Database, Server, new_folder

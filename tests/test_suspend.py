@@ -11,13 +11,15 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from inboxdb import access, connection, migrate, sources, status
-from inboxdb.access import Named
 from inboxdb.cli import main
-from inboxdb.doctor import examine
-from inboxdb.errors import DatabaseRefused, InboxdbError, MigrationFailed
-from inboxdb.suspend import resume, suspend
-from inboxdb.worker import drain
+from inboxdb.database import connection, sources
+from inboxdb.database.errors import DatabaseRefused, InboxdbError, MigrationFailed
+from inboxdb.drain.worker import drain
+from inboxdb.install import access, migrate
+from inboxdb.install.access import Named
+from inboxdb.install.suspend import resume, suspend
+from inboxdb.watch import status
+from inboxdb.watch.doctor import examine
 from tests.catalog import catalog, difference
 from tests.interleave import DEADLINE, until
 from tests.rows import GLOBAL, Host, new_id, stored_counts
@@ -257,7 +259,7 @@ def test_killed_between_steps_and_gone_on(database: Database, command: str, step
     if command == "resume":
         suspend(database.dsn)
     code = (
-        "import os, signal, sys; from inboxdb import repair, suspend\n"
+        "import os, signal, sys; from inboxdb.install import repair, suspend\n"
         "steps = 0\n"
         "def counting(action, real=suspend.retrying):\n"
         "    global steps\n"

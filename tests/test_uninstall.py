@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from inboxdb import access, connection, migrate, sources
-from inboxdb.access import Named
 from inboxdb.cli import main
-from inboxdb.errors import DatabaseRefused, InboxdbError
-from inboxdb.suspend import suspend
-from inboxdb.uninstall import uninstall
+from inboxdb.database import connection, sources
+from inboxdb.database.errors import DatabaseRefused, InboxdbError
+from inboxdb.install import access, migrate
+from inboxdb.install.access import Named
+from inboxdb.install.suspend import suspend
+from inboxdb.install.uninstall import uninstall
 from tests.catalog import SUPABASE, catalog, difference
 from tests.interleave import until
 from tests.rows import Host

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from inboxdb import __version__, migrate, sources
+from inboxdb import __version__
+from inboxdb.database import sources
+from inboxdb.install import migrate
 from tests.rows import Host
 from tests.servers import Database
 
@@ -69,7 +71,7 @@ def test_it_runs_from_another_folder(programs: Path, tmp_path: Path, bare_databa
     assert answer("counts", workspace)["total"] == 1
     assert answer("verify")["drifted"] == 0
 
-    where = run([str(programs / "python"), "-c", "from inboxdb import sources; print(sources.HOST)"], tmp_path)
+    where = run([str(programs / "python"), "-c", "from inboxdb.database import sources; print(sources.HOST)"], tmp_path)
     assert Path(where.strip(), "host.sql").exists()
     assert not Path(where).is_relative_to(sources.ROOT)
 

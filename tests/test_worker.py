@@ -19,15 +19,17 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import Composable
 from structlog.testing import capture_logs
 
-from inboxdb import announce, logs, status, worker
-from inboxdb import drain as drain_module
-from inboxdb.announce import Announcer
-from inboxdb.cache import Cache
-from inboxdb.connection import Connection
-from inboxdb.drain import Refresh
-from inboxdb.errors import CannotConnect, DatabaseRefused
-from inboxdb.verify import verify
-from inboxdb.worker import WATCH, Schedule, drain
+from inboxdb.counts.verify import verify
+from inboxdb.database import logs
+from inboxdb.database.connection import Connection
+from inboxdb.database.errors import CannotConnect, DatabaseRefused
+from inboxdb.drain import announce, worker
+from inboxdb.drain import passes as drain_module
+from inboxdb.drain.announce import Announcer
+from inboxdb.drain.passes import Refresh
+from inboxdb.drain.redis import Cache
+from inboxdb.drain.worker import WATCH, Schedule, drain
+from inboxdb.watch import status
 from tests.chaos import MortalServer, mortal_database
 from tests.interleave import DEADLINE, Stage, until
 from tests.redis_server import RedisServer

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from inboxdb.connection import Connection
+from inboxdb.database.connection import Connection
 from tests.bench.contenders import CONTENDERS, INBOXDB, NO_TRIGGER
 from tests.bench.host import Host
 from tests.bench.results import Results

@@ -23,8 +23,10 @@ from threading import Thread
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from inboxdb import embedded, migrate, sources
-from inboxdb.connection import Connection
+from inboxdb.database import sources
+from inboxdb.database.connection import Connection
+from inboxdb.demo import embedded
+from inboxdb.install import migrate
 from tests.bench.host import ANYWHERE, WRITER, Made, generate
 from tests.bench.pgbench import SCRIPTS
 

@@ -20,7 +20,9 @@ from statistics import median
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from inboxdb import embedded, migrate, sources
+from inboxdb.database import sources
+from inboxdb.demo import embedded
+from inboxdb.install import migrate
 from tests.holders import HOLDERS, Holder
 
 WORKSPACES, LEADS = 20, 1000

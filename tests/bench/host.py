@@ -12,8 +12,10 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from inboxdb import embedded, migrate, sources
-from inboxdb.connection import Connection
+from inboxdb.database import sources
+from inboxdb.database.connection import Connection
+from inboxdb.demo import embedded
+from inboxdb.install import migrate
 from tests.bench.contenders import CONTENDERS, INBOXDB, RIVALS, Contender
 from tests.bench.sizes import Size
 

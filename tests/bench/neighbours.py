@@ -5,8 +5,9 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from inboxdb import migrate, sources
-from inboxdb.connection import Connection
+from inboxdb.database import sources
+from inboxdb.database.connection import Connection
+from inboxdb.install import migrate
 from tests.bench.host import Host, Made, generate, milliseconds
 from tests.bench.refresh import RECOUNT
 from tests.bench.results import Results

@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
-from inboxdb import embedded
+from inboxdb.demo import embedded
 
 SCRIPTS = Path(__file__).parent / "scripts"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from psycopg import sql
 from yoyo.migrations import Migration
 
-from inboxdb.connection import Connection
+from inboxdb.database.connection import Connection
 
 # As yoyo 9 makes its own, so that it finds nothing to do.
 MAKE = """\

@@ -1,6 +1,6 @@
 """Apply, list and undo the migrations.
 
-yoyo orders and reads them; the books (inboxdb/books.py) are its own, and ours. What its runner leaves open is closed
+yoyo orders and reads them; the books (ledger.py) are its own, and ours. What its runner leaves open is closed
 here: a migration runs and is recorded in one transaction where it is transactional, the lock frees itself when we
 crash, a lock that is not to be had in time is tried again, a rollback file must exist, a file that runs in a
 transaction is sent as it is, not cut up into what looks like statements, and what is shipped has to be what was
@@ -22,9 +22,9 @@ from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
 from yoyo.migrations import Migration, topological_sort
 
-from inboxdb import books, sources
-from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session, shares_backends
-from inboxdb.errors import (
+from inboxdb.database import sources
+from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session, shares_backends
+from inboxdb.database.errors import (
     BooksLost,
     DamagedFiles,
     DatabaseNewer,
@@ -37,6 +37,7 @@ from inboxdb.errors import (
     PoolerInBetween,
     UnknownMigration,
 )
+from inboxdb.install import ledger
 
 # How long to wait for another runner to end, in seconds.
 PATIENCE = 5.0
@@ -75,7 +76,7 @@ class Survey:
     """
 
     shipped: list[Migration]
-    entries: dict[str, books.Entry]
+    entries: dict[str, ledger.Entry]
     unrecorded: bool = False
 
     @property
@@ -101,7 +102,7 @@ class Survey:
     def difference(self, migration: Migration) -> list[str]:
         """Return the first lines in which a migration differs from what was applied: none where it does not."""
         entry = self.entries.get(migration.id)
-        return books.difference(migration, entry.body)[:DIFFERENCE_SHOWN] if entry and entry.body is not None else []
+        return ledger.difference(migration, entry.body)[:DIFFERENCE_SHOWN] if entry and entry.body is not None else []
 
     def refusals(self, database: str) -> Iterator[DatabaseNewer | BooksLost | MigrationEdited]:
         """Find why `apply` must not go on in this database, one reason after the other."""
@@ -201,10 +202,10 @@ def apply(
         pending = found.up_to(to)[:batch]
         before()
         connection.execute("create schema if not exists inboxdb")
-        connection.execute(books.MAKE)
+        connection.execute(ledger.MAKE)
         for migration in found.unread:
             logger.warning("the text in which %s was applied is not known: taking it as shipped", migration.id)
-            connection.execute(books.kept(migration).encode())
+            connection.execute(ledger.kept(migration).encode())
         backend = _Backend(connection)
         for migration in pending:
             on_step(migration.id)
@@ -251,7 +252,7 @@ def rollback(
         undone = [Undone(migration.id, meaning(migration)) for migration in latest]
         if not latest:
             return []
-        connection.execute(books.MAKE)
+        connection.execute(ledger.MAKE)
         backend = _Backend(connection)
         for migration in latest:
             on_step(migration.id)
@@ -284,9 +285,9 @@ def mark(dsn: str, ids: Sequence[str] | None) -> list[str]:
         if wanted and connection.execute("select pg_catalog.to_regnamespace('inboxdb') is null").fetchone() == (True,):
             raise NotNext(wanted[0], "there is no schema inboxdb here, so it was not run")
         with connection.transaction():
-            connection.execute(books.MAKE)
+            connection.execute(ledger.MAKE)
             for migration in found.pending[: len(wanted)]:
-                connection.execute(books.applied(migration, "mark").encode())
+                connection.execute(ledger.applied(migration, "mark").encode())
         return wanted
 
 
@@ -329,7 +330,7 @@ def check_host(connection: Connection) -> None:
 
 def compare(connection: Connection) -> Survey:
     """Read what is shipped, and what a database has. Changes nothing."""
-    entries = books.read(connection)
+    entries = ledger.read(connection)
     installed = connection.execute("select pg_catalog.to_regclass('inboxdb.drain_state') is not null").fetchone()
     return Survey(shipped(), entries, unrecorded=installed == (True,) and not entries)
 
@@ -399,7 +400,7 @@ def _run(backend: _Backend, migration: Migration, direction: str, lock_timeout: 
 
 def _process(backend: _Backend, migration: Migration, direction: str, lock_timeout: float) -> None:
     migration.load()
-    record = (books.applied(migration) if direction == "apply" else books.undone(migration)).encode()
+    record = (ledger.applied(migration) if direction == "apply" else ledger.undone(migration)).encode()
     if migration.use_transactions:
         with backend.transaction():
             backend.connection.execute(statements(migration, lock_timeout, direction).encode())

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from inboxdb.connection import Connection
-from inboxdb.errors import RowsLost
+from inboxdb.database.connection import Connection
+from inboxdb.database.errors import RowsLost
 
 SHOWN = 20  # failing workspaces, at most
 

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from inboxdb.connection import Connection, naming
-from inboxdb.errors import InboxdbError
+from inboxdb.database.connection import Connection, naming
+from inboxdb.database.errors import InboxdbError
 
 NAMES = (
     "all_responses",

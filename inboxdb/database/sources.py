@@ -2,7 +2,7 @@
 
 A migration carries whole bodies from sql/, between markers that name their source, so that a DBA reads it from top to
 bottom. migrations/checksums.txt says what each file has to be (``sha256sum --check checksums.txt`` reads it, too).
-``python -m inboxdb.sources`` (``make migration``) writes the bodies and the checksums anew; ``--check`` only says
+``python -m inboxdb.database.sources`` (``make migration``) writes bodies and checksums anew; ``--check`` only says
 whether they are up to date.
 """
 
@@ -11,7 +11,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 # Inside a wheel the folders travel in the package; in a checkout they stand beside it.
 ROOT = _PACKAGE if (_PACKAGE / "sql").is_dir() else _PACKAGE.parent
 SQL = ROOT / "sql"

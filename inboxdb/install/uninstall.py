@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from inboxdb import access, catalog, migrate, sources
-from inboxdb.catalog import Object, Objects
-from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, retrying
-from inboxdb.differences import MEMBER, TRUSTED
-from inboxdb.errors import InboxdbError
+from inboxdb.database import sources
+from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, retrying
+from inboxdb.database.errors import InboxdbError
+from inboxdb.install import access, catalog, migrate
+from inboxdb.install.catalog import Object, Objects
+from inboxdb.install.differences import MEMBER, TRUSTED
 
 ROLES = ("inboxdb_drainer", "inboxdb_monitor")  # those of access.ROLES that are nobody else's
 

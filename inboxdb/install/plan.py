@@ -10,10 +10,18 @@ import psycopg
 from psycopg import errors
 from yoyo.migrations import Migration
 
-from inboxdb import __version__, access, books, sources
-from inboxdb.connection import ATTEMPTS, LOCK_TIMEOUT, Connection, describe, session, shares_backends, transaction
-from inboxdb.doctor import NOT_LOOKED_AT, NOTE, TIME_LIMIT, WARNING, why_not
-from inboxdb.errors import (
+from inboxdb import __version__
+from inboxdb.database import sources
+from inboxdb.database.connection import (
+    ATTEMPTS,
+    LOCK_TIMEOUT,
+    Connection,
+    describe,
+    session,
+    shares_backends,
+    transaction,
+)
+from inboxdb.database.errors import (
     BooksLost,
     DamagedFiles,
     DatabaseNewer,
@@ -23,7 +31,8 @@ from inboxdb.errors import (
     PoolerInBetween,
     is_lost,
 )
-from inboxdb.migrate import (
+from inboxdb.install import access, ledger
+from inboxdb.install.migrate import (
     LOCK_CLASS,
     RESET,
     Survey,
@@ -34,7 +43,8 @@ from inboxdb.migrate import (
     statements,
     survey,
 )
-from inboxdb.suspend import suspended_since
+from inboxdb.install.suspend import suspended_since
+from inboxdb.watch.doctor import NOT_LOOKED_AT, NOTE, TIME_LIMIT, WARNING, why_not
 
 OBSTACLE = "obstacle"
 SEVERITIES = (OBSTACLE, WARNING, NOT_LOOKED_AT, NOTE)  # the worst first
@@ -184,7 +194,7 @@ def _step(connection: Connection, migration: Migration, lock_timeout: float) -> 
         Lock(table, mode, STOPS[mode], lock_timeout, ATTEMPTS, "commit")
         if migration.use_transactions
         else Lock(table, mode, STOPS[mode], None, None, "the index is built")
-        for mode, table in declared_locks(books.text(migration))
+        for mode, table in declared_locks(ledger.text(migration))
         if table in there or not table.startswith("realtime.")
     ]
     return Step(migration.id, migration.use_transactions, _about(migration), locks, meaning(migration))
@@ -276,8 +286,8 @@ def script(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOU
             "-- the books: yoyo's tables, and the text of each migration",
             "begin;\n",
             "create schema if not exists inboxdb;\n",
-            books.MAKE,
-            *(books.kept(migration) for migration in found.unread),
+            ledger.MAKE,
+            *(ledger.kept(migration) for migration in found.unread),
             "commit;\n",
             "set search_path = inboxdb;\n",
             *itertools.chain.from_iterable(_parts(migration, lock_timeout) for migration in pending),
@@ -287,7 +297,7 @@ def script(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOU
 
 def _parts(migration: Migration, lock_timeout: float) -> Iterator[str]:
     migration.load()
-    text, record = statements(migration, lock_timeout), books.applied(migration)
+    text, record = statements(migration, lock_timeout), ledger.applied(migration)
     if migration.use_transactions:
         yield from ("begin;\n", text, record, "commit;\n")
     else:
@@ -296,6 +306,6 @@ def _parts(migration: Migration, lock_timeout: float) -> Iterator[str]:
 
 def _about(migration: Migration) -> str:
     """Read the comment on top of a migration, without what is meant for others."""
-    lines = itertools.takewhile(lambda line: line.startswith("-- "), books.text(migration).splitlines())
+    lines = itertools.takewhile(lambda line: line.startswith("-- "), ledger.text(migration).splitlines())
     said = (line.removeprefix("-- ") for line in lines)
     return "\n".join(line for line in said if not line.startswith(NOT_SAID))

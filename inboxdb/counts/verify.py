@@ -7,10 +7,10 @@ from typing import Any
 
 import psycopg
 
-from inboxdb import counts
-from inboxdb.announce import send_signals
-from inboxdb.connection import Connection, session, transaction
-from inboxdb.drain import TIME_LIMIT, Progress, mark, refresh
+from inboxdb.counts.stored import NAMES
+from inboxdb.database.connection import Connection, session, transaction
+from inboxdb.drain.announce import send_signals
+from inboxdb.drain.passes import TIME_LIMIT, Progress, mark, refresh
 
 # Before each further comparison of a workspace that changes while it is looked at, in seconds.
 PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
@@ -162,7 +162,7 @@ def _compare(connection: Connection, client_id: str, time_limit: float) -> _Comp
 def _by_count(client_id: str, differences: list[dict[str, Any]], repaired: bool) -> Iterator[Difference]:
     for scope in differences:
         stored, live = scope["stored"] or {}, scope["live"] or {}
-        for name in counts.NAMES:
+        for name in NAMES:
             if stored.get(name) != live.get(name):
                 yield Difference(
                     client_id,

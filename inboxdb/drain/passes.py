@@ -12,9 +12,9 @@ from typing import Any
 import psycopg
 from psycopg.sql import SQL, Composed, Literal
 
-from inboxdb import logs
-from inboxdb.connection import Connection, in_one_trip, naming
-from inboxdb.errors import is_lost
+from inboxdb.database import logs
+from inboxdb.database.connection import Connection, in_one_trip, naming
+from inboxdb.database.errors import is_lost
 
 TIME_LIMIT = 60.0  # seconds for one workspace; counting 1,000,000 leads takes about four
 AUDIT_BURST, AUDIT_SHARE = 1.0, 0.1  # seconds of audits a worker does at a time, and the share of its time for them

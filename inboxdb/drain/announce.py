@@ -12,11 +12,11 @@ from typing import Self
 import psycopg
 from psycopg.sql import SQL, Literal
 
-from inboxdb import logs
-from inboxdb.cache import Cache, publish
-from inboxdb.connection import Connection, connect, in_one_trip, translated
-from inboxdb.drain import Refresh
-from inboxdb.errors import CacheUnavailable, InboxdbError
+from inboxdb.database import logs
+from inboxdb.database.connection import Connection, connect, in_one_trip, translated
+from inboxdb.database.errors import CacheUnavailable, InboxdbError
+from inboxdb.drain.passes import Refresh
+from inboxdb.drain.redis import Cache, publish
 
 HEARTBEAT = 5.0  # seconds; as often, what others left unpublished is looked for
 SIGNALS_LIMIT = 5.0  # seconds for the signals of one workspace

@@ -9,11 +9,12 @@ from datetime import datetime
 
 import psycopg
 
-from inboxdb import migrate, sources
-from inboxdb.access import SET_LOCK_TIMEOUT
-from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, retrying, session
-from inboxdb.errors import InboxdbError
-from inboxdb.repair import MARK, WATCHED, mend, replacing
+from inboxdb.database import sources
+from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, retrying, session
+from inboxdb.database.errors import InboxdbError
+from inboxdb.install import migrate
+from inboxdb.install.access import SET_LOCK_TIMEOUT
+from inboxdb.install.repair import MARK, WATCHED, mend, replacing
 
 
 @dataclass(frozen=True)

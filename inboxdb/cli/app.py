@@ -19,15 +19,20 @@ from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec
 import click
 import psycopg
 
-from inboxdb import __version__, access, counts, drain, logs, status, worker
-from inboxdb.cache import Cache, publish
-from inboxdb.connection import LOCK_TIMEOUT, describe, resolve_dsn, session
-from inboxdb.errors import DatabaseRefused, InboxdbError
-from inboxdb.logs import logger
+from inboxdb import __version__
+from inboxdb.counts import stored
+from inboxdb.database import logs
+from inboxdb.database.connection import LOCK_TIMEOUT, describe, resolve_dsn, session
+from inboxdb.database.errors import DatabaseRefused, InboxdbError
+from inboxdb.database.logs import logger
+from inboxdb.drain import passes, worker
+from inboxdb.drain.redis import Cache, publish
+from inboxdb.install import access
+from inboxdb.watch import status
 
 if TYPE_CHECKING:
-    from inboxdb.migrate import MigrationStatus
-    from inboxdb.plan import Step
+    from inboxdb.install.migrate import MigrationStatus
+    from inboxdb.install.plan import Step
 
 ERROR, NOT_HEALTHY, INTERRUPTED = 1, 3, 130
 
@@ -266,7 +271,7 @@ def _scope(is_global: bool, scope_user_id: str) -> str:
 
 
 @contextmanager
-def _progress(label: str, wanted: bool = True) -> Iterator[drain.Progress | None]:
+def _progress(label: str, wanted: bool = True) -> Iterator[passes.Progress | None]:
     """Show on stderr how far it is, if that is wanted: a bar on a terminal, elsewhere and in a log a line at times."""
     if not wanted:
         yield None
@@ -284,7 +289,7 @@ def _progress(label: str, wanted: bool = True) -> Iterator[drain.Progress | None
         yield lambda done, total, seconds: bar.update(task, completed=done, total=total, left=_seconds_left(seconds))
 
 
-def _progress_lines(label: str) -> drain.Progress:
+def _progress_lines(label: str) -> passes.Progress:
     next_at = monotonic() + PROGRESS_EVERY
 
     def show(done: int, total: int, seconds_left: float | None) -> None:
@@ -366,8 +371,8 @@ def migrate_apply(
     A migration that is shipped in other words than it was applied in is refused, and so is a database that is newer
     than this inboxdb: `inboxdb migrate status` shows both.
     """
-    from inboxdb import migrate as migrations
-    from inboxdb.suspend import refuse_while_suspended
+    from inboxdb.install import migrate as migrations
+    from inboxdb.install.suspend import refuse_while_suspended
 
     refuse_while_suspended(call.dsn, "nothing can be applied")
     if dry_run:
@@ -434,7 +439,7 @@ def migrate_status(call: Call) -> bool:
     Also which were applied in other words than they are shipped in, with the first lines that differ, and which this
     inboxdb does not know, because the database is newer.
     """
-    from inboxdb import migrate as migrations
+    from inboxdb.install import migrate as migrations
 
     listed = migrations.status(call.dsn)
     call.answer({"migrations": [asdict(one) for one in listed]}, _table({one.id: _state(one) for one in listed}))
@@ -454,7 +459,7 @@ def migrate_plan(call: Call, as_sql: bool, to: str | None, lock_timeout: float) 
     With --sql it prints what `inboxdb migrate apply` would run, transactions, settings and records included, for
     `psql -X -v ON_ERROR_STOP=1`.
     """
-    from inboxdb import plan
+    from inboxdb.install import plan
 
     if as_sql:
         script = plan.script(call.dsn, to=to, lock_timeout=lock_timeout)
@@ -481,7 +486,7 @@ def migrate_mark(call: Call, ids: tuple[str, ...], everything: bool) -> bool:
 
     They have to be the next ones, in order. What `inboxdb migrate plan --sql` prints records itself.
     """
-    from inboxdb import migrate as migrations
+    from inboxdb.install import migrate as migrations
 
     if everything == bool(ids):
         raise click.UsageError("Give migrations, or --all.")
@@ -501,8 +506,8 @@ def migrate_rollback(call: Call, everything: bool, to: str | None, lock_timeout:
     Without its triggers inboxdb notes no changes, so the counts go stale; without its tables they are gone. Applying
     again brings everything back, since the counts are derived from the host's tables.
     """
-    from inboxdb import migrate as migrations
-    from inboxdb.suspend import refuse_while_suspended
+    from inboxdb.install import migrate as migrations
+    from inboxdb.install.suspend import refuse_while_suspended
 
     if everything and to is not None:
         raise click.UsageError("--all undoes everything, --to stops at a migration: give one of them.")
@@ -536,8 +541,8 @@ def migrate_verify(call: Call, repair: bool) -> bool:
     --repair mends it: with a lock on a host table for milliseconds where a trigger is concerned, for which it waits 2 s
     at a time; indexes are built concurrently. Where changes may have been missed, every workspace is marked.
     """
-    from inboxdb.repair import verify as compare
-    from inboxdb.suspend import refuse_while_suspended
+    from inboxdb.install.repair import verify as compare
+    from inboxdb.install.suspend import refuse_while_suspended
 
     refuse_while_suspended(call.dsn, "it is not as shipped, and is not to be")
     result = compare(call.dsn, repair=repair)
@@ -566,7 +571,7 @@ def migrate_suspend(call: Call, lock_timeout: float) -> bool:
     trusted roles go on, and readers read the counts as they are, marked stale. Drains find nothing to do until
     `inboxdb migrate resume`. Run it again where it was broken off.
     """
-    from inboxdb.suspend import suspend
+    from inboxdb.install.suspend import suspend
 
     done = suspend(call.dsn, lock_timeout=lock_timeout)
     call.answer(
@@ -584,7 +589,7 @@ def migrate_resume(call: Call, lock_timeout: float) -> bool:
 
     Refused where a column that is counted is gone, or an id has another type. Run it again where it was broken off.
     """
-    from inboxdb.suspend import resume
+    from inboxdb.install.suspend import resume
 
     resumed = resume(call.dsn, lock_timeout=lock_timeout)
     call.answer(
@@ -612,7 +617,7 @@ def run_uninstall(call: Call, yes: bool, dry_run: bool, rls_off: bool, drop_role
     depends on it, and while "Lead" has its policies, unless --rls-off says that they may go: restricted roles then see
     what the host's own policies let through, or every row if there are none. The host's rows are not touched.
     """
-    from inboxdb.uninstall import uninstall
+    from inboxdb.install.uninstall import uninstall
 
     if not (yes or dry_run):
         if not sys.stdin.isatty():
@@ -777,7 +782,7 @@ def uses_redis(function: Callable[..., bool]) -> Callable[..., bool]:
     "--time-limit",
     type=Seconds(min=1, max=86400),
     metavar="SECONDS",
-    default=drain.TIME_LIMIT,
+    default=passes.TIME_LIMIT,
     show_default=True,
     help="What every workspace has; one that took longer has twice that the next time, up to 900.",
 )
@@ -839,7 +844,7 @@ def drain_dirty(
     for number in (signal.SIGTERM, signal.SIGINT) if watch else (signal.SIGTERM,):
         signal.signal(number, lambda number, _: _stop(stop, number))
     if metrics_port is not None:
-        from inboxdb import metrics
+        from inboxdb.watch import metrics
 
         metrics.serve(call.dsn, metrics_port)
 
@@ -910,9 +915,9 @@ def publish_cache(call: Call, everything: bool, cache: Cache | None) -> bool:
 def show_counts(call: Call, client_id: str, setter: str | None) -> bool:
     """Show the stored counts of a workspace."""
     with session(call.dsn, application_name="inboxdb counts") as connection:
-        row = counts.read(connection, client_id, setter)
+        row = stored.read(connection, client_id, setter)
     text = {"workspace": row.client_id, "scope": _scope(row.is_global, row.scope_user_id)}
-    text |= {name: f"{getattr(row, name):,}" for name in counts.NAMES}
+    text |= {name: f"{getattr(row, name):,}" for name in stored.NAMES}
     text |= {
         "computed at": _instant(row.computed_at),
         "version": str(row.version or "none"),
@@ -933,7 +938,7 @@ def mark(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
         if everything:
             connection.execute("select inboxdb.mark_all_inbox_counts_dirty()")
         else:
-            drain.mark(connection, client_ids)
+            passes.mark(connection, client_ids)
     marked = "every workspace" if everything else _plural(len(client_ids), "workspace")
     call.answer({"all": everything, "client_ids": client_ids}, f"marked {marked} for the next `inboxdb drain-dirty`")
     return True
@@ -951,7 +956,7 @@ def requeue(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
     if everything == bool(client_ids):
         raise click.UsageError("Name the workspaces to put back, or give --all.")
     with session(call.dsn, application_name="inboxdb requeue") as connection:
-        requeued = drain.requeue(connection, client_ids)
+        requeued = passes.requeue(connection, client_ids)
     call.answer({"requeued": requeued}, f"put back {_plural(requeued, 'workspace')} for the next `inboxdb drain-dirty`")
     return True
 
@@ -961,7 +966,7 @@ def requeue(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
 def recompute(call: Call, client_ids: tuple[str, ...]) -> bool:
     """Bring workspaces up to date now, dirty or not. If one id is wrong, none is recomputed."""
     with session(call.dsn, application_name="inboxdb recompute") as connection:
-        drain.recompute(connection, client_ids)
+        passes.recompute(connection, client_ids)
     call.answer({"client_ids": client_ids}, f"recomputed {_plural(len(client_ids), 'workspace')}")
     return True
 
@@ -1031,7 +1036,7 @@ def run_doctor(call: Call, prisma_schema: Path | None) -> bool:
     Each check runs by itself, for 10 seconds at most. What this role may not see is "not looked at": the role that
     installed inboxdb, with pg_read_all_stats, sees all. Exit status 3 when there is a problem.
     """
-    from inboxdb import doctor
+    from inboxdb.watch import doctor
 
     checks = doctor.examine(call.dsn, prisma_schema=prisma_schema)
     count = {status: sum(check.status == status for check in checks) for status in doctor.STATUSES}
@@ -1057,7 +1062,7 @@ def run_doctor(call: Call, prisma_schema: Path | None) -> bool:
 @command(main, "metrics")
 def show_metrics(call: Call) -> bool:
     """Print how the drain is doing in Prometheus' text format. No label names a workspace."""
-    from inboxdb import metrics
+    from inboxdb.watch import metrics
 
     text = metrics.text(call.dsn)
     call.answer({"metrics": text}, text.rstrip())
@@ -1073,7 +1078,7 @@ def verify(call: Call, sample: int | None, repair: bool) -> bool:
     A workspace with changes waiting is drained first. Exit status 3 when a scope drifted and was not repaired, or a
     workspace could not be compared.
     """
-    from inboxdb.verify import verify as compare
+    from inboxdb.counts.verify import verify as compare
 
     with _progress("verifying") as on_progress:
         result = compare(call.dsn, sample=sample, repair=repair, on_progress=on_progress)
@@ -1110,7 +1115,7 @@ def verify(call: Call, sample: int | None, repair: bool) -> bool:
 )
 def demo(call: Call, workspaces: int, leads: int, seconds: float, keep: bool, directory: Path | None) -> bool:
     """Show it all at work on a PostgreSQL server of its own."""
-    from inboxdb import demo as show
+    from inboxdb.demo import show
 
     def run() -> bool:
         return show.run(workspaces=workspaces, leads=leads, seconds=seconds, keep=keep, directory=directory)

@@ -14,12 +14,13 @@ from time import monotonic
 import psycopg
 from psycopg.sql import SQL
 
-from inboxdb import logs, status
-from inboxdb.announce import Announcer
-from inboxdb.cache import Cache
-from inboxdb.connection import Connection, in_one_trip, session
-from inboxdb.drain import TIME_LIMIT, Drain, Progress, Shared
-from inboxdb.errors import CannotConnect, ConnectionLost, DatabaseRefused
+from inboxdb.database import logs
+from inboxdb.database.connection import Connection, in_one_trip, session
+from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused
+from inboxdb.drain.announce import Announcer
+from inboxdb.drain.passes import TIME_LIMIT, Drain, Progress, Shared
+from inboxdb.drain.redis import Cache
+from inboxdb.watch import status
 
 # How long a single run waits, in all, for workspaces that are not due yet: those whose last claim came to nothing,
 # because its process was killed or somebody else had the workspace. Five seconds cover the delays after a first and a

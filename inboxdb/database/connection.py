@@ -12,7 +12,7 @@ import psycopg
 from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from inboxdb.errors import CannotConnect, ConnectionLost, DatabaseRefused, MalformedId, UnusableDsn, is_lost
+from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused, MalformedId, UnusableDsn, is_lost
 
 logger = logging.getLogger("inboxdb")
 

@@ -7,12 +7,13 @@ from functools import partial
 
 import psycopg
 
-from inboxdb import migrate, sources
-from inboxdb.access import SET_LOCK_TIMEOUT
-from inboxdb.catalog import Object
-from inboxdb.connection import LOCK_TIMEOUT, Connection, describe, retrying, session
-from inboxdb.differences import Difference, Remedy, differences
-from inboxdb.errors import DatabaseRefused, InboxdbError, is_lost
+from inboxdb.database import sources
+from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, retrying, session
+from inboxdb.database.errors import DatabaseRefused, InboxdbError, is_lost
+from inboxdb.install import migrate
+from inboxdb.install.access import SET_LOCK_TIMEOUT
+from inboxdb.install.catalog import Object
+from inboxdb.install.differences import Difference, Remedy, differences
 
 # What the host's triggers call: while one of these was another, changes may not have been noted.
 NOTING = re.compile(r"inboxdb\.(note_\w+|current_slice)\(")

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from psycopg.rows import class_row
 
-from inboxdb.connection import Connection
-from inboxdb.errors import CacheUnavailable, MissingExtra, UnusableCacheUrl
+from inboxdb.database.connection import Connection
+from inboxdb.database.errors import CacheUnavailable, MissingExtra, UnusableCacheUrl
 
 TIMEOUT = 1.0  # seconds for connecting, and for each answer; the URL's socket_timeout wins
 

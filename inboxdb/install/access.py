@@ -8,9 +8,9 @@ from typing import NamedTuple
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
 
-from inboxdb import sources
-from inboxdb.connection import LOCK_TIMEOUT, Connection, retrying, session
-from inboxdb.errors import InboxdbError
+from inboxdb.database import sources
+from inboxdb.database.connection import LOCK_TIMEOUT, Connection, retrying, session
+from inboxdb.database.errors import InboxdbError
 
 ROLES = ("anon", "authenticated", "inboxdb_drainer", "inboxdb_monitor")
 

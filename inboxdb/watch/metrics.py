@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from inboxdb import status
-from inboxdb.connection import session
-from inboxdb.errors import InboxdbError, MissingExtra
+from inboxdb.database.connection import session
+from inboxdb.database.errors import InboxdbError, MissingExtra
+from inboxdb.watch import status
 
 try:
     from prometheus_client import CollectorRegistry, generate_latest, start_http_server

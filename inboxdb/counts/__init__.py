@@ -1,0 +1,1 @@
+"""The stored counts: read, and held to the live ones."""

@@ -1,0 +1,1 @@
+"""The demo: inboxdb at work on a server of its own."""

@@ -1,0 +1,1 @@
+"""Bring the counts up to date, and tell who listens."""

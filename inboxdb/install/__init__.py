@@ -1,0 +1,1 @@
+"""Install into a host's database, upgrade, verify, repair, suspend, uninstall."""

@@ -1,0 +1,1 @@
+"""Say how an installation is doing."""
