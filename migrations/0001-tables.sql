@@ -13,14 +13,14 @@ set local search_path = '';
 do $host$
 declare
   -- Purpose: refuse a host whose tables inboxdb could not read, before anything is changed.
-  -- Raises IB001, naming every table or column that is missing, of a type inboxdb cannot use, or of another
-  --   type than the column it must equal.
-  -- Reads the system catalog only. Run as its own statement first by `inboxdb migrate apply`, and again on top
-  -- of migration 0001, so that a DBA who applies by hand is told the same.
+  -- Raises IB001, naming every missing table or column, and every column of an unusable type, or of another type than
+  --   the column compared with it.
+  -- Reads the system catalog only. Run as its own statement first by `inboxdb migrate apply`, and again on top of
+  -- migration 0001, for DBAs applying by hand.
   problems text;
 begin
   with required (place, host_table, host_column, kind, equals) as (
-    -- kind: id, text or time. equals: the column whose type this one has to share, because the two are compared.
+    -- kind: id, text or time. equals: the column of the same type, because the two are compared.
     values
       ( 1, 'Client',       'id',                'id',   null),
       ( 2, 'Client',       'userId',            'id',   'Lead.assignedToUserId'),
@@ -71,7 +71,7 @@ begin
       f.place,
       case
         when f.relkind is null then pg_catalog.format('table public.%I is missing', f.host_table)
-        -- attaching or truncating a partition fires no trigger, and no index on it is built concurrently
+        -- partitioned: attaching or truncating a partition fires no trigger, and CREATE INDEX CONCURRENTLY is refused
         when f.relkind = 'p'
           then pg_catalog.format('table public.%I is partitioned, which inboxdb cannot follow', f.host_table)
         when f.type_name is null
@@ -99,7 +99,7 @@ begin
   from (
     select judged.problem, pg_catalog.min(judged.place) as place from judged group by judged.problem
     union all
-    -- whoever owns the schema could put functions of their own in the place of ours
+    -- the schema's owner could replace our functions
     select
       pg_catalog.format(
         case when n.nspowner = me.oid then 'schema %I is there already, and not inboxdb''s'
@@ -128,8 +128,8 @@ $host$;
 create schema if not exists inboxdb;
 
 -- >>> sql/base/nobody.sql
--- Default privileges of the host's may have opened the schema as it was made. Whoever has no right on it reaches
--- nothing in it; access/apply.sql gives rights, once everything is there.
+-- The host's default privileges may have opened the new schema (D64). Without USAGE on a schema nobody reaches its
+-- objects; access/apply.sql grants rights once everything is there.
 do $nobody$
 declare
   statement pg_catalog.text;
@@ -151,8 +151,8 @@ $nobody$;
 -- <<< sql/base/nobody.sql
 
 -- >>> sql/host/client_id.type.sql
--- A workspace's id: whatever type the host gave "Client"."id" (text or uuid; varchar counts as text). A domain is
--- read as its base type by the planner, so comparing it with a host column uses the host's indexes.
+-- A workspace's id, in the host's type of "Client"."id" (text or uuid; varchar counts as text). The planner reads a
+-- domain as its base type, so a comparison with a host column uses the host's indexes (D67).
 do $type$
 begin
   execute pg_catalog.format('create domain inboxdb.client_id as %s', (
@@ -194,11 +194,11 @@ comment on domain inboxdb.user_id is 'A user: "Lead"."assignedToUserId", in the 
 -- <<< sql/host/user_id.type.sql
 
 -- >>> sql/host/sentinel.sql
--- Inlined into the queries that use it, so it has no search_path of its own.
+-- Inlined into its callers' queries, so without a search_path of its own.
 create function inboxdb.sentinel() returns inboxdb.user_id
 language sql immutable parallel safe
 as $$
-  -- Purpose: the scope_user_id of global rows, which belongs to no user.
+  -- Purpose: the scope_user_id of global rows; no user has this id.
   -- Returns: the nil UUID, in the host's type for user ids.
   -- INVOKER: a constant.
   select '00000000-0000-0000-0000-000000000000'::inboxdb.user_id
@@ -209,7 +209,7 @@ $$;
 create function inboxdb.clock() returns timestamptz
 language sql volatile
 as $$
-  -- Purpose: the one place that reads the time, so that a test can move it by replacing this function.
+  -- Purpose: the time, read here alone, so that a test can move the clock by replacing this function.
   -- Returns: the wall clock, not the start of the transaction.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
@@ -218,14 +218,14 @@ $$;
 -- <<< sql/base/clock.sql
 
 -- >>> sql/host/utc.sql
--- The only place that knows about time zones. Prisma keeps UTC in `timestamp` columns; hosts that use timestamptz
--- pass through. Both are inlined, hence no search_path of their own; overload resolution picks one per column.
+-- Time zones are known here alone (D68). Prisma keeps UTC in `timestamp` columns; a timestamptz is returned as it is.
+-- Both functions are inlined, hence no search_path of their own; overload resolution picks the right one per column.
 create function inboxdb.utc(host_time timestamp) returns timestamptz
 language sql immutable strict parallel safe
 as $$
   -- Purpose: read a host's timestamp WITHOUT time zone, whatever the session's TimeZone.
   -- Parameters: host_time, in UTC by the host's convention.
-  -- Returns: the instant it stands for; infinities stay infinite.
+  -- Returns: the instant; infinities stay infinite.
   -- INVOKER: reads nothing.
   select host_time at time zone 'UTC'
 $$;
@@ -233,7 +233,7 @@ $$;
 create function inboxdb.utc(host_time timestamptz) returns timestamptz
 language sql immutable strict parallel safe
 as $$
-  -- Purpose: the same for hosts that use timestamp WITH time zone: nothing to do.
+  -- Purpose: the same for hosts with timestamp WITH time zone: nothing to do.
   -- Parameters: host_time.
   -- Returns: host_time.
   -- INVOKER: reads nothing.
@@ -242,19 +242,19 @@ $$;
 -- <<< sql/host/utc.sql
 
 -- >>> sql/host/id_key.sql
--- The shortest exact form of an id: a counted_lead row holds two. Both are inlined, hence no search_path of their own;
--- overload resolution picks one per column.
+-- The shortest exact form of an id: a row of counted_lead holds two. Both functions are inlined, hence no search_path
+-- of their own (D22); overload resolution picks the right function per column.
 create function inboxdb.id_key(id text) returns bytea
--- STRICT would keep it from being inlined, IMMUTABLE too: convert_to is STABLE
+-- neither STRICT nor IMMUTABLE, because convert_to is STABLE: either would prevent inlining (D22)
 language sql stable parallel safe
 as $$
-  -- Purpose: the key of a text id: 16 bytes where it is the text of a UUID as PostgreSQL writes it.
+  -- Purpose: the key of a text id: 16 bytes for the text of a UUID as written by PostgreSQL.
   -- Parameters: id.
-  -- Returns: its key, null for null; two ids never have the same one. Others keep their bytes behind a zero byte,
-  --   behind two where one would make 16 of them: no text holds a zero byte, so the second is never taken for the first
-  --   of a longer one.
-  -- Three cheap conditions for one regular expression that counts, which takes five times as long as all of them: the
-  -- hyphens' places and the length, no other characters, no other hyphens.
+  -- Returns: the key, null for null; different for different ids. Other ids keep their bytes after a zero byte, or
+  --   after two zero bytes where a single zero byte would make 16 in all; no text holds a zero byte, so keys stay
+  --   different.
+  -- Three conditions (places of the hyphens and length; no other characters; no other hyphens), because a regular
+  -- expression with repetition counts takes five times as long as the three.
   -- INVOKER: reads nothing.
   select case
     when id collate "C" like '________-____-____-____-____________'
@@ -280,10 +280,10 @@ $$;
 
 -- >>> sql/host/key_id.sql
 create function inboxdb.key_id(key bytea) returns text
--- as id_key
+-- neither STRICT nor IMMUTABLE, because convert_from is STABLE: either would prevent inlining (D22)
 language sql stable parallel safe
 as $$
-  -- Purpose: the id that a key stands for: the inverse of id_key.
+  -- Purpose: the id of a key: the inverse of id_key.
   -- Parameters: key.
   -- Returns: the id, as text; null for null.
   -- Inlined, hence no search_path of its own.
@@ -306,7 +306,7 @@ as $$
   --   host/id_key.sql, one after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select 'a4faf584'
+  select '39e0c6b0'
 $$;
 -- <<< sql/counts/definitions.sql
 
@@ -393,9 +393,8 @@ create table inboxdb.cache_version (
   version bigint not null,
   bumped_at timestamptz not null,
   unpublished_since timestamptz,
-  -- One row per family all the same: whoever writes here holds the workspace's lock. With the version in the key the
-  -- newest is found first, and its successor meets no equal: each older version is there for as long as a snapshot is
-  -- held.
+  -- One row per workspace and family is the promise of the only writer, bump_versions, under the workspace's lock. The
+  -- version is in the key so that neither lookups nor uniqueness checks visit dead rows kept by a held snapshot (D35).
   primary key (client_id, family, version)
 );
 
@@ -403,8 +402,8 @@ create index cache_version_unpublished_since_idx on inboxdb.cache_version (unpub
 where unpublished_since is not null;
 
 comment on table inboxdb.cache_version is
-'Cache versions, the truth of {family}:v1:ver:{clientId}: they only grow. A row outlives its workspace, so that one '
-'made anew does not go back.';
+'Cache versions, the truth of {family}:v1:ver:{clientId}: they only grow. A row outlives its workspace, so that '
+'versions of a workspace made anew do not go back.';
 comment on column inboxdb.cache_version.version is 'Greatest of the last version + 1 and the epoch in milliseconds.';
 comment on column inboxdb.cache_version.unpublished_since is
 'When the oldest bump not yet copied to the cache was made; null once copied.';
@@ -423,7 +422,8 @@ create table inboxdb.job_status (
   recount_reason text,
   run_id text,
   unpublished_since timestamptz,
-  -- one row per job all the same: see cache_version
+  -- One row per workspace and job is the promise of the only writer, record_job, under the workspace's lock. The start
+  -- is in the key so that lookups and uniqueness checks visit no dead rows kept by a held snapshot (D35).
   primary key (client_id, job_name, last_started_at)
 );
 
@@ -434,9 +434,9 @@ comment on table inboxdb.job_status is 'How the last run of each job went, per w
 comment on column inboxdb.job_status.last_error is 'SQLSTATE and our own sentence; never a server message.';
 comment on column inboxdb.job_status.attempt is 'Which attempt since the workspace became dirty this run was.';
 comment on column inboxdb.job_status.recount_reason is
-'Why a refresh counted the whole workspace: see function reason_to_recount; recompute, audit and did_not_fit besides. '
-'Null where it went by what changed, or failed.';
-comment on column inboxdb.job_status.run_id is 'The run that it was part of (see table run), where one was.';
+'Why a refresh was a recount: see function reason_to_recount; recompute, audit and did_not_fit besides. Null after a '
+'refresh by change, or a failure.';
+comment on column inboxdb.job_status.run_id is 'The run (see table run); null for a refresh outside of a run.';
 comment on column inboxdb.job_status.unpublished_since is
 'When the oldest status not yet copied to the cache was written; null once copied.';
 -- <<< sql/jobs/job_status.table.sql
@@ -613,11 +613,11 @@ create table inboxdb.run (
 with (fillfactor = 50);
 
 comment on table inboxdb.run is
-'The drains of the last day, one row each, written by its own drain alone: who is at work, and what came of it.';
-comment on column inboxdb.run.run_id is 'Stands in its application_name, its log lines and job_status, too.';
+'The runs of the last day, one row each, written by the run alone: who is at work, and how much was refreshed.';
+comment on column inboxdb.run.run_id is 'Also in the run''s application_name, in its log lines and in job_status.';
 comment on column inboxdb.run.kind is 'drain-dirty once, --for, --watch, or the procedure drain_dirty.';
 comment on column inboxdb.run.seen_at is 'Its last sign of life, every 5 seconds while it lives.';
-comment on column inboxdb.run.ended_at is 'When it ended of its own accord; null while it is at work, or was killed.';
+comment on column inboxdb.run.ended_at is 'When the run ended; null while at work, and for ever if killed.';
 comment on column inboxdb.run.refreshed is 'Refreshes so far.';
 comment on column inboxdb.run.failed is 'Attempts that failed so far.';
 -- <<< sql/jobs/run.table.sql
@@ -630,7 +630,7 @@ create table inboxdb.freshness (
 );
 
 comment on table inboxdb.freshness is
-'How long changes waited, in the last hour: a row per drain and few seconds, a number per refresh.';
+'How long changes waited, in the last hour: a row per run and 5 seconds, a number per refresh.';
 comment on column inboxdb.freshness.seconds is
 'From when the oldest change that a refresh took was noted until it was counted.';
 -- <<< sql/jobs/freshness.table.sql

@@ -13,10 +13,10 @@ create function inboxdb.suspended_since() returns timestamptz
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: since when nothing notes changes, because the host's own migration needs its tables for itself.
-  -- Returns: when suspend_views was called first; null while inboxdb is at work.
+  -- Purpose: since when inboxdb is suspended for the host's own migration, so that no change is noted.
+  -- Returns: when suspend_views was called first; null while not suspended.
   -- Reads: setting, by key.
-  -- DEFINER: who drains and who watches may not read the settings.
+  -- DEFINER: roles of drains and of monitoring may not read the settings.
   select s.setting_value::pg_catalog.timestamptz
   from inboxdb.setting as s
   where s.setting_name = 'suspended_since'
@@ -28,7 +28,7 @@ create function inboxdb.require_resumed() returns void
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: refuse what would take counts for right that nobody has noted changes of.
+-- Purpose: refuse to work while suspended, because changes are not noted then and counts cannot be trusted.
 -- Errors: IB012 while inboxdb is suspended.
 -- Reads: suspended_since.
 -- INVOKER: called by our functions only.
@@ -392,17 +392,17 @@ create function inboxdb.verify_workspace(
   target_client_id inboxdb.client_id,
   out settled boolean, out scopes integer, out drifted integer, out differences jsonb
 )
--- STABLE matters: the caller's snapshot for everything, so that stored, live and waiting speak of one moment.
+-- STABLE matters: everything is read in the caller's snapshot, so that stored and live counts are of the same moment.
 language plpgsql stable security definer
 set search_path = ''
 as $$
 -- Purpose: compare a workspace's stored counts with the live ones, both ways, as of when they were computed.
 -- Parameters: target_client_id.
 -- Returns: settled, false while changes wait or a snooze is due, when a difference proves nothing yet; scopes compared;
---   drifted, how many of them differ, are missing or should not be there; differences, an array of objects with
---   is_global, scope_user_id, stored and live (null where there is no such row).
+--   drifted, how many of them differ, are missing or are superfluous; differences, an array of objects with is_global,
+--   scope_user_id, stored and live (null for a missing row).
 -- Errors: those of count_scopes and require_resumed.
--- Reads: inbox_counts, waiting, and what live_inbox_counts does. Costs a scan of the workspace.
+-- Reads: inbox_counts, waiting, and as live_inbox_counts. Costs a scan of the workspace.
 -- DEFINER: as live_inbox_counts.
 declare
   as_of pg_catalog.timestamptz := coalesce(
@@ -441,8 +441,8 @@ begin
   full join live using (is_global, scope_user_id);
   drifted := pg_catalog.jsonb_array_length(differences);
 
-  -- A table truncated after our snapshot was taken looks empty in it, whatever it held then: its file is not the one
-  -- that the snapshot knows. Looked at after the tables were read, so that none is truncated in between.
+  -- A table truncated after our snapshot was taken looks empty in the snapshot: its file is a new one. Checked after
+  -- the tables were read, and locked by the reading, so that no TRUNCATE comes in between.
   settled := settled and not exists (
     select
     from pg_catalog.pg_class as c
@@ -666,7 +666,7 @@ create function inboxdb.require_read_committed() returns void
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: refuse isolation levels in which a snapshot taken before the workspace's lock would be counted in.
+-- Purpose: refuse isolation levels above READ COMMITTED, whose snapshot is older than the workspace's lock (D14).
 -- Errors: IB004 above READ COMMITTED.
 -- INVOKER: reads nothing.
 begin
@@ -725,7 +725,7 @@ create function inboxdb.bump_versions(target_client_id inboxdb.client_id) return
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: give the workspace new cache versions, one per family, to be committed with the counts they speak of.
+-- Purpose: give the workspace new cache versions, one per family, committed together with the new counts.
 -- Parameters: target_client_id; the caller holds its lock.
 -- Returns: the inbox family's new version: greatest(old + 1, epoch milliseconds), so that neither a restore nor a
 --   workspace made anew goes back.
@@ -745,7 +745,7 @@ begin
       bumped_at = now,
       unpublished_since = coalesce(v.unpublished_since, now)
     where v.client_id = target_client_id and v.family = this_family
-      -- the only one: its older versions, which a held snapshot keeps, are not visited
+      -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
       and v.version >= (
         select newest.version
         from inboxdb.cache_version as newest
@@ -771,9 +771,9 @@ create function inboxdb.run_id() returns text
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: which run this session drains for.
-  -- Returns: the eight hexadecimal digits at the end of its application_name (but for what PgBouncer appends, where it
-  --   is told to), null where there are none.
+  -- Purpose: the id of the run this session belongs to (D47).
+  -- Returns: the eight hexadecimal digits at the end of application_name (before the suffix PgBouncer appends if told
+  --   to), null without such digits.
   -- INVOKER: reads a setting.
   select pg_catalog.substring(pg_catalog.current_setting('application_name'), '^inboxdb .* ([0-9a-f]{8})( - .*)?$')
 $$;
@@ -787,7 +787,7 @@ create function inboxdb.record_job(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: keep how the last refresh of a workspace went, to be published.
+-- Purpose: store the outcome of a workspace's last refresh in job_status, to be published.
 -- Parameters: target_client_id; started_at; attempt_number since the workspace became dirty; error, null for success,
 --   else SQLSTATE and our own sentence; why_recounted, as in job_status.
 -- Writes: job_status.
@@ -797,7 +797,7 @@ declare
   finished_at pg_catalog.timestamptz := inboxdb.clock();
   this_status pg_catalog.text := case when error is null then 'succeeded' else 'failed' end;
   took_ms double precision := pg_catalog.date_part('epoch', finished_at - started_at) * 1000;
-  -- as in bump_versions: the older versions of the row, which a held snapshot keeps, are not visited
+  -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
   newest pg_catalog.timestamptz := (
     select j.last_started_at
     from inboxdb.job_status as j
@@ -829,8 +829,8 @@ begin
       unpublished_since = coalesce(j.unpublished_since, finished_at)
     where j.client_id = target_client_id and j.job_name = this_job
       and j.last_started_at >= newest
-      -- as in the cache: a failure that is recorded late does not hide what came of a later start, unless a clock that
-      -- was ahead recorded that
+      -- by rank, as in the cache: a failure recorded late does not replace the outcome of a later start, except an
+      -- outcome from the future, written by a clock that was ahead
       and (j.last_started_at <= started_at or j.last_started_at > finished_at);
   end if;
 end
@@ -844,11 +844,11 @@ create function inboxdb.failure(
 language sql immutable
 set search_path = ''
 as $$
-  -- Purpose: what is said of a failed refresh, and how often it is tried.
-  -- Parameters: error_code, a SQLSTATE; null where nobody lived to tell.
-  -- Returns: SQLSTATE and our own sentence, since what the server said may quote rows; whether it may well go through
-  --   by itself; after how many attempts the workspace is quarantined: 15 (half an hour) where it may, else 8 (4
-  --   minutes).
+  -- Purpose: our sentence for a failed refresh, and how many attempts the failure is worth.
+  -- Parameters: error_code, a SQLSTATE; null where the refresh's session was gone before it could record a failure.
+  -- Returns: SQLSTATE and our own sentence, because the server's message may quote rows; whether the failure may pass
+  --   by itself; after how many attempts the workspace is quarantined: 15 (half an hour) where the failure may pass,
+  --   else 8 (4 minutes).
   -- Source: docs/errors.md.
   -- INVOKER: reads nothing.
   select
@@ -884,8 +884,8 @@ set search_path = ''
 as $$
   -- Purpose: how long a workspace waits for its next attempt.
   -- Parameters: attempts made so far, from 1.
-  -- Returns: 1 second, doubled with each attempt, 5 minutes at most; of that three to four quarters by chance, so that
-  --   workspaces which failed together are not tried together for ever.
+  -- Returns: 1 second, doubled with each attempt, 5 minutes at most, times a random 75 to 100 %, so that workspaces
+  --   failing together are not retried together for ever.
   -- INVOKER: reads nothing.
   select
     least(interval '1 second' * pg_catalog.power(2, least(attempts, 20) - 1), interval '5 minutes')
@@ -2524,16 +2524,16 @@ create function inboxdb.time_limit(
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: how long a refresh of the workspace may take: twice what the last one took. So one that hit its limit gets
-  --   twice as much the next time, and the largest tenant is not out of time for ever. Also what counting all of it
-  --   takes several times over, whatever the last one did: 20 microseconds a lead.
-  -- Parameters: target_client_id; least_seconds, which every workspace has.
-  -- Returns: seconds, 900 at most (or least_seconds, where that is more).
+  -- Purpose: how long a refresh of the workspace may take: twice the duration of the last refresh, so that the limit
+  --   doubles after each timeout (D38); at least 20 microseconds a lead, several times the duration of a recount,
+  --   because the last refresh may have been by change.
+  -- Parameters: target_client_id; least_seconds, the minimum for every workspace.
+  -- Returns: seconds, 900 at most (or least_seconds, if greater).
   -- Reads: job_status, workspace.
   -- DEFINER: its callers have no rights in inboxdb.
   select greatest(
     least_seconds,
-    -- null, not 900, where there was none
+    -- null, not 900, without a last refresh
     (
       select least(j.duration_ms / 500.0, 900)
       from inboxdb.job_status as j
@@ -2771,14 +2771,14 @@ language plpgsql volatile security definer
 set search_path = ''
 set lock_timeout = '1s'
 as $$
--- Purpose: tell clients that something changed, never what: one signal to the workspace's global scope, one to each
---   user's whose counts or leads did. Called once the new version is committed, in a transaction of its own, which also
---   keeps the database-wide lock of NOTIFY and a broken realtime out of the refresh.
--- Parameters: target_client_id, new_version, changed_scopes: what drain_next returned.
--- Returns: how many signals were handed over; one that cannot be is left: clients poll, too. Null where that took more
---   than 2 s: the drain then does better to send no more for a while.
+-- Purpose: signal a change, without its content, to the workspace's global scope and to each user with changed counts
+--   or leads. Called after the new version's commit, in a transaction of its own: the database-wide lock of NOTIFY, and
+--   a broken realtime, stay out of the refresh (D62).
+-- Parameters: target_client_id, new_version, changed_scopes: as returned by drain_next.
+-- Returns: how many signals were handed over; failed ones are dropped, because clients poll, too. Null where sending
+--   took more than 2 s: the drain then had better send none for a while.
 -- Source: docs/contracts.md.
--- Writes: realtime.messages through Supabase's realtime.send, where that exists; else the channel inboxdb.
+-- Writes: realtime.messages through Supabase's realtime.send, where it exists; else the channel inboxdb.
 -- DEFINER: the drain has no rights in Supabase's schema realtime.
 declare
   scope inboxdb.user_id;
@@ -2787,11 +2787,11 @@ declare
   give_up_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '2 seconds';
   sent pg_catalog.int4 := 0;
 begin
-  -- looking into a schema that is not ours to use would be an error
+  -- without USAGE on the schema, naming its objects raises an error
   if pg_catalog.to_regnamespace('realtime') is not null
     and pg_catalog.has_schema_privilege('realtime', 'usage')
   then
-    -- Supabase's own, a superuser's, or ours: anybody who may create a schema could name one so, and it runs as us
+    -- a schema of Supabase's, a superuser's or ours only: anybody else's function of this name would run as us
     on_supabase := exists (
       select
       from pg_catalog.pg_proc as p
@@ -2804,17 +2804,17 @@ begin
   end if;
 
   foreach scope in array inboxdb.sentinel() || changed_scopes loop
-    -- realtime.send swallows a lock_timeout, and would wait anew for each user
+    -- realtime.send swallows a lock_timeout: without a limit here each further user would wait again
     if pg_catalog.clock_timestamp() > give_up_at then
       return null;
     end if;
     payload := pg_catalog.jsonb_build_object('workspace', target_client_id, 'scope', scope, 'version', new_version);
     begin
       if on_supabase then
-        -- dynamic: the function is not there elsewhere
+        -- dynamic, because realtime.send exists on Supabase only
         execute 'select realtime.send($1, ''inbox_changed'', $2, true)'
         using payload, inboxdb.signal_topic(target_client_id, scope);
-      -- a full queue would fail the commit, past any exception block
+      -- a full NOTIFY queue fails the commit, after every exception block
       elsif pg_catalog.pg_notification_queue_usage() < 0.9 then
         perform pg_catalog.pg_notify('inboxdb', payload::pg_catalog.text);
       else
@@ -2822,7 +2822,7 @@ begin
       end if;
       sent := sent + 1;
     exception when others then
-      -- what the server says may quote the payload's neighbours; the client polls
+      -- nothing is reported, because the server's message may quote other payloads; the client polls
       null;
     end;
   end loop;
@@ -2836,13 +2836,12 @@ create function inboxdb.prune(at_most integer default 1000) returns void
 language sql volatile
 set search_path = ''
 as $$
-  -- Purpose: forget what nobody asks for any more: samples of freshness after an hour, runs a day after their last sign
-  --   of life, drift after 30 days.
-  -- Parameters: at_most, rows of each table in one call, the oldest first.
-  -- Writes: freshness, run, drift; rows that somebody else is at are not waited for.
+  -- Purpose: delete samples of freshness after an hour, runs a day after their last heartbeat, drift after 30 days.
+  -- Parameters: at_most, rows of each table per call, the oldest first.
+  -- Writes: freshness, run, drift; rows locked by others are skipped.
   -- INVOKER: called by heartbeat only.
   with
-  -- found once: as a condition of the delete it may be found again for each row, and then goes on from the last batch
+  -- MATERIALIZED: inside the delete's condition the sub-select with LIMIT could run again for each row and delete more
   old as materialized (
     select f.id
     from inboxdb.freshness as f
@@ -2888,10 +2887,10 @@ create function inboxdb.heartbeat(
 language sql volatile security definer
 set search_path = ''
 as $$
-  -- Purpose: a sign of life of a drain, at its beginning and end and every 5 seconds between; prunes what is too old.
+  -- Purpose: a run's sign of life, at its beginning and end and every 5 seconds between; deletes old rows by prune.
   -- Parameters: this_run_id, eight hexadecimal digits; this_kind, as in table run; connections at work; refreshes and
   --   failures so far; samples, seconds_waited of the refreshes since the last call; is_over at the end.
-  -- Writes: run (its own row only, so that it waits for nobody), freshness; what prune does.
+  -- Writes: run (the run's own row only, so without waiting for others), freshness; as prune.
   -- DEFINER: its callers have no rights in inboxdb.
   insert into inboxdb.run as r (run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed)
   select
@@ -3076,23 +3075,22 @@ create function inboxdb.drain_status(
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: how far behind the drain is, from the log itself and not only from what a collector has seen.
-  -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0
-  --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces that
-  --   wait longer than the promised 15 seconds, from when a collector could see their change; workspaces whose last
-  --   attempt failed and that are tried again, and those that are not; connections of drains that gave a sign of life
-  --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
-  --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
-  --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
-  --   suspended, null while it is at work; within how long every workspace is to be audited again, and how long ago
-  --   that was of the one whose turn was longest ago, quarantined ones excepted, null where there is none; of how many
-  --   workspaces more or less was found in the last day than their changes say, and of those, how many were found by a
-  --   difference that did not fit.
+  -- Purpose: how far behind the drain is, by the log itself and not by the work list alone.
+  -- Returns: dirty workspaces; changes in the log; how long ago the oldest of them was noted (0 without any), which may
+  --   be long before the commit of the host's transaction; late workspaces, waiting longer than the promised 15 seconds
+  --   since a collector could see their change; failing workspaces, to be tried again, and quarantined ones;
+  --   connections of drains with a heartbeat within 30 seconds; the last heartbeat of any drain; how many seconds
+  --   changes waited in the last hour, percentiles over refreshes, null without any; bytes of the log; keys not yet
+  --   copied to the cache and how long the oldest has waited, null where nothing was ever copied; the setting
+  --   counts_source; since when inboxdb is suspended, null while not; within how long every workspace is to be audited
+  --   again, and how long ago the last audit was of the workspace audited the longest ago, quarantined ones excepted,
+  --   null without any; workspaces in which drift was found in the last day, and among them those found because a
+  --   refresh by change did not fit.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting,
   --   workspace, drift. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   with
-  -- its newest version comes first, and counts: see read_floor
+  -- the newest row first: dead rows kept by a held snapshot are not visited (D35)
   state as (
     select d.collected_at, d.published_at from inboxdb.drain_state as d order by d.revision desc limit 1
   ),
@@ -3113,7 +3111,7 @@ as $$
     from inboxdb.work_list as d
     where d.collected_at < inboxdb.clock() - interval '15 seconds' and d.quarantined_at is null
     union
-    -- No collector has looked since: there may be signs of life, but nobody is free, or one collector hangs.
+    -- no collector has looked since, although drains may have a heartbeat: all are busy, or a collector hangs
     select w.client_id
     from inboxdb.waiting as w
     cross join state as s
@@ -3136,7 +3134,7 @@ as $$
       union all
       select j.unpublished_since from inboxdb.job_status as j where j.unpublished_since is not null
     ) as u
-    -- where no cache is in use, everything is unpublished for ever
+    -- without a cache in use everything stays unpublished
     where exists (select from state as s where s.published_at is not null)
   ),
   healed as (
@@ -3199,10 +3197,10 @@ create function inboxdb.work_left(out workspaces integer, out leads bigint)
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: how much is to be counted, for an estimate of how long that takes: the largest workspace may have as many
-  --   leads as all others together.
-  -- Returns: workspaces whose counts may be behind; about how many leads they have. Those of workspaces that were never
-  --   refreshed are what the others leave of the statistics on "Lead": nothing is counted for this.
+  -- Purpose: how much is to be counted, in leads, for an estimate of the time left: the largest workspace may have as
+  --   many leads as all others together (D49).
+  -- Returns: dirty workspaces; about how many leads they have. Workspaces never refreshed share the rest of the
+  --   planner's statistics on "Lead", because counting leads would take as long as half of the work.
   -- Reads: waiting, workspace, pg_class. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   with
@@ -3233,11 +3231,11 @@ returns table (
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: the workspaces whose last attempt failed, those longest behind first.
-  -- Returns: the workspace; how often it was claimed since it became dirty; when it is tried again (infinity: not by
-  --   itself); SQLSTATE and our own sentence; since when it is quarantined, null where it is not.
+  -- Purpose: the workspaces whose last attempt failed, the longest dirty first.
+  -- Returns: the workspace; its claims since it became dirty; when the next attempt is due (infinity: only after a
+  --   requeue); SQLSTATE and our own sentence; since when quarantined, null if not.
   -- Reads: inbox_counts_dirty.
-  -- DEFINER: neither the drain nor who watches it may read the work list.
+  -- DEFINER: roles of drains and of monitoring may not read the work list.
   select d.client_id, d.attempts, d.next_attempt_at, d.last_error, d.quarantined_at
   from inboxdb.inbox_counts_dirty as d
   where d.last_error is not null
@@ -3250,12 +3248,12 @@ create function inboxdb.held_snapshot(out seconds double precision, out holder t
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: the oldest transaction that keeps dead rows from vacuum.
-  -- Returns: its age (0 where there is none, and for a standby or its slot, whose age PostgreSQL does not keep); who
-  --   holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats can,
-  --   to others the ages of theirs are 0.
+  -- Purpose: the oldest held snapshot: the transaction, slot or standby keeping dead rows from vacuum.
+  -- Returns: its age (0 without any, and for a standby or its slot, because PostgreSQL keeps no age of theirs); its
+  --   holder, null for nobody; whether the caller could see everybody's sessions: without pg_read_all_stats the ages of
+  --   other roles' sessions are 0.
   -- Reads: pg_stat_activity, pg_stat_progress_vacuum, pg_prepared_xacts, pg_replication_slots.
-  -- INVOKER: whoever watches sees what PostgreSQL lets them see.
+  -- INVOKER: callers see as much as PostgreSQL lets them.
   select
     coalesce(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - oldest.since), 0), oldest.holder,
     pg_catalog.pg_has_role('pg_read_all_stats', 'usage')
@@ -3267,18 +3265,18 @@ as $$
       from pg_catalog.pg_stat_activity as a
       where a.pid <> pg_catalog.pg_backend_pid()
         and (
-          -- in every snapshot that is taken meanwhile, here too
+          -- an xid: part of every snapshot taken meanwhile, here too
           a.backend_xid is not null
-          -- for this database, or, of a standby, for all
+          -- holds back this database; of a standby, all databases
           or (a.backend_xmin is not null and coalesce(a.datname = pg_catalog.current_database(), true))
         )
-        -- a vacuum does not mind another's
+        -- vacuums ignore each other's snapshots
         and not exists (select from pg_catalog.pg_stat_progress_vacuum as v where v.pid = a.pid)
       union all
       select pg_catalog.format('prepared transaction %s', p.gid), p.prepared
       from pg_catalog.pg_prepared_xacts as p
       union all
-      -- not those with a catalog_xmin alone, which keeps rows of the catalogs and of no other table
+      -- xmin only: a catalog_xmin keeps rows of the catalogs and of no other table
       select pg_catalog.format('replication slot %s', s.slot_name), null
       from pg_catalog.pg_replication_slots as s
       where s.xmin is not null
@@ -3294,7 +3292,7 @@ create function inboxdb.iso(instant timestamptz) returns text
 language sql immutable
 set search_path = ''
 as $$
-  -- Purpose: a time as the cache's readers take it.
+  -- Purpose: an instant as text for the cache's readers.
   -- Parameters: instant.
   -- Returns: as in 2026-01-31T12:00:00.000000Z, in UTC whatever the session's TimeZone is.
   -- Source: RFC 3339.
@@ -3309,10 +3307,10 @@ returns table (kind text, client_id text, item text, rank bigint, redis_key text
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: what is to be copied to the cache, what has waited longest first.
+  -- Purpose: versions and job statuses to be copied to the cache, the longest waiting first.
   -- Parameters: at_most, rows.
-  -- Returns: kind, version or job; the workspace; the version's family or the job's name; rank, by which a newer copy
-  --   is told from an older one: the version, or when the job started, in microseconds since 1970; key and value.
+  -- Returns: kind, version or job; the workspace; the version's family or the job's name; rank, the greater in a newer
+  --   copy: the version, or when the job started, in microseconds since 1970; key and value.
   -- Source: docs/contracts.md.
   -- Reads: cache_version, job_status.
   -- DEFINER: its callers have no rights in inboxdb.
@@ -3364,24 +3362,23 @@ create function inboxdb.confirm_published(kinds text[], client_ids text[], items
 returns integer
 language plpgsql volatile security definer
 set search_path = ''
--- by key, however large or small the planner takes the arrays and the tables for
+-- lookups by key: the planner knows the sizes neither of the arrays nor of the tables
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_seqscan = off
 set jit = off
 as $$
--- Purpose: note what was copied to the cache, so that it is not copied again. Called after the copy, so a crash between
---   the two costs a second copy and loses nothing.
+-- Purpose: clear unpublished_since of versions and statuses copied to the cache. Called after the copy: a crash between
+--   the two costs a second copy and loses nothing (D43).
 -- Parameters: arrays of one length: kind, client_id, item and rank as unpublished returned them.
--- Returns: how many are published now: not those that moved on meanwhile, nor those that somebody is just writing,
---   which are not waited for.
+-- Returns: how many are published now: rows with a newer rank by now, and rows locked by a writer, are left.
 -- Writes: cache_version, job_status, drain_state.published_at (every 10 seconds at most).
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   versions integer;
   jobs integer;
 begin
-  -- unnest of several arrays is syntax, and goes by its bare name only
+  -- not pg_catalog.unnest: with several arrays unnest is syntax, under its bare name only
   update inboxdb.cache_version as v
   set unpublished_since = null
   where (v.client_id, v.family, v.version) in (
@@ -3412,7 +3409,7 @@ begin
   where s.revision = (
     select locked.revision
     from inboxdb.drain_state as locked
-    -- as read_floor does
+    -- the newest row alone: see drain_state (D35)
     where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
       and (
         locked.published_at is null
@@ -3430,12 +3427,12 @@ $$;
 create function inboxdb.mark_all_unpublished() returns bigint
 language plpgsql volatile security definer
 set search_path = ''
--- whoever refreshes holds these rows for milliseconds; a transaction left open is not waited for
+-- refreshes hold these rows for milliseconds; a transaction left open is not waited for
 set lock_timeout = '5s'
 as $$
--- Purpose: have everything copied to the cache again: it was flushed, or is another one.
+-- Purpose: have everything copied to the cache again, after a flush or a change of cache.
 -- Returns: how many keys are unpublished then.
--- Errors: 55P03 where a row stayed locked for 5 seconds; nothing was marked then.
+-- Errors: 55P03 where a row stayed locked for 5 seconds; then nothing was changed.
 -- Writes: cache_version, job_status, in the order in which a refresh locks them.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
@@ -3455,6 +3452,6 @@ $$;
 -- <<< sql/announce/mark_all_unpublished.sql
 
 -- >>> sql/access/revoke_public.sql
--- Functions are executable by everyone unless told otherwise.
+-- PostgreSQL grants EXECUTE on each new function to PUBLIC.
 revoke execute on all routines in schema inboxdb from public;
 -- <<< sql/access/revoke_public.sql

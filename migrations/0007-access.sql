@@ -18,12 +18,12 @@ lock table inboxdb.inbox_counts, inboxdb.cache_version, inboxdb.job_status in ac
 -- >>> sql/base/is_json.sql
 create function inboxdb.is_json(candidate text) returns boolean
 language plpgsql immutable strict parallel safe
--- No search_path of its own: its callers pin theirs, and setting it once more costs each reader of counts 2 µs.
+-- No search_path of its own: its callers pin theirs, and another SET costs each reader of counts 2 µs.
 as $$
--- Purpose: say whether a text can be cast to json and each of its values read. Catching the cast's error would need a
---   subtransaction, which parallel queries may not start; and that error quotes the text.
+-- Purpose: say whether a text can be cast to json and each of its values read. The cast's error is not caught, because
+--   an exception block starts a subtransaction, forbidden in parallel queries (D53); and the error quotes the text.
 -- Parameters: candidate. More than 16,384 characters or 1,000 objects and arrays are no JSON here, nor are more than 64
---   levels on PostgreSQL 15: whoever sends them is after the parser's stack, or its time.
+--   levels on PostgreSQL 15: such a text aims at the parser's stack, or its time.
 -- Returns: true or false; null for null.
 -- Source: RFC 8259; PostgreSQL refuses the escapes \u0000 and single surrogates besides.
 -- INVOKER: called by our functions only, with search_path = ''.
@@ -42,8 +42,8 @@ begin
     return pg_catalog.pg_input_is_valid(candidate, 'pg_catalog.jsonb');
   end if;
 
-  -- PostgreSQL 15: values are replaced from within by characters that no JSON holds, until one is left. Quoted by
-  -- dollars, which mean the same under any standard_conforming_strings.
+  -- PostgreSQL 15: inner values are replaced by characters outside JSON, level by level, until a single one is left.
+  -- Dollar quotes mean the same under any standard_conforming_strings.
   if candidate ~ $re$[\x01-\x08\x0b\x0c\x0e-\x1f]$re$ then
     return false;
   end if;
@@ -57,7 +57,7 @@ begin
     reduced, $re$true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$re$, scalar, 'g'
   );
   reduced := pg_catalog.regexp_replace(reduced, $re$[ \t\n\r]+$re$, '', 'g');
-  -- a round for each level, and each reads the whole text: more than 64 levels are no JSON here either
+  -- a round for each level, reading the whole text: more than 64 levels are no JSON here
   for level in 1..64 loop
     before := reduced;
     reduced := pg_catalog.regexp_replace(
@@ -71,13 +71,13 @@ $$;
 -- <<< sql/base/is_json.sql
 
 -- >>> sql/host/can_be_id.sql
--- Overloaded for the two types that a host gives its ids; callers pass a value of the type they want. Inlined into
--- their queries, so without a search_path of their own.
+-- Overloaded for the two types of host ids; callers pass a value of the wanted type. Inlined into their queries, so
+-- without a search_path of their own.
 create function inboxdb.can_be_id(candidate text, like_this uuid) returns boolean
 language sql immutable parallel safe
 as $$
   -- Purpose: say whether a text can be cast to the type of a host's ids.
-  -- Parameters: candidate; like_this, any value of that type.
+  -- Parameters: candidate; like_this, any value of the ids' type.
   -- Returns: true or false; null for null.
   -- INVOKER: reads nothing.
   select candidate operator(pg_catalog.~) '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$'
@@ -99,14 +99,14 @@ create function inboxdb.current_user_id() returns inboxdb.user_id
 language plpgsql stable parallel safe security definer
 set search_path = ''
 as $$
--- Purpose: the one place that knows who is asking: the subject of the JSON web token whose claims PostgREST, Supabase
---   or the application put into the transaction (set local request.jwt.claims).
+-- Purpose: who is asking, known here alone: the subject of the JSON web token whose claims PostgREST, Supabase or the
+--   application put into the transaction (set local request.jwt.claims).
 -- Returns: the user's id; null for nobody: no claims, '' (what a `set local` leaves behind), no subject, or the
 --   sentinel.
--- Errors: IB005 for claims that are no JSON object, or a subject that no user can have. What they say is not repeated.
--- Reads: the settings request.jwt.claims and, where that is absent, request.jwt.claim.sub (PostgREST before 9).
--- DEFINER: policies call it for whoever queries, who then needs no right on what it calls. It must stay free of
---   exception blocks: they start subtransactions, which parallel queries may not.
+-- Errors: IB005 for claims that are no JSON object, or a subject that no user can have. The claims are not quoted.
+-- Reads: the settings request.jwt.claims and, where absent, request.jwt.claim.sub (PostgREST before 9).
+-- DEFINER: policies call this function for restricted roles, which so need no right on the functions called here.
+-- No exception block here: it would start a subtransaction, which parallel queries may not (D53).
 declare
   claims constant pg_catalog.text := nullif(pg_catalog.current_setting('request.jwt.claims', true), '');
   document pg_catalog.json;
@@ -143,12 +143,12 @@ $$;
 
 -- >>> sql/access/member_access.view.sql
 create view inboxdb.member_access as
--- The one definition of who sees what: a member's highest role decides, and the owner needs no membership. Roles that
--- are not known here give nothing.
+-- Who sees what, defined here alone: a member's highest role decides; the owner needs no membership. Roles unknown here
+-- give no access.
 select
   m.client_id,
   m.user_id,
-  -- OWNER = ADMIN > INBOX_MANAGER > SETTER > CLIENT_PORTAL, and only a setter sees less than all
+  -- OWNER = ADMIN > INBOX_MANAGER > SETTER > CLIENT_PORTAL; setters alone see less than the whole workspace
   pg_catalog.bool_or(m.member_role in ('OWNER', 'ADMIN', 'INBOX_MANAGER'))
   or not pg_catalog.bool_or(m.member_role = 'SETTER')
     as sees_whole
@@ -171,11 +171,11 @@ create function inboxdb.member_workspaces() returns setof inboxdb.client_id
 language plpgsql stable parallel safe security definer
 rows 10
 set search_path = ''
--- a policy that hid memberships would narrow what their holder sees: raise instead
+-- a policy hiding memberships would narrow what the caller sees: raise instead (D37)
 set row_security = off
 as $$
--- Purpose: the workspaces that the current user is a member of, whole or as a setter; for policies, which put it into
---   a sub-select of its own so that it runs once per query.
+-- Purpose: the workspaces of the current user, as any kind of member. For policies: in an uncorrelated sub-select, so
+--   called once per query (D51).
 -- Returns: their ids; none without an identity.
 -- Errors: those of current_user_id.
 -- Reads: member_access.
@@ -194,11 +194,11 @@ create function inboxdb.setter_workspaces() returns setof inboxdb.client_id
 language plpgsql stable parallel safe security definer
 rows 10
 set search_path = ''
--- as in member_workspaces
+-- a policy hiding memberships would narrow what the caller sees: raise instead (D37)
 set row_security = off
 as $$
--- Purpose: the workspaces where the current user's highest role is SETTER: there they see only what is theirs. For
---   policies, as member_workspaces.
+-- Purpose: the workspaces where the current user's highest role is SETTER, so that only their own leads are seen there.
+--   For policies: in an uncorrelated sub-select, so called once per query (D51).
 -- Returns: their ids; none without an identity.
 -- Errors: those of current_user_id.
 -- Reads: member_access.
@@ -216,13 +216,13 @@ $$;
 create function inboxdb.has_client_access(client_id inboxdb.client_id) returns boolean
 language plpgsql stable parallel safe security definer
 set search_path = ''
--- as in member_workspaces
+-- a policy hiding memberships would narrow what the caller sees: raise instead (D37)
 set row_security = off
 as $$
--- Purpose: say whether the current user is a member of a workspace, in whatever role. A call per row is slow: a policy
---   wants member_workspaces and setter_workspaces.
+-- Purpose: say whether the current user is a member of a workspace, in any role. Policies use member_workspaces and
+--   setter_workspaces instead, because a call per row is slow (D51).
 -- Parameters: client_id.
--- Returns: true or false; false without an identity, and where there is no such workspace.
+-- Returns: true or false; false without an identity, and for an unknown workspace.
 -- Errors: those of current_user_id.
 -- Reads: member_access, by key.
 -- DEFINER: the caller may not read "Client" and "ClientMember".
@@ -242,19 +242,19 @@ $$;
 create function inboxdb.has_topic_access(topic text) returns boolean
 language plpgsql stable parallel safe security definer
 set search_path = ''
--- as in member_workspaces
+-- a policy hiding memberships would narrow what the caller sees: raise instead (D37)
 set row_security = off
 as $$
--- Purpose: say whether the current user may hear a realtime topic: who may see the scope.
--- Parameters: topic, as signal_topic makes them.
+-- Purpose: say whether the current user may hear a realtime topic: members who may see the topic's scope.
+-- Parameters: topic, as made by signal_topic.
 -- Returns: true or false; false without an identity.
 -- Errors: those of current_user_id.
--- Reads: member_access, inbox_counts. Topics are compared, not taken apart: no id can pretend to be two.
+-- Reads: member_access, inbox_counts. Topics are compared, not parsed: no id can pretend to be two.
 -- DEFINER: the caller may not read "Client" and "ClientMember".
 declare
   me inboxdb.user_id;
 begin
-  -- somebody else's topic, for somebody else's policies to judge
+  -- not a topic of ours: left to the project's own policies
   if topic is null or topic not like 'inbox:v1:%' then
     return false;
   end if;
@@ -285,13 +285,13 @@ $$;
 -- >>> sql/access/require_access.sql
 create function inboxdb.require_access(target_client_id inboxdb.client_id) returns inboxdb.user_id
 language plpgsql stable parallel safe
--- No settings of its own: read_inbox_counts pins both, and each of them costs a reader 2 µs.
+-- No SET clauses (search_path, row_security): read_inbox_counts pins both, and each SET costs a reader 2 µs.
 as $$
--- Purpose: refuse whoever may not see a workspace's counts, and say which of them they read.
+-- Purpose: refuse callers without access to a workspace's counts, and find the scope of all others.
 -- Parameters: target_client_id.
 -- Returns: the scope: the sentinel for a member who sees the whole workspace, a setter's own id.
--- Errors: IB006 without an identity; IB007 without access, and word for word the same where there is no such
---   workspace; those of current_user_id.
+-- Errors: IB006 without an identity; IB007 without access, and word for word the same for an unknown workspace; those
+--   of current_user_id.
 -- Reads: member_access, by key.
 -- INVOKER: called by our DEFINER functions only, with search_path = '' and row_security = off.
 declare
@@ -325,9 +325,9 @@ create function inboxdb.not_modified(state jsonb) returns void
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: HTTP's conditional GET, which PostgREST leaves to functions: tag the answer with what it depends on, and
---   say 304 to a client that has it already. Call it after access was checked, and where request.headers is set.
--- Parameters: state, everything that decides whether an older answer will still do.
+-- Purpose: HTTP's conditional GET, left to functions by PostgREST: tag the answer with a digest of its state, and say
+--   304 to a client with the same tag. Called after the access check, and only with request.headers set.
+-- Parameters: state, everything the answer depends on.
 -- Source: RFC 9110, 8.8.3 (a weak tag: the bytes of two such answers may differ), 13.1.2 and 15.4.5.
 -- Reads: the settings request.headers, request.method. Writes: response.headers, response.status, for this transaction.
 -- INVOKER: called by our DEFINER functions only.
@@ -383,15 +383,15 @@ create function inboxdb.read_inbox_counts(
 )
 language plpgsql stable security definer
 set search_path = ''
--- for require_access
+-- require_access reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
 set row_security = off
 as $$
--- Purpose: the counts that the current user has of a workspace, and how fresh they are.
+-- Purpose: the current user's counts of a workspace, and how fresh they are.
 -- Parameters: target_client_id.
 -- Returns: see inbox_api.inbox_counts.
--- Errors: those of require_access, before anything else is looked at; in live mode those of count_scopes.
--- Reads: inbox_counts, cache_version, inbox_counts_dirty, drain_state, setting (by key, in one statement); in live mode
---   what live_inbox_counts does, which costs a scan of the workspace.
+-- Errors: those of require_access, before anything else is read; in live mode those of count_scopes.
+-- Reads: inbox_counts, cache_version, inbox_counts_dirty, drain_state, setting (by key, in a single statement); in live
+--   mode as live_inbox_counts, at the cost of a scan of the workspace.
 -- DEFINER: members may read neither the work list nor the settings.
 #variable_conflict use_column
 declare
@@ -409,7 +409,7 @@ begin
     awaiting_reply, needs_repair, ai_sent, ai_review, total, computed_at, version, dirty_since,
     is_stale,
     source
-  -- of what has a new version with each refresh, or with each second, the newest is found first
+  -- newest row first: each refresh, or each second, leaves a dead row in these tables (D35)
   from (
     select d.collected_at, d.claim_from
     from inboxdb.drain_state as d
@@ -421,7 +421,7 @@ begin
     on s.client_id = target_client_id
     and s.is_global = (scope = inboxdb.sentinel())
     and s.scope_user_id = scope
-  -- what was not rewritten since was as true then: the whole workspace was refreshed
+  -- computed_at is the global row's: a refresh covers every scope, and rewrites only rows that changed (D26)
   left join inboxdb.inbox_counts as w
     on w.client_id = target_client_id and w.is_global and w.scope_user_id = inboxdb.sentinel()
   left join lateral (
@@ -471,8 +471,7 @@ $$;
 -- >>> sql/access/inbox_counts.policy.sql
 alter table inboxdb.inbox_counts enable row level security;
 
--- Each sub-select is uncorrelated, so it runs once per query and not once per row; the first condition can be looked up
--- in an index.
+-- Uncorrelated sub-selects run once per query, not once per row; an index can answer the first condition (D51).
 create policy inboxdb_member on inboxdb.inbox_counts
 for select
 using (
@@ -484,7 +483,7 @@ using (
 );
 
 comment on policy inboxdb_member on inboxdb.inbox_counts is
-'Members see every row of their workspace, setters just their own.';
+'Members see every row of their workspace, setters only their own.';
 -- <<< sql/access/inbox_counts.policy.sql
 
 -- >>> sql/access/cache_version.policy.sql
@@ -510,7 +509,7 @@ comment on policy inboxdb_member on inboxdb.job_status is 'Members see their wor
 create schema inbox_api;
 
 -- >>> sql/api/inbox_counts.sql
--- Inlined into the query that calls it, so without a search_path of its own.
+-- Inlined into the calling query, so without a search_path of its own (D55).
 create function inbox_api.inbox_counts(client_id inboxdb.client_id)
 returns table (
   scope_user_id inboxdb.user_id,
@@ -532,7 +531,7 @@ returns table (
 language sql stable
 rows 1
 as $$
-  -- Purpose: the counts that the current user has of a workspace. For the application, and for PostgREST's
+  -- Purpose: the current user's counts of a workspace. For the application, and for PostgREST's
   --   GET /rpc/inbox_counts?client_id=… . Never recomputes.
   -- Parameters: client_id, the workspace.
   -- Returns: one row. scope_user_id, whose counts they are: the sentinel for the whole workspace, which every member
@@ -542,9 +541,9 @@ as $$
   --   waits; is_stale, true when that is over 15 seconds ago or nobody has collected for as long; source: stored, or
   --   live where the setting counts_source says so (then computed_at is now, and nothing is stale).
   --   Under PostgREST (where request.headers is set) it also sets response.headers to an ETag of workspace, scope,
-  --   version and is_stale, and response.status to 304 for a client that has that already; neither in live mode.
+  --   version and is_stale, and response.status to 304 for a client with the same ETag; neither in live mode.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.
-  -- INVOKER: read_inbox_counts checks access, then looks.
+  -- INVOKER: read_inbox_counts checks access, then reads.
   select
     c.scope_user_id, c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
     c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total, c.computed_at, c.version, c.dirty_since,
@@ -555,8 +554,8 @@ $$;
 
 -- >>> sql/access/grant_matrix.view.sql
 create view inboxdb.grant_matrix as
--- The one declaration of who may do what with inboxdb. What is not listed is nobody's but the owner's: PUBLIC has
--- nothing, anon has nothing. apply_grants makes it so, for the roles that exist; the tests hold the catalog to it.
+-- Who may do what with inboxdb, declared here alone. A right not listed is the owner's alone: PUBLIC and anon have
+-- none. apply_grants brings the catalog in line for the roles that exist; the tests compare the two.
 select m.grantee, m.kind, m.object_name, m.privilege
 from (
   values
@@ -573,7 +572,7 @@ from (
   ('authenticated', 'function', 'inboxdb.has_topic_access(text)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
-  -- whoever drains
+  -- roles of drains
   ('inboxdb_drainer', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.clock()', 'execute'),
@@ -605,7 +604,7 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.held_snapshot()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.lead_rls_state()', 'execute'),
-  -- whoever watches the drain: no counts
+  -- roles of monitoring: no counts
   ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute'),
@@ -613,7 +612,7 @@ from (
   ('inboxdb_monitor', 'function', 'inboxdb.lead_rls_state()', 'execute')
 ) as m (grantee, kind, object_name, privilege)
 union
--- roles that the policy on "Lead" restricts: what it calls
+-- roles restricted by the policy on "Lead": the functions called by the policy
 select
   case bound.role_oid
     when 0 then 'public' else pg_catalog.pg_get_userbyid(bound.role_oid)::text
@@ -636,8 +635,8 @@ create function inboxdb.apply_grants() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: give every role that exists what grant_matrix says, and take everything else in our schemas from everybody
---   but the owner, PUBLIC and grants made by hand included.
+-- Purpose: make the privileges in our schemas equal to grant_matrix, for the roles that exist: everything else is
+--   revoked from everybody but the owner, from PUBLIC and where granted by hand as well.
 -- Errors: 42501 for a caller who does not own inboxdb.
 -- Locks: no table; two calls at once follow each other.
 -- Reads: grant_matrix. Changes privileges.
@@ -689,7 +688,7 @@ begin
     select distinct
       pg_catalog.format(
         'revoke all on %s %s from %s cascade', o.kind, o.name,
-        -- a regrole's text is quoted where it has to be
+        -- regrole::text quotes names where needed
         coalesce(nullif(e.grantee, 0)::pg_catalog.regrole::pg_catalog.text, 'public')
       )
     from ours as o
@@ -715,17 +714,17 @@ create function inboxdb.protect_topics() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: on Supabase, let members hear their topics and nobody else: make our policies on realtime.messages, where
---   they are not there yet. Elsewhere there is nothing to do.
--- Errors: none where it may not: a WARNING, since everything but Supabase's realtime works without.
--- Locks: ACCESS EXCLUSIVE on realtime.messages, for milliseconds once it is had, and only where a policy is missing.
--- Source: docs/contracts.md, which has the policies for whoever owns that table.
+-- Purpose: on Supabase, let members hear their topics and nobody else: make our missing policies on realtime.messages.
+--   Without Supabase nothing is done.
+-- Errors: none without the right to make policies, but a WARNING: everything except Supabase's realtime works without.
+-- Locks: ACCESS EXCLUSIVE on realtime.messages, for milliseconds once granted, and only where a policy is missing.
+-- Source: docs/contracts.md has the policies for the table's owner.
 -- INVOKER: for the owner.
 begin
   if pg_catalog.to_regrole('anon') is null or pg_catalog.to_regrole('authenticated') is null then
     return;
   end if;
-  -- Looked up by name in the catalog: where the schema is not ours to use, to_regclass would be an error.
+  -- Looked up by name in the catalog, because to_regclass raises without USAGE on the schema.
   if (
     select pg_catalog.count(ours.polname)
     from pg_catalog.pg_class as c
@@ -740,8 +739,7 @@ begin
       drop policy if exists inboxdb_member on realtime.messages;
       drop policy if exists inboxdb_members_only on realtime.messages;
       drop policy if exists inboxdb_not_anon on realtime.messages;
-      -- the row's own topic too: who reads the table itself, whatever realtime.topic they claim, sees what they may
-      -- hear
+      -- the row's own topic is checked, too: a reader of the table itself may claim any realtime.topic
       create policy inboxdb_member on realtime.messages
       for select
       to authenticated
@@ -750,7 +748,7 @@ begin
         and topic = (select realtime.topic())
         and (select inboxdb.has_topic_access((select realtime.topic())))
       );
-      -- Policies are ORed: one of the project's own that does not look at the topic would open ours to everybody.
+      -- Restrictive, because policies are ORed: a project's own policy blind to topics would open ours (D65).
       create policy inboxdb_members_only on realtime.messages
       as restrictive
       for all
@@ -760,7 +758,7 @@ begin
         or (topic = (select realtime.topic()) and (select inboxdb.has_topic_access((select realtime.topic()))))
       )
       with check (topic not like 'inbox:v1:%');
-      -- one of its own: anon may not call what the other one calls
+      -- a policy of its own for anon, who may not call has_topic_access
       create policy inboxdb_not_anon on realtime.messages
       as restrictive
       for all
@@ -777,7 +775,7 @@ $$;
 
 -- >>> sql/access/lead_policy.view.sql
 create view inboxdb.lead_policy as
--- The host's own policies on "Lead". Permissive ones are ORed with ours: a row that either lets through is seen.
+-- The host's own policies on "Lead". Permissive policies are ORed: a row let through by the host's or by ours is seen.
 select
   p.polname::text as policy_name,
   case p.polcmd
@@ -788,14 +786,13 @@ select
 from pg_catalog.pg_policy as p
 where p.polrelid = pg_catalog.to_regclass('public."Lead"') and p.polname not in ('inboxdb_trusted', 'inboxdb_member');
 
-comment on view inboxdb.lead_policy is 'The policies on "Lead" that are not ours.';
+comment on view inboxdb.lead_policy is 'The host''s own policies on "Lead".';
 -- <<< sql/access/lead_policy.view.sql
 
 -- >>> sql/access/lead_right.view.sql
 create view inboxdb.lead_right as
--- Who has rights on "Lead", and whether row-level security on it is theirs to feel. It binds rights on rows; whoever
--- may TRUNCATE, or make triggers that run as whoever writes, does so past it. Members of a role that is listed are not
--- listed for it.
+-- Roles with rights on "Lead", and whether row-level security binds them. Policies bind rights on rows only: TRUNCATE,
+-- and triggers running as the writer, go past every policy. Rights inherited from a listed role are not listed again.
 with lead as (
   select c.oid, c.relowner, c.relacl
   from pg_catalog.pg_class as c
@@ -812,7 +809,7 @@ given (holder, privilege) as (
   inner join pg_catalog.pg_attribute as a on l.oid = a.attrelid
   cross join lateral pg_catalog.aclexplode(a.attacl) as e
   union
-  -- rights on every table, without a grant on this one
+  -- predefined roles: rights on every table, without a grant on "Lead"
   select r.oid, p.privilege
   from (
     values
@@ -845,7 +842,7 @@ select
       and (bound.role_oid = 0 or coalesce(pg_catalog.pg_has_role(r.oid, bound.role_oid, 'usage'), false))
   ) as has_host_policy,
   (
-    -- a policy to public is to everybody, and whoever is trusted besides sees every row
+    -- a policy TO public binds everybody; a role trusted besides sees every row, because policies are ORed
     select pg_catalog.max(case p.polname when 'inboxdb_trusted' then 'trusted' else 'restricted' end)
     from pg_catalog.pg_policy as p
     where p.polrelid = l.oid
@@ -858,15 +855,15 @@ left join pg_catalog.pg_roles as r on g.holder = r.oid
 group by g.holder, r.oid, r.rolname, r.rolbypassrls, l.oid, l.relowner;
 
 comment on view inboxdb.lead_right is
-'Roles with rights on "Lead", those that policies bind and those that none does (unbound_rights). bypasses: its owner, '
-'superusers and BYPASSRLS, whom no policy binds at all. has_host_policy: a policy of the host''s lets it read rows. '
-'named: trusted or restricted, where protect_leads was told.';
+'Roles with rights on "Lead". rights: those bound by policies; unbound_rights: those that no policy binds. bypasses: '
+'the owner, superusers and BYPASSRLS, bound by no policy at all. has_host_policy: a policy of the host''s lets the '
+'role read rows. named: trusted or restricted, where protect_leads was told.';
 -- <<< sql/access/lead_right.view.sql
 
 -- >>> sql/access/lead_view.view.sql
 create view inboxdb.lead_view as
--- Views of the host's, over however many others, through which "Lead" is read with a view owner's rights, and
--- materialized views, which keep a copy: row-level security does not bind whoever reads those.
+-- The host's views, directly or through others, reading "Lead" with the view owner's rights, and materialized views,
+-- each a copy: row-level security on "Lead" does not bind their readers.
 with recursive host_view (oid, relowner, relacl, is_invoker) as (
   select
     c.oid,
@@ -935,7 +932,7 @@ where exists (
   );
 
 comment on view inboxdb.lead_view is
-'Views through which "Lead" is read past its policies; readers: roles other than the owner.';
+'Views through which "Lead" is read past the policies; readers: roles other than the owner.';
 -- <<< sql/access/lead_view.view.sql
 
 -- >>> sql/access/require_named_roles.sql
@@ -945,11 +942,10 @@ set search_path = ''
 as $$
 -- Purpose: refuse to touch row-level security on "Lead" before its owner has decided about everybody.
 -- Parameters: as protect_leads.
--- Errors: IB008 naming the roles that do not exist, are named twice or not at all, or are to be restricted and cannot
---   be (they bypass policies, or inherit from a trusted role); or the host's policies that let a restricted role see
---   more than a member may.
+-- Errors: IB008 naming the roles: unknown, named twice or not at all, or to be restricted but bypassing policies or
+--   inheriting from a trusted role; or naming the host's policies showing a restricted role more than a member may see.
 -- Reads: lead_right, lead_policy.
--- INVOKER: called by protect_leads, and by `inboxdb migrate apply` before it changes anything.
+-- INVOKER: called by protect_leads, and by `inboxdb migrate apply` before anything is changed.
 declare
   unknown pg_catalog.text;
   twice pg_catalog.text;
@@ -1024,8 +1020,8 @@ create function inboxdb.role_list(names text[]) returns text
 language sql immutable
 set search_path = ''
 as $$
-  -- Purpose: roles as a policy's TO wants them.
-  -- Parameters: names; 'public', which quoting leaves as it is, stands for everybody.
+  -- Purpose: roles as the text of a policy's TO clause.
+  -- Parameters: names; 'public' stands for everybody, and quoting leaves the word as it is.
   -- Returns: the list, quoted.
   -- INVOKER: called by protect_leads only.
   select pg_catalog.string_agg(pg_catalog.quote_ident(n.name), ', ')
@@ -1038,9 +1034,9 @@ create function inboxdb.member_condition() returns text
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: which leads a member may see, as the policy inboxdb_member on "Lead" has it.
-  -- Returns: a condition on "Lead", in the types that its columns have now. Cast inside the sub-selects: outside it
-  --   would be done anew for each row.
+  -- Purpose: the condition of the policy inboxdb_member on "Lead": the leads a member may see.
+  -- Returns: a condition on "Lead", in its columns' types of now. The casts stand inside the sub-selects: outside they
+  --   would run once per row (D52).
   -- Reads: the catalog.
   -- INVOKER: for the owner.
   select pg_catalog.format(
@@ -1067,13 +1063,13 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: turn row-level security on "Lead" on, so that members see their workspaces' leads and setters their own.
--- Parameters: trusted, roles that go on as before; restricted, roles that see and write only what the signed-in
---   user may see ('public' names everybody else). Every role with rights on "Lead" that is not bound to bypass policies
---   has to be in one of them; lead_right lists them. keep_host_policies, whether the host's own permissive policies may
---   go on letting restricted roles see more.
--- Errors: those of require_named_roles, and IB012 while suspended, before anything is changed; 42501 for a caller who
---   does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
--- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had.
+-- Parameters: trusted, roles going on as before; restricted, roles seeing and writing only rows of the signed-in user
+--   ('public' names everybody else). Every role with rights on "Lead" has to be in one of the two, unless the role
+--   bypasses policies anyway: see lead_right. keep_host_policies, whether the host's own permissive policies may go on
+--   showing restricted roles more.
+-- Errors: as require_named_roles, and IB012 while suspended, before anything is changed; 42501 for a caller who does
+--   not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted.
 -- Reads: setting. Writes: policies on "Lead", setting; calls apply_grants.
 -- INVOKER: for the owner.
 declare
@@ -1086,8 +1082,8 @@ begin
   lock table public."Lead" in access exclusive mode;
   select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
   select s.setting_value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
-  -- Whether it was we who turned it on, also when called once more; and where we let the trusted through, they depend
-  -- on it.
+  -- enabled: row-level security was off before, also before an earlier call; or our policy for trusted roles is there,
+-- without which they would see nothing.
   decided := case
     when not was_on or decided = 'enabled' or exists (
       select
@@ -1101,8 +1097,8 @@ begin
   drop policy if exists inboxdb_member on public."Lead";
   drop policy if exists inboxdb_trusted on public."Lead";
   if pg_catalog.cardinality(restricted) > 0 then
-    -- Where row-level security was on before, writing is the host's policies' affair; where it was off, nobody is to
-    -- lose the writing of rows they may see.
+    -- Where row-level security was on before, the host's policies decide about writing; where off, nobody may lose the
+    -- writing of visible rows (D60).
     execute pg_catalog.format(
       'create policy inboxdb_member on public."Lead" for %s to %s using (%s)',
       case decided when 'enabled' then 'all' else 'select' end,
@@ -1128,11 +1124,11 @@ create function inboxdb.unprotect_leads() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: undo protect_leads: take our policies off "Lead", and turn its row-level security off if it was we who
---   turned it on. Where policies of the host's have come since, it stays on, and trusted roles are still let through; a
---   WARNING says so. Also says that it is to be left out.
--- Errors: 42501 for a caller who does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
--- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had; none where there is nothing to undo.
+-- Purpose: undo protect_leads: take our policies off "Lead", and turn row-level security off where protect_leads turned
+--   it on. Where the host has made policies since, row-level security stays on, trusted roles keep our policy, and a
+--   WARNING says so. The decision is then left_out.
+-- Errors: 42501 for a caller who does not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted; none with nothing to undo.
 -- Reads: lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
 -- INVOKER: for the owner.
 declare
@@ -1163,11 +1159,11 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: make the publication inboxdb_lead: inserted and updated leads as id, workspace, user and update time,
---   without personal data and without deletes. Row-level security does not apply to a stream: whoever may read it
---   reads every tenant's.
--- Errors: IB009 where the replica identity of "Lead" has columns that are not published, or there is none: every UPDATE
---   of the host's would fail; 42710 where there is a publication of this name; 42501 for a caller who does not own
---   "Lead" or may not create one.
+--   without personal data and without deletes. Row-level security does not apply to a stream: its readers see the
+--   leads of every tenant.
+-- Errors: IB009 where the replica identity of "Lead" is missing or has columns outside the publication: every UPDATE of
+--   the host's would fail; 42710 where the publication exists; 42501 for a caller who does not own "Lead" or may not
+--   create publications.
 -- Locks: SHARE UPDATE EXCLUSIVE on "Lead", which stops no writer.
 -- INVOKER: for the owner.
 declare
@@ -1209,11 +1205,11 @@ create function inboxdb.lead_rls_state() returns text
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: what is decided about row-level security on "Lead", and whether the catalog still agrees.
+  -- Purpose: the decision about row-level security on "Lead", and whether the catalog still agrees.
   -- Returns: undecided, left_out; enabled or joined (found on), while it is on and every role with rights on rows is
   --   named or bypasses policies; else drifted.
   -- Reads: setting, lead_right.
-  -- DEFINER: who watches may not read either.
+  -- DEFINER: monitoring roles may read neither.
   select case
     when s.setting_value not in ('enabled', 'joined') then s.setting_value
     when not exists (
@@ -1221,7 +1217,7 @@ as $$
       from pg_catalog.pg_class as c
       where c.oid = pg_catalog.to_regclass('public."Lead"') and c.relrowsecurity
     ) then 'drifted'
-    -- in one that was found on, only the restricted are known by our policy
+    -- joined: our policy names the restricted roles only
     when s.setting_value = 'enabled' and exists (
       select
       from inboxdb.lead_right as l
@@ -1239,12 +1235,12 @@ create function inboxdb.suspend_views() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: the first step of `inboxdb migrate suspend`: pause the drain, and take off the host's columns what hangs on
---   them by its definition: our views, and what the publication inboxdb_lead lists. A view goes on answering, from a
---   function of the same text, of which the server keeps no dependency: it fails only once a column that it reads is
---   gone. What is done already is left alone.
+-- Purpose: the first step of `inboxdb migrate suspend`: pause the drain, and remove every dependency on the host's
+--   columns: of our views, and of the publication inboxdb_lead. Each view goes on answering, from a function with the
+--   view's text, because the server keeps no dependencies of a function's text (D75): the view fails only once one of
+--   its columns is gone. Steps done already are skipped.
 -- Errors: 42501 for a caller who does not own inboxdb; 55P03 where a refresh holds a view for longer than lock_timeout.
--- Locks: ACCESS EXCLUSIVE on those views, SHARE UPDATE EXCLUSIVE on "Lead" where that is published: no writer waits.
+-- Locks: ACCESS EXCLUSIVE on our views, SHARE UPDATE EXCLUSIVE on "Lead" where published: no writer waits.
 -- Writes: setting; makes functions suspended_*; calls apply_grants.
 -- INVOKER: for the owner.
 declare
@@ -1269,7 +1265,7 @@ begin
         from pg_catalog.pg_attribute as a
         where a.attrelid = c.oid and a.attnum > 0
       ) as result_columns,
-      -- a function's result has neither lengths nor collations, and a view's columns must stay as they are
+      -- casts, because a function's result has neither lengths nor collations, and a view's columns may not change
       (
         select pg_catalog.string_agg(
           pg_catalog.format(
@@ -1316,7 +1312,7 @@ begin
     inner join pg_catalog.pg_publication as p on r.prpubid = p.oid
     where p.pubname = 'inboxdb_lead' and r.prrelid = 'public."Lead"'::pg_catalog.regclass
   ) then
-    -- the publication itself stays: a subscription without one breaks off
+    -- the publication itself stays: without its publication a subscription fails
     alter publication inboxdb_lead drop table public."Lead";
   end if;
   perform inboxdb.apply_grants();
@@ -1329,12 +1325,13 @@ create function inboxdb.suspend_table(host_table regclass) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: a further step of `inboxdb migrate suspend`, one table in a transaction, so that it cannot deadlock with a
---   writer: take our triggers off it, and have our policy on "Lead" let no row through, whatever its columns are. The
---   policy stays, with its roles: they see no row but what policies of the host's show them; trusted roles go on.
+-- Purpose: a further step of `inboxdb migrate suspend`, in a transaction for each table, because with two locks a
+--   writer could deadlock (D78): take our triggers off the table, and have our policy on "Lead" let no row through,
+--   by a condition without columns. The policy keeps its roles (D76): they see only rows let through by the host's own
+--   policies; trusted roles go on as before.
 -- Parameters: host_table.
--- Errors: 42501 for a caller who does not own the table; 55P03 where it is not to be had within lock_timeout.
--- Locks: ACCESS EXCLUSIVE on the table, for milliseconds once it is had; none where nothing is left to do.
+-- Errors: 42501 for a caller who does not own the table; 55P03 where the table cannot be locked within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on the table, for milliseconds once granted; none with nothing left to do.
 -- INVOKER: for the owner.
 declare
   ours pg_catalog.name;

@@ -5,7 +5,7 @@
 \ir host/check.sql
 create schema if not exists inboxdb;
 
--- base: the words that everything else is written in.
+-- base: small functions for all others.
 -- Nothing here knows the host's tables, or counts.
 \ir base/nobody.sql
 \ir base/clock.sql
@@ -31,7 +31,7 @@ create schema if not exists inboxdb;
 \ir host/message_ai_sent.index.sql
 
 -- counts: WHAT is counted.
--- One classification of leads, the counts each lead had last, the stored counts, and the live ones: the truth.
+-- The classification of leads, what each lead counted last, the stored counts, and the live counts: the truth.
 \ir counts/classified_lead.view.sql
 \ir counts/lead_now.view.sql
 \ir counts/definitions.sql
@@ -82,7 +82,7 @@ create schema if not exists inboxdb;
 \ir jobs/heartbeat.sql
 
 -- announce: TELLING others.
--- Cache versions, the copies that Redis lacks, realtime signals, the publication.
+-- Cache versions, publishing versions and job statuses to Redis, realtime signals, the publication.
 \ir announce/cache_version.table.sql
 \ir announce/bump_versions.sql
 \ir announce/unpublished.sql
@@ -158,7 +158,7 @@ create schema if not exists inboxdb;
 \ir operations/suspend_table.sql
 
 -- api: called by browsers and the application, in schema inbox_api.
--- Each function beside the DEFINER function that it asks.
+-- Each function beside its DEFINER helper.
 create schema inbox_api;
 \ir api/not_modified.sql
 \ir api/read_inbox_counts.sql

@@ -2,8 +2,8 @@ create function inboxdb.apply_grants() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: give every role that exists what grant_matrix says, and take everything else in our schemas from everybody
---   but the owner, PUBLIC and grants made by hand included.
+-- Purpose: make the privileges in our schemas equal to grant_matrix, for the roles that exist: everything else is
+--   revoked from everybody but the owner, from PUBLIC and where granted by hand as well.
 -- Errors: 42501 for a caller who does not own inboxdb.
 -- Locks: no table; two calls at once follow each other.
 -- Reads: grant_matrix. Changes privileges.
@@ -55,7 +55,7 @@ begin
     select distinct
       pg_catalog.format(
         'revoke all on %s %s from %s cascade', o.kind, o.name,
-        -- a regrole's text is quoted where it has to be
+        -- regrole::text quotes names where needed
         coalesce(nullif(e.grantee, 0)::pg_catalog.regrole::pg_catalog.text, 'public')
       )
     from ours as o

@@ -2,14 +2,14 @@ create function inboxdb.current_user_id() returns inboxdb.user_id
 language plpgsql stable parallel safe security definer
 set search_path = ''
 as $$
--- Purpose: the one place that knows who is asking: the subject of the JSON web token whose claims PostgREST, Supabase
---   or the application put into the transaction (set local request.jwt.claims).
+-- Purpose: who is asking, known here alone: the subject of the JSON web token whose claims PostgREST, Supabase or the
+--   application put into the transaction (set local request.jwt.claims).
 -- Returns: the user's id; null for nobody: no claims, '' (what a `set local` leaves behind), no subject, or the
 --   sentinel.
--- Errors: IB005 for claims that are no JSON object, or a subject that no user can have. What they say is not repeated.
--- Reads: the settings request.jwt.claims and, where that is absent, request.jwt.claim.sub (PostgREST before 9).
--- DEFINER: policies call it for whoever queries, who then needs no right on what it calls. It must stay free of
---   exception blocks: they start subtransactions, which parallel queries may not.
+-- Errors: IB005 for claims that are no JSON object, or a subject that no user can have. The claims are not quoted.
+-- Reads: the settings request.jwt.claims and, where absent, request.jwt.claim.sub (PostgREST before 9).
+-- DEFINER: policies call this function for restricted roles, which so need no right on the functions called here.
+-- No exception block here: it would start a subtransaction, which parallel queries may not (D53).
 declare
   claims constant pg_catalog.text := nullif(pg_catalog.current_setting('request.jwt.claims', true), '');
   document pg_catalog.json;

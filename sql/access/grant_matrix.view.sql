@@ -1,6 +1,6 @@
 create view inboxdb.grant_matrix as
--- The one declaration of who may do what with inboxdb. What is not listed is nobody's but the owner's: PUBLIC has
--- nothing, anon has nothing. apply_grants makes it so, for the roles that exist; the tests hold the catalog to it.
+-- Who may do what with inboxdb, declared here alone. A right not listed is the owner's alone: PUBLIC and anon have
+-- none. apply_grants brings the catalog in line for the roles that exist; the tests compare the two.
 select m.grantee, m.kind, m.object_name, m.privilege
 from (
   values
@@ -17,7 +17,7 @@ from (
   ('authenticated', 'function', 'inboxdb.has_topic_access(text)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
-  -- whoever drains
+  -- roles of drains
   ('inboxdb_drainer', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.clock()', 'execute'),
@@ -49,7 +49,7 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.held_snapshot()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.lead_rls_state()', 'execute'),
-  -- whoever watches the drain: no counts
+  -- roles of monitoring: no counts
   ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute'),
@@ -57,7 +57,7 @@ from (
   ('inboxdb_monitor', 'function', 'inboxdb.lead_rls_state()', 'execute')
 ) as m (grantee, kind, object_name, privilege)
 union
--- roles that the policy on "Lead" restricts: what it calls
+-- roles restricted by the policy on "Lead": the functions called by the policy
 select
   case bound.role_oid
     when 0 then 'public' else pg_catalog.pg_get_userbyid(bound.role_oid)::text

@@ -1,13 +1,13 @@
 create function inboxdb.has_client_access(client_id inboxdb.client_id) returns boolean
 language plpgsql stable parallel safe security definer
 set search_path = ''
--- as in member_workspaces
+-- a policy hiding memberships would narrow what the caller sees: raise instead (D37)
 set row_security = off
 as $$
--- Purpose: say whether the current user is a member of a workspace, in whatever role. A call per row is slow: a policy
---   wants member_workspaces and setter_workspaces.
+-- Purpose: say whether the current user is a member of a workspace, in any role. Policies use member_workspaces and
+--   setter_workspaces instead, because a call per row is slow (D51).
 -- Parameters: client_id.
--- Returns: true or false; false without an identity, and where there is no such workspace.
+-- Returns: true or false; false without an identity, and for an unknown workspace.
 -- Errors: those of current_user_id.
 -- Reads: member_access, by key.
 -- DEFINER: the caller may not read "Client" and "ClientMember".

@@ -1,19 +1,19 @@
 create function inboxdb.has_topic_access(topic text) returns boolean
 language plpgsql stable parallel safe security definer
 set search_path = ''
--- as in member_workspaces
+-- a policy hiding memberships would narrow what the caller sees: raise instead (D37)
 set row_security = off
 as $$
--- Purpose: say whether the current user may hear a realtime topic: who may see the scope.
--- Parameters: topic, as signal_topic makes them.
+-- Purpose: say whether the current user may hear a realtime topic: members who may see the topic's scope.
+-- Parameters: topic, as made by signal_topic.
 -- Returns: true or false; false without an identity.
 -- Errors: those of current_user_id.
--- Reads: member_access, inbox_counts. Topics are compared, not taken apart: no id can pretend to be two.
+-- Reads: member_access, inbox_counts. Topics are compared, not parsed: no id can pretend to be two.
 -- DEFINER: the caller may not read "Client" and "ClientMember".
 declare
   me inboxdb.user_id;
 begin
-  -- somebody else's topic, for somebody else's policies to judge
+  -- not a topic of ours: left to the project's own policies
   if topic is null or topic not like 'inbox:v1:%' then
     return false;
   end if;

@@ -1,7 +1,6 @@
 alter table inboxdb.inbox_counts enable row level security;
 
--- Each sub-select is uncorrelated, so it runs once per query and not once per row; the first condition can be looked up
--- in an index.
+-- Uncorrelated sub-selects run once per query, not once per row; an index can answer the first condition (D51).
 create policy inboxdb_member on inboxdb.inbox_counts
 for select
 using (
@@ -13,4 +12,4 @@ using (
 );
 
 comment on policy inboxdb_member on inboxdb.inbox_counts is
-'Members see every row of their workspace, setters just their own.';
+'Members see every row of their workspace, setters only their own.';

@@ -1,5 +1,5 @@
 create view inboxdb.lead_policy as
--- The host's own policies on "Lead". Permissive ones are ORed with ours: a row that either lets through is seen.
+-- The host's own policies on "Lead". Permissive policies are ORed: a row let through by the host's or by ours is seen.
 select
   p.polname::text as policy_name,
   case p.polcmd
@@ -10,4 +10,4 @@ select
 from pg_catalog.pg_policy as p
 where p.polrelid = pg_catalog.to_regclass('public."Lead"') and p.polname not in ('inboxdb_trusted', 'inboxdb_member');
 
-comment on view inboxdb.lead_policy is 'The policies on "Lead" that are not ours.';
+comment on view inboxdb.lead_policy is 'The host''s own policies on "Lead".';

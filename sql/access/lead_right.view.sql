@@ -1,7 +1,6 @@
 create view inboxdb.lead_right as
--- Who has rights on "Lead", and whether row-level security on it is theirs to feel. It binds rights on rows; whoever
--- may TRUNCATE, or make triggers that run as whoever writes, does so past it. Members of a role that is listed are not
--- listed for it.
+-- Roles with rights on "Lead", and whether row-level security binds them. Policies bind rights on rows only: TRUNCATE,
+-- and triggers running as the writer, go past every policy. Rights inherited from a listed role are not listed again.
 with lead as (
   select c.oid, c.relowner, c.relacl
   from pg_catalog.pg_class as c
@@ -18,7 +17,7 @@ given (holder, privilege) as (
   inner join pg_catalog.pg_attribute as a on l.oid = a.attrelid
   cross join lateral pg_catalog.aclexplode(a.attacl) as e
   union
-  -- rights on every table, without a grant on this one
+  -- predefined roles: rights on every table, without a grant on "Lead"
   select r.oid, p.privilege
   from (
     values
@@ -51,7 +50,7 @@ select
       and (bound.role_oid = 0 or coalesce(pg_catalog.pg_has_role(r.oid, bound.role_oid, 'usage'), false))
   ) as has_host_policy,
   (
-    -- a policy to public is to everybody, and whoever is trusted besides sees every row
+    -- a policy TO public binds everybody; a role trusted besides sees every row, because policies are ORed
     select pg_catalog.max(case p.polname when 'inboxdb_trusted' then 'trusted' else 'restricted' end)
     from pg_catalog.pg_policy as p
     where p.polrelid = l.oid
@@ -64,6 +63,6 @@ left join pg_catalog.pg_roles as r on g.holder = r.oid
 group by g.holder, r.oid, r.rolname, r.rolbypassrls, l.oid, l.relowner;
 
 comment on view inboxdb.lead_right is
-'Roles with rights on "Lead", those that policies bind and those that none does (unbound_rights). bypasses: its owner, '
-'superusers and BYPASSRLS, whom no policy binds at all. has_host_policy: a policy of the host''s lets it read rows. '
-'named: trusted or restricted, where protect_leads was told.';
+'Roles with rights on "Lead". rights: those bound by policies; unbound_rights: those that no policy binds. bypasses: '
+'the owner, superusers and BYPASSRLS, bound by no policy at all. has_host_policy: a policy of the host''s lets the '
+'role read rows. named: trusted or restricted, where protect_leads was told.';

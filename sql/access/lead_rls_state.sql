@@ -2,11 +2,11 @@ create function inboxdb.lead_rls_state() returns text
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: what is decided about row-level security on "Lead", and whether the catalog still agrees.
+  -- Purpose: the decision about row-level security on "Lead", and whether the catalog still agrees.
   -- Returns: undecided, left_out; enabled or joined (found on), while it is on and every role with rights on rows is
   --   named or bypasses policies; else drifted.
   -- Reads: setting, lead_right.
-  -- DEFINER: who watches may not read either.
+  -- DEFINER: monitoring roles may read neither.
   select case
     when s.setting_value not in ('enabled', 'joined') then s.setting_value
     when not exists (
@@ -14,7 +14,7 @@ as $$
       from pg_catalog.pg_class as c
       where c.oid = pg_catalog.to_regclass('public."Lead"') and c.relrowsecurity
     ) then 'drifted'
-    -- in one that was found on, only the restricted are known by our policy
+    -- joined: our policy names the restricted roles only
     when s.setting_value = 'enabled' and exists (
       select
       from inboxdb.lead_right as l

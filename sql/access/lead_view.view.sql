@@ -1,6 +1,6 @@
 create view inboxdb.lead_view as
--- Views of the host's, over however many others, through which "Lead" is read with a view owner's rights, and
--- materialized views, which keep a copy: row-level security does not bind whoever reads those.
+-- The host's views, directly or through others, reading "Lead" with the view owner's rights, and materialized views,
+-- each a copy: row-level security on "Lead" does not bind their readers.
 with recursive host_view (oid, relowner, relacl, is_invoker) as (
   select
     c.oid,
@@ -69,4 +69,4 @@ where exists (
   );
 
 comment on view inboxdb.lead_view is
-'Views through which "Lead" is read past its policies; readers: roles other than the owner.';
+'Views through which "Lead" is read past the policies; readers: roles other than the owner.';

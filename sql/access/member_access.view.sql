@@ -1,10 +1,10 @@
 create view inboxdb.member_access as
--- The one definition of who sees what: a member's highest role decides, and the owner needs no membership. Roles that
--- are not known here give nothing.
+-- Who sees what, defined here alone: a member's highest role decides; the owner needs no membership. Roles unknown here
+-- give no access.
 select
   m.client_id,
   m.user_id,
-  -- OWNER = ADMIN > INBOX_MANAGER > SETTER > CLIENT_PORTAL, and only a setter sees less than all
+  -- OWNER = ADMIN > INBOX_MANAGER > SETTER > CLIENT_PORTAL; setters alone see less than the whole workspace
   pg_catalog.bool_or(m.member_role in ('OWNER', 'ADMIN', 'INBOX_MANAGER'))
   or not pg_catalog.bool_or(m.member_role = 'SETTER')
     as sees_whole

@@ -2,9 +2,9 @@ create function inboxdb.member_condition() returns text
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: which leads a member may see, as the policy inboxdb_member on "Lead" has it.
-  -- Returns: a condition on "Lead", in the types that its columns have now. Cast inside the sub-selects: outside it
-  --   would be done anew for each row.
+  -- Purpose: the condition of the policy inboxdb_member on "Lead": the leads a member may see.
+  -- Returns: a condition on "Lead", in its columns' types of now. The casts stand inside the sub-selects: outside they
+  --   would run once per row (D52).
   -- Reads: the catalog.
   -- INVOKER: for the owner.
   select pg_catalog.format(

@@ -2,11 +2,11 @@ create function inboxdb.member_workspaces() returns setof inboxdb.client_id
 language plpgsql stable parallel safe security definer
 rows 10
 set search_path = ''
--- a policy that hid memberships would narrow what their holder sees: raise instead
+-- a policy hiding memberships would narrow what the caller sees: raise instead (D37)
 set row_security = off
 as $$
--- Purpose: the workspaces that the current user is a member of, whole or as a setter; for policies, which put it into
---   a sub-select of its own so that it runs once per query.
+-- Purpose: the workspaces of the current user, as any kind of member. For policies: in an uncorrelated sub-select, so
+--   called once per query (D51).
 -- Returns: their ids; none without an identity.
 -- Errors: those of current_user_id.
 -- Reads: member_access.

@@ -5,13 +5,13 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: turn row-level security on "Lead" on, so that members see their workspaces' leads and setters their own.
--- Parameters: trusted, roles that go on as before; restricted, roles that see and write only what the signed-in
---   user may see ('public' names everybody else). Every role with rights on "Lead" that is not bound to bypass policies
---   has to be in one of them; lead_right lists them. keep_host_policies, whether the host's own permissive policies may
---   go on letting restricted roles see more.
--- Errors: those of require_named_roles, and IB012 while suspended, before anything is changed; 42501 for a caller who
---   does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
--- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had.
+-- Parameters: trusted, roles going on as before; restricted, roles seeing and writing only rows of the signed-in user
+--   ('public' names everybody else). Every role with rights on "Lead" has to be in one of the two, unless the role
+--   bypasses policies anyway: see lead_right. keep_host_policies, whether the host's own permissive policies may go on
+--   showing restricted roles more.
+-- Errors: as require_named_roles, and IB012 while suspended, before anything is changed; 42501 for a caller who does
+--   not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted.
 -- Reads: setting. Writes: policies on "Lead", setting; calls apply_grants.
 -- INVOKER: for the owner.
 declare
@@ -24,8 +24,8 @@ begin
   lock table public."Lead" in access exclusive mode;
   select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
   select s.setting_value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
-  -- Whether it was we who turned it on, also when called once more; and where we let the trusted through, they depend
-  -- on it.
+  -- enabled: row-level security was off before, also before an earlier call; or our policy for trusted roles is there,
+-- without which they would see nothing.
   decided := case
     when not was_on or decided = 'enabled' or exists (
       select
@@ -39,8 +39,8 @@ begin
   drop policy if exists inboxdb_member on public."Lead";
   drop policy if exists inboxdb_trusted on public."Lead";
   if pg_catalog.cardinality(restricted) > 0 then
-    -- Where row-level security was on before, writing is the host's policies' affair; where it was off, nobody is to
-    -- lose the writing of rows they may see.
+    -- Where row-level security was on before, the host's policies decide about writing; where off, nobody may lose the
+    -- writing of visible rows (D60).
     execute pg_catalog.format(
       'create policy inboxdb_member on public."Lead" for %s to %s using (%s)',
       case decided when 'enabled' then 'all' else 'select' end,

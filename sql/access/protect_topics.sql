@@ -2,17 +2,17 @@ create function inboxdb.protect_topics() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: on Supabase, let members hear their topics and nobody else: make our policies on realtime.messages, where
---   they are not there yet. Elsewhere there is nothing to do.
--- Errors: none where it may not: a WARNING, since everything but Supabase's realtime works without.
--- Locks: ACCESS EXCLUSIVE on realtime.messages, for milliseconds once it is had, and only where a policy is missing.
--- Source: docs/contracts.md, which has the policies for whoever owns that table.
+-- Purpose: on Supabase, let members hear their topics and nobody else: make our missing policies on realtime.messages.
+--   Without Supabase nothing is done.
+-- Errors: none without the right to make policies, but a WARNING: everything except Supabase's realtime works without.
+-- Locks: ACCESS EXCLUSIVE on realtime.messages, for milliseconds once granted, and only where a policy is missing.
+-- Source: docs/contracts.md has the policies for the table's owner.
 -- INVOKER: for the owner.
 begin
   if pg_catalog.to_regrole('anon') is null or pg_catalog.to_regrole('authenticated') is null then
     return;
   end if;
-  -- Looked up by name in the catalog: where the schema is not ours to use, to_regclass would be an error.
+  -- Looked up by name in the catalog, because to_regclass raises without USAGE on the schema.
   if (
     select pg_catalog.count(ours.polname)
     from pg_catalog.pg_class as c
@@ -27,8 +27,7 @@ begin
       drop policy if exists inboxdb_member on realtime.messages;
       drop policy if exists inboxdb_members_only on realtime.messages;
       drop policy if exists inboxdb_not_anon on realtime.messages;
-      -- the row's own topic too: who reads the table itself, whatever realtime.topic they claim, sees what they may
-      -- hear
+      -- the row's own topic is checked, too: a reader of the table itself may claim any realtime.topic
       create policy inboxdb_member on realtime.messages
       for select
       to authenticated
@@ -37,7 +36,7 @@ begin
         and topic = (select realtime.topic())
         and (select inboxdb.has_topic_access((select realtime.topic())))
       );
-      -- Policies are ORed: one of the project's own that does not look at the topic would open ours to everybody.
+      -- Restrictive, because policies are ORed: a project's own policy blind to topics would open ours (D65).
       create policy inboxdb_members_only on realtime.messages
       as restrictive
       for all
@@ -47,7 +46,7 @@ begin
         or (topic = (select realtime.topic()) and (select inboxdb.has_topic_access((select realtime.topic()))))
       )
       with check (topic not like 'inbox:v1:%');
-      -- one of its own: anon may not call what the other one calls
+      -- a policy of its own for anon, who may not call has_topic_access
       create policy inboxdb_not_anon on realtime.messages
       as restrictive
       for all

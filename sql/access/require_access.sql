@@ -1,12 +1,12 @@
 create function inboxdb.require_access(target_client_id inboxdb.client_id) returns inboxdb.user_id
 language plpgsql stable parallel safe
--- No settings of its own: read_inbox_counts pins both, and each of them costs a reader 2 µs.
+-- No SET clauses (search_path, row_security): read_inbox_counts pins both, and each SET costs a reader 2 µs.
 as $$
--- Purpose: refuse whoever may not see a workspace's counts, and say which of them they read.
+-- Purpose: refuse callers without access to a workspace's counts, and find the scope of all others.
 -- Parameters: target_client_id.
 -- Returns: the scope: the sentinel for a member who sees the whole workspace, a setter's own id.
--- Errors: IB006 without an identity; IB007 without access, and word for word the same where there is no such
---   workspace; those of current_user_id.
+-- Errors: IB006 without an identity; IB007 without access, and word for word the same for an unknown workspace; those
+--   of current_user_id.
 -- Reads: member_access, by key.
 -- INVOKER: called by our DEFINER functions only, with search_path = '' and row_security = off.
 declare

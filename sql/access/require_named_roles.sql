@@ -4,11 +4,10 @@ set search_path = ''
 as $$
 -- Purpose: refuse to touch row-level security on "Lead" before its owner has decided about everybody.
 -- Parameters: as protect_leads.
--- Errors: IB008 naming the roles that do not exist, are named twice or not at all, or are to be restricted and cannot
---   be (they bypass policies, or inherit from a trusted role); or the host's policies that let a restricted role see
---   more than a member may.
+-- Errors: IB008 naming the roles: unknown, named twice or not at all, or to be restricted but bypassing policies or
+--   inheriting from a trusted role; or naming the host's policies showing a restricted role more than a member may see.
 -- Reads: lead_right, lead_policy.
--- INVOKER: called by protect_leads, and by `inboxdb migrate apply` before it changes anything.
+-- INVOKER: called by protect_leads, and by `inboxdb migrate apply` before anything is changed.
 declare
   unknown pg_catalog.text;
   twice pg_catalog.text;

@@ -1,2 +1,2 @@
--- Functions are executable by everyone unless told otherwise.
+-- PostgreSQL grants EXECUTE on each new function to PUBLIC.
 revoke execute on all routines in schema inboxdb from public;

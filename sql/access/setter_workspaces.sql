@@ -2,11 +2,11 @@ create function inboxdb.setter_workspaces() returns setof inboxdb.client_id
 language plpgsql stable parallel safe security definer
 rows 10
 set search_path = ''
--- as in member_workspaces
+-- a policy hiding memberships would narrow what the caller sees: raise instead (D37)
 set row_security = off
 as $$
--- Purpose: the workspaces where the current user's highest role is SETTER: there they see only what is theirs. For
---   policies, as member_workspaces.
+-- Purpose: the workspaces where the current user's highest role is SETTER, so that only their own leads are seen there.
+--   For policies: in an uncorrelated sub-select, so called once per query (D51).
 -- Returns: their ids; none without an identity.
 -- Errors: those of current_user_id.
 -- Reads: member_access.

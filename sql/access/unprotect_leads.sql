@@ -2,11 +2,11 @@ create function inboxdb.unprotect_leads() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: undo protect_leads: take our policies off "Lead", and turn its row-level security off if it was we who
---   turned it on. Where policies of the host's have come since, it stays on, and trusted roles are still let through; a
---   WARNING says so. Also says that it is to be left out.
--- Errors: 42501 for a caller who does not own "Lead"; 55P03 where it is not to be had within lock_timeout.
--- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once it is had; none where there is nothing to undo.
+-- Purpose: undo protect_leads: take our policies off "Lead", and turn row-level security off where protect_leads turned
+--   it on. Where the host has made policies since, row-level security stays on, trusted roles keep our policy, and a
+--   WARNING says so. The decision is then left_out.
+-- Errors: 42501 for a caller who does not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted; none with nothing to undo.
 -- Reads: lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
 -- INVOKER: for the owner.
 declare

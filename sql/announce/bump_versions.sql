@@ -2,7 +2,7 @@ create function inboxdb.bump_versions(target_client_id inboxdb.client_id) return
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: give the workspace new cache versions, one per family, to be committed with the counts they speak of.
+-- Purpose: give the workspace new cache versions, one per family, committed together with the new counts.
 -- Parameters: target_client_id; the caller holds its lock.
 -- Returns: the inbox family's new version: greatest(old + 1, epoch milliseconds), so that neither a restore nor a
 --   workspace made anew goes back.
@@ -22,7 +22,7 @@ begin
       bumped_at = now,
       unpublished_since = coalesce(v.unpublished_since, now)
     where v.client_id = target_client_id and v.family = this_family
-      -- the only one: its older versions, which a held snapshot keeps, are not visited
+      -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
       and v.version >= (
         select newest.version
         from inboxdb.cache_version as newest

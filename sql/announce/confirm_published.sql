@@ -2,24 +2,23 @@ create function inboxdb.confirm_published(kinds text[], client_ids text[], items
 returns integer
 language plpgsql volatile security definer
 set search_path = ''
--- by key, however large or small the planner takes the arrays and the tables for
+-- lookups by key: the planner knows the sizes neither of the arrays nor of the tables
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_seqscan = off
 set jit = off
 as $$
--- Purpose: note what was copied to the cache, so that it is not copied again. Called after the copy, so a crash between
---   the two costs a second copy and loses nothing.
+-- Purpose: clear unpublished_since of versions and statuses copied to the cache. Called after the copy: a crash between
+--   the two costs a second copy and loses nothing (D43).
 -- Parameters: arrays of one length: kind, client_id, item and rank as unpublished returned them.
--- Returns: how many are published now: not those that moved on meanwhile, nor those that somebody is just writing,
---   which are not waited for.
+-- Returns: how many are published now: rows with a newer rank by now, and rows locked by a writer, are left.
 -- Writes: cache_version, job_status, drain_state.published_at (every 10 seconds at most).
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   versions integer;
   jobs integer;
 begin
-  -- unnest of several arrays is syntax, and goes by its bare name only
+  -- not pg_catalog.unnest: with several arrays unnest is syntax, under its bare name only
   update inboxdb.cache_version as v
   set unpublished_since = null
   where (v.client_id, v.family, v.version) in (
@@ -50,7 +49,7 @@ begin
   where s.revision = (
     select locked.revision
     from inboxdb.drain_state as locked
-    -- as read_floor does
+    -- the newest row alone: see drain_state (D35)
     where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
       and (
         locked.published_at is null

@@ -1,12 +1,12 @@
 create function inboxdb.mark_all_unpublished() returns bigint
 language plpgsql volatile security definer
 set search_path = ''
--- whoever refreshes holds these rows for milliseconds; a transaction left open is not waited for
+-- refreshes hold these rows for milliseconds; a transaction left open is not waited for
 set lock_timeout = '5s'
 as $$
--- Purpose: have everything copied to the cache again: it was flushed, or is another one.
+-- Purpose: have everything copied to the cache again, after a flush or a change of cache.
 -- Returns: how many keys are unpublished then.
--- Errors: 55P03 where a row stayed locked for 5 seconds; nothing was marked then.
+-- Errors: 55P03 where a row stayed locked for 5 seconds; then nothing was changed.
 -- Writes: cache_version, job_status, in the order in which a refresh locks them.
 -- DEFINER: its callers have no rights in inboxdb.
 declare

@@ -3,11 +3,11 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: make the publication inboxdb_lead: inserted and updated leads as id, workspace, user and update time,
---   without personal data and without deletes. Row-level security does not apply to a stream: whoever may read it
---   reads every tenant's.
--- Errors: IB009 where the replica identity of "Lead" has columns that are not published, or there is none: every UPDATE
---   of the host's would fail; 42710 where there is a publication of this name; 42501 for a caller who does not own
---   "Lead" or may not create one.
+--   without personal data and without deletes. Row-level security does not apply to a stream: its readers see the
+--   leads of every tenant.
+-- Errors: IB009 where the replica identity of "Lead" is missing or has columns outside the publication: every UPDATE of
+--   the host's would fail; 42710 where the publication exists; 42501 for a caller who does not own "Lead" or may not
+--   create publications.
 -- Locks: SHARE UPDATE EXCLUSIVE on "Lead", which stops no writer.
 -- INVOKER: for the owner.
 declare

@@ -5,14 +5,14 @@ language plpgsql volatile security definer
 set search_path = ''
 set lock_timeout = '1s'
 as $$
--- Purpose: tell clients that something changed, never what: one signal to the workspace's global scope, one to each
---   user's whose counts or leads did. Called once the new version is committed, in a transaction of its own, which also
---   keeps the database-wide lock of NOTIFY and a broken realtime out of the refresh.
--- Parameters: target_client_id, new_version, changed_scopes: what drain_next returned.
--- Returns: how many signals were handed over; one that cannot be is left: clients poll, too. Null where that took more
---   than 2 s: the drain then does better to send no more for a while.
+-- Purpose: signal a change, without its content, to the workspace's global scope and to each user with changed counts
+--   or leads. Called after the new version's commit, in a transaction of its own: the database-wide lock of NOTIFY, and
+--   a broken realtime, stay out of the refresh (D62).
+-- Parameters: target_client_id, new_version, changed_scopes: as returned by drain_next.
+-- Returns: how many signals were handed over; failed ones are dropped, because clients poll, too. Null where sending
+--   took more than 2 s: the drain then had better send none for a while.
 -- Source: docs/contracts.md.
--- Writes: realtime.messages through Supabase's realtime.send, where that exists; else the channel inboxdb.
+-- Writes: realtime.messages through Supabase's realtime.send, where it exists; else the channel inboxdb.
 -- DEFINER: the drain has no rights in Supabase's schema realtime.
 declare
   scope inboxdb.user_id;
@@ -21,11 +21,11 @@ declare
   give_up_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '2 seconds';
   sent pg_catalog.int4 := 0;
 begin
-  -- looking into a schema that is not ours to use would be an error
+  -- without USAGE on the schema, naming its objects raises an error
   if pg_catalog.to_regnamespace('realtime') is not null
     and pg_catalog.has_schema_privilege('realtime', 'usage')
   then
-    -- Supabase's own, a superuser's, or ours: anybody who may create a schema could name one so, and it runs as us
+    -- a schema of Supabase's, a superuser's or ours only: anybody else's function of this name would run as us
     on_supabase := exists (
       select
       from pg_catalog.pg_proc as p
@@ -38,17 +38,17 @@ begin
   end if;
 
   foreach scope in array inboxdb.sentinel() || changed_scopes loop
-    -- realtime.send swallows a lock_timeout, and would wait anew for each user
+    -- realtime.send swallows a lock_timeout: without a limit here each further user would wait again
     if pg_catalog.clock_timestamp() > give_up_at then
       return null;
     end if;
     payload := pg_catalog.jsonb_build_object('workspace', target_client_id, 'scope', scope, 'version', new_version);
     begin
       if on_supabase then
-        -- dynamic: the function is not there elsewhere
+        -- dynamic, because realtime.send exists on Supabase only
         execute 'select realtime.send($1, ''inbox_changed'', $2, true)'
         using payload, inboxdb.signal_topic(target_client_id, scope);
-      -- a full queue would fail the commit, past any exception block
+      -- a full NOTIFY queue fails the commit, after every exception block
       elsif pg_catalog.pg_notification_queue_usage() < 0.9 then
         perform pg_catalog.pg_notify('inboxdb', payload::pg_catalog.text);
       else
@@ -56,7 +56,7 @@ begin
       end if;
       sent := sent + 1;
     exception when others then
-      -- what the server says may quote the payload's neighbours; the client polls
+      -- nothing is reported, because the server's message may quote other payloads; the client polls
       null;
     end;
   end loop;

@@ -3,10 +3,10 @@ returns table (kind text, client_id text, item text, rank bigint, redis_key text
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: what is to be copied to the cache, what has waited longest first.
+  -- Purpose: versions and job statuses to be copied to the cache, the longest waiting first.
   -- Parameters: at_most, rows.
-  -- Returns: kind, version or job; the workspace; the version's family or the job's name; rank, by which a newer copy
-  --   is told from an older one: the version, or when the job started, in microseconds since 1970; key and value.
+  -- Returns: kind, version or job; the workspace; the version's family or the job's name; rank, the greater in a newer
+  --   copy: the version, or when the job started, in microseconds since 1970; key and value.
   -- Source: docs/contracts.md.
   -- Reads: cache_version, job_status.
   -- DEFINER: its callers have no rights in inboxdb.

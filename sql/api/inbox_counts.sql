@@ -1,4 +1,4 @@
--- Inlined into the query that calls it, so without a search_path of its own.
+-- Inlined into the calling query, so without a search_path of its own (D55).
 create function inbox_api.inbox_counts(client_id inboxdb.client_id)
 returns table (
   scope_user_id inboxdb.user_id,
@@ -20,7 +20,7 @@ returns table (
 language sql stable
 rows 1
 as $$
-  -- Purpose: the counts that the current user has of a workspace. For the application, and for PostgREST's
+  -- Purpose: the current user's counts of a workspace. For the application, and for PostgREST's
   --   GET /rpc/inbox_counts?client_id=… . Never recomputes.
   -- Parameters: client_id, the workspace.
   -- Returns: one row. scope_user_id, whose counts they are: the sentinel for the whole workspace, which every member
@@ -30,9 +30,9 @@ as $$
   --   waits; is_stale, true when that is over 15 seconds ago or nobody has collected for as long; source: stored, or
   --   live where the setting counts_source says so (then computed_at is now, and nothing is stale).
   --   Under PostgREST (where request.headers is set) it also sets response.headers to an ETag of workspace, scope,
-  --   version and is_stale, and response.status to 304 for a client that has that already; neither in live mode.
+  --   version and is_stale, and response.status to 304 for a client with the same ETag; neither in live mode.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.
-  -- INVOKER: read_inbox_counts checks access, then looks.
+  -- INVOKER: read_inbox_counts checks access, then reads.
   select
     c.scope_user_id, c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
     c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total, c.computed_at, c.version, c.dirty_since,

@@ -2,9 +2,9 @@ create function inboxdb.not_modified(state jsonb) returns void
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: HTTP's conditional GET, which PostgREST leaves to functions: tag the answer with what it depends on, and
---   say 304 to a client that has it already. Call it after access was checked, and where request.headers is set.
--- Parameters: state, everything that decides whether an older answer will still do.
+-- Purpose: HTTP's conditional GET, left to functions by PostgREST: tag the answer with a digest of its state, and say
+--   304 to a client with the same tag. Called after the access check, and only with request.headers set.
+-- Parameters: state, everything the answer depends on.
 -- Source: RFC 9110, 8.8.3 (a weak tag: the bytes of two such answers may differ), 13.1.2 and 15.4.5.
 -- Reads: the settings request.headers, request.method. Writes: response.headers, response.status, for this transaction.
 -- INVOKER: called by our DEFINER functions only.

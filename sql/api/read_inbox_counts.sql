@@ -18,15 +18,15 @@ create function inboxdb.read_inbox_counts(
 )
 language plpgsql stable security definer
 set search_path = ''
--- for require_access
+-- require_access reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
 set row_security = off
 as $$
--- Purpose: the counts that the current user has of a workspace, and how fresh they are.
+-- Purpose: the current user's counts of a workspace, and how fresh they are.
 -- Parameters: target_client_id.
 -- Returns: see inbox_api.inbox_counts.
--- Errors: those of require_access, before anything else is looked at; in live mode those of count_scopes.
--- Reads: inbox_counts, cache_version, inbox_counts_dirty, drain_state, setting (by key, in one statement); in live mode
---   what live_inbox_counts does, which costs a scan of the workspace.
+-- Errors: those of require_access, before anything else is read; in live mode those of count_scopes.
+-- Reads: inbox_counts, cache_version, inbox_counts_dirty, drain_state, setting (by key, in a single statement); in live
+--   mode as live_inbox_counts, at the cost of a scan of the workspace.
 -- DEFINER: members may read neither the work list nor the settings.
 #variable_conflict use_column
 declare
@@ -44,7 +44,7 @@ begin
     awaiting_reply, needs_repair, ai_sent, ai_review, total, computed_at, version, dirty_since,
     is_stale,
     source
-  -- of what has a new version with each refresh, or with each second, the newest is found first
+  -- newest row first: each refresh, or each second, leaves a dead row in these tables (D35)
   from (
     select d.collected_at, d.claim_from
     from inboxdb.drain_state as d
@@ -56,7 +56,7 @@ begin
     on s.client_id = target_client_id
     and s.is_global = (scope = inboxdb.sentinel())
     and s.scope_user_id = scope
-  -- what was not rewritten since was as true then: the whole workspace was refreshed
+  -- computed_at is the global row's: a refresh covers every scope, and rewrites only rows that changed (D26)
   left join inboxdb.inbox_counts as w
     on w.client_id = target_client_id and w.is_global and w.scope_user_id = inboxdb.sentinel()
   left join lateral (

@@ -1,11 +1,11 @@
 create function inboxdb.is_json(candidate text) returns boolean
 language plpgsql immutable strict parallel safe
--- No search_path of its own: its callers pin theirs, and setting it once more costs each reader of counts 2 µs.
+-- No search_path of its own: its callers pin theirs, and another SET costs each reader of counts 2 µs.
 as $$
--- Purpose: say whether a text can be cast to json and each of its values read. Catching the cast's error would need a
---   subtransaction, which parallel queries may not start; and that error quotes the text.
+-- Purpose: say whether a text can be cast to json and each of its values read. The cast's error is not caught, because
+--   an exception block starts a subtransaction, forbidden in parallel queries (D53); and the error quotes the text.
 -- Parameters: candidate. More than 16,384 characters or 1,000 objects and arrays are no JSON here, nor are more than 64
---   levels on PostgreSQL 15: whoever sends them is after the parser's stack, or its time.
+--   levels on PostgreSQL 15: such a text aims at the parser's stack, or its time.
 -- Returns: true or false; null for null.
 -- Source: RFC 8259; PostgreSQL refuses the escapes \u0000 and single surrogates besides.
 -- INVOKER: called by our functions only, with search_path = ''.
@@ -24,8 +24,8 @@ begin
     return pg_catalog.pg_input_is_valid(candidate, 'pg_catalog.jsonb');
   end if;
 
-  -- PostgreSQL 15: values are replaced from within by characters that no JSON holds, until one is left. Quoted by
-  -- dollars, which mean the same under any standard_conforming_strings.
+  -- PostgreSQL 15: inner values are replaced by characters outside JSON, level by level, until a single one is left.
+  -- Dollar quotes mean the same under any standard_conforming_strings.
   if candidate ~ $re$[\x01-\x08\x0b\x0c\x0e-\x1f]$re$ then
     return false;
   end if;
@@ -39,7 +39,7 @@ begin
     reduced, $re$true|false|null|-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$re$, scalar, 'g'
   );
   reduced := pg_catalog.regexp_replace(reduced, $re$[ \t\n\r]+$re$, '', 'g');
-  -- a round for each level, and each reads the whole text: more than 64 levels are no JSON here either
+  -- a round for each level, reading the whole text: more than 64 levels are no JSON here
   for level in 1..64 loop
     before := reduced;
     reduced := pg_catalog.regexp_replace(

@@ -2,7 +2,7 @@ create function inboxdb.iso(instant timestamptz) returns text
 language sql immutable
 set search_path = ''
 as $$
-  -- Purpose: a time as the cache's readers take it.
+  -- Purpose: an instant as text for the cache's readers.
   -- Parameters: instant.
   -- Returns: as in 2026-01-31T12:00:00.000000Z, in UTC whatever the session's TimeZone is.
   -- Source: RFC 3339.

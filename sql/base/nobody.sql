@@ -1,5 +1,5 @@
--- Default privileges of the host's may have opened the schema as it was made. Whoever has no right on it reaches
--- nothing in it; access/apply.sql gives rights, once everything is there.
+-- The host's default privileges may have opened the new schema (D64). Without USAGE on a schema nobody reaches its
+-- objects; access/apply.sql grants rights once everything is there.
 do $nobody$
 declare
   statement pg_catalog.text;

@@ -2,7 +2,7 @@ create function inboxdb.require_read_committed() returns void
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: refuse isolation levels in which a snapshot taken before the workspace's lock would be counted in.
+-- Purpose: refuse isolation levels above READ COMMITTED, whose snapshot is older than the workspace's lock (D14).
 -- Errors: IB004 above READ COMMITTED.
 -- INVOKER: reads nothing.
 begin

@@ -2,7 +2,7 @@ create function inboxdb.require_resumed() returns void
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: refuse what would take counts for right that nobody has noted changes of.
+-- Purpose: refuse to work while suspended, because changes are not noted then and counts cannot be trusted.
 -- Errors: IB012 while inboxdb is suspended.
 -- Reads: suspended_since.
 -- INVOKER: called by our functions only.

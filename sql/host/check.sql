@@ -1,14 +1,14 @@
 do $host$
 declare
   -- Purpose: refuse a host whose tables inboxdb could not read, before anything is changed.
-  -- Raises IB001, naming every table or column that is missing, of a type inboxdb cannot use, or of another
-  --   type than the column it must equal.
-  -- Reads the system catalog only. Run as its own statement first by `inboxdb migrate apply`, and again on top
-  -- of migration 0001, so that a DBA who applies by hand is told the same.
+  -- Raises IB001, naming every missing table or column, and every column of an unusable type, or of another type than
+  --   the column compared with it.
+  -- Reads the system catalog only. Run as its own statement first by `inboxdb migrate apply`, and again on top of
+  -- migration 0001, for DBAs applying by hand.
   problems text;
 begin
   with required (place, host_table, host_column, kind, equals) as (
-    -- kind: id, text or time. equals: the column whose type this one has to share, because the two are compared.
+    -- kind: id, text or time. equals: the column of the same type, because the two are compared.
     values
       ( 1, 'Client',       'id',                'id',   null),
       ( 2, 'Client',       'userId',            'id',   'Lead.assignedToUserId'),
@@ -59,7 +59,7 @@ begin
       f.place,
       case
         when f.relkind is null then pg_catalog.format('table public.%I is missing', f.host_table)
-        -- attaching or truncating a partition fires no trigger, and no index on it is built concurrently
+        -- partitioned: attaching or truncating a partition fires no trigger, and CREATE INDEX CONCURRENTLY is refused
         when f.relkind = 'p'
           then pg_catalog.format('table public.%I is partitioned, which inboxdb cannot follow', f.host_table)
         when f.type_name is null
@@ -87,7 +87,7 @@ begin
   from (
     select judged.problem, pg_catalog.min(judged.place) as place from judged group by judged.problem
     union all
-    -- whoever owns the schema could put functions of their own in the place of ours
+    -- the schema's owner could replace our functions
     select
       pg_catalog.format(
         case when n.nspowner = me.oid then 'schema %I is there already, and not inboxdb''s'

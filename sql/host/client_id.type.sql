@@ -1,5 +1,5 @@
--- A workspace's id: whatever type the host gave "Client"."id" (text or uuid; varchar counts as text). A domain is
--- read as its base type by the planner, so comparing it with a host column uses the host's indexes.
+-- A workspace's id, in the host's type of "Client"."id" (text or uuid; varchar counts as text). The planner reads a
+-- domain as its base type, so a comparison with a host column uses the host's indexes (D67).
 do $type$
 begin
   execute pg_catalog.format('create domain inboxdb.client_id as %s', (

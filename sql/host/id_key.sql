@@ -1,16 +1,16 @@
--- The shortest exact form of an id: a counted_lead row holds two. Both are inlined, hence no search_path of their own;
--- overload resolution picks one per column.
+-- The shortest exact form of an id: a row of counted_lead holds two. Both functions are inlined, hence no search_path
+-- of their own (D22); overload resolution picks the right function per column.
 create function inboxdb.id_key(id text) returns bytea
--- STRICT would keep it from being inlined, IMMUTABLE too: convert_to is STABLE
+-- neither STRICT nor IMMUTABLE, because convert_to is STABLE: either would prevent inlining (D22)
 language sql stable parallel safe
 as $$
-  -- Purpose: the key of a text id: 16 bytes where it is the text of a UUID as PostgreSQL writes it.
+  -- Purpose: the key of a text id: 16 bytes for the text of a UUID as written by PostgreSQL.
   -- Parameters: id.
-  -- Returns: its key, null for null; two ids never have the same one. Others keep their bytes behind a zero byte,
-  --   behind two where one would make 16 of them: no text holds a zero byte, so the second is never taken for the first
-  --   of a longer one.
-  -- Three cheap conditions for one regular expression that counts, which takes five times as long as all of them: the
-  -- hyphens' places and the length, no other characters, no other hyphens.
+  -- Returns: the key, null for null; different for different ids. Other ids keep their bytes after a zero byte, or
+  --   after two zero bytes where a single zero byte would make 16 in all; no text holds a zero byte, so keys stay
+  --   different.
+  -- Three conditions (places of the hyphens and length; no other characters; no other hyphens), because a regular
+  -- expression with repetition counts takes five times as long as the three.
   -- INVOKER: reads nothing.
   select case
     when id collate "C" like '________-____-____-____-____________'

@@ -1,8 +1,8 @@
 do $ids$
 declare
-  -- Purpose: refuse a host whose ids have another type than when inboxdb was installed: its tables hold ids of that
+  -- Purpose: refuse a host whose ids changed their type since inboxdb was installed: our tables hold ids of the old
   --   type.
-  -- Raises IB013, naming each column. A varchar counts as text, as in types/client_id.sql.
+  -- Raises IB013, naming each column. A varchar counts as text, as in client_id.type.sql.
   -- Reads the system catalog only. Run by `inboxdb migrate resume` before anything is changed.
   problems text;
 begin

@@ -1,8 +1,8 @@
 create function inboxdb.key_id(key bytea) returns text
--- as id_key
+-- neither STRICT nor IMMUTABLE, because convert_from is STABLE: either would prevent inlining (D22)
 language sql stable parallel safe
 as $$
-  -- Purpose: the id that a key stands for: the inverse of id_key.
+  -- Purpose: the id of a key: the inverse of id_key.
   -- Parameters: key.
   -- Returns: the id, as text; null for null.
   -- Inlined, hence no search_path of its own.

@@ -4,11 +4,11 @@ create function inboxdb.failure(
 language sql immutable
 set search_path = ''
 as $$
-  -- Purpose: what is said of a failed refresh, and how often it is tried.
-  -- Parameters: error_code, a SQLSTATE; null where nobody lived to tell.
-  -- Returns: SQLSTATE and our own sentence, since what the server said may quote rows; whether it may well go through
-  --   by itself; after how many attempts the workspace is quarantined: 15 (half an hour) where it may, else 8 (4
-  --   minutes).
+  -- Purpose: our sentence for a failed refresh, and how many attempts the failure is worth.
+  -- Parameters: error_code, a SQLSTATE; null where the refresh's session was gone before it could record a failure.
+  -- Returns: SQLSTATE and our own sentence, because the server's message may quote rows; whether the failure may pass
+  --   by itself; after how many attempts the workspace is quarantined: 15 (half an hour) where the failure may pass,
+  --   else 8 (4 minutes).
   -- Source: docs/errors.md.
   -- INVOKER: reads nothing.
   select

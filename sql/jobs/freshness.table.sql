@@ -5,6 +5,6 @@ create table inboxdb.freshness (
 );
 
 comment on table inboxdb.freshness is
-'How long changes waited, in the last hour: a row per drain and few seconds, a number per refresh.';
+'How long changes waited, in the last hour: a row per run and 5 seconds, a number per refresh.';
 comment on column inboxdb.freshness.seconds is
 'From when the oldest change that a refresh took was noted until it was counted.';

@@ -5,10 +5,10 @@ create function inboxdb.heartbeat(
 language sql volatile security definer
 set search_path = ''
 as $$
-  -- Purpose: a sign of life of a drain, at its beginning and end and every 5 seconds between; prunes what is too old.
+  -- Purpose: a run's sign of life, at its beginning and end and every 5 seconds between; deletes old rows by prune.
   -- Parameters: this_run_id, eight hexadecimal digits; this_kind, as in table run; connections at work; refreshes and
   --   failures so far; samples, seconds_waited of the refreshes since the last call; is_over at the end.
-  -- Writes: run (its own row only, so that it waits for nobody), freshness; what prune does.
+  -- Writes: run (the run's own row only, so without waiting for others), freshness; as prune.
   -- DEFINER: its callers have no rights in inboxdb.
   insert into inboxdb.run as r (run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed)
   select

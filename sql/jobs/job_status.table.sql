@@ -10,7 +10,8 @@ create table inboxdb.job_status (
   recount_reason text,
   run_id text,
   unpublished_since timestamptz,
-  -- one row per job all the same: see cache_version
+  -- One row per workspace and job is the promise of the only writer, record_job, under the workspace's lock. The start
+  -- is in the key so that lookups and uniqueness checks visit no dead rows kept by a held snapshot (D35).
   primary key (client_id, job_name, last_started_at)
 );
 
@@ -21,8 +22,8 @@ comment on table inboxdb.job_status is 'How the last run of each job went, per w
 comment on column inboxdb.job_status.last_error is 'SQLSTATE and our own sentence; never a server message.';
 comment on column inboxdb.job_status.attempt is 'Which attempt since the workspace became dirty this run was.';
 comment on column inboxdb.job_status.recount_reason is
-'Why a refresh counted the whole workspace: see function reason_to_recount; recompute, audit and did_not_fit besides. '
-'Null where it went by what changed, or failed.';
-comment on column inboxdb.job_status.run_id is 'The run that it was part of (see table run), where one was.';
+'Why a refresh was a recount: see function reason_to_recount; recompute, audit and did_not_fit besides. Null after a '
+'refresh by change, or a failure.';
+comment on column inboxdb.job_status.run_id is 'The run (see table run); null for a refresh outside of a run.';
 comment on column inboxdb.job_status.unpublished_since is
 'When the oldest status not yet copied to the cache was written; null once copied.';

@@ -2,13 +2,12 @@ create function inboxdb.prune(at_most integer default 1000) returns void
 language sql volatile
 set search_path = ''
 as $$
-  -- Purpose: forget what nobody asks for any more: samples of freshness after an hour, runs a day after their last sign
-  --   of life, drift after 30 days.
-  -- Parameters: at_most, rows of each table in one call, the oldest first.
-  -- Writes: freshness, run, drift; rows that somebody else is at are not waited for.
+  -- Purpose: delete samples of freshness after an hour, runs a day after their last heartbeat, drift after 30 days.
+  -- Parameters: at_most, rows of each table per call, the oldest first.
+  -- Writes: freshness, run, drift; rows locked by others are skipped.
   -- INVOKER: called by heartbeat only.
   with
-  -- found once: as a condition of the delete it may be found again for each row, and then goes on from the last batch
+  -- MATERIALIZED: inside the delete's condition the sub-select with LIMIT could run again for each row and delete more
   old as materialized (
     select f.id
     from inboxdb.freshness as f

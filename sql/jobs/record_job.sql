@@ -5,7 +5,7 @@ create function inboxdb.record_job(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: keep how the last refresh of a workspace went, to be published.
+-- Purpose: store the outcome of a workspace's last refresh in job_status, to be published.
 -- Parameters: target_client_id; started_at; attempt_number since the workspace became dirty; error, null for success,
 --   else SQLSTATE and our own sentence; why_recounted, as in job_status.
 -- Writes: job_status.
@@ -15,7 +15,7 @@ declare
   finished_at pg_catalog.timestamptz := inboxdb.clock();
   this_status pg_catalog.text := case when error is null then 'succeeded' else 'failed' end;
   took_ms double precision := pg_catalog.date_part('epoch', finished_at - started_at) * 1000;
-  -- as in bump_versions: the older versions of the row, which a held snapshot keeps, are not visited
+  -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
   newest pg_catalog.timestamptz := (
     select j.last_started_at
     from inboxdb.job_status as j
@@ -47,8 +47,8 @@ begin
       unpublished_since = coalesce(j.unpublished_since, finished_at)
     where j.client_id = target_client_id and j.job_name = this_job
       and j.last_started_at >= newest
-      -- as in the cache: a failure that is recorded late does not hide what came of a later start, unless a clock that
-      -- was ahead recorded that
+      -- by rank, as in the cache: a failure recorded late does not replace the outcome of a later start, except an
+      -- outcome from the future, written by a clock that was ahead
       and (j.last_started_at <= started_at or j.last_started_at > finished_at);
   end if;
 end

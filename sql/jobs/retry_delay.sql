@@ -4,8 +4,8 @@ set search_path = ''
 as $$
   -- Purpose: how long a workspace waits for its next attempt.
   -- Parameters: attempts made so far, from 1.
-  -- Returns: 1 second, doubled with each attempt, 5 minutes at most; of that three to four quarters by chance, so that
-  --   workspaces which failed together are not tried together for ever.
+  -- Returns: 1 second, doubled with each attempt, 5 minutes at most, times a random 75 to 100 %, so that workspaces
+  --   failing together are not retried together for ever.
   -- INVOKER: reads nothing.
   select
     least(interval '1 second' * pg_catalog.power(2, least(attempts, 20) - 1), interval '5 minutes')

@@ -11,10 +11,10 @@ create table inboxdb.run (
 with (fillfactor = 50);
 
 comment on table inboxdb.run is
-'The drains of the last day, one row each, written by its own drain alone: who is at work, and what came of it.';
-comment on column inboxdb.run.run_id is 'Stands in its application_name, its log lines and job_status, too.';
+'The runs of the last day, one row each, written by the run alone: who is at work, and how much was refreshed.';
+comment on column inboxdb.run.run_id is 'Also in the run''s application_name, in its log lines and in job_status.';
 comment on column inboxdb.run.kind is 'drain-dirty once, --for, --watch, or the procedure drain_dirty.';
 comment on column inboxdb.run.seen_at is 'Its last sign of life, every 5 seconds while it lives.';
-comment on column inboxdb.run.ended_at is 'When it ended of its own accord; null while it is at work, or was killed.';
+comment on column inboxdb.run.ended_at is 'When the run ended; null while at work, and for ever if killed.';
 comment on column inboxdb.run.refreshed is 'Refreshes so far.';
 comment on column inboxdb.run.failed is 'Attempts that failed so far.';

@@ -4,16 +4,16 @@ create function inboxdb.time_limit(
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: how long a refresh of the workspace may take: twice what the last one took. So one that hit its limit gets
-  --   twice as much the next time, and the largest tenant is not out of time for ever. Also what counting all of it
-  --   takes several times over, whatever the last one did: 20 microseconds a lead.
-  -- Parameters: target_client_id; least_seconds, which every workspace has.
-  -- Returns: seconds, 900 at most (or least_seconds, where that is more).
+  -- Purpose: how long a refresh of the workspace may take: twice the duration of the last refresh, so that the limit
+  --   doubles after each timeout (D38); at least 20 microseconds a lead, several times the duration of a recount,
+  --   because the last refresh may have been by change.
+  -- Parameters: target_client_id; least_seconds, the minimum for every workspace.
+  -- Returns: seconds, 900 at most (or least_seconds, if greater).
   -- Reads: job_status, workspace.
   -- DEFINER: its callers have no rights in inboxdb.
   select greatest(
     least_seconds,
-    -- null, not 900, where there was none
+    -- null, not 900, without a last refresh
     (
       select least(j.duration_ms / 500.0, 900)
       from inboxdb.job_status as j

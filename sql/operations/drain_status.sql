@@ -23,23 +23,22 @@ create function inboxdb.drain_status(
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: how far behind the drain is, from the log itself and not only from what a collector has seen.
-  -- Returns: workspaces whose counts may be behind; changes in the log; how long ago the oldest reason was noted (0
-  --   when there is none), which a host transaction that stays open long makes older than its commit; workspaces that
-  --   wait longer than the promised 15 seconds, from when a collector could see their change; workspaces whose last
-  --   attempt failed and that are tried again, and those that are not; connections of drains that gave a sign of life
-  --   within 30 seconds; the last sign of life of any drain; how many seconds changes waited in the last hour,
-  --   percentiles over refreshes, null without any; bytes of the log; keys not yet copied to the cache and how long the
-  --   oldest has waited, null where nothing was ever copied; the setting counts_source; since when inboxdb is
-  --   suspended, null while it is at work; within how long every workspace is to be audited again, and how long ago
-  --   that was of the one whose turn was longest ago, quarantined ones excepted, null where there is none; of how many
-  --   workspaces more or less was found in the last day than their changes say, and of those, how many were found by a
-  --   difference that did not fit.
+  -- Purpose: how far behind the drain is, by the log itself and not by the work list alone.
+  -- Returns: dirty workspaces; changes in the log; how long ago the oldest of them was noted (0 without any), which may
+  --   be long before the commit of the host's transaction; late workspaces, waiting longer than the promised 15 seconds
+  --   since a collector could see their change; failing workspaces, to be tried again, and quarantined ones;
+  --   connections of drains with a heartbeat within 30 seconds; the last heartbeat of any drain; how many seconds
+  --   changes waited in the last hour, percentiles over refreshes, null without any; bytes of the log; keys not yet
+  --   copied to the cache and how long the oldest has waited, null where nothing was ever copied; the setting
+  --   counts_source; since when inboxdb is suspended, null while not; within how long every workspace is to be audited
+  --   again, and how long ago the last audit was of the workspace audited the longest ago, quarantined ones excepted,
+  --   null without any; workspaces in which drift was found in the last day, and among them those found because a
+  --   refresh by change did not fit.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting,
   --   workspace, drift. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   with
-  -- its newest version comes first, and counts: see read_floor
+  -- the newest row first: dead rows kept by a held snapshot are not visited (D35)
   state as (
     select d.collected_at, d.published_at from inboxdb.drain_state as d order by d.revision desc limit 1
   ),
@@ -60,7 +59,7 @@ as $$
     from inboxdb.work_list as d
     where d.collected_at < inboxdb.clock() - interval '15 seconds' and d.quarantined_at is null
     union
-    -- No collector has looked since: there may be signs of life, but nobody is free, or one collector hangs.
+    -- no collector has looked since, although drains may have a heartbeat: all are busy, or a collector hangs
     select w.client_id
     from inboxdb.waiting as w
     cross join state as s
@@ -83,7 +82,7 @@ as $$
       union all
       select j.unpublished_since from inboxdb.job_status as j where j.unpublished_since is not null
     ) as u
-    -- where no cache is in use, everything is unpublished for ever
+    -- without a cache in use everything stays unpublished
     where exists (select from state as s where s.published_at is not null)
   ),
   healed as (

@@ -6,11 +6,11 @@ returns table (
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: the workspaces whose last attempt failed, those longest behind first.
-  -- Returns: the workspace; how often it was claimed since it became dirty; when it is tried again (infinity: not by
-  --   itself); SQLSTATE and our own sentence; since when it is quarantined, null where it is not.
+  -- Purpose: the workspaces whose last attempt failed, the longest dirty first.
+  -- Returns: the workspace; its claims since it became dirty; when the next attempt is due (infinity: only after a
+  --   requeue); SQLSTATE and our own sentence; since when quarantined, null if not.
   -- Reads: inbox_counts_dirty.
-  -- DEFINER: neither the drain nor who watches it may read the work list.
+  -- DEFINER: roles of drains and of monitoring may not read the work list.
   select d.client_id, d.attempts, d.next_attempt_at, d.last_error, d.quarantined_at
   from inboxdb.inbox_counts_dirty as d
   where d.last_error is not null

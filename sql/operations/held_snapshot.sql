@@ -2,12 +2,12 @@ create function inboxdb.held_snapshot(out seconds double precision, out holder t
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: the oldest transaction that keeps dead rows from vacuum.
-  -- Returns: its age (0 where there is none, and for a standby or its slot, whose age PostgreSQL does not keep); who
-  --   holds it, null for nobody; whether the caller could see everybody's sessions: a member of pg_read_all_stats can,
-  --   to others the ages of theirs are 0.
+  -- Purpose: the oldest held snapshot: the transaction, slot or standby keeping dead rows from vacuum.
+  -- Returns: its age (0 without any, and for a standby or its slot, because PostgreSQL keeps no age of theirs); its
+  --   holder, null for nobody; whether the caller could see everybody's sessions: without pg_read_all_stats the ages of
+  --   other roles' sessions are 0.
   -- Reads: pg_stat_activity, pg_stat_progress_vacuum, pg_prepared_xacts, pg_replication_slots.
-  -- INVOKER: whoever watches sees what PostgreSQL lets them see.
+  -- INVOKER: callers see as much as PostgreSQL lets them.
   select
     coalesce(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - oldest.since), 0), oldest.holder,
     pg_catalog.pg_has_role('pg_read_all_stats', 'usage')
@@ -19,18 +19,18 @@ as $$
       from pg_catalog.pg_stat_activity as a
       where a.pid <> pg_catalog.pg_backend_pid()
         and (
-          -- in every snapshot that is taken meanwhile, here too
+          -- an xid: part of every snapshot taken meanwhile, here too
           a.backend_xid is not null
-          -- for this database, or, of a standby, for all
+          -- holds back this database; of a standby, all databases
           or (a.backend_xmin is not null and coalesce(a.datname = pg_catalog.current_database(), true))
         )
-        -- a vacuum does not mind another's
+        -- vacuums ignore each other's snapshots
         and not exists (select from pg_catalog.pg_stat_progress_vacuum as v where v.pid = a.pid)
       union all
       select pg_catalog.format('prepared transaction %s', p.gid), p.prepared
       from pg_catalog.pg_prepared_xacts as p
       union all
-      -- not those with a catalog_xmin alone, which keeps rows of the catalogs and of no other table
+      -- xmin only: a catalog_xmin keeps rows of the catalogs and of no other table
       select pg_catalog.format('replication slot %s', s.slot_name), null
       from pg_catalog.pg_replication_slots as s
       where s.xmin is not null

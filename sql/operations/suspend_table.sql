@@ -2,12 +2,13 @@ create function inboxdb.suspend_table(host_table regclass) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: a further step of `inboxdb migrate suspend`, one table in a transaction, so that it cannot deadlock with a
---   writer: take our triggers off it, and have our policy on "Lead" let no row through, whatever its columns are. The
---   policy stays, with its roles: they see no row but what policies of the host's show them; trusted roles go on.
+-- Purpose: a further step of `inboxdb migrate suspend`, in a transaction for each table, because with two locks a
+--   writer could deadlock (D78): take our triggers off the table, and have our policy on "Lead" let no row through,
+--   by a condition without columns. The policy keeps its roles (D76): they see only rows let through by the host's own
+--   policies; trusted roles go on as before.
 -- Parameters: host_table.
--- Errors: 42501 for a caller who does not own the table; 55P03 where it is not to be had within lock_timeout.
--- Locks: ACCESS EXCLUSIVE on the table, for milliseconds once it is had; none where nothing is left to do.
+-- Errors: 42501 for a caller who does not own the table; 55P03 where the table cannot be locked within lock_timeout.
+-- Locks: ACCESS EXCLUSIVE on the table, for milliseconds once granted; none with nothing left to do.
 -- INVOKER: for the owner.
 declare
   ours pg_catalog.name;

@@ -2,12 +2,12 @@ create function inboxdb.suspend_views() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: the first step of `inboxdb migrate suspend`: pause the drain, and take off the host's columns what hangs on
---   them by its definition: our views, and what the publication inboxdb_lead lists. A view goes on answering, from a
---   function of the same text, of which the server keeps no dependency: it fails only once a column that it reads is
---   gone. What is done already is left alone.
+-- Purpose: the first step of `inboxdb migrate suspend`: pause the drain, and remove every dependency on the host's
+--   columns: of our views, and of the publication inboxdb_lead. Each view goes on answering, from a function with the
+--   view's text, because the server keeps no dependencies of a function's text (D75): the view fails only once one of
+--   its columns is gone. Steps done already are skipped.
 -- Errors: 42501 for a caller who does not own inboxdb; 55P03 where a refresh holds a view for longer than lock_timeout.
--- Locks: ACCESS EXCLUSIVE on those views, SHARE UPDATE EXCLUSIVE on "Lead" where that is published: no writer waits.
+-- Locks: ACCESS EXCLUSIVE on our views, SHARE UPDATE EXCLUSIVE on "Lead" where published: no writer waits.
 -- Writes: setting; makes functions suspended_*; calls apply_grants.
 -- INVOKER: for the owner.
 declare
@@ -32,7 +32,7 @@ begin
         from pg_catalog.pg_attribute as a
         where a.attrelid = c.oid and a.attnum > 0
       ) as result_columns,
-      -- a function's result has neither lengths nor collations, and a view's columns must stay as they are
+      -- casts, because a function's result has neither lengths nor collations, and a view's columns may not change
       (
         select pg_catalog.string_agg(
           pg_catalog.format(
@@ -79,7 +79,7 @@ begin
     inner join pg_catalog.pg_publication as p on r.prpubid = p.oid
     where p.pubname = 'inboxdb_lead' and r.prrelid = 'public."Lead"'::pg_catalog.regclass
   ) then
-    -- the publication itself stays: a subscription without one breaks off
+    -- the publication itself stays: without its publication a subscription fails
     alter publication inboxdb_lead drop table public."Lead";
   end if;
   perform inboxdb.apply_grants();

@@ -2,17 +2,17 @@ create function inboxdb.verify_workspace(
   target_client_id inboxdb.client_id,
   out settled boolean, out scopes integer, out drifted integer, out differences jsonb
 )
--- STABLE matters: the caller's snapshot for everything, so that stored, live and waiting speak of one moment.
+-- STABLE matters: everything is read in the caller's snapshot, so that stored and live counts are of the same moment.
 language plpgsql stable security definer
 set search_path = ''
 as $$
 -- Purpose: compare a workspace's stored counts with the live ones, both ways, as of when they were computed.
 -- Parameters: target_client_id.
 -- Returns: settled, false while changes wait or a snooze is due, when a difference proves nothing yet; scopes compared;
---   drifted, how many of them differ, are missing or should not be there; differences, an array of objects with
---   is_global, scope_user_id, stored and live (null where there is no such row).
+--   drifted, how many of them differ, are missing or are superfluous; differences, an array of objects with is_global,
+--   scope_user_id, stored and live (null for a missing row).
 -- Errors: those of count_scopes and require_resumed.
--- Reads: inbox_counts, waiting, and what live_inbox_counts does. Costs a scan of the workspace.
+-- Reads: inbox_counts, waiting, and as live_inbox_counts. Costs a scan of the workspace.
 -- DEFINER: as live_inbox_counts.
 declare
   as_of pg_catalog.timestamptz := coalesce(
@@ -51,8 +51,8 @@ begin
   full join live using (is_global, scope_user_id);
   drifted := pg_catalog.jsonb_array_length(differences);
 
-  -- A table truncated after our snapshot was taken looks empty in it, whatever it held then: its file is not the one
-  -- that the snapshot knows. Looked at after the tables were read, so that none is truncated in between.
+  -- A table truncated after our snapshot was taken looks empty in the snapshot: its file is a new one. Checked after
+  -- the tables were read, and locked by the reading, so that no TRUNCATE comes in between.
   settled := settled and not exists (
     select
     from pg_catalog.pg_class as c

@@ -2,10 +2,10 @@ create function inboxdb.work_left(out workspaces integer, out leads bigint)
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: how much is to be counted, for an estimate of how long that takes: the largest workspace may have as many
-  --   leads as all others together.
-  -- Returns: workspaces whose counts may be behind; about how many leads they have. Those of workspaces that were never
-  --   refreshed are what the others leave of the statistics on "Lead": nothing is counted for this.
+  -- Purpose: how much is to be counted, in leads, for an estimate of the time left: the largest workspace may have as
+  --   many leads as all others together (D49).
+  -- Returns: dirty workspaces; about how many leads they have. Workspaces never refreshed share the rest of the
+  --   planner's statistics on "Lead", because counting leads would take as long as half of the work.
   -- Reads: waiting, workspace, pg_class. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   with
