@@ -195,7 +195,7 @@ comment on domain inboxdb.user_id is 'A user: "Lead"."assignedToUserId", in the 
 
 -- >>> sql/host/sentinel.sql
 -- Inlined into its callers' queries, so without a search_path of its own.
-create function inboxdb.sentinel() returns inboxdb.user_id
+create or replace function inboxdb.sentinel() returns inboxdb.user_id
 language sql immutable parallel safe
 as $$
   -- Purpose: the scope_user_id of global rows; no user has this id.
@@ -206,7 +206,7 @@ $$;
 -- <<< sql/host/sentinel.sql
 
 -- >>> sql/base/clock.sql
-create function inboxdb.clock() returns timestamptz
+create or replace function inboxdb.clock() returns timestamptz
 language sql volatile
 as $$
   -- Purpose: the time, read here alone, so that a test can move the clock by replacing this function.
@@ -220,7 +220,7 @@ $$;
 -- >>> sql/host/utc.sql
 -- Time zones are known here alone (D68). Prisma keeps UTC in `timestamp` columns; a timestamptz is returned as it is.
 -- Both functions are inlined, hence no search_path of their own; overload resolution picks the right one per column.
-create function inboxdb.utc(host_time timestamp) returns timestamptz
+create or replace function inboxdb.utc(host_time timestamp) returns timestamptz
 language sql immutable strict parallel safe
 as $$
   -- Purpose: read a host's timestamp WITHOUT time zone, whatever the session's TimeZone.
@@ -230,7 +230,7 @@ as $$
   select host_time at time zone 'UTC'
 $$;
 
-create function inboxdb.utc(host_time timestamptz) returns timestamptz
+create or replace function inboxdb.utc(host_time timestamptz) returns timestamptz
 language sql immutable strict parallel safe
 as $$
   -- Purpose: the same for hosts with timestamp WITH time zone: nothing to do.
@@ -244,7 +244,7 @@ $$;
 -- >>> sql/host/id_key.sql
 -- The shortest exact form of an id: a row of counted_lead holds two. Both functions are inlined, hence no search_path
 -- of their own (D22); overload resolution picks the right function per column.
-create function inboxdb.id_key(id text) returns bytea
+create or replace function inboxdb.id_key(id text) returns bytea
 -- neither STRICT nor IMMUTABLE, because convert_to is STABLE: either would prevent inlining (D22)
 language sql stable parallel safe
 as $$
@@ -267,7 +267,7 @@ as $$
   end
 $$;
 
-create function inboxdb.id_key(id uuid) returns bytea
+create or replace function inboxdb.id_key(id uuid) returns bytea
 language sql immutable strict parallel safe
 as $$
   -- Purpose: the same for hosts whose ids are UUIDs.
@@ -279,7 +279,7 @@ $$;
 -- <<< sql/host/id_key.sql
 
 -- >>> sql/host/key_id.sql
-create function inboxdb.key_id(key bytea) returns text
+create or replace function inboxdb.key_id(key bytea) returns text
 -- neither STRICT nor IMMUTABLE, because convert_from is STABLE: either would prevent inlining (D22)
 language sql stable parallel safe
 as $$
@@ -298,7 +298,7 @@ $$;
 -- <<< sql/host/key_id.sql
 
 -- >>> sql/counts/definitions.sql
-create function inboxdb.definitions() returns text
+create or replace function inboxdb.definitions() returns text
 language sql immutable parallel safe
 as $$
   -- Purpose: which definitions of the counts these are: what was counted by others is counted anew.
@@ -306,7 +306,7 @@ as $$
   --   host/id_key.sql, one after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select '39e0c6b0'
+  select 'c6dfc522'
 $$;
 -- <<< sql/counts/definitions.sql
 

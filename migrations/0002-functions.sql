@@ -9,7 +9,7 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- >>> sql/base/suspended_since.sql
-create function inboxdb.suspended_since() returns timestamptz
+create or replace function inboxdb.suspended_since() returns timestamptz
 language sql stable security definer
 set search_path = ''
 as $$
@@ -24,7 +24,7 @@ $$;
 -- <<< sql/base/suspended_since.sql
 
 -- >>> sql/base/require_resumed.sql
-create function inboxdb.require_resumed() returns void
+create or replace function inboxdb.require_resumed() returns void
 language plpgsql stable
 set search_path = ''
 as $$
@@ -47,7 +47,7 @@ $$;
 -- <<< sql/base/require_resumed.sql
 
 -- >>> sql/counts/classified_lead.view.sql
-create view inboxdb.classified_lead as
+create or replace view inboxdb.classified_lead as
 -- The one definition of what is counted. Live counts, refreshes and checks all read it, so that a badge and the list
 -- behind it cannot disagree. Visibility is left to the reader: a lead is visible when snoozed_until is null or not
 -- later than the reader's as_of.
@@ -105,7 +105,7 @@ comment on view inboxdb.classified_lead is
 -- <<< sql/counts/classified_lead.view.sql
 
 -- >>> sql/counts/lead_now.view.sql
-create view inboxdb.lead_now as
+create or replace view inboxdb.lead_now as
 -- classified_lead as counted_lead keeps it.
 select
   c.client_id,
@@ -128,7 +128,7 @@ comment on view inboxdb.lead_now is 'What each lead counts now, as counted_lead 
 -- <<< sql/counts/lead_now.view.sql
 
 -- >>> sql/counts/known_workspace.view.sql
-create view inboxdb.known_workspace as
+create or replace view inboxdb.known_workspace as
 -- Every workspace that has counts or should have: those of the host, and those it deleted whose rows still stand.
 select c.id::inboxdb.client_id as client_id
 from public."Client" as c
@@ -143,7 +143,7 @@ comment on view inboxdb.known_workspace is 'Every workspace that has counts or s
 -- <<< sql/counts/known_workspace.view.sql
 
 -- >>> sql/log/read_floor.view.sql
-create view inboxdb.read_floor as
+create or replace view inboxdb.read_floor as
 -- Where to start reading the change log and the work list: nothing that waits is before. What a collector left holds
 -- for good; where it cannot be trusted (after a restart, restore or failover, when this may be another server that
 -- counts transactions anew), everything is read.
@@ -168,7 +168,7 @@ comment on view inboxdb.read_floor is 'Where to start reading the change log and
 -- <<< sql/log/read_floor.view.sql
 
 -- >>> sql/drain/work_list.view.sql
-create view inboxdb.work_list as
+create or replace view inboxdb.work_list as
 -- The rows of inbox_counts_dirty, all of them. Below the floor there are only dead ones, two for each refresh: a held
 -- snapshot keeps them from vacuum. The order has the planner use the index on it, however tiny it takes the table for;
 -- by the primary key it would read all of it.
@@ -182,7 +182,7 @@ comment on view inboxdb.work_list is 'The rows of inbox_counts_dirty, looked for
 -- <<< sql/drain/work_list.view.sql
 
 -- >>> sql/log/change.view.sql
-create view inboxdb.change as
+create or replace view inboxdb.change as
 -- What is left to drain, from every slice. Elsewhere, below the floor, there are only dead rows: a held snapshot keeps
 -- them from vacuum, and reading them would cost more the longer it is held. The two conditions stand in queries of
 -- their own, so that each is one of an index. `tid` is for deleting what was read, in the same statement.
@@ -222,7 +222,7 @@ comment on view inboxdb.change is 'The changes not yet drained.';
 -- <<< sql/log/change.view.sql
 
 -- >>> sql/drain/waiting.view.sql
-create view inboxdb.waiting as
+create or replace view inboxdb.waiting as
 -- Why a workspace's counts may be behind, straight from the log, the snoozes and the work list: never only from what a
 -- collector has seen. A workspace stands here once per reason.
 select c.client_id, c.noted_at as since
@@ -261,7 +261,7 @@ comment on view inboxdb.waiting is 'Workspaces whose counts may be behind, and s
 -- <<< sql/drain/waiting.view.sql
 
 -- >>> sql/counts/count_scopes.sql
-create function inboxdb.count_scopes(target_client_id inboxdb.client_id, as_of timestamptz)
+create or replace function inboxdb.count_scopes(target_client_id inboxdb.client_id, as_of timestamptz)
 returns table (
   is_global boolean,
   scope_user_id inboxdb.user_id,
@@ -357,7 +357,9 @@ $$;
 -- <<< sql/counts/count_scopes.sql
 
 -- >>> sql/counts/live_inbox_counts.sql
-create function inboxdb.live_inbox_counts(target_client_id inboxdb.client_id, as_of timestamptz default inboxdb.clock())
+create or replace function inboxdb.live_inbox_counts(
+  target_client_id inboxdb.client_id, as_of timestamptz default inboxdb.clock()
+)
 returns table (
   is_global boolean,
   scope_user_id inboxdb.user_id,
@@ -388,7 +390,7 @@ $$;
 -- <<< sql/counts/live_inbox_counts.sql
 
 -- >>> sql/operations/verify_workspace.sql
-create function inboxdb.verify_workspace(
+create or replace function inboxdb.verify_workspace(
   target_client_id inboxdb.client_id,
   out settled boolean, out scopes integer, out drifted integer, out differences jsonb
 )
@@ -459,7 +461,7 @@ $$;
 -- <<< sql/operations/verify_workspace.sql
 
 -- >>> sql/log/current_slice.sql
-create function inboxdb.current_slice() returns integer
+create or replace function inboxdb.current_slice() returns integer
 language sql volatile parallel safe
 as $$
   -- Purpose: which of the four slices of the change log takes changes now. Chosen by the clock, so that writers agree
@@ -472,7 +474,7 @@ $$;
 -- <<< sql/log/current_slice.sql
 
 -- >>> sql/log/note_change.sql
-create function inboxdb.note_change(
+create or replace function inboxdb.note_change(
   changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id, former_user_id inboxdb.user_id default null
 ) returns void
 -- No search_path of its own: its callers pin theirs, everything in it is qualified, and setting it once more made each
@@ -504,7 +506,7 @@ $$;
 -- <<< sql/log/note_change.sql
 
 -- >>> sql/log/note_lead_change.sql
-create function inboxdb.note_lead_change() returns trigger
+create or replace function inboxdb.note_lead_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
@@ -531,7 +533,7 @@ $$;
 -- <<< sql/log/note_lead_change.sql
 
 -- >>> sql/log/note_draft_change.sql
-create function inboxdb.note_draft_change() returns trigger
+create or replace function inboxdb.note_draft_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
@@ -568,7 +570,7 @@ $$;
 -- <<< sql/log/note_draft_change.sql
 
 -- >>> sql/log/note_workspace_change.sql
-create function inboxdb.note_workspace_change() returns trigger
+create or replace function inboxdb.note_workspace_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
@@ -588,7 +590,7 @@ $$;
 -- <<< sql/log/note_workspace_change.sql
 
 -- >>> sql/log/note_truncate.sql
-create function inboxdb.note_truncate() returns trigger
+create or replace function inboxdb.note_truncate() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
@@ -603,7 +605,7 @@ $$;
 -- <<< sql/log/note_truncate.sql
 
 -- >>> sql/log/changes_of.sql
-create function inboxdb.changes_of(target_client_id inboxdb.client_id)
+create or replace function inboxdb.changes_of(target_client_id inboxdb.client_id)
 returns table (
   slice integer, tid tid, lead_id inboxdb.lead_id, left_user_id inboxdb.user_id, noted_at timestamptz
 )
@@ -662,7 +664,7 @@ $$;
 -- <<< sql/log/changes_of.sql
 
 -- >>> sql/base/require_read_committed.sql
-create function inboxdb.require_read_committed() returns void
+create or replace function inboxdb.require_read_committed() returns void
 language plpgsql stable
 set search_path = ''
 as $$
@@ -682,7 +684,7 @@ $$;
 -- <<< sql/base/require_read_committed.sql
 
 -- >>> sql/counts/require_workspace.sql
-create function inboxdb.require_workspace(target_client_id inboxdb.client_id) returns void
+create or replace function inboxdb.require_workspace(target_client_id inboxdb.client_id) returns void
 language plpgsql stable
 set search_path = ''
 -- a policy that hid the workspace would make this a lie: raise instead
@@ -706,7 +708,7 @@ $$;
 -- <<< sql/counts/require_workspace.sql
 
 -- >>> sql/drain/try_lock_workspace.sql
-create function inboxdb.try_lock_workspace(target_client_id inboxdb.client_id) returns boolean
+create or replace function inboxdb.try_lock_workspace(target_client_id inboxdb.client_id) returns boolean
 language sql volatile
 set search_path = ''
 as $$
@@ -721,7 +723,7 @@ $$;
 -- <<< sql/drain/try_lock_workspace.sql
 
 -- >>> sql/announce/bump_versions.sql
-create function inboxdb.bump_versions(target_client_id inboxdb.client_id) returns bigint
+create or replace function inboxdb.bump_versions(target_client_id inboxdb.client_id) returns bigint
 language plpgsql volatile
 set search_path = ''
 as $$
@@ -767,7 +769,7 @@ $$;
 -- <<< sql/announce/bump_versions.sql
 
 -- >>> sql/base/run_id.sql
-create function inboxdb.run_id() returns text
+create or replace function inboxdb.run_id() returns text
 language sql stable
 set search_path = ''
 as $$
@@ -780,7 +782,7 @@ $$;
 -- <<< sql/base/run_id.sql
 
 -- >>> sql/jobs/record_job.sql
-create function inboxdb.record_job(
+create or replace function inboxdb.record_job(
   target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
   why_recounted text default null
 ) returns void
@@ -838,7 +840,7 @@ $$;
 -- <<< sql/jobs/record_job.sql
 
 -- >>> sql/jobs/failure.sql
-create function inboxdb.failure(
+create or replace function inboxdb.failure(
   error_code text, out sentence text, out is_transient boolean, out attempts_allowed integer
 )
 language sql immutable
@@ -878,7 +880,7 @@ $$;
 -- <<< sql/jobs/failure.sql
 
 -- >>> sql/jobs/retry_delay.sql
-create function inboxdb.retry_delay(attempts integer) returns interval
+create or replace function inboxdb.retry_delay(attempts integer) returns interval
 language sql volatile
 set search_path = ''
 as $$
@@ -894,7 +896,9 @@ $$;
 -- <<< sql/jobs/retry_delay.sql
 
 -- >>> sql/drain/record_failure.sql
-create function inboxdb.record_failure(target_client_id inboxdb.client_id, started_at timestamptz, error_code text)
+create or replace function inboxdb.record_failure(
+  target_client_id inboxdb.client_id, started_at timestamptz, error_code text
+)
 returns void
 language plpgsql volatile security definer
 set search_path = ''
@@ -932,7 +936,7 @@ $$;
 -- <<< sql/drain/record_failure.sql
 
 -- >>> sql/drain/audit_period.sql
-create function inboxdb.audit_period() returns interval
+create or replace function inboxdb.audit_period() returns interval
 language sql stable
 set search_path = ''
 as $$
@@ -947,7 +951,7 @@ $$;
 -- <<< sql/drain/audit_period.sql
 
 -- >>> sql/counts/next_snooze.sql
-create function inboxdb.next_snooze(this_workspace integer, as_of timestamptz) returns timestamptz
+create or replace function inboxdb.next_snooze(this_workspace integer, as_of timestamptz) returns timestamptz
 language sql stable
 set search_path = ''
 -- as refresh_workspace
@@ -971,7 +975,7 @@ $$;
 -- <<< sql/counts/next_snooze.sql
 
 -- >>> sql/drain/reason_to_recount.sql
-create function inboxdb.reason_to_recount(
+create or replace function inboxdb.reason_to_recount(
   target_client_id inboxdb.client_id, as_of timestamptz, otherwise text
 ) returns text
 language plpgsql stable
@@ -1025,7 +1029,9 @@ $$;
 -- <<< sql/drain/reason_to_recount.sql
 
 -- >>> sql/counts/require_own_counts.sql
-create function inboxdb.require_own_counts(target_client_id inboxdb.client_id, is_complete boolean) returns void
+create or replace function inboxdb.require_own_counts(
+  target_client_id inboxdb.client_id, is_complete boolean
+) returns void
 language plpgsql stable
 set search_path = ''
 as $$
@@ -1046,7 +1052,7 @@ $$;
 -- <<< sql/counts/require_own_counts.sql
 
 -- >>> sql/drain/apply_changes.sql
-create function inboxdb.apply_changes(
+create or replace function inboxdb.apply_changes(
   target_client_id inboxdb.client_id, as_of timestamptz,
   out noted_since timestamptz, out changed_scopes inboxdb.user_id[]
 )
@@ -1309,7 +1315,7 @@ $$;
 -- <<< sql/drain/apply_changes.sql
 
 -- >>> sql/counts/classify_leads.sql
-create function inboxdb.classify_leads(target_client_id inboxdb.client_id)
+create or replace function inboxdb.classify_leads(target_client_id inboxdb.client_id)
 returns table (lead_key bytea, user_key bytea, counts smallint, snoozed_until timestamptz)
 -- STABLE matters: as count_scopes
 language plpgsql stable rows 10000
@@ -1354,7 +1360,7 @@ $$;
 -- <<< sql/counts/classify_leads.sql
 
 -- >>> sql/drain/compared_leads.sql
-create function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
+create or replace function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
 returns table (
   tid tid,
   revision smallint,
@@ -1442,7 +1448,7 @@ $$;
 -- <<< sql/drain/compared_leads.sql
 
 -- >>> sql/drain/remember_leads.sql
-create function inboxdb.remember_leads(
+create or replace function inboxdb.remember_leads(
   target_client_id inboxdb.client_id, as_of timestamptz, collapsed_since timestamptz,
   out noted_since timestamptz, out still_exists boolean, out touched_scopes inboxdb.user_id[], out drifted integer
 )
@@ -1542,7 +1548,7 @@ $$;
 -- <<< sql/drain/remember_leads.sql
 
 -- >>> sql/counts/remembered_counts.sql
-create function inboxdb.remembered_counts(this_workspace integer)
+create or replace function inboxdb.remembered_counts(this_workspace integer)
 returns table (
   is_global boolean,
   scope_user_id inboxdb.user_id,
@@ -1594,7 +1600,7 @@ $$;
 -- <<< sql/counts/remembered_counts.sql
 
 -- >>> sql/counts/stored_counts.sql
-create function inboxdb.stored_counts(target_client_id inboxdb.client_id)
+create or replace function inboxdb.stored_counts(target_client_id inboxdb.client_id)
 returns table (
   tid tid,
   is_global boolean,
@@ -1655,7 +1661,7 @@ $$;
 -- <<< sql/counts/stored_counts.sql
 
 -- >>> sql/counts/drifted_scopes.sql
-create function inboxdb.drifted_scopes(target_client_id inboxdb.client_id) returns integer
+create or replace function inboxdb.drifted_scopes(target_client_id inboxdb.client_id) returns integer
 language sql stable
 set search_path = ''
 -- as refresh_workspace
@@ -1691,7 +1697,9 @@ $$;
 -- <<< sql/counts/drifted_scopes.sql
 
 -- >>> sql/drain/store_counts.sql
-create function inboxdb.store_counts(target_client_id inboxdb.client_id, as_of timestamptz, still_exists boolean)
+create or replace function inboxdb.store_counts(
+  target_client_id inboxdb.client_id, as_of timestamptz, still_exists boolean
+)
 returns inboxdb.user_id[]
 language plpgsql volatile
 set search_path = ''
@@ -1824,7 +1832,7 @@ $$;
 -- <<< sql/drain/store_counts.sql
 
 -- >>> sql/drain/recount_workspace.sql
-create function inboxdb.recount_workspace(
+create or replace function inboxdb.recount_workspace(
   target_client_id inboxdb.client_id, as_of timestamptz, reason text, collapsed_since timestamptz,
   out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
 )
@@ -1888,7 +1896,7 @@ $$;
 -- <<< sql/drain/recount_workspace.sql
 
 -- >>> sql/drain/audit_workspace.sql
-create function inboxdb.audit_workspace(target_client_id inboxdb.client_id) returns boolean
+create or replace function inboxdb.audit_workspace(target_client_id inboxdb.client_id) returns boolean
 -- STABLE matters: one snapshot for everything
 language plpgsql stable
 set search_path = ''
@@ -1915,7 +1923,7 @@ $$;
 -- <<< sql/drain/audit_workspace.sql
 
 -- >>> sql/drain/refresh_workspace.sql
-create function inboxdb.refresh_workspace(
+create or replace function inboxdb.refresh_workspace(
   target_client_id inboxdb.client_id, recount_because text default null,
   out version bigint, out changed_scopes inboxdb.user_id[], out seconds_waited double precision
 )
@@ -1997,7 +2005,7 @@ $$;
 -- <<< sql/drain/refresh_workspace.sql
 
 -- >>> sql/drain/mark_inbox_counts_dirty.sql
-create function inboxdb.mark_inbox_counts_dirty(target_client_id inboxdb.client_id) returns void
+create or replace function inboxdb.mark_inbox_counts_dirty(target_client_id inboxdb.client_id) returns void
 language plpgsql volatile security definer
 set search_path = ''
 as $$
@@ -2015,7 +2023,7 @@ $$;
 -- <<< sql/drain/mark_inbox_counts_dirty.sql
 
 -- >>> sql/drain/mark_all_inbox_counts_dirty.sql
-create function inboxdb.mark_all_inbox_counts_dirty() returns void
+create or replace function inboxdb.mark_all_inbox_counts_dirty() returns void
 language plpgsql volatile security definer
 set search_path = ''
 as $$
@@ -2029,7 +2037,7 @@ $$;
 -- <<< sql/drain/mark_all_inbox_counts_dirty.sql
 
 -- >>> sql/drain/recompute_inbox_counts.sql
-create function inboxdb.recompute_inbox_counts(target_client_id inboxdb.client_id) returns void
+create or replace function inboxdb.recompute_inbox_counts(target_client_id inboxdb.client_id) returns void
 language plpgsql volatile security definer
 set search_path = ''
 as $$
@@ -2061,7 +2069,7 @@ $$;
 -- <<< sql/drain/recompute_inbox_counts.sql
 
 -- >>> sql/drain/requeue_inbox_counts.sql
-create function inboxdb.requeue_inbox_counts(target_client_id inboxdb.client_id default null) returns integer
+create or replace function inboxdb.requeue_inbox_counts(target_client_id inboxdb.client_id default null) returns integer
 language plpgsql volatile security definer
 set search_path = ''
 as $$
@@ -2093,7 +2101,7 @@ $$;
 -- <<< sql/drain/requeue_inbox_counts.sql
 
 -- >>> sql/log/assign_changes.sql
-create function inboxdb.assign_changes() returns void
+create or replace function inboxdb.assign_changes() returns void
 language plpgsql volatile
 set search_path = ''
 -- a policy that hid a lead or a workspace would lose its change: raise instead
@@ -2136,7 +2144,7 @@ $$;
 -- <<< sql/log/assign_changes.sql
 
 -- >>> sql/drain/collapse_changes.sql
-create function inboxdb.collapse_changes(target_client_id inboxdb.client_id) returns void
+create or replace function inboxdb.collapse_changes(target_client_id inboxdb.client_id) returns void
 language sql volatile
 set search_path = ''
 set enable_seqscan = off
@@ -2176,7 +2184,7 @@ $$;
 -- <<< sql/drain/collapse_changes.sql
 
 -- >>> sql/drain/raise_floor.sql
-create function inboxdb.raise_floor(now timestamptz, floor_of_claims timestamptz) returns void
+create or replace function inboxdb.raise_floor(now timestamptz, floor_of_claims timestamptz) returns void
 language plpgsql volatile
 set search_path = ''
 set enable_seqscan = off
@@ -2288,7 +2296,7 @@ $$;
 -- <<< sql/drain/raise_floor.sql
 
 -- >>> sql/drain/collect.sql
-create function inboxdb.collect() returns integer
+create or replace function inboxdb.collect() returns integer
 language plpgsql volatile security definer
 set search_path = ''
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
@@ -2397,7 +2405,7 @@ $$;
 -- <<< sql/drain/collect.sql
 
 -- >>> sql/drain/quarantine.sql
-create function inboxdb.quarantine(target_client_id inboxdb.client_id) returns void
+create or replace function inboxdb.quarantine(target_client_id inboxdb.client_id) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
@@ -2426,7 +2434,7 @@ $$;
 -- <<< sql/drain/quarantine.sql
 
 -- >>> sql/drain/claim_next.sql
-create function inboxdb.claim_next(may_collect boolean default true) returns inboxdb.client_id
+create or replace function inboxdb.claim_next(may_collect boolean default true) returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
 -- the work list's dead rows below the floor are not for a sequential scan either
@@ -2518,7 +2526,7 @@ $$;
 -- <<< sql/drain/claim_next.sql
 
 -- >>> sql/jobs/time_limit.sql
-create function inboxdb.time_limit(
+create or replace function inboxdb.time_limit(
   target_client_id inboxdb.client_id, least_seconds double precision default 60
 ) returns double precision
 language sql stable security definer
@@ -2547,7 +2555,7 @@ $$;
 -- <<< sql/jobs/time_limit.sql
 
 -- >>> sql/drain/drain_next.sql
-create function inboxdb.drain_next(
+create or replace function inboxdb.drain_next(
   claimed inboxdb.client_id default null, is_audit boolean default false,
   out client_id inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[],
   out seconds_waited double precision
@@ -2635,7 +2643,7 @@ $$;
 -- <<< sql/drain/drain_next.sql
 
 -- >>> sql/drain/next_audit.sql
-create function inboxdb.next_audit() returns inboxdb.client_id
+create or replace function inboxdb.next_audit() returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
 as $$
@@ -2706,7 +2714,7 @@ $$;
 -- <<< sql/drain/next_audit.sql
 
 -- >>> sql/log/empty_slice.sql
-create function inboxdb.empty_slice() returns boolean
+create or replace function inboxdb.empty_slice() returns boolean
 language plpgsql volatile security definer
 set search_path = ''
 -- only the slice's own part of the log is read
@@ -2746,7 +2754,7 @@ $$;
 -- <<< sql/log/empty_slice.sql
 
 -- >>> sql/announce/signal_topic.sql
-create function inboxdb.signal_topic(client_id inboxdb.client_id, scope_user_id inboxdb.user_id) returns text
+create or replace function inboxdb.signal_topic(client_id inboxdb.client_id, scope_user_id inboxdb.user_id) returns text
 language sql immutable parallel safe
 set search_path = ''
 as $$
@@ -2764,7 +2772,7 @@ $$;
 -- <<< sql/announce/signal_topic.sql
 
 -- >>> sql/announce/send_signals.sql
-create function inboxdb.send_signals(
+create or replace function inboxdb.send_signals(
   target_client_id inboxdb.client_id, new_version bigint, changed_scopes inboxdb.user_id[]
 ) returns integer
 language plpgsql volatile security definer
@@ -2832,7 +2840,7 @@ $$;
 -- <<< sql/announce/send_signals.sql
 
 -- >>> sql/jobs/prune.sql
-create function inboxdb.prune(at_most integer default 1000) returns void
+create or replace function inboxdb.prune(at_most integer default 1000) returns void
 language sql volatile
 set search_path = ''
 as $$
@@ -2880,7 +2888,7 @@ $$;
 -- <<< sql/jobs/prune.sql
 
 -- >>> sql/jobs/heartbeat.sql
-create function inboxdb.heartbeat(
+create or replace function inboxdb.heartbeat(
   this_run_id text, this_kind text, connections integer, refreshes bigint, failures bigint,
   samples real[] default '{}', is_over boolean default false
 ) returns void
@@ -2912,7 +2920,7 @@ $$;
 
 -- >>> sql/drain/drain_dirty.sql
 -- A procedure that commits may have neither SET nor SECURITY DEFINER, so everything in it is qualified, operators too.
-create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
+create or replace procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
 language plpgsql
 as $$
 -- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh what is due.
@@ -3032,7 +3040,9 @@ $$;
 -- <<< sql/drain/drain_dirty.sql
 
 -- >>> sql/drain/seconds_to_next_attempt.sql
-create function inboxdb.seconds_to_next_attempt(except_client_ids text[] default '{}') returns double precision
+create or replace function inboxdb.seconds_to_next_attempt(
+  except_client_ids text[] default '{}'
+) returns double precision
 language sql volatile security definer
 set search_path = ''
 as $$
@@ -3050,7 +3060,7 @@ $$;
 -- <<< sql/drain/seconds_to_next_attempt.sql
 
 -- >>> sql/operations/drain_status.sql
-create function inboxdb.drain_status(
+create or replace function inboxdb.drain_status(
   out dirty_workspaces integer,
   out pending_changes bigint,
   out oldest_dirty_seconds double precision,
@@ -3193,7 +3203,7 @@ $$;
 -- <<< sql/operations/drain_status.sql
 
 -- >>> sql/operations/work_left.sql
-create function inboxdb.work_left(out workspaces integer, out leads bigint)
+create or replace function inboxdb.work_left(out workspaces integer, out leads bigint)
 language sql stable security definer
 set search_path = ''
 as $$
@@ -3223,7 +3233,7 @@ $$;
 -- <<< sql/operations/work_left.sql
 
 -- >>> sql/operations/failing_workspaces.sql
-create function inboxdb.failing_workspaces()
+create or replace function inboxdb.failing_workspaces()
 returns table (
   client_id inboxdb.client_id, attempts integer, next_attempt_at timestamptz, last_error text,
   quarantined_at timestamptz
@@ -3244,7 +3254,7 @@ $$;
 -- <<< sql/operations/failing_workspaces.sql
 
 -- >>> sql/operations/held_snapshot.sql
-create function inboxdb.held_snapshot(out seconds double precision, out holder text, out all_seen boolean)
+create or replace function inboxdb.held_snapshot(out seconds double precision, out holder text, out all_seen boolean)
 language sql stable
 set search_path = ''
 as $$
@@ -3288,7 +3298,7 @@ $$;
 -- <<< sql/operations/held_snapshot.sql
 
 -- >>> sql/base/iso.sql
-create function inboxdb.iso(instant timestamptz) returns text
+create or replace function inboxdb.iso(instant timestamptz) returns text
 language sql immutable
 set search_path = ''
 as $$
@@ -3302,7 +3312,7 @@ $$;
 -- <<< sql/base/iso.sql
 
 -- >>> sql/announce/unpublished.sql
-create function inboxdb.unpublished(at_most integer default 1000)
+create or replace function inboxdb.unpublished(at_most integer default 1000)
 returns table (kind text, client_id text, item text, rank bigint, redis_key text, value text)
 language sql stable security definer
 set search_path = ''
@@ -3358,7 +3368,7 @@ $$;
 -- <<< sql/announce/unpublished.sql
 
 -- >>> sql/announce/confirm_published.sql
-create function inboxdb.confirm_published(kinds text[], client_ids text[], items text[], ranks bigint[])
+create or replace function inboxdb.confirm_published(kinds text[], client_ids text[], items text[], ranks bigint[])
 returns integer
 language plpgsql volatile security definer
 set search_path = ''
@@ -3424,7 +3434,7 @@ $$;
 -- <<< sql/announce/confirm_published.sql
 
 -- >>> sql/announce/mark_all_unpublished.sql
-create function inboxdb.mark_all_unpublished() returns bigint
+create or replace function inboxdb.mark_all_unpublished() returns bigint
 language plpgsql volatile security definer
 set search_path = ''
 -- refreshes hold these rows for milliseconds; a transaction left open is not waited for

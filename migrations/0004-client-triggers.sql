@@ -10,16 +10,16 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- >>> sql/log/client.trigger.sql
-create trigger inboxdb_note_insert_or_delete
+create or replace trigger inboxdb_note_insert_or_delete
 after insert or delete on public."Client"
 for each row execute function inboxdb.note_workspace_change();
 
-create trigger inboxdb_note_update
+create or replace trigger inboxdb_note_update
 after update on public."Client"
 for each row when (old.id is distinct from new.id)
 execute function inboxdb.note_workspace_change();
 
-create trigger inboxdb_note_truncate
+create or replace trigger inboxdb_note_truncate
 after truncate on public."Client"
 for each statement execute function inboxdb.note_truncate();
 -- <<< sql/log/client.trigger.sql

@@ -10,11 +10,11 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- >>> sql/log/ai_draft.trigger.sql
-create trigger inboxdb_note_insert
+create or replace trigger inboxdb_note_insert
 after insert on public."AIDraft"
 for each row execute function inboxdb.note_draft_change();
 
-create trigger inboxdb_note_update
+create or replace trigger inboxdb_note_update
 after update on public."AIDraft"
 for each row when (
   old."leadId" is distinct from new."leadId"
@@ -24,11 +24,11 @@ for each row when (
 execute function inboxdb.note_draft_change();
 
 -- before, while the messages sent from the draft still name it
-create trigger inboxdb_note_delete
+create or replace trigger inboxdb_note_delete
 before delete on public."AIDraft"
 for each row execute function inboxdb.note_draft_change();
 
-create trigger inboxdb_note_truncate
+create or replace trigger inboxdb_note_truncate
 after truncate on public."AIDraft"
 for each statement execute function inboxdb.note_truncate();
 -- <<< sql/log/ai_draft.trigger.sql

@@ -16,7 +16,7 @@ set local search_path = '';
 lock table inboxdb.inbox_counts, inboxdb.cache_version, inboxdb.job_status in access exclusive mode;
 
 -- >>> sql/base/is_json.sql
-create function inboxdb.is_json(candidate text) returns boolean
+create or replace function inboxdb.is_json(candidate text) returns boolean
 language plpgsql immutable strict parallel safe
 -- No search_path of its own: its callers pin theirs, and another SET costs each reader of counts 2 µs.
 as $$
@@ -73,7 +73,7 @@ $$;
 -- >>> sql/host/can_be_id.sql
 -- Overloaded for the two types of host ids; callers pass a value of the wanted type. Inlined into their queries, so
 -- without a search_path of their own.
-create function inboxdb.can_be_id(candidate text, like_this uuid) returns boolean
+create or replace function inboxdb.can_be_id(candidate text, like_this uuid) returns boolean
 language sql immutable parallel safe
 as $$
   -- Purpose: say whether a text can be cast to the type of a host's ids.
@@ -83,7 +83,7 @@ as $$
   select candidate operator(pg_catalog.~) '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$'
 $$;
 
-create function inboxdb.can_be_id(candidate text, like_this text) returns boolean
+create or replace function inboxdb.can_be_id(candidate text, like_this text) returns boolean
 language sql immutable parallel safe
 as $$
   -- Purpose: as above.
@@ -95,7 +95,7 @@ $$;
 -- <<< sql/host/can_be_id.sql
 
 -- >>> sql/access/current_user_id.sql
-create function inboxdb.current_user_id() returns inboxdb.user_id
+create or replace function inboxdb.current_user_id() returns inboxdb.user_id
 language plpgsql stable parallel safe security definer
 set search_path = ''
 as $$
@@ -142,7 +142,7 @@ $$;
 -- <<< sql/access/current_user_id.sql
 
 -- >>> sql/access/member_access.view.sql
-create view inboxdb.member_access as
+create or replace view inboxdb.member_access as
 -- Who sees what, defined here alone: a member's highest role decides; the owner needs no membership. Roles unknown here
 -- give no access.
 select
@@ -167,7 +167,7 @@ comment on view inboxdb.member_access is
 -- <<< sql/access/member_access.view.sql
 
 -- >>> sql/access/member_workspaces.sql
-create function inboxdb.member_workspaces() returns setof inboxdb.client_id
+create or replace function inboxdb.member_workspaces() returns setof inboxdb.client_id
 language plpgsql stable parallel safe security definer
 rows 10
 set search_path = ''
@@ -190,7 +190,7 @@ $$;
 -- <<< sql/access/member_workspaces.sql
 
 -- >>> sql/access/setter_workspaces.sql
-create function inboxdb.setter_workspaces() returns setof inboxdb.client_id
+create or replace function inboxdb.setter_workspaces() returns setof inboxdb.client_id
 language plpgsql stable parallel safe security definer
 rows 10
 set search_path = ''
@@ -213,7 +213,7 @@ $$;
 -- <<< sql/access/setter_workspaces.sql
 
 -- >>> sql/access/has_client_access.sql
-create function inboxdb.has_client_access(client_id inboxdb.client_id) returns boolean
+create or replace function inboxdb.has_client_access(client_id inboxdb.client_id) returns boolean
 language plpgsql stable parallel safe security definer
 set search_path = ''
 -- a policy hiding memberships would narrow what the caller sees: raise instead (D37)
@@ -239,7 +239,7 @@ $$;
 -- <<< sql/access/has_client_access.sql
 
 -- >>> sql/access/has_topic_access.sql
-create function inboxdb.has_topic_access(topic text) returns boolean
+create or replace function inboxdb.has_topic_access(topic text) returns boolean
 language plpgsql stable parallel safe security definer
 set search_path = ''
 -- a policy hiding memberships would narrow what the caller sees: raise instead (D37)
@@ -283,7 +283,7 @@ $$;
 -- <<< sql/access/has_topic_access.sql
 
 -- >>> sql/access/require_access.sql
-create function inboxdb.require_access(target_client_id inboxdb.client_id) returns inboxdb.user_id
+create or replace function inboxdb.require_access(target_client_id inboxdb.client_id) returns inboxdb.user_id
 language plpgsql stable parallel safe
 -- No SET clauses (search_path, row_security): read_inbox_counts pins both, and each SET costs a reader 2 µs.
 as $$
@@ -321,7 +321,7 @@ $$;
 -- <<< sql/access/require_access.sql
 
 -- >>> sql/api/not_modified.sql
-create function inboxdb.not_modified(state jsonb) returns void
+create or replace function inboxdb.not_modified(state jsonb) returns void
 language plpgsql stable
 set search_path = ''
 as $$
@@ -363,7 +363,7 @@ $$;
 -- <<< sql/api/not_modified.sql
 
 -- >>> sql/api/read_inbox_counts.sql
-create function inboxdb.read_inbox_counts(
+create or replace function inboxdb.read_inbox_counts(
   target_client_id inboxdb.client_id,
   out scope_user_id inboxdb.user_id,
   out all_responses integer,
@@ -510,7 +510,7 @@ create schema inbox_api;
 
 -- >>> sql/api/inbox_counts.sql
 -- Inlined into the calling query, so without a search_path of its own (D55).
-create function inbox_api.inbox_counts(client_id inboxdb.client_id)
+create or replace function inbox_api.inbox_counts(client_id inboxdb.client_id)
 returns table (
   scope_user_id inboxdb.user_id,
   all_responses integer,
@@ -553,7 +553,7 @@ $$;
 -- <<< sql/api/inbox_counts.sql
 
 -- >>> sql/access/grant_matrix.view.sql
-create view inboxdb.grant_matrix as
+create or replace view inboxdb.grant_matrix as
 -- Who may do what with inboxdb, declared here alone. A right not listed is the owner's alone: PUBLIC and anon have
 -- none. apply_grants brings the catalog in line for the roles that exist; the tests compare the two.
 select m.grantee, m.kind, m.object_name, m.privilege
@@ -631,7 +631,7 @@ comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole:
 -- <<< sql/access/grant_matrix.view.sql
 
 -- >>> sql/access/apply_grants.sql
-create function inboxdb.apply_grants() returns void
+create or replace function inboxdb.apply_grants() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
@@ -710,7 +710,7 @@ $$;
 -- <<< sql/access/apply_grants.sql
 
 -- >>> sql/access/protect_topics.sql
-create function inboxdb.protect_topics() returns void
+create or replace function inboxdb.protect_topics() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
@@ -774,7 +774,7 @@ $$;
 -- <<< sql/access/protect_topics.sql
 
 -- >>> sql/access/lead_policy.view.sql
-create view inboxdb.lead_policy as
+create or replace view inboxdb.lead_policy as
 -- The host's own policies on "Lead". Permissive policies are ORed: a row let through by the host's or by ours is seen.
 select
   p.polname::text as policy_name,
@@ -790,7 +790,7 @@ comment on view inboxdb.lead_policy is 'The host''s own policies on "Lead".';
 -- <<< sql/access/lead_policy.view.sql
 
 -- >>> sql/access/lead_right.view.sql
-create view inboxdb.lead_right as
+create or replace view inboxdb.lead_right as
 -- Roles with rights on "Lead", and whether row-level security binds them. Policies bind rights on rows only: TRUNCATE,
 -- and triggers running as the writer, go past every policy. Rights inherited from a listed role are not listed again.
 with lead as (
@@ -861,7 +861,7 @@ comment on view inboxdb.lead_right is
 -- <<< sql/access/lead_right.view.sql
 
 -- >>> sql/access/lead_view.view.sql
-create view inboxdb.lead_view as
+create or replace view inboxdb.lead_view as
 -- The host's views, directly or through others, reading "Lead" with the view owner's rights, and materialized views,
 -- each a copy: row-level security on "Lead" does not bind their readers.
 with recursive host_view (oid, relowner, relacl, is_invoker) as (
@@ -936,7 +936,9 @@ comment on view inboxdb.lead_view is
 -- <<< sql/access/lead_view.view.sql
 
 -- >>> sql/access/require_named_roles.sql
-create function inboxdb.require_named_roles(trusted text[], restricted text[], keep_host_policies boolean) returns void
+create or replace function inboxdb.require_named_roles(
+  trusted text[], restricted text[], keep_host_policies boolean
+) returns void
 language plpgsql stable
 set search_path = ''
 as $$
@@ -1016,7 +1018,7 @@ $$;
 -- <<< sql/access/require_named_roles.sql
 
 -- >>> sql/access/role_list.sql
-create function inboxdb.role_list(names text[]) returns text
+create or replace function inboxdb.role_list(names text[]) returns text
 language sql immutable
 set search_path = ''
 as $$
@@ -1030,7 +1032,7 @@ $$;
 -- <<< sql/access/role_list.sql
 
 -- >>> sql/access/member_condition.sql
-create function inboxdb.member_condition() returns text
+create or replace function inboxdb.member_condition() returns text
 language sql stable
 set search_path = ''
 as $$
@@ -1056,7 +1058,7 @@ $$;
 -- <<< sql/access/member_condition.sql
 
 -- >>> sql/access/protect_leads.sql
-create function inboxdb.protect_leads(
+create or replace function inboxdb.protect_leads(
   trusted text[] default '{}', restricted text[] default '{}', keep_host_policies boolean default false
 ) returns void
 language plpgsql volatile
@@ -1120,7 +1122,7 @@ $$;
 -- <<< sql/access/protect_leads.sql
 
 -- >>> sql/access/unprotect_leads.sql
-create function inboxdb.unprotect_leads() returns void
+create or replace function inboxdb.unprotect_leads() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
@@ -1154,7 +1156,7 @@ $$;
 -- <<< sql/access/unprotect_leads.sql
 
 -- >>> sql/announce/publish_leads.sql
-create function inboxdb.publish_leads() returns void
+create or replace function inboxdb.publish_leads() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
@@ -1201,7 +1203,7 @@ $$;
 -- <<< sql/announce/publish_leads.sql
 
 -- >>> sql/access/lead_rls_state.sql
-create function inboxdb.lead_rls_state() returns text
+create or replace function inboxdb.lead_rls_state() returns text
 language sql stable security definer
 set search_path = ''
 as $$
@@ -1231,7 +1233,7 @@ $$;
 -- <<< sql/access/lead_rls_state.sql
 
 -- >>> sql/operations/suspend_views.sql
-create function inboxdb.suspend_views() returns void
+create or replace function inboxdb.suspend_views() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
@@ -1321,7 +1323,7 @@ $$;
 -- <<< sql/operations/suspend_views.sql
 
 -- >>> sql/operations/suspend_table.sql
-create function inboxdb.suspend_table(host_table regclass) returns void
+create or replace function inboxdb.suspend_table(host_table regclass) returns void
 language plpgsql volatile
 set search_path = ''
 as $$

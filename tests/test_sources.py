@@ -15,7 +15,8 @@ ROLLBACKS = [file.read_text() for file in sources.MIGRATIONS.glob("*.rollback.sq
 
 # name, what stands between it and the body, body
 ROUTINE = re.compile(
-    r"^create (?:function|procedure) inbox(?:db|_api)\.(?P<name>\w+)(?P<head>.*?)\nas \$\$\n(?P<body>.*?)^\$\$;$",
+    r"^create or replace (?:function|procedure) inbox(?:db|_api)\.(?P<name>\w+)(?P<head>.*?)\n"
+    r"as \$\$\n(?P<body>.*?)^\$\$;$",
     re.MULTILINE | re.DOTALL,
 )
 ROUTINES = [pytest.param(found, id=found["name"]) for text in TEXTS.values() for found in ROUTINE.finditer(text)]
@@ -36,7 +37,9 @@ def test_each_room_names_only_itself_and_those_above() -> None:
         made: name.partition("/")[0]
         for name in TEXTS
         for made in re.findall(
-            r"^create (?:function|procedure|view|table|domain) inboxdb\.(\w+)", TEXTS[name], re.MULTILINE
+            r"^create (?:or replace )?(?:function|procedure|view|table|domain) inboxdb\.(\w+)",
+            TEXTS[name],
+            re.MULTILINE,
         )
     }
     home |= dict.fromkeys(("client_id", "lead_id", "user_id"), "host")
@@ -61,7 +64,8 @@ def test_form(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in TEXTS if name not in ("log/change.table.sql", "inboxdb.sql")])
 def test_object_is_in_the_file_named_after_it(name: str) -> None:
     made = re.findall(
-        r"^create (?:function|procedure|view|table|index concurrently if not exists) (?:inboxdb[._]|inbox_api\.)?(\w+)",
+        r"^create (?:or replace )?(?:function|procedure|view|table|index concurrently if not exists) "
+        r"(?:inboxdb[._]|inbox_api\.)?(\w+)",
         TEXTS[name],
         re.MULTILINE,
     )
@@ -76,8 +80,16 @@ def test_what_was_counted_by_other_definitions_is_counted_anew() -> None:
     assert f"select '{now}'" in TEXTS["counts/definitions.sql"], f"say '{now}' there"
 
 
+@pytest.mark.parametrize("name", TEXTS)
+def test_whatever_can_be_replaced_is(name: str) -> None:
+    """A later migration carries the same text again, and finds the objects there."""
+    assert not re.search(r"^create (function|procedure|view|trigger)\b", TEXTS[name], re.MULTILINE)
+
+
 def test_every_routine_is_found() -> None:
-    made = sum(len(re.findall(r"^create (?:function|procedure)", text, re.MULTILINE)) for text in TEXTS.values())
+    made = sum(
+        len(re.findall(r"^create or replace (?:function|procedure)", text, re.MULTILINE)) for text in TEXTS.values()
+    )
     assert len(ROUTINES) == made > 30
 
 
@@ -92,7 +104,7 @@ def test_routine_says_what_it_does_and_for_whom(routine: re.Match[str]) -> None:
     assert ("DEFINER" if "security definer" in routine["head"] else "INVOKER") in said
     if parameters and re.sub(r"\bout \w+ [^,]*,?", "", parameters[1]).strip():
         assert "Parameters" in said
-    if not re.search(r"returns (void|trigger)\b|^create procedure", routine[0]):
+    if not re.search(r"returns (void|trigger)\b|^create or replace procedure", routine[0]):
         assert "Returns" in said
     for code in re.findall(r"errcode = '(IB\d+)'", routine["body"]):
         assert re.search(rf"-- Errors: .*{code}", header, re.DOTALL)

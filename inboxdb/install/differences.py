@@ -45,8 +45,8 @@ WORDS = {
     ("persistence", "u"): "unlogged",
 }
 
-ROUTINE = re.compile(r"^create (?:function|procedure|view) (inbox(?:db|_api)\.\w+)", re.MULTILINE)
-TRIGGER = re.compile(r'^create trigger (\w+)\n[^\n]* on (public\."\w+")\n.*?;$', re.MULTILINE | re.DOTALL)
+ROUTINE = re.compile(r"^create or replace (?:function|procedure|view) (inbox(?:db|_api)\.\w+)", re.MULTILINE)
+TRIGGER = re.compile(r'^create or replace trigger (\w+)\n[^\n]* on (public\."\w+")\n.*?;$', re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -443,7 +443,6 @@ def _for_trigger(about: Object, shipped: Facts | None, there: Facts | None) -> R
         for found in TRIGGER.finditer((sources.SQL / file).read_text())
         if (found[1], found[2]) == (name, about.table)
     ]
-    create = create.replace("create trigger", "create or replace trigger", 1)
     return Remedy(f"{REPAIR}, which makes it anew from sql/{file} and marks every workspace", (create,))
 
 

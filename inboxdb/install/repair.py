@@ -157,7 +157,8 @@ class _Repair:
         nobody has a right that is not to be, and every workspace is marked.
         """
         parts = [
-            ([replacing(file)], [one for one in bodies if one.remedy.file == file]) for file in sources.contents()
+            ([(sources.SQL / file).read_text()], [one for one in bodies if one.remedy.file == file])
+            for file in sources.contents()
         ] + [(list(one.remedy.statements), [one]) for one in columns]
         failed: list[tuple[list[Difference], psycopg.Error]] = []
 
@@ -241,9 +242,3 @@ class _Repair:
     def _note(self, about: Sequence[Difference], error: psycopg.Error) -> None:
         for one in about:
             self._reasons[one.about] = str(DatabaseRefused(error, self._database))
-
-
-def replacing(file: str) -> str:
-    """Read a file of sql/ so that it can be loaded where its objects are there already."""
-    text = (sources.SQL / file).read_text()
-    return re.sub(r"^create (?=function|procedure|view)", "create or replace ", text, flags=re.MULTILINE)

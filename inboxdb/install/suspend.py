@@ -14,7 +14,7 @@ from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, retr
 from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate
 from inboxdb.install.access import SET_LOCK_TIMEOUT
-from inboxdb.install.repair import MARK, WATCHED, mend, replacing
+from inboxdb.install.repair import MARK, WATCHED, mend
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _put_back_views(connection: Connection) -> None:
         view = file.rpartition("/")[2].removesuffix(".view.sql")
         if not file.endswith(".view.sql") or view not in stand_ins:
             continue
-        text = replacing(file).encode()
+        text = (sources.SQL / file).read_bytes()
         try:
             with connection.transaction():
                 connection.execute(text)

@@ -1,4 +1,4 @@
-create function inboxdb.apply_grants() returns void
+create or replace function inboxdb.apply_grants() returns void
 language plpgsql volatile
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.current_user_id() returns inboxdb.user_id
+create or replace function inboxdb.current_user_id() returns inboxdb.user_id
 language plpgsql stable parallel safe security definer
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create view inboxdb.grant_matrix as
+create or replace view inboxdb.grant_matrix as
 -- Who may do what with inboxdb, declared here alone. A right not listed is the owner's alone: PUBLIC and anon have
 -- none. apply_grants brings the catalog in line for the roles that exist; the tests compare the two.
 select m.grantee, m.kind, m.object_name, m.privilege

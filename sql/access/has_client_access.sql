@@ -1,4 +1,4 @@
-create function inboxdb.has_client_access(client_id inboxdb.client_id) returns boolean
+create or replace function inboxdb.has_client_access(client_id inboxdb.client_id) returns boolean
 language plpgsql stable parallel safe security definer
 set search_path = ''
 -- a policy hiding memberships would narrow what the caller sees: raise instead (D37)

@@ -1,4 +1,4 @@
-create function inboxdb.has_topic_access(topic text) returns boolean
+create or replace function inboxdb.has_topic_access(topic text) returns boolean
 language plpgsql stable parallel safe security definer
 set search_path = ''
 -- a policy hiding memberships would narrow what the caller sees: raise instead (D37)

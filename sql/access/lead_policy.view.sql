@@ -1,4 +1,4 @@
-create view inboxdb.lead_policy as
+create or replace view inboxdb.lead_policy as
 -- The host's own policies on "Lead". Permissive policies are ORed: a row let through by the host's or by ours is seen.
 select
   p.polname::text as policy_name,

@@ -1,4 +1,4 @@
-create view inboxdb.lead_right as
+create or replace view inboxdb.lead_right as
 -- Roles with rights on "Lead", and whether row-level security binds them. Policies bind rights on rows only: TRUNCATE,
 -- and triggers running as the writer, go past every policy. Rights inherited from a listed role are not listed again.
 with lead as (

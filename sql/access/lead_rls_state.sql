@@ -1,4 +1,4 @@
-create function inboxdb.lead_rls_state() returns text
+create or replace function inboxdb.lead_rls_state() returns text
 language sql stable security definer
 set search_path = ''
 as $$

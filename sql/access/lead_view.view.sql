@@ -1,4 +1,4 @@
-create view inboxdb.lead_view as
+create or replace view inboxdb.lead_view as
 -- The host's views, directly or through others, reading "Lead" with the view owner's rights, and materialized views,
 -- each a copy: row-level security on "Lead" does not bind their readers.
 with recursive host_view (oid, relowner, relacl, is_invoker) as (

@@ -1,4 +1,4 @@
-create view inboxdb.member_access as
+create or replace view inboxdb.member_access as
 -- Who sees what, defined here alone: a member's highest role decides; the owner needs no membership. Roles unknown here
 -- give no access.
 select

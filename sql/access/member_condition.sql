@@ -1,4 +1,4 @@
-create function inboxdb.member_condition() returns text
+create or replace function inboxdb.member_condition() returns text
 language sql stable
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.member_workspaces() returns setof inboxdb.client_id
+create or replace function inboxdb.member_workspaces() returns setof inboxdb.client_id
 language plpgsql stable parallel safe security definer
 rows 10
 set search_path = ''

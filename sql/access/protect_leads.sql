@@ -1,4 +1,4 @@
-create function inboxdb.protect_leads(
+create or replace function inboxdb.protect_leads(
   trusted text[] default '{}', restricted text[] default '{}', keep_host_policies boolean default false
 ) returns void
 language plpgsql volatile

@@ -1,4 +1,4 @@
-create function inboxdb.protect_topics() returns void
+create or replace function inboxdb.protect_topics() returns void
 language plpgsql volatile
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.require_access(target_client_id inboxdb.client_id) returns inboxdb.user_id
+create or replace function inboxdb.require_access(target_client_id inboxdb.client_id) returns inboxdb.user_id
 language plpgsql stable parallel safe
 -- No SET clauses (search_path, row_security): read_inbox_counts pins both, and each SET costs a reader 2 µs.
 as $$

@@ -1,4 +1,6 @@
-create function inboxdb.require_named_roles(trusted text[], restricted text[], keep_host_policies boolean) returns void
+create or replace function inboxdb.require_named_roles(
+  trusted text[], restricted text[], keep_host_policies boolean
+) returns void
 language plpgsql stable
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.role_list(names text[]) returns text
+create or replace function inboxdb.role_list(names text[]) returns text
 language sql immutable
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.unprotect_leads() returns void
+create or replace function inboxdb.unprotect_leads() returns void
 language plpgsql volatile
 set search_path = ''
 as $$

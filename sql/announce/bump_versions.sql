@@ -1,4 +1,4 @@
-create function inboxdb.bump_versions(target_client_id inboxdb.client_id) returns bigint
+create or replace function inboxdb.bump_versions(target_client_id inboxdb.client_id) returns bigint
 language plpgsql volatile
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.confirm_published(kinds text[], client_ids text[], items text[], ranks bigint[])
+create or replace function inboxdb.confirm_published(kinds text[], client_ids text[], items text[], ranks bigint[])
 returns integer
 language plpgsql volatile security definer
 set search_path = ''

@@ -1,4 +1,4 @@
-create function inboxdb.mark_all_unpublished() returns bigint
+create or replace function inboxdb.mark_all_unpublished() returns bigint
 language plpgsql volatile security definer
 set search_path = ''
 -- refreshes hold these rows for milliseconds; a transaction left open is not waited for

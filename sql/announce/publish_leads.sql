@@ -1,4 +1,4 @@
-create function inboxdb.publish_leads() returns void
+create or replace function inboxdb.publish_leads() returns void
 language plpgsql volatile
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.send_signals(
+create or replace function inboxdb.send_signals(
   target_client_id inboxdb.client_id, new_version bigint, changed_scopes inboxdb.user_id[]
 ) returns integer
 language plpgsql volatile security definer

@@ -1,4 +1,4 @@
-create function inboxdb.signal_topic(client_id inboxdb.client_id, scope_user_id inboxdb.user_id) returns text
+create or replace function inboxdb.signal_topic(client_id inboxdb.client_id, scope_user_id inboxdb.user_id) returns text
 language sql immutable parallel safe
 set search_path = ''
 as $$

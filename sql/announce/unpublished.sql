@@ -1,4 +1,4 @@
-create function inboxdb.unpublished(at_most integer default 1000)
+create or replace function inboxdb.unpublished(at_most integer default 1000)
 returns table (kind text, client_id text, item text, rank bigint, redis_key text, value text)
 language sql stable security definer
 set search_path = ''

@@ -1,5 +1,5 @@
 -- Inlined into the calling query, so without a search_path of its own (D55).
-create function inbox_api.inbox_counts(client_id inboxdb.client_id)
+create or replace function inbox_api.inbox_counts(client_id inboxdb.client_id)
 returns table (
   scope_user_id inboxdb.user_id,
   all_responses integer,

@@ -1,4 +1,4 @@
-create function inboxdb.not_modified(state jsonb) returns void
+create or replace function inboxdb.not_modified(state jsonb) returns void
 language plpgsql stable
 set search_path = ''
 as $$

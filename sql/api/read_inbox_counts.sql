@@ -1,4 +1,4 @@
-create function inboxdb.read_inbox_counts(
+create or replace function inboxdb.read_inbox_counts(
   target_client_id inboxdb.client_id,
   out scope_user_id inboxdb.user_id,
   out all_responses integer,

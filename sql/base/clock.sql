@@ -1,4 +1,4 @@
-create function inboxdb.clock() returns timestamptz
+create or replace function inboxdb.clock() returns timestamptz
 language sql volatile
 as $$
   -- Purpose: the time, read here alone, so that a test can move the clock by replacing this function.

@@ -1,4 +1,4 @@
-create function inboxdb.is_json(candidate text) returns boolean
+create or replace function inboxdb.is_json(candidate text) returns boolean
 language plpgsql immutable strict parallel safe
 -- No search_path of its own: its callers pin theirs, and another SET costs each reader of counts 2 µs.
 as $$

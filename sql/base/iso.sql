@@ -1,4 +1,4 @@
-create function inboxdb.iso(instant timestamptz) returns text
+create or replace function inboxdb.iso(instant timestamptz) returns text
 language sql immutable
 set search_path = ''
 as $$

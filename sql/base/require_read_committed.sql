@@ -1,4 +1,4 @@
-create function inboxdb.require_read_committed() returns void
+create or replace function inboxdb.require_read_committed() returns void
 language plpgsql stable
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.require_resumed() returns void
+create or replace function inboxdb.require_resumed() returns void
 language plpgsql stable
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.run_id() returns text
+create or replace function inboxdb.run_id() returns text
 language sql stable
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.suspended_since() returns timestamptz
+create or replace function inboxdb.suspended_since() returns timestamptz
 language sql stable security definer
 set search_path = ''
 as $$

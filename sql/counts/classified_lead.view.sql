@@ -1,4 +1,4 @@
-create view inboxdb.classified_lead as
+create or replace view inboxdb.classified_lead as
 -- The one definition of what is counted. Live counts, refreshes and checks all read it, so that a badge and the list
 -- behind it cannot disagree. Visibility is left to the reader: a lead is visible when snoozed_until is null or not
 -- later than the reader's as_of.

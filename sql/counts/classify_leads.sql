@@ -1,4 +1,4 @@
-create function inboxdb.classify_leads(target_client_id inboxdb.client_id)
+create or replace function inboxdb.classify_leads(target_client_id inboxdb.client_id)
 returns table (lead_key bytea, user_key bytea, counts smallint, snoozed_until timestamptz)
 -- STABLE matters: as count_scopes
 language plpgsql stable rows 10000

@@ -1,4 +1,4 @@
-create function inboxdb.count_scopes(target_client_id inboxdb.client_id, as_of timestamptz)
+create or replace function inboxdb.count_scopes(target_client_id inboxdb.client_id, as_of timestamptz)
 returns table (
   is_global boolean,
   scope_user_id inboxdb.user_id,

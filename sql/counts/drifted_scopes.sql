@@ -1,4 +1,4 @@
-create function inboxdb.drifted_scopes(target_client_id inboxdb.client_id) returns integer
+create or replace function inboxdb.drifted_scopes(target_client_id inboxdb.client_id) returns integer
 language sql stable
 set search_path = ''
 -- as refresh_workspace

@@ -1,4 +1,4 @@
-create view inboxdb.known_workspace as
+create or replace view inboxdb.known_workspace as
 -- Every workspace that has counts or should have: those of the host, and those it deleted whose rows still stand.
 select c.id::inboxdb.client_id as client_id
 from public."Client" as c

@@ -1,4 +1,4 @@
-create view inboxdb.lead_now as
+create or replace view inboxdb.lead_now as
 -- classified_lead as counted_lead keeps it.
 select
   c.client_id,

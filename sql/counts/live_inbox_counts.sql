@@ -1,4 +1,6 @@
-create function inboxdb.live_inbox_counts(target_client_id inboxdb.client_id, as_of timestamptz default inboxdb.clock())
+create or replace function inboxdb.live_inbox_counts(
+  target_client_id inboxdb.client_id, as_of timestamptz default inboxdb.clock()
+)
 returns table (
   is_global boolean,
   scope_user_id inboxdb.user_id,

@@ -1,4 +1,4 @@
-create function inboxdb.next_snooze(this_workspace integer, as_of timestamptz) returns timestamptz
+create or replace function inboxdb.next_snooze(this_workspace integer, as_of timestamptz) returns timestamptz
 language sql stable
 set search_path = ''
 -- as refresh_workspace

@@ -1,4 +1,4 @@
-create function inboxdb.remembered_counts(this_workspace integer)
+create or replace function inboxdb.remembered_counts(this_workspace integer)
 returns table (
   is_global boolean,
   scope_user_id inboxdb.user_id,

@@ -1,4 +1,6 @@
-create function inboxdb.require_own_counts(target_client_id inboxdb.client_id, is_complete boolean) returns void
+create or replace function inboxdb.require_own_counts(
+  target_client_id inboxdb.client_id, is_complete boolean
+) returns void
 language plpgsql stable
 set search_path = ''
 as $$

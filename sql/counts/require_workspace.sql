@@ -1,4 +1,4 @@
-create function inboxdb.require_workspace(target_client_id inboxdb.client_id) returns void
+create or replace function inboxdb.require_workspace(target_client_id inboxdb.client_id) returns void
 language plpgsql stable
 set search_path = ''
 -- a policy that hid the workspace would make this a lie: raise instead

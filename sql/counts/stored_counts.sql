@@ -1,4 +1,4 @@
-create function inboxdb.stored_counts(target_client_id inboxdb.client_id)
+create or replace function inboxdb.stored_counts(target_client_id inboxdb.client_id)
 returns table (
   tid tid,
   is_global boolean,

@@ -1,4 +1,4 @@
-create function inboxdb.apply_changes(
+create or replace function inboxdb.apply_changes(
   target_client_id inboxdb.client_id, as_of timestamptz,
   out noted_since timestamptz, out changed_scopes inboxdb.user_id[]
 )

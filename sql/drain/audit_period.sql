@@ -1,4 +1,4 @@
-create function inboxdb.audit_period() returns interval
+create or replace function inboxdb.audit_period() returns interval
 language sql stable
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.audit_workspace(target_client_id inboxdb.client_id) returns boolean
+create or replace function inboxdb.audit_workspace(target_client_id inboxdb.client_id) returns boolean
 -- STABLE matters: one snapshot for everything
 language plpgsql stable
 set search_path = ''

@@ -1,4 +1,4 @@
-create function inboxdb.claim_next(may_collect boolean default true) returns inboxdb.client_id
+create or replace function inboxdb.claim_next(may_collect boolean default true) returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
 -- the work list's dead rows below the floor are not for a sequential scan either

@@ -1,4 +1,4 @@
-create function inboxdb.collapse_changes(target_client_id inboxdb.client_id) returns void
+create or replace function inboxdb.collapse_changes(target_client_id inboxdb.client_id) returns void
 language sql volatile
 set search_path = ''
 set enable_seqscan = off

@@ -1,4 +1,4 @@
-create function inboxdb.collect() returns integer
+create or replace function inboxdb.collect() returns integer
 language plpgsql volatile security definer
 set search_path = ''
 -- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor

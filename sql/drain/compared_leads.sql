@@ -1,4 +1,4 @@
-create function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
+create or replace function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
 returns table (
   tid tid,
   revision smallint,

@@ -1,5 +1,5 @@
 -- A procedure that commits may have neither SET nor SECURITY DEFINER, so everything in it is qualified, operators too.
-create procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
+create or replace procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
 language plpgsql
 as $$
 -- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh what is due.

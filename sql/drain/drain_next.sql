@@ -1,4 +1,4 @@
-create function inboxdb.drain_next(
+create or replace function inboxdb.drain_next(
   claimed inboxdb.client_id default null, is_audit boolean default false,
   out client_id inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[],
   out seconds_waited double precision

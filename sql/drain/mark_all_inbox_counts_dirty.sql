@@ -1,4 +1,4 @@
-create function inboxdb.mark_all_inbox_counts_dirty() returns void
+create or replace function inboxdb.mark_all_inbox_counts_dirty() returns void
 language plpgsql volatile security definer
 set search_path = ''
 as $$

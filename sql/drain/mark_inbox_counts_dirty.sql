@@ -1,4 +1,4 @@
-create function inboxdb.mark_inbox_counts_dirty(target_client_id inboxdb.client_id) returns void
+create or replace function inboxdb.mark_inbox_counts_dirty(target_client_id inboxdb.client_id) returns void
 language plpgsql volatile security definer
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.next_audit() returns inboxdb.client_id
+create or replace function inboxdb.next_audit() returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
 as $$

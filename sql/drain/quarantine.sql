@@ -1,4 +1,4 @@
-create function inboxdb.quarantine(target_client_id inboxdb.client_id) returns void
+create or replace function inboxdb.quarantine(target_client_id inboxdb.client_id) returns void
 language plpgsql volatile
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.raise_floor(now timestamptz, floor_of_claims timestamptz) returns void
+create or replace function inboxdb.raise_floor(now timestamptz, floor_of_claims timestamptz) returns void
 language plpgsql volatile
 set search_path = ''
 set enable_seqscan = off

@@ -1,4 +1,4 @@
-create function inboxdb.reason_to_recount(
+create or replace function inboxdb.reason_to_recount(
   target_client_id inboxdb.client_id, as_of timestamptz, otherwise text
 ) returns text
 language plpgsql stable

@@ -1,4 +1,4 @@
-create function inboxdb.recompute_inbox_counts(target_client_id inboxdb.client_id) returns void
+create or replace function inboxdb.recompute_inbox_counts(target_client_id inboxdb.client_id) returns void
 language plpgsql volatile security definer
 set search_path = ''
 as $$

@@ -1,4 +1,6 @@
-create function inboxdb.record_failure(target_client_id inboxdb.client_id, started_at timestamptz, error_code text)
+create or replace function inboxdb.record_failure(
+  target_client_id inboxdb.client_id, started_at timestamptz, error_code text
+)
 returns void
 language plpgsql volatile security definer
 set search_path = ''

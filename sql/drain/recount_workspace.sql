@@ -1,4 +1,4 @@
-create function inboxdb.recount_workspace(
+create or replace function inboxdb.recount_workspace(
   target_client_id inboxdb.client_id, as_of timestamptz, reason text, collapsed_since timestamptz,
   out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
 )

@@ -1,4 +1,4 @@
-create function inboxdb.refresh_workspace(
+create or replace function inboxdb.refresh_workspace(
   target_client_id inboxdb.client_id, recount_because text default null,
   out version bigint, out changed_scopes inboxdb.user_id[], out seconds_waited double precision
 )

@@ -1,4 +1,4 @@
-create function inboxdb.remember_leads(
+create or replace function inboxdb.remember_leads(
   target_client_id inboxdb.client_id, as_of timestamptz, collapsed_since timestamptz,
   out noted_since timestamptz, out still_exists boolean, out touched_scopes inboxdb.user_id[], out drifted integer
 )

@@ -1,4 +1,4 @@
-create function inboxdb.requeue_inbox_counts(target_client_id inboxdb.client_id default null) returns integer
+create or replace function inboxdb.requeue_inbox_counts(target_client_id inboxdb.client_id default null) returns integer
 language plpgsql volatile security definer
 set search_path = ''
 as $$

@@ -1,4 +1,6 @@
-create function inboxdb.seconds_to_next_attempt(except_client_ids text[] default '{}') returns double precision
+create or replace function inboxdb.seconds_to_next_attempt(
+  except_client_ids text[] default '{}'
+) returns double precision
 language sql volatile security definer
 set search_path = ''
 as $$

@@ -1,4 +1,6 @@
-create function inboxdb.store_counts(target_client_id inboxdb.client_id, as_of timestamptz, still_exists boolean)
+create or replace function inboxdb.store_counts(
+  target_client_id inboxdb.client_id, as_of timestamptz, still_exists boolean
+)
 returns inboxdb.user_id[]
 language plpgsql volatile
 set search_path = ''

@@ -1,4 +1,4 @@
-create function inboxdb.try_lock_workspace(target_client_id inboxdb.client_id) returns boolean
+create or replace function inboxdb.try_lock_workspace(target_client_id inboxdb.client_id) returns boolean
 language sql volatile
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create view inboxdb.waiting as
+create or replace view inboxdb.waiting as
 -- Why a workspace's counts may be behind, straight from the log, the snoozes and the work list: never only from what a
 -- collector has seen. A workspace stands here once per reason.
 select c.client_id, c.noted_at as since

@@ -1,4 +1,4 @@
-create view inboxdb.work_list as
+create or replace view inboxdb.work_list as
 -- The rows of inbox_counts_dirty, all of them. Below the floor there are only dead ones, two for each refresh: a held
 -- snapshot keeps them from vacuum. The order has the planner use the index on it, however tiny it takes the table for;
 -- by the primary key it would read all of it.

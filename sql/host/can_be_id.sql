@@ -1,6 +1,6 @@
 -- Overloaded for the two types of host ids; callers pass a value of the wanted type. Inlined into their queries, so
 -- without a search_path of their own.
-create function inboxdb.can_be_id(candidate text, like_this uuid) returns boolean
+create or replace function inboxdb.can_be_id(candidate text, like_this uuid) returns boolean
 language sql immutable parallel safe
 as $$
   -- Purpose: say whether a text can be cast to the type of a host's ids.
@@ -10,7 +10,7 @@ as $$
   select candidate operator(pg_catalog.~) '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$'
 $$;
 
-create function inboxdb.can_be_id(candidate text, like_this text) returns boolean
+create or replace function inboxdb.can_be_id(candidate text, like_this text) returns boolean
 language sql immutable parallel safe
 as $$
   -- Purpose: as above.

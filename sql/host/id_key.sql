@@ -1,6 +1,6 @@
 -- The shortest exact form of an id: a row of counted_lead holds two. Both functions are inlined, hence no search_path
 -- of their own (D22); overload resolution picks the right function per column.
-create function inboxdb.id_key(id text) returns bytea
+create or replace function inboxdb.id_key(id text) returns bytea
 -- neither STRICT nor IMMUTABLE, because convert_to is STABLE: either would prevent inlining (D22)
 language sql stable parallel safe
 as $$
@@ -23,7 +23,7 @@ as $$
   end
 $$;
 
-create function inboxdb.id_key(id uuid) returns bytea
+create or replace function inboxdb.id_key(id uuid) returns bytea
 language sql immutable strict parallel safe
 as $$
   -- Purpose: the same for hosts whose ids are UUIDs.

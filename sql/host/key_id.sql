@@ -1,4 +1,4 @@
-create function inboxdb.key_id(key bytea) returns text
+create or replace function inboxdb.key_id(key bytea) returns text
 -- neither STRICT nor IMMUTABLE, because convert_from is STABLE: either would prevent inlining (D22)
 language sql stable parallel safe
 as $$

@@ -1,5 +1,5 @@
 -- Inlined into its callers' queries, so without a search_path of its own.
-create function inboxdb.sentinel() returns inboxdb.user_id
+create or replace function inboxdb.sentinel() returns inboxdb.user_id
 language sql immutable parallel safe
 as $$
   -- Purpose: the scope_user_id of global rows; no user has this id.

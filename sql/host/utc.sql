@@ -1,6 +1,6 @@
 -- Time zones are known here alone (D68). Prisma keeps UTC in `timestamp` columns; a timestamptz is returned as it is.
 -- Both functions are inlined, hence no search_path of their own; overload resolution picks the right one per column.
-create function inboxdb.utc(host_time timestamp) returns timestamptz
+create or replace function inboxdb.utc(host_time timestamp) returns timestamptz
 language sql immutable strict parallel safe
 as $$
   -- Purpose: read a host's timestamp WITHOUT time zone, whatever the session's TimeZone.
@@ -10,7 +10,7 @@ as $$
   select host_time at time zone 'UTC'
 $$;
 
-create function inboxdb.utc(host_time timestamptz) returns timestamptz
+create or replace function inboxdb.utc(host_time timestamptz) returns timestamptz
 language sql immutable strict parallel safe
 as $$
   -- Purpose: the same for hosts with timestamp WITH time zone: nothing to do.

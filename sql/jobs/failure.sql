@@ -1,4 +1,4 @@
-create function inboxdb.failure(
+create or replace function inboxdb.failure(
   error_code text, out sentence text, out is_transient boolean, out attempts_allowed integer
 )
 language sql immutable

@@ -1,4 +1,4 @@
-create function inboxdb.heartbeat(
+create or replace function inboxdb.heartbeat(
   this_run_id text, this_kind text, connections integer, refreshes bigint, failures bigint,
   samples real[] default '{}', is_over boolean default false
 ) returns void

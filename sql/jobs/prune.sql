@@ -1,4 +1,4 @@
-create function inboxdb.prune(at_most integer default 1000) returns void
+create or replace function inboxdb.prune(at_most integer default 1000) returns void
 language sql volatile
 set search_path = ''
 as $$

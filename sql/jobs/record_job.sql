@@ -1,4 +1,4 @@
-create function inboxdb.record_job(
+create or replace function inboxdb.record_job(
   target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
   why_recounted text default null
 ) returns void

@@ -1,4 +1,4 @@
-create function inboxdb.retry_delay(attempts integer) returns interval
+create or replace function inboxdb.retry_delay(attempts integer) returns interval
 language sql volatile
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.time_limit(
+create or replace function inboxdb.time_limit(
   target_client_id inboxdb.client_id, least_seconds double precision default 60
 ) returns double precision
 language sql stable security definer

@@ -1,8 +1,8 @@
-create trigger inboxdb_note_insert
+create or replace trigger inboxdb_note_insert
 after insert on public."AIDraft"
 for each row execute function inboxdb.note_draft_change();
 
-create trigger inboxdb_note_update
+create or replace trigger inboxdb_note_update
 after update on public."AIDraft"
 for each row when (
   old."leadId" is distinct from new."leadId"
@@ -12,10 +12,10 @@ for each row when (
 execute function inboxdb.note_draft_change();
 
 -- before, while the messages sent from the draft still name it
-create trigger inboxdb_note_delete
+create or replace trigger inboxdb_note_delete
 before delete on public."AIDraft"
 for each row execute function inboxdb.note_draft_change();
 
-create trigger inboxdb_note_truncate
+create or replace trigger inboxdb_note_truncate
 after truncate on public."AIDraft"
 for each statement execute function inboxdb.note_truncate();

@@ -1,4 +1,4 @@
-create function inboxdb.assign_changes() returns void
+create or replace function inboxdb.assign_changes() returns void
 language plpgsql volatile
 set search_path = ''
 -- a policy that hid a lead or a workspace would lose its change: raise instead

@@ -1,4 +1,4 @@
-create view inboxdb.change as
+create or replace view inboxdb.change as
 -- What is left to drain, from every slice. Elsewhere, below the floor, there are only dead rows: a held snapshot keeps
 -- them from vacuum, and reading them would cost more the longer it is held. The two conditions stand in queries of
 -- their own, so that each is one of an index. `tid` is for deleting what was read, in the same statement.

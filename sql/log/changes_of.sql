@@ -1,4 +1,4 @@
-create function inboxdb.changes_of(target_client_id inboxdb.client_id)
+create or replace function inboxdb.changes_of(target_client_id inboxdb.client_id)
 returns table (
   slice integer, tid tid, lead_id inboxdb.lead_id, left_user_id inboxdb.user_id, noted_at timestamptz
 )

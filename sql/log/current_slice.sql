@@ -1,4 +1,4 @@
-create function inboxdb.current_slice() returns integer
+create or replace function inboxdb.current_slice() returns integer
 language sql volatile parallel safe
 as $$
   -- Purpose: which of the four slices of the change log takes changes now. Chosen by the clock, so that writers agree

@@ -1,4 +1,4 @@
-create function inboxdb.empty_slice() returns boolean
+create or replace function inboxdb.empty_slice() returns boolean
 language plpgsql volatile security definer
 set search_path = ''
 -- only the slice's own part of the log is read

@@ -1,11 +1,11 @@
-create trigger inboxdb_note_insert_or_delete
+create or replace trigger inboxdb_note_insert_or_delete
 after insert or delete on public."Lead"
 for each row execute function inboxdb.note_lead_change();
 
 -- No column list: a BEFORE trigger of the host's may change a column that the UPDATE does not name. The condition is
 -- evaluated before the trigger is queued, so updates of other columns call no function. Column by column: a comparison
 -- of rows would come back from pg_dump with other parentheses, as if somebody had altered the trigger.
-create trigger inboxdb_note_update
+create or replace trigger inboxdb_note_update
 after update on public."Lead"
 for each row when (
   old.id is distinct from new.id
@@ -22,7 +22,7 @@ execute function inboxdb.note_lead_change();
 
 -- A stored message is announced by an UPDATE that names a rollup column, whether its value changes or not. The
 -- condition leaves to the trigger above what it notes already.
-create trigger inboxdb_note_rollup
+create or replace trigger inboxdb_note_rollup
 after update of "lastInboundAt", "lastOutboundAt", "lastZrgOutboundAt" on public."Lead"
 for each row when (
   not (
@@ -39,6 +39,6 @@ for each row when (
 )
 execute function inboxdb.note_lead_change();
 
-create trigger inboxdb_note_truncate
+create or replace trigger inboxdb_note_truncate
 after truncate on public."Lead"
 for each statement execute function inboxdb.note_truncate();

@@ -1,4 +1,4 @@
-create function inboxdb.note_change(
+create or replace function inboxdb.note_change(
   changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id, former_user_id inboxdb.user_id default null
 ) returns void
 -- No search_path of its own: its callers pin theirs, everything in it is qualified, and setting it once more made each

@@ -1,4 +1,4 @@
-create function inboxdb.note_workspace_change() returns trigger
+create or replace function inboxdb.note_workspace_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create view inboxdb.read_floor as
+create or replace view inboxdb.read_floor as
 -- Where to start reading the change log and the work list: nothing that waits is before. What a collector left holds
 -- for good; where it cannot be trusted (after a restart, restore or failover, when this may be another server that
 -- counts transactions anew), everything is read.

@@ -1,4 +1,4 @@
-create function inboxdb.drain_status(
+create or replace function inboxdb.drain_status(
   out dirty_workspaces integer,
   out pending_changes bigint,
   out oldest_dirty_seconds double precision,

@@ -1,4 +1,4 @@
-create function inboxdb.failing_workspaces()
+create or replace function inboxdb.failing_workspaces()
 returns table (
   client_id inboxdb.client_id, attempts integer, next_attempt_at timestamptz, last_error text,
   quarantined_at timestamptz

@@ -1,4 +1,4 @@
-create function inboxdb.held_snapshot(out seconds double precision, out holder text, out all_seen boolean)
+create or replace function inboxdb.held_snapshot(out seconds double precision, out holder text, out all_seen boolean)
 language sql stable
 set search_path = ''
 as $$

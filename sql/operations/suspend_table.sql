@@ -1,4 +1,4 @@
-create function inboxdb.suspend_table(host_table regclass) returns void
+create or replace function inboxdb.suspend_table(host_table regclass) returns void
 language plpgsql volatile
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.suspend_views() returns void
+create or replace function inboxdb.suspend_views() returns void
 language plpgsql volatile
 set search_path = ''
 as $$

@@ -1,4 +1,4 @@
-create function inboxdb.verify_workspace(
+create or replace function inboxdb.verify_workspace(
   target_client_id inboxdb.client_id,
   out settled boolean, out scopes integer, out drifted integer, out differences jsonb
 )

@@ -1,4 +1,4 @@
-create function inboxdb.work_left(out workspaces integer, out leads bigint)
+create or replace function inboxdb.work_left(out workspaces integer, out leads bigint)
 language sql stable security definer
 set search_path = ''
 as $$
