@@ -1,9 +1,9 @@
--- Looks for: autovacuum turned off, for the server or for a table of ours, and tables of ours that it is far behind
--- on.
+-- Looks for: autovacuum turned off, for the server or for a table of ours, and tables of ours where autovacuum is far
+-- behind.
 -- Why: dead rows stay, and tables and queries grow with every refresh.
--- Sees it with: pg_settings and pg_stat_user_tables, which everybody may read.
--- Source of the rule: "Automatic Vacuuming" in PostgreSQL's manual: threshold + scale factor * rows. Ten times that,
--- and 10,000, is more than an autovacuum that keeps up ever leaves.
+-- Evidence: pg_settings and pg_stat_user_tables, which everybody may read.
+-- Source of the rule: "Automatic Vacuuming" in PostgreSQL's manual: threshold + scale factor * rows. An autovacuum
+-- keeping up never leaves ten times as many dead rows, plus 10,000.
 with ours as (
   select
     c.oid, c.reloptions, t.n_dead_tup,

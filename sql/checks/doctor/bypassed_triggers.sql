@@ -1,7 +1,7 @@
--- Looks for: writers past whom our triggers do not fire: roles or databases with session_replication_role = replica,
--- the whole server with it, and a logical replication subscription that writes one of our host tables.
--- Why: what they write is not noted, and the counts stay wrong without a sign.
--- Sees it with: the catalog, which everybody may read. Not a session that has set it for itself.
+-- Looks for: writers for whom our triggers do not fire: session_replication_role = replica for a role, a database or
+-- the whole server, and a logical replication subscription writing a table with our triggers.
+-- Why: their writes are not noted, and the counts stay wrong without a sign.
+-- Evidence: the catalog, readable by everybody. A SET within a session cannot be seen.
 -- Source of the rule: session_replication_role, and ALTER TABLE … ENABLE ALWAYS TRIGGER, in PostgreSQL's manual.
 select
   'problem' as severity,

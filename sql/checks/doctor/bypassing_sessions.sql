@@ -1,7 +1,7 @@
--- Looks for: sessions of roles that no policy binds (the owner of "Lead", superusers, BYPASSRLS), where row-level
--- security on "Lead" was decided on; programs of inboxdb's, psql and pg_dump aside.
--- Why: what an application shows through such a session is not held back by any policy. Trusted back ends may do so.
--- Sees it with: pg_stat_activity's columns that everybody may read; only sessions that are there now.
+-- Looks for: sessions of roles bound by no policy (the owner of "Lead", superusers, BYPASSRLS), where "Lead" has our
+-- row-level security; programs of inboxdb's, psql and pg_dump aside.
+-- Why: no policy filters rows read through such a session. Trusted back ends may have one.
+-- Evidence: the columns of pg_stat_activity readable by everybody; present sessions only.
 -- Source of the rule: docs/security.md; "Row Security Policies" in PostgreSQL's manual.
 select
   'warning' as severity,

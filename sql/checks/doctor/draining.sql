@@ -1,8 +1,8 @@
--- Looks for: nobody who drains.
+-- Looks for: no drain at work.
 -- Why: without a drain nothing is counted, and readers are told that their counts are stale.
--- Sees it with: drain_status(), which inboxdb_monitor may call.
--- Source of the rule: every drain gives a sign of life each 5 seconds while it runs (inboxdb.run); a minute, as in
--- docs/deploy/prometheus-alerts.yaml, leaves a scheduler time to start the next one.
+-- Evidence: drain_status(), for inboxdb_monitor too.
+-- Source of the rule: every run has a heartbeat each 5 seconds (inboxdb.run); a minute, as in
+-- docs/deploy/prometheus-alerts.yaml, leaves a scheduler time to start the next run.
 select
   'problem' as severity,
   case

@@ -1,7 +1,7 @@
--- Looks for: counts that were found to differ from the truth in the last day, and were mended.
--- Why: a write was not noted, by whatever way past our triggers; one that did not fit may be a fault of inboxdb's.
--- Sees it with: table drift, which the role that installed inboxdb may read.
--- Source of the rule: nothing differs that is not noted (sql/drain/recount_workspace.sql).
+-- Looks for: drift found in the last day, and mended.
+-- Why: a write went past our triggers and was not noted; drift found by did_not_fit may be a fault of inboxdb's.
+-- Evidence: table drift, readable by the role that installed inboxdb.
+-- Source of the rule: a difference without a noted change is drift (sql/drain/recount_workspace.sql, D25).
 select
   'warning' as severity,
   pg_catalog.format(

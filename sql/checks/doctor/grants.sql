@@ -1,7 +1,7 @@
 -- Looks for: rights in our schemas that the matrix does not list, and listed ones that are missing.
 -- Why: one grant too many shows a tenant's counts, or the log, to whoever has it; one too few stops a drain.
--- Sees it with: grant_matrix, which the role that installed inboxdb may read.
--- Source of the rule: sql/grants/matrix.sql.
+-- Evidence: grant_matrix, which the role that installed inboxdb may read.
+-- Source of the rule: sql/access/grant_matrix.view.sql.
 with ours (classid, objid, what, acl, owner) as (
   select
     'pg_catalog.pg_namespace'::pg_catalog.regclass, n.oid, pg_catalog.format('schema %I', n.nspname),

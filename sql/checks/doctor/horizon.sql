@@ -1,16 +1,17 @@
--- Looks for: whoever keeps dead rows from vacuum: sessions and prepared transactions that are old, replication slots
--- and standbys (hot_standby_feedback) far behind, slots that nobody uses.
+-- Looks for: held snapshots keeping dead rows from vacuum: old sessions and prepared transactions, replication slots
+-- and standbys (hot_standby_feedback) far behind, unused slots.
 -- Why: every table grows, ours too; slots also keep WAL, until the disk is full.
--- Sees it with: pg_stat_activity and its kin; the age of other roles' sessions with pg_read_all_stats.
--- Source of the rule: sql/operations/held_snapshot.sql, and for an hour docs/deploy/prometheus-alerts.yaml. Postgres
--- keeps no time for slots and standbys, so they are judged by transactions.
+-- Evidence: pg_stat_activity, pg_prepared_xacts, pg_replication_slots, pg_stat_replication; the age of other roles'
+-- sessions with pg_read_all_stats.
+-- Source of the rule: sql/operations/held_snapshot.sql, and for an hour docs/deploy/prometheus-alerts.yaml. PostgreSQL
+-- keeps no time for slots and standbys, so their age is counted in transactions.
 with limits (warn_seconds, bad_seconds, warn_behind, bad_behind) as (
   values (300, 3600, 1000000, 50000000)
 ),
 
 held (holder, seconds, behind, is_unused, remedy) as (
   select
-    -- a worker of the server's has no role
+    -- background workers have no role
     pg_catalog.format(
       'session %s of %s, in a transaction', a.pid,
       coalesce('role ' || pg_catalog.quote_ident(a.usename), a.backend_type, 'the server')
@@ -23,7 +24,7 @@ held (holder, seconds, behind, is_unused, remedy) as (
       a.backend_xid is not null
       or (a.backend_xmin is not null and a.datname = pg_catalog.current_database())
     )
-    -- a vacuum does not mind another's
+    -- vacuums ignore each other's snapshots
     and not exists (
       select from pg_catalog.pg_stat_progress_vacuum as v
       where v.pid = a.pid

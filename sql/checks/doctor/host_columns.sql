@@ -1,7 +1,7 @@
--- Looks for: a host column that is gone, of a type that inboxdb cannot read, of another type than the one it is
--- compared with, or of another type than it had at the install (our domains).
+-- Looks for: a missing host column, or a column of a type unreadable to inboxdb, of another type than the column
+-- compared with it, or of another type than our domains have since the install.
 -- Why: refreshes, or the host's own writes through our triggers, fail, or stop using an index.
--- Sees it with: the catalog, which everybody may read.
+-- Evidence: the catalog, readable by everybody.
 -- Source of the rule: sql/host/check.sql, to which a test holds this list, and sql/host/.
 with required (place, host_table, host_column, kind, equals) as (
   values

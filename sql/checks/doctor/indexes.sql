@@ -1,6 +1,6 @@
 -- Looks for: an index of ours that is gone or invalid.
 -- Why: a refresh then reads whole tables, and a key that is gone lets two rows stand where one must.
--- Sees it with: the catalog, which everybody may read.
+-- Evidence: the catalog, readable by everybody.
 -- Source of the rule: the tables and indexes of sql/, to which a test holds this list.
 with shipped (index_name, table_name, made_by) as (
   values

@@ -1,7 +1,8 @@
--- Looks for: changes that wait for longer than the promised 15 seconds, quarantined workspaces aside.
+-- Looks for: changes waiting longer than the promised 15 seconds, quarantined workspaces aside.
 -- Why: badge counts are wrong for as long.
--- Sees it with: drain_status(), which inboxdb_monitor may call. Its cost grows with the log.
--- Source of the rule: the promise in docs/operations.md; counted from when a collector could first see the change.
+-- Evidence: drain_status(), for inboxdb_monitor too. Its cost grows with the log.
+-- Source of the rule: the promise in docs/operations.md; counted from when a collector could first see the change
+-- (D46).
 select
   'problem' as severity,
   pg_catalog.format(

@@ -1,9 +1,9 @@
--- Looks for: counts that differ from the live ones though nothing waits, in a sample taken at random; and workspaces
--- that have no counts though nothing waits.
--- Why: a write was not noted, by whatever way past our triggers: a restore, a replica, a message moved by itself.
--- Sees it with: verify_workspace(), for the role that installed inboxdb. It only reads. Costs a scan of at most 20
--- workspaces with 200,000 leads in all, as the last refreshes saw them; larger ones are left to `inboxdb verify`.
--- Source of the rule: stored counts are held to the live ones (sql/operations/verify_workspace.sql).
+-- Looks for: settled workspaces whose stored counts differ from the live counts, in a random sample; and settled
+-- workspaces without counts.
+-- Why: a write went past our triggers and was not noted: a restore, a replica, a message moved by itself.
+-- Evidence: verify_workspace(), for the role that installed inboxdb; reads only. Costs a scan of at most 20 workspaces
+-- with 200,000 leads in all, as of their last refreshes; larger workspaces are left to `inboxdb verify`.
+-- Source of the rule: stored counts equal live counts (sql/operations/verify_workspace.sql).
 with settled as materialized (
   select k.client_id, w.leads
   from inboxdb.known_workspace as k

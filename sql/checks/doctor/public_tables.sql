@@ -1,9 +1,9 @@
--- Looks for: a table of ours that was moved to schema public, books of the migration tool there, and Prisma's books in
--- a schema of ours.
--- Why: `prisma db push` drops tables that it does not know from the schemas that it manages.
--- Sees it with: the catalog, which everybody may read. Which schemas Prisma manages stands in the host's repository:
--- `inboxdb doctor --prisma-schema` reads that.
--- Source of the rule: an empty table in public was seen to be dropped; yoyo without `?schema=inboxdb` keeps its books
+-- Looks for: a table of ours moved to schema public, the migration tool's ledger there, and Prisma's ledger in a schema
+-- of ours.
+-- Why: `prisma db push` drops unknown tables from the schemas managed by Prisma.
+-- Evidence: the catalog, readable by everybody. The schemas managed by Prisma are listed in the host's repository:
+-- `inboxdb doctor --prisma-schema` reads the list.
+-- Source of the rule: an empty table in public was seen to be dropped; yoyo without `?schema=inboxdb` keeps its ledger
 -- in public.
 select
   'problem' as severity,
@@ -17,7 +17,7 @@ where c.relnamespace = pg_catalog.to_regnamespace('public')
     'inbox_counts', 'inbox_counts_dirty', 'cache_version', 'job_status', 'change_0', 'change_1', 'change_2', 'change_3',
     'drain_state', 'freshness'
   )
-  -- where ours is in its place, this one is the host's
+  -- with ours in its place, a table of the same name in public is the host's
   and not exists (
     select from pg_catalog.pg_class as o
     where o.relnamespace = pg_catalog.to_regnamespace('inboxdb') and o.relname = c.relname

@@ -1,6 +1,6 @@
--- Looks for: workspaces that are not tried any more, and those whose last attempt failed.
+-- Looks for: quarantined workspaces, and failing ones, whose last attempt failed.
 -- Why: their counts stay as they were.
--- Sees it with: failing_workspaces(), which inboxdb_monitor may call.
+-- Evidence: failing_workspaces(), for inboxdb_monitor too.
 -- Source of the rule: docs/operations.md, Failures. The reasons are SQLSTATEs and sentences of ours.
 select
   case when f.quarantined_at is null then 'warning' else 'problem' end as severity,

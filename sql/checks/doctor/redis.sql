@@ -1,6 +1,6 @@
--- Looks for: cache versions and job statuses that Redis should have had for more than a minute.
--- Why: the application goes on answering from lists that it cached under an older version.
--- Sees it with: drain_status(), which inboxdb_monitor may call. Silent where nothing was ever published.
+-- Looks for: cache versions and job statuses unpublished for more than a minute.
+-- Why: the application goes on answering from lists cached under an older version.
+-- Evidence: drain_status(), for inboxdb_monitor too. Silent where nothing was ever published.
 -- Source of the rule: docs/operations.md, Redis: more than a minute is a broken promise.
 select
   'problem' as severity,

@@ -1,7 +1,7 @@
--- Looks for: a replica identity of "Lead" that the publication inboxdb_lead does not publish: FULL, none, or an index
+-- Looks for: a replica identity of "Lead" outside the columns of the publication inboxdb_lead: FULL, none, or an index
 -- over other columns.
 -- Why: every UPDATE of "Lead" by the host fails, or soon will.
--- Sees it with: the catalog, which everybody may read.
+-- Evidence: the catalog, readable by everybody.
 -- Source of the rule: IB009 in docs/errors.md; CREATE PUBLICATION in PostgreSQL's manual.
 select
   'problem' as severity,

@@ -1,7 +1,7 @@
--- Looks for: row-level security that is off: on our tables, or on "Lead" where it was decided on; a policy on our
--- tables that is not ours, since policies are ORed; a restricted role that no policy binds.
+-- Looks for: row-level security turned off, on our tables, or on "Lead" although decided on; a foreign policy on our
+-- tables, since policies are ORed; a restricted role bound by no policy.
 -- Why: tenants see each other's rows.
--- Sees it with: the catalog, and lead_rls_state(), which inboxdb_monitor may call.
+-- Evidence: the catalog, and lead_rls_state(), for inboxdb_monitor too.
 -- Source of the rule: sql/access/, docs/security.md; "Row Security Policies" in PostgreSQL's manual.
 with ours (oid, relname, relowner, relrowsecurity) as (
   select c.oid, c.relname, c.relowner, c.relrowsecurity

@@ -1,8 +1,8 @@
 -- Looks for: a server with a known leak past row-level security.
 -- Why: a signed-in user can read what policies hide.
--- Sees it with: server_version_num, which everybody may read.
--- Source of the rule: https://www.postgresql.org/support/security/, each CVE with the first minor version that has it
--- mended. A major version that is not listed never had it.
+-- Evidence: server_version_num, readable by everybody.
+-- Source of the rule: https://www.postgresql.org/support/security/, each CVE with its first minor version mended. A
+-- major version not listed never had the leak.
 with mended (cve, what, major, minor) as (
   values
   ('CVE-2025-8713', 'statistics show samples of hidden rows', 15, 14),

@@ -1,6 +1,6 @@
 -- Looks for: rows that installing inboxdb makes, and that are gone: what is decided, and where the drain has come to.
 -- Why: without the drain's own nothing is drained, and nobody is told. A restore of the schema alone lacks them.
--- Sees it with: drain_status() and lead_rls_state(), which inboxdb_monitor may call.
+-- Evidence: drain_status() and lead_rls_state(), which inboxdb_monitor may call.
 -- Source of the rule: sql/log/drain_state.table.sql and sql/base/setting.table.sql.
 select
   'problem' as severity,

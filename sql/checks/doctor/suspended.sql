@@ -1,6 +1,6 @@
--- Looks for: an installation that is suspended for the host's own migration.
--- Why: changes are not noted and counts not refreshed meanwhile; forgotten, it stays so.
--- Sees it with: drain_status(), which inboxdb_monitor may call.
+-- Looks for: an installation suspended for the host's own migration.
+-- Why: changes are not noted and counts not refreshed meanwhile, and `migrate resume` may have been forgotten.
+-- Evidence: drain_status(), for inboxdb_monitor too.
 -- Source of the rule: docs/operations.md, The host's own migrations.
 select
   'problem' as severity,

@@ -1,6 +1,6 @@
 -- Looks for: a trigger of ours that is gone, disabled, or enabled for replicas only.
 -- Why: what is written meanwhile is not noted, and the counts stay wrong without a sign.
--- Sees it with: the catalog, which everybody may read.
+-- Evidence: the catalog, readable by everybody.
 -- Source of the rule: sql/log/, to which a test holds this list; ALTER TABLE in PostgreSQL's manual.
 with shipped (table_name, trigger_name) as (
   values

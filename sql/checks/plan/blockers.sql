@@ -1,7 +1,8 @@
--- Looks for: who holds, or queues for, a lock that a pending migration would have to wait for: sessions and prepared
--- transactions. Those older than lock_timeout are warnings; the rest will most likely have ended, and are notes.
--- Sees it with: pg_locks, pg_prepared_xacts; the age and the state of other roles' sessions with pg_read_all_stats.
--- Reads locks and lock_timeout in inboxdb.plan. Never what a session runs: that may quote rows.
+-- Looks for: sessions and prepared transactions holding, or queueing for, a lock in conflict with a pending
+-- migration's. A transaction older than lock_timeout is a warning; a younger one will most likely have ended, and is a
+-- note (D81).
+-- Evidence: pg_locks, pg_prepared_xacts; the age and the state of other roles' sessions with pg_read_all_stats.
+-- Reads locks and lock_timeout in inboxdb.plan. Never the sessions' queries: their text may quote rows.
 -- Source of the rule: the table of conflicting lock modes in PostgreSQL's manual, chapter Explicit Locking.
 with plan (wanted) as (
   select pg_catalog.current_setting('inboxdb.plan')::jsonb
@@ -10,7 +11,7 @@ with plan (wanted) as (
 conflict (mode, held) as (
   values
   ('ACCESS SHARE', '{AccessExclusiveLock}'::text[]),
-  -- building an index concurrently also waits for whoever could write
+  -- CREATE INDEX CONCURRENTLY also waits for every lock that allows writing
   (
     'SHARE UPDATE EXCLUSIVE',
     '{RowExclusiveLock,ShareUpdateExclusiveLock,ShareLock,ShareRowExclusiveLock,ExclusiveLock,AccessExclusiveLock}'
@@ -39,13 +40,13 @@ blocking as (
     lateral
     pg_catalog.jsonb_to_recordset(plan.wanted -> 'locks') as w (migration text, host_table text, mode text)
   inner join conflict as c on w.mode = c.mode
-  -- by the catalog, which may be read without rights in the schema
+  -- by the catalog, because regclass needs USAGE on the schema
   inner join pg_catalog.pg_namespace as n on n.nspname in ('public', 'inboxdb', 'realtime')
   inner join pg_catalog.pg_class as t
     on n.oid = t.relnamespace and w.host_table = pg_catalog.format('%I.%I', n.nspname, t.relname)
   inner join pg_catalog.pg_locks as l on t.oid = l.relation and l.mode = any (c.held)
   left join pg_catalog.pg_stat_activity as a on l.pid = a.pid
-  -- whose session may be gone: known by the lock that each transaction holds on its own id
+  -- prepared transactions have no session: found by each transaction's lock on its own xid
   left join pg_catalog.pg_locks as own
     on l.pid is null and own.pid is null and own.locktype = 'transactionid' and own.mode = 'ExclusiveLock'
       and l.virtualtransaction = own.virtualtransaction
@@ -103,6 +104,6 @@ select
   end as remedy
 from aged as b
 cross join plan
--- on a busy table there are always some
+-- at most five, because a busy table always has some
 where b.place <= 5
 order by b.migration, b.host_table, b.place;

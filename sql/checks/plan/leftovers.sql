@@ -1,7 +1,7 @@
--- Looks for: what a pending migration would make and finds there: indexes that an interrupted build left invalid
--- (dropped and built again), and whatever was made by hand and not recorded (the migration would fail).
--- Sees it with: the catalog, which everybody may read.
--- Reads the pending migrations in inboxdb.plan. The host check speaks of schema inbox_api.
+-- Looks for: objects of a pending migration already there: invalid indexes of an interrupted build (dropped and built
+-- again), and objects made by hand and not recorded (the migration would fail).
+-- Evidence: the catalog, readable by everybody.
+-- Reads the pending migrations in inboxdb.plan. Schema inbox_api is the host check's affair.
 with pending (migration) as (
   select p.migration
   from pg_catalog.jsonb_array_elements_text(
@@ -9,9 +9,9 @@ with pending (migration) as (
     ) as p (migration)
 ),
 
--- of each migration, something that nobody else would have made
+-- an object of each migration that nobody else would have made
 made (migration, name) as (
-  -- by the catalog, which may be read without rights in the schema
+  -- by the catalog, because regclass needs USAGE on the schema
   select m.migration, pg_catalog.format('%s inboxdb.%s', m.kind, c.relname)
   from (
     values

@@ -1,8 +1,8 @@
--- Looks for: rights that this role lacks for what is pending.
--- Sees it with: the catalog, which everybody may read.
--- Reads the locks in inboxdb.plan: each stands for the statement that takes it. SHARE UPDATE EXCLUSIVE is an index
--- build, for the table's owner, who must be able to put an index into its schema; SHARE ROW EXCLUSIVE is CREATE
--- TRIGGER; ACCESS SHARE is reading, which what is made here will do as this role.
+-- Looks for: rights missing to this role for the pending migrations.
+-- Evidence: the catalog, readable by everybody.
+-- Reads the locks in inboxdb.plan, because each lock stands for a statement. SHARE UPDATE EXCLUSIVE: CREATE INDEX, for
+-- the table's owner with CREATE on the schema; SHARE ROW EXCLUSIVE: CREATE TRIGGER; ACCESS SHARE: reading, as done
+-- later by the new functions with this role's rights.
 with plan (wanted) as (
   select pg_catalog.current_setting('inboxdb.plan')::jsonb
 ),
@@ -63,7 +63,7 @@ judged (severity, migration, evidence, remedy) as (
     and pg_catalog.has_table_privilege(t.oid, 'trigger')
     and not pg_catalog.pg_has_role(t.relowner, 'usage')
   union all
-  -- of the migrations that read it, the first
+  -- the first of the migrations reading the table
   select
     'warning', pg_catalog.min(t.migration),
     pg_catalog.format('role %I may not read %s, so nothing could be counted', current_user, t.table_name),

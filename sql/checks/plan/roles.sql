@@ -1,5 +1,5 @@
--- Looks for: roles that inboxdb would give rights to, and that do not exist.
--- Sees it with: the catalog, which everybody may read.
+-- Looks for: missing roles among those to be granted rights.
+-- Evidence: the catalog, readable by everybody.
 -- Reads the pending migrations in inboxdb.plan.
 select
   'note' as severity,

@@ -1,5 +1,5 @@
 -- Looks for: another `inboxdb migrate` at work on this database.
--- Sees it with: pg_locks; since when it is connected, for other roles, with pg_read_all_stats.
+-- Evidence: pg_locks; when the session began, for other roles' sessions with pg_read_all_stats.
 -- Reads nothing of inboxdb.plan.
 select
   'warning' as severity,

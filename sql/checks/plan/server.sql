@@ -1,6 +1,6 @@
--- Looks for: a server on which no migration can run: older than PostgreSQL 15, a standby, one whose transactions are
--- read only.
--- Sees it with: settings, which everybody may read.
+-- Looks for: a server unfit for migrations: older than PostgreSQL 15, a standby, or with read-only transactions by
+-- default.
+-- Evidence: settings, readable by everybody.
 -- Reads nothing of inboxdb.plan.
 select
   'obstacle' as severity,

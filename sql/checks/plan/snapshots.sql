@@ -1,6 +1,6 @@
--- Looks for: transactions that an index build would wait for at its end, though they hold no lock on its table: any in
--- this database that has a snapshot, and is older than lock_timeout.
--- Sees it with: pg_stat_activity; of other roles' sessions with pg_read_all_stats.
+-- Looks for: transactions holding up the end of CREATE INDEX CONCURRENTLY without a lock on the table: all in this
+-- database with a snapshot, older than lock_timeout.
+-- Evidence: pg_stat_activity; of other roles' sessions with pg_read_all_stats.
 -- Reads builds and lock_timeout in inboxdb.plan.
 -- Source of the rule: CREATE INDEX in PostgreSQL's manual, Building Indexes Concurrently.
 with plan (wanted) as (

@@ -1,8 +1,8 @@
--- Looks for: what is somebody else's and hangs on our two schemas, or stands in them: dropping them would take it
--- along.
--- Returns: its description, as PostgreSQL gives it. Run by `inboxdb uninstall` before anything is changed, and again in
--- the transaction that drops the schemas. What stands in them as a table, view, function or type is compared with the
--- snapshot instead.
+-- Looks for: other people's objects depending on our two schemas, or inside of them: DROP SCHEMA … CASCADE would drop
+-- them, too.
+-- Returns: the description of each, by pg_describe_object. Run by `inboxdb uninstall` before anything is changed, and
+-- again in the transaction dropping the schemas. Tables, views, functions and types inside are compared with
+-- catalog.json instead.
 with spaces as (
   select n.oid
   from pg_catalog.pg_namespace as n
@@ -25,7 +25,7 @@ ours (classid, objid) as (
   where p.pronamespace in (select s.oid from spaces as s) and p.prokind <> 'a'
 ),
 
--- parts of a table or domain, and what they are parts of
+-- parts of a table or domain, and their whole
 part (classid, objid, holder, is_ours) as (
   select 'pg_catalog.pg_rewrite'::pg_catalog.regclass, w.oid, w.ev_class, false from pg_catalog.pg_rewrite as w
   union all
