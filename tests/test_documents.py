@@ -367,6 +367,15 @@ def test_decisions_that_are_cited_exist() -> None:
     assert {(file, said) for file, said in cited if said not in there} == set()
 
 
+def test_names_of_how_it_works_exist() -> None:
+    """In code spans and pictures, whatever has an underscore."""
+    text = (ROOT / "docs/how-it-works.md").read_text()
+    code = " ".join(re.findall(r"```.*?```|`[^`]+`", text, re.S))
+    there = " ".join(file.read_text() for file in sources.SQL.rglob("*.sql"))
+    named = set(re.findall(r"(?<![\w%])[a-z]\w*_\w*[a-z0-9]\b", code))
+    assert {name for name in named if not re.search(rf"\b{name}\b", there)} == set()
+
+
 # The runbook
 
 

@@ -177,7 +177,7 @@ def test_killed_between_steps_and_gone_on(bare_database: Database, step: int) ->
     before = catalog(owner)
     with_everything(bare_database)
     code = (
-        "import os, signal, sys; from inboxdb.uninstall import uninstall\n"
+        "import os, signal, sys; from inboxdb.install.uninstall import uninstall\n"
         "steps = iter(range(99))\n"
         "def kill(what):\n"
         "    if next(steps) == int(sys.argv[2]): os.kill(os.getpid(), signal.SIGKILL)\n"
