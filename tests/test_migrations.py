@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import pytest
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
+from yoyo.migrations import topological_sort
 
 from inboxdb.database import connection, sources
 from inboxdb.database.errors import InboxdbError, MigrationFailed, MigrationsBusy
@@ -60,6 +61,14 @@ def test_file(number: int, file: Path) -> None:
         else:
             assert first.startswith("set local lock_timeout = '2s';\n")
             assert by_hand.format("-1 ", "one transaction") in header
+
+
+def test_yoyo_reads_them_as_we_do() -> None:
+    ours = migrate.shipped()
+    read = {one.id: migrate.transactional(one) for one in ours}
+    assert [one.id for one in topological_sort(ours[::-1])] == NAMES  # loads them
+    assert read == {one.id: one.use_transactions for one in ours}
+    assert set(read.values()) == {True, False}
 
 
 def test_bodies_are_those_of_sql() -> None:

@@ -1,10 +1,9 @@
 """Apply, list and undo the migrations.
 
-yoyo orders and reads them; the books (ledger.py) are its own, and ours. What its runner leaves open is closed
-here: a migration runs and is recorded in one transaction where it is transactional, the lock frees itself when we
-crash, a lock that is not to be had in time is tried again, a rollback file must exist, a file that runs in a
-transaction is sent as it is, not cut up into what looks like statements, and what is shipped has to be what was
-applied.
+yoyo finds them; the books (ledger.py) are its own, and ours. What its runner leaves open is closed here: a migration
+runs and is recorded in one transaction where it is transactional, the lock frees itself when we crash, a lock that is
+not to be had in time is tried again, a rollback file must exist, a file that runs in a transaction is sent as it is,
+not cut up into what looks like statements, and what is shipped has to be what was applied.
 """
 
 import itertools
@@ -20,7 +19,7 @@ import psycopg
 from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import parse_uri
-from yoyo.migrations import Migration, topological_sort
+from yoyo.migrations import Migration, parse_metadata_from_sql_comments
 
 from inboxdb.database import sources
 from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session, shares_backends
@@ -336,8 +335,17 @@ def compare(connection: Connection) -> Survey:
 
 
 def shipped() -> list[Migration]:
-    """Read the migrations of this program, in order."""
-    return list(topological_sort(read_migrations(str(sources.MIGRATIONS))))
+    """List the migrations of this program, in order: by name, since each depends on the one before it.
+
+    None is loaded: yoyo cuts a file into statements then, a tenth of a second for all of them.
+    """
+    return sorted(read_migrations(str(sources.MIGRATIONS)), key=lambda migration: migration.id)
+
+
+def transactional(migration: Migration) -> bool:
+    """Read from the comment on top of a migration's file whether the migration runs in one transaction."""
+    directives, _, _ = parse_metadata_from_sql_comments(ledger.text(migration))
+    return bool(directives.get("transactional", "true").lower() == "true")
 
 
 def meaning(migration: Migration) -> str:
@@ -393,15 +401,14 @@ def _run(backend: _Backend, migration: Migration, direction: str, lock_timeout: 
         if backend.connection.closed:
             stands = "The connection is gone: see `inboxdb migrate status`."
         else:
-            undone = "as a whole" if migration.use_transactions else "as far as that was possible"
+            undone = "as a whole" if transactional(migration) else "as far as that was possible"
             stands = f"It was undone {undone}; the ones before it stand."
         raise MigrationFailed(migration.id, DatabaseRefused(error, database), stands) from error
 
 
 def _process(backend: _Backend, migration: Migration, direction: str, lock_timeout: float) -> None:
-    migration.load()
     record = (ledger.applied(migration) if direction == "apply" else ledger.undone(migration)).encode()
-    if migration.use_transactions:
+    if transactional(migration):
         with backend.transaction():
             backend.connection.execute(statements(migration, lock_timeout, direction).encode())
             backend.connection.execute(record)

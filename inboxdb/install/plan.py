@@ -42,6 +42,7 @@ from inboxdb.install.migrate import (
     shipped,
     statements,
     survey,
+    transactional,
 )
 from inboxdb.install.suspend import suspended_since
 from inboxdb.watch.doctor import NOT_LOOKED_AT, NOTE, TIME_LIMIT, WARNING, why_not
@@ -166,8 +167,6 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
             remedy = "`inboxdb migrate resume`, with the inboxdb that suspended it"
             findings.append(Finding("suspended", OBSTACLE, None, "inboxdb is suspended here", remedy))
         pending = found.up_to(to)
-        for migration in pending:
-            migration.load()
         steps = [_step(connection, migration, lock_timeout) for migration in pending]
         looked = _look(connection, steps, lock_timeout)
         # what is left over there is the installation, of which the books were lost
@@ -192,12 +191,12 @@ def _step(connection: Connection, migration: Migration, lock_timeout: float) -> 
     there = {table for (table,) in connection.execute(tables)}
     locks = [
         Lock(table, mode, STOPS[mode], lock_timeout, ATTEMPTS, "commit")
-        if migration.use_transactions
+        if transactional(migration)
         else Lock(table, mode, STOPS[mode], None, None, "the index is built")
         for mode, table in declared_locks(ledger.text(migration))
         if table in there or not table.startswith("realtime.")
     ]
-    return Step(migration.id, migration.use_transactions, _about(migration), locks, meaning(migration))
+    return Step(migration.id, transactional(migration), _about(migration), locks, meaning(migration))
 
 
 def declared_locks(text: str) -> list[tuple[str, str]]:
@@ -296,9 +295,8 @@ def script(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOU
 
 
 def _parts(migration: Migration, lock_timeout: float) -> Iterator[str]:
-    migration.load()
     text, record = statements(migration, lock_timeout), ledger.applied(migration)
-    if migration.use_transactions:
+    if transactional(migration):
         yield from ("begin;\n", text, record, "commit;\n")
     else:
         yield from (text, RESET, "begin;\n", record, "commit;\n")
