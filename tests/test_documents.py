@@ -2,7 +2,8 @@
 
 A fenced block is `sh` or `sql`, of which every command runs, or of a language that is shown and not run (SHOWN). It
 runs as the owner of the host's tables, or as the role that its first line names: `# as drain`, `-- as a superuser`.
-Between backquotes in the table of alarms, inboxdb's commands run as the owner, statements as a superuser.
+Between backquotes in the table of alarms, inboxdb's commands run as the owner, statements as a superuser. Outside of
+the README a command of inboxdb's alone, for which bash has nothing to do, runs in this process.
 """
 
 import os
@@ -12,7 +13,7 @@ import signal
 import subprocess
 import sysconfig
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, chdir, contextmanager, suppress
 from dataclasses import dataclass, fields
 from itertools import groupby, product
 from pathlib import Path
@@ -22,6 +23,7 @@ import click
 import psycopg
 import pytest
 import yaml  # type: ignore[import-untyped]
+from click.testing import CliRunner
 from psycopg.conninfo import make_conninfo
 
 from inboxdb.cli import main
@@ -35,12 +37,13 @@ from tests.running import own_postgres
 from tests.servers import HOSTS, SETTINGS, new_folder
 
 ROOT = Path(__file__).parents[1]
+README = "README.md"
 OPERATIONS = "docs/operations.md"
 ALERTS = "docs/deploy/prometheus-alerts.yaml"
 
 # Each is read from its top on a database with the host's tables, and with inboxdb where it takes that for granted.
 DOCUMENTS = {
-    "README.md": "bare",
+    README: "bare",
     OPERATIONS: "bare",
     "docs/security.md": "installed",
     "docs/contracts.md": "installed",
@@ -182,6 +185,13 @@ def steps(document: str) -> list[Step]:
     return found
 
 
+def arguments_alone(text: str) -> list[str]:
+    """Return the arguments that a command gives to inboxdb; none where it is of another program, or wants a shell."""
+    line = re.sub(r"\s#.*", "", text.replace("\\\n", " ")).strip()
+    program, *arguments = shlex.split(line) if not re.search(r"[$`|&;<>()*?~{}\n]", line) else [""]
+    return arguments if program == "inboxdb" else []
+
+
 class Place:
     """Where a document is read: a server and a shell, with what the reader has at hand."""
 
@@ -249,7 +259,13 @@ class Place:
         exported = {name: self.put_in(value) for name, value in self.exported.items()}
         own = {} if step.role == OWNER else {"INBOXDB_DSN": self.dsn(step.role)}
         environment = self.environment | {"INBOXDB_DSN": self.dsn(OWNER)} | exported | own
+        where = f"{step.document}:{step.line}: {text}"
         stops = not step.is_sql and LONG_RUNNING.search(text) is not None
+        if (words := arguments_alone(text)) and not (step.is_sql or stops or step.document == README):
+            with chdir(self.folder):
+                result = CliRunner().invoke(main, words, env={**dict.fromkeys(os.environ), **environment})
+            assert result.exit_code == 0, f"{where}\n{result.output}\n{result.exception!r}"
+            return
         if step.is_sql:
             arguments = ["psql", environment["INBOXDB_DSN"], "-X", "-q", "-v", "ON_ERROR_STOP=1"]
         else:
@@ -268,7 +284,7 @@ class Place:
         finally:
             process.kill()
             process.wait()
-        assert status == 0, f"{step.document}:{step.line}: {text}\nexit status {status}\n{log.read_text()}"
+        assert status == 0, f"{where}\nexit status {status}\n{log.read_text()}"
 
     def put_in(self, text: str) -> str:
         """Put in what stands for something of the reader's."""
