@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from inboxdb.database.connection import Connection
-from inboxdb.drain.worker import WATCH, DrainResult, drain
+from inboxdb.drain.options import WATCH, DrainOptions
+from inboxdb.drain.worker import DrainResult, drain
 from tests.conftest import SERVERS
 from tests.interleave import DEADLINE, until
 from tests.servers import Database, find
@@ -98,15 +99,15 @@ def own_postgres(config: pytest.Config) -> int | Path:
 def watching(dsn: str, **options: Any) -> Iterator[Future[DrainResult]]:
     """Run a watching drain in a thread until the block ends; it has to end well then.
 
-    Parameters: dsn; options, of `drain`.
+    Parameters: dsn; options, of DrainOptions.
     """
-    options = {"schedule": WATCH, "stop": Event(), **options}
+    stop = Event()
     with ThreadPoolExecutor() as pool:
-        running = pool.submit(drain, dsn, **options)
+        running = pool.submit(drain, dsn, DrainOptions(WATCH, **options), stop=stop)
         try:
             yield running
         finally:
-            options["stop"].set()
+            stop.set()
         running.result(DEADLINE)
 
 

@@ -30,6 +30,7 @@ from inboxdb.counts.verify import verify
 from inboxdb.database.connection import session
 from inboxdb.drain import passes as drain_module
 from inboxdb.drain import worker
+from inboxdb.drain.options import WATCH, DrainOptions
 from inboxdb.drain.redis import Cache
 from inboxdb.drain.worker import drain
 from inboxdb.watch import status
@@ -237,7 +238,7 @@ class Round:
                 connection.execute("select inboxdb.mark_all_unpublished()")
         give_up_at = time.monotonic() + DEADLINE
         while (
-            drain(chaos.database.dsn_of(DRAINER), workers=2, cache=Cache(chaos.redis.url)).remaining
+            drain(chaos.database.dsn_of(DRAINER), DrainOptions(workers=2, cache=Cache(chaos.redis.url))).remaining
             and time.monotonic() < give_up_at
         ):
             chaos.counted["another drain"] += 1
@@ -505,7 +506,7 @@ def test_a_machine_lost_after_any_message_holds_up_nobody(mortal: tuple[MortalSe
         relay.freeze(messages)
         with ThreadPoolExecutor() as pool:
             try:
-                running = pool.submit(drain, relay.dsn, time_limit=0.1, stop=stop)
+                running = pool.submit(drain, relay.dsn, DrainOptions(time_limit=0.1), stop=stop)
                 while not relay.froze.wait(0.01) and not running.done():
                     pass
                 was_lost = relay.froze.is_set()
@@ -536,7 +537,7 @@ def test_a_watching_run_outlives_a_cut_after_any_message(
         relay.freeze(messages)
         with ThreadPoolExecutor() as pool:
             try:
-                running = pool.submit(drain, relay.dsn, schedule=worker.WATCH, workers=2, stop=stop)
+                running = pool.submit(drain, relay.dsn, DrainOptions(WATCH, workers=2), stop=stop)
                 relay.froze.wait(DEADLINE)
                 relay.cut()
                 relay.thaw()

@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 import inboxdb
 from inboxdb import cli
-from inboxdb.cli import app
+from inboxdb.cli import render
 from inboxdb.counts import stored
 from inboxdb.database.connection import Connection
 from tests.redis_server import RedisServer, redis_server
@@ -403,7 +403,7 @@ def test_without_a_terminal_a_line_now_and_then_tells_how_far_it_is(
         host.workspace()
     there = ("--dsn", database.dsn)
     assert invoke("drain-dirty", *there).stderr == ""
-    monkeypatch.setattr(app, "PROGRESS_EVERY", 0)
+    monkeypatch.setattr(render, "PROGRESS_EVERY", 0)
     assert invoke("verify", *there).stderr.splitlines() == [
         "verifying: 1 of 2 workspaces",
         "verifying: 2 of 2 workspaces",
@@ -422,8 +422,8 @@ def test_without_a_terminal_a_line_now_and_then_tells_how_far_it_is(
 
 
 def test_how_long_it_takes_is_said_as_people_say_it(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
-    monkeypatch.setattr(app, "PROGRESS_EVERY", 0)
-    with cli.main.make_context("inboxdb", ["status"]), app._progress("draining") as show:
+    monkeypatch.setattr(render, "PROGRESS_EVERY", 0)
+    with cli.main.make_context("inboxdb", ["status"]), render.progress("draining") as show:
         assert show
         show(1, 1200, 3725.4)
     assert capsys.readouterr().err == "draining: 1 of 1,200 workspaces, about 1:02:05 left\n"
@@ -689,7 +689,7 @@ def test_without_an_extra_its_name_is_said(database: Database, monkeypatch: pyte
     for module in ("redis", "prometheus_client"):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.delitem(sys.modules, "inboxdb.watch.metrics", raising=False)
-    monkeypatch.delattr(inboxdb, "metrics", raising=False)
+    monkeypatch.delattr("inboxdb.watch.metrics", raising=False)
     for arguments, extra in {
         ("drain-dirty", "--redis-url", "redis://localhost"): "redis",
         ("publish", "--redis-url", "redis://localhost"): "redis",

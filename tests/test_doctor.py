@@ -19,12 +19,11 @@ from click.testing import CliRunner, Result
 from psycopg.conninfo import conninfo_to_dict
 
 from inboxdb import cli
-from inboxdb.database import sources
+from inboxdb.database import checks, sources
 from inboxdb.demo import embedded
 from inboxdb.drain.worker import drain
 from inboxdb.install import access
 from inboxdb.install.suspend import resume, suspend
-from inboxdb.watch import doctor
 from tests.interleave import until
 from tests.redis_server import RedisServer
 from tests.rows import Host, new_id, set_clock
@@ -188,16 +187,24 @@ def test_page_has_the_worst_first(database: Database) -> None:
 # How a check is run
 
 
+def finding(evidence: str) -> str:
+    return f"select 'note' as severity, {evidence}::text as evidence, '' as remedy"
+
+
 def test_check_that_would_write_is_stopped(database: Database, queries: Path) -> None:
-    (queries / "writes.sql").write_text("select 'note', inboxdb.mark_all_inbox_counts_dirty()::text, ''")
+    (queries / "writes.sql").write_text(
+        "select 'note' as severity, inboxdb.mark_all_inbox_counts_dirty()::text as evidence, '' as remedy"
+    )
     [finding] = only_complaint(database, "writes", "not looked at")
     assert "25006" in finding["evidence"]
 
 
 def test_check_that_takes_long_is_stopped(database: Database, queries: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (queries / "sleeps.sql").write_text("select 'note', pg_catalog.pg_sleep(30)::text, ''")
-    assert doctor.TIME_LIMIT == 10
-    monkeypatch.setattr(doctor, "TIME_LIMIT", 1.0)
+    (queries / "sleeps.sql").write_text(
+        "select 'note' as severity, pg_catalog.pg_sleep(30)::text as evidence, '' as remedy"
+    )
+    assert checks.TIME_LIMIT == 10
+    monkeypatch.setattr(checks, "TIME_LIMIT", 1.0)
     [finding] = only_complaint(database, "sleeps", "not looked at")
     assert "57014" in finding["evidence"]
 

@@ -18,6 +18,7 @@ from inboxdb.database import connection as connection_module
 from inboxdb.database.connection import Connection, connect
 from inboxdb.drain import passes as drain_module
 from inboxdb.drain import worker
+from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.worker import DrainResult, Failure, drain
 from tests.interleave import Stage, until
 from tests.rows import GLOBAL, Host, set_clock, stored_counts
@@ -104,9 +105,9 @@ def test_a_run_refreshes_what_waits(database: Database, host: Host, owner: Conne
 def test_a_limit_is_for_all_workers_together(database: Database, host: Host) -> None:
     for _ in range(5):
         host.workspace()
-    result = drain(database.dsn, limit=3, workers=2)
+    result = drain(database.dsn, DrainOptions(limit=3, workers=2))
     assert (result.refreshed, result.remaining) == (3, 2)
-    assert drain(database.dsn, limit=3).refreshed == 2
+    assert drain(database.dsn, DrainOptions(limit=3)).refreshed == 2
 
 
 def test_workers_work_side_by_side(database: Database, host: Host, owner: Connection) -> None:
@@ -117,7 +118,7 @@ def test_workers_work_side_by_side(database: Database, host: Host, owner: Connec
     quick = [host.workspace() for _ in range(5)]
     let_go = hold_up(database, *slow)
     with ThreadPoolExecutor() as pool:
-        running = pool.submit(drain, database.dsn, workers=4)
+        running = pool.submit(drain, database.dsn, DrainOptions(workers=4))
         until_held_up(owner, 3)
         # the fourth goes on with the others
         until(lambda: stored_counts(owner).keys() >= set(quick))
@@ -165,7 +166,7 @@ def test_a_refresh_out_of_time_is_recorded_and_goes_to_the_back(
     clock.move(0.1)
     quick = [host.workspace() for _ in range(3)]  # later in the line
     let_go = hold_up(database, slow)
-    result = drain(database.dsn, time_limit=1)
+    result = drain(database.dsn, DrainOptions(time_limit=1))
     assert (result.refreshed, result.failed, result.remaining) == (3, 1, 1)
     assert result.failures == [Failure(slow, LIMIT_HIT)]
     assert clock.slept == []  # not waited for
@@ -191,7 +192,7 @@ def test_a_workspace_that_failed_and_then_went_through_has_not_failed(
     host.lead(last)
     let_go_slow, let_go_last = hold_up(database, slow), hold_up(database, last)
     with ThreadPoolExecutor() as pool:
-        running = pool.submit(drain, database.dsn, workers=2)
+        running = pool.submit(drain, database.dsn, DrainOptions(workers=2))
         until_held_up(owner, 2)
         [(pid,)] = owner.execute(
             "select pid from pg_locks where locktype = 'advisory' and objid = hashtext(%s)::oid", [slow]
@@ -216,7 +217,7 @@ def test_a_lost_connection_is_made_anew_and_its_workspace_waits(
     host.lead(other)
     let_go = hold_up(database, slow, other)
     with ThreadPoolExecutor() as pool:
-        running = pool.submit(drain, database.dsn, workers=2)
+        running = pool.submit(drain, database.dsn, DrainOptions(workers=2))
         until_held_up(owner, 2)
         late = host.workspace()
         owner.execute("select pg_terminate_backend(%s)", drains(owner, held_up=True)[:1])
@@ -234,12 +235,12 @@ def test_a_paced_run_rests_after_each_workspace_but_never_for_long(
 ) -> None:
     for _ in range(3):
         host.workspace()
-    assert drain(database.dsn, pace=0.5, limit=2).refreshed == 2
+    assert drain(database.dsn, DrainOptions(pace=0.5, limit=2)).refreshed == 2
     [rest] = clock.slept  # none after the last one
     assert 0 < rest < 2
     monkeypatch.setattr(drain_module, "LONGEST_REST", 0.001)
     host.workspace()
-    assert drain(database.dsn, pace=0.01, limit=2).refreshed == 2
+    assert drain(database.dsn, DrainOptions(pace=0.01, limit=2)).refreshed == 2
     assert clock.slept == [rest, 0.001]
 
 

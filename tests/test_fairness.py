@@ -10,6 +10,7 @@ from psycopg import errors
 from inboxdb.counts.verify import verify
 from inboxdb.database.connection import Connection
 from inboxdb.drain import worker
+from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.worker import drain
 from tests.interleave import Stage, until
 from tests.rows import Host, stored_counts
@@ -40,7 +41,7 @@ Pass = Callable[[Database, int], None]
 
 
 def by_program(database: Database, workers: int) -> None:
-    drain(database.dsn, workers=workers)
+    drain(database.dsn, DrainOptions(workers=workers))
 
 
 def by_procedure(database: Database, workers: int) -> None:
@@ -175,7 +176,7 @@ def test_one_worker_takes_the_oldest_first(database: Database, host: Host, owner
 def test_a_workspace_that_was_written_again_goes_to_the_back(database: Database, host: Host, owner: Connection) -> None:
     endless, *others = (host.workspace() for _ in range(10))
     write_endlessly_to(owner, endless)
-    assert drain(database.dsn, limit=11).refreshed == 11
+    assert drain(database.dsn, DrainOptions(limit=11)).refreshed == 11
     assert stored_counts(owner).keys() == {endless, *others}
     assert owner.execute("select refreshed from inboxdb.run").fetchall() == [(11,)]
     owner.execute("drop trigger again on inboxdb.inbox_counts")

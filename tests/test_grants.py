@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from psycopg import Connection, errors
 
 from inboxdb import cli
+from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.worker import drain
 from inboxdb.install import migrate
 from tests.rows import Host, live_counts, stored_counts
@@ -302,7 +303,7 @@ def test_the_drainer_may_drain_and_nothing_else(database: Database) -> None:
 
     def drain_in_vain(time_limit: float) -> list[tuple[str, str]]:
         owner.execute("update inboxdb.inbox_counts_dirty set next_attempt_at = now()")
-        result = drain(dsn, time_limit=time_limit)
+        result = drain(dsn, DrainOptions(time_limit=time_limit))
         return [(failure.client_id, failure.error.partition(":")[0]) for failure in result.failures]
 
     # the program, also when a refresh fails, or is out of time
@@ -315,7 +316,7 @@ def test_the_drainer_may_drain_and_nothing_else(database: Database) -> None:
         assert drain_in_vain(time_limit=1) == [(workspace, "57014")]
     assert not drained()
     owner.execute("update inboxdb.inbox_counts_dirty set next_attempt_at = now()")
-    result = drain(dsn, workers=2, on_progress=lambda *_: None)
+    result = drain(dsn, DrainOptions(workers=2), on_progress=lambda *_: None)
     assert (result.refreshed, result.failed, result.remaining) == (1, 0, 0)
     assert drained()
 

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from inboxdb.database.connection import Connection
 from inboxdb.database.errors import CannotConnect
 from inboxdb.drain import worker
+from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.redis import Cache
 from inboxdb.watch import metrics, status
 from tests.chaos import mortal_database
@@ -71,7 +72,7 @@ def scrape(port: int) -> str | None:
 def busy(database: Database, host: Host, owner: Connection, redis: RedisServer) -> list[str]:
     """Let every metric have a value; return the ids of the workspaces."""
     workspaces = [host.workspace() for _ in range(3)]
-    worker.drain(database.dsn, cache=Cache(redis.url))
+    worker.drain(database.dsn, DrainOptions(cache=Cache(redis.url)))
     owner.execute(f"alter table inboxdb.inbox_counts add check (client_id <> '{workspaces[0]}') not valid")
     for workspace in workspaces:
         host.lead(workspace)

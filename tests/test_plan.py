@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from inboxdb.database import connection, sources
+from inboxdb.database import checks, connection, sources
 from inboxdb.database.errors import BooksLost, InboxdbError, MigrationFailed, NotNext, UnknownMigration
 from inboxdb.demo import embedded
 from inboxdb.install import access, ledger, migrate, plan
@@ -280,7 +280,7 @@ def findings(database: Database, *options: str, role: str = OWNER, check: str = 
     found: list[dict[str, Any]] = json.loads(result.stdout)["findings"]
     assert result.exit_code == (3 if any(one["severity"] == "obstacle" for one in found) else 0)
     assert all(one["evidence"] and one["remedy"] for one in found)
-    severities = [plan.SEVERITIES.index(one["severity"]) for one in found]
+    severities = [checks.SEVERITIES.index(one["severity"]) for one in found]
     assert severities == sorted(severities), "the worst first"
     return [one for one in found if (one["check"] == check if check else one["check"] != "lead_rls")]
 

@@ -15,6 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from inboxdb.counts.verify import verify
+from inboxdb.database.checks import PROBLEM
 from inboxdb.demo import embedded
 from inboxdb.drain.worker import drain
 from inboxdb.install import access, migrate, repair
@@ -121,7 +122,7 @@ def run(dsn: str, commands: str, status: int = 0) -> str:
 
 def complaints(dsn: str) -> set[str]:
     """Return the doctor's checks that have found a problem."""
-    return {one.check for one in doctor.examine(dsn) if one.status == doctor.PROBLEM}
+    return {one.check for one in doctor.examine(dsn) if one.status == PROBLEM}
 
 
 def differing(dsn: str) -> set[str]:

@@ -26,9 +26,10 @@ from inboxdb.database.errors import CannotConnect, DatabaseRefused
 from inboxdb.drain import announce, worker
 from inboxdb.drain import passes as drain_module
 from inboxdb.drain.announce import Announcer
+from inboxdb.drain.options import ONCE, WATCH, DrainOptions, Schedule
 from inboxdb.drain.passes import Refresh
 from inboxdb.drain.redis import Cache
-from inboxdb.drain.worker import WATCH, Schedule, drain
+from inboxdb.drain.worker import drain
 from inboxdb.watch import status
 from tests.chaos import MortalServer, mortal_database
 from tests.interleave import DEADLINE, Stage, until
@@ -191,7 +192,7 @@ def test_a_paced_worker_rests_with_nothing_in_its_hands(
     line_up(owner, first, second)
     stop = Event()
     with ThreadPoolExecutor() as pool:
-        paced = pool.submit(drain, database.dsn, pace=0.001, stop=stop)
+        paced = pool.submit(drain, database.dsn, DrainOptions(pace=0.001), stop=stop)
         try:
             until_counted(owner, first, 0)
             state = "select state from pg_stat_activity where pid = any (%s) and query not like '%%heartbeat%%'"
@@ -280,7 +281,7 @@ def test_passes_start_as_often_as_asked_for(database: Database, host: Host, stag
             pauses.append(timeout)
             return super().wait(timeout)
 
-    drain(database.dsn, schedule=Schedule("for", 2.1, 0.6), stop=Stop())
+    drain(database.dsn, DrainOptions(schedule=Schedule("for", 2.1, 0.6)), stop=Stop())
     assert len(pauses) == 3
     assert pauses[0] < 0.3
     assert all(pause == pytest.approx(0.6, abs=0.3) for pause in pauses[1:])
@@ -290,7 +291,7 @@ def test_time_is_over_in_the_middle_of_a_backlog_too(database: Database, host: H
     refresh_slowly(stage, 0.3)
     for _ in range(30):
         host.workspace()
-    result = drain(database.dsn, schedule=Schedule("for", 1, 1))
+    result = drain(database.dsn, DrainOptions(schedule=Schedule("for", 1, 1)))
     assert 0 < result.refreshed < 6
     assert result.remaining == 30 - result.refreshed
 
@@ -433,7 +434,7 @@ def test_pauses_grow_where_there_is_nothing_to_do(database: Database, host: Host
                     self.set()
             return self.is_set()
 
-    assert drain(database.dsn, schedule=WATCH, stop=Stop()).refreshed == 1
+    assert drain(database.dsn, DrainOptions(schedule=WATCH), stop=Stop()).refreshed == 1
     expected = [0.2, 0.4, 0.8, 1, 1, 1, 1, 1, 0.1, 0.2, 0.4]
     for pause, most in zip(pauses, expected, strict=True):
         assert 0.74 * most < pause <= most
@@ -611,13 +612,13 @@ def test_a_run_that_does_not_watch_gives_up_in_the_end(
     monkeypatch.setattr(worker, "RECONNECT_PATIENCE", 0.5)
     server, database = mortal
     host, owner = Host(database.writer()), database.connect()
-    for schedule in (worker.ONCE, Schedule("for", 60, 1)):
+    for schedule in (ONCE, Schedule("for", 60, 1)):
         workspace = host.workspace()
         drain(database.dsn)
         hold_up(database, workspace)
         host.lead(workspace)
         with ThreadPoolExecutor() as pool:
-            running = pool.submit(drain, database.dsn, schedule=schedule)
+            running = pool.submit(drain, database.dsn, DrainOptions(schedule))
             until_held_up(owner)
             server.crash(wholly=False)
             try:
@@ -666,7 +667,7 @@ def test_a_worker_that_cannot_go_on_ends_the_others(
     bad, slow = host.workspace(), host.workspace()
     stop = Event()
     with ThreadPoolExecutor() as pool, ExitStack() as ends:
-        running = pool.submit(drain, database.dsn, schedule=WATCH, workers=2, stop=stop)
+        running = pool.submit(drain, database.dsn, DrainOptions(WATCH, workers=2), stop=stop)
         ends.callback(stop.set)
         until_counted(owner, slow, 0)
         until(lambda: len(drains(owner)) == 3)  # with the announcer
@@ -701,19 +702,19 @@ def test_a_time_limit_that_was_hit_is_doubled(
     monkeypatch.setattr(drain_module, "in_one_trip", in_one_trip)
     monkeypatch.setattr(worker, "PATIENCE", 0.0)
     slow = host.workspace()
-    drain(database.dsn, time_limit=1)
+    drain(database.dsn, DrainOptions(time_limit=1))
     host.lead(slow)
     let_go = hold_up(database, slow)
     for attempt in (1, 2):
-        assert drain(database.dsn, time_limit=1).failed == 1
+        assert drain(database.dsn, DrainOptions(time_limit=1)).failed == 1
         assert job(owner, slow) == ("failed", LIMIT_HIT, attempt)
         until(lambda: value(owner, "select next_attempt_at <= inboxdb.clock() from inboxdb.inbox_counts_dirty"))
     assert limits == [1, 1, pytest.approx(2, abs=0.5)]
     let_go()
-    assert drain(database.dsn, time_limit=1).refreshed == 1
+    assert drain(database.dsn, DrainOptions(time_limit=1)).refreshed == 1
     assert limits[3:] == [pytest.approx(4, abs=1)]
     host.lead(slow)
-    drain(database.dsn, time_limit=1)
+    drain(database.dsn, DrainOptions(time_limit=1))
     assert limits[4:] == [1]
     owner.execute("update inboxdb.job_status set duration_ms = 890000")
     for least, limit in ((1, 900), (1000, 1000)):
@@ -859,7 +860,7 @@ def test_a_redis_that_is_away_is_warned_of_and_loses_nothing(
         until_counted(owner, first, 1)
         until(lambda: times("could not publish") == 2)
     redis.start()
-    drain(database.dsn, cache=Cache(redis.url))
+    drain(database.dsn, DrainOptions(cache=Cache(redis.url)))
     version = value(owner, "select version from inboxdb.cache_version where client_id = %s and family = 'inbox'", first)
     assert published(redis, first) == version
 
@@ -867,10 +868,10 @@ def test_a_redis_that_is_away_is_warned_of_and_loses_nothing(
 def test_a_run_publishes_what_drains_without_redis_have_left(
     database: Database, host: Host, owner: Connection, redis: RedisServer
 ) -> None:
-    for schedule in (worker.ONCE, Schedule("for", 1, 0.5)):
+    for schedule in (ONCE, Schedule("for", 1, 0.5)):
         workspace = host.workspace()
         owner.execute("call inboxdb.drain_dirty()")
-        assert drain(database.dsn, cache=Cache(redis.url), schedule=schedule).refreshed == 0
+        assert drain(database.dsn, DrainOptions(cache=Cache(redis.url), schedule=schedule)).refreshed == 0
         assert published(redis, workspace) > 0
     with watching(database.dsn, cache=Cache(redis.url)):
         workspace = host.workspace()

@@ -1,5 +1,6 @@
-"""The command line."""
+"""The command line: what DBAs, cron and CI call."""
 
+from inboxdb.cli import access, counts, demo, drain, install, watch
 from inboxdb.cli.app import main
 
-__all__ = ["main"]
+__all__ = ["access", "counts", "demo", "drain", "install", "main", "watch"]

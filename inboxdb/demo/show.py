@@ -41,8 +41,10 @@ from inboxdb.counts.verify import VerifyResult, verify
 from inboxdb.database import sources
 from inboxdb.database.connection import Connection, session
 from inboxdb.demo import embedded
-from inboxdb.drain.worker import WATCH, drain
-from inboxdb.install import access, migrate
+from inboxdb.drain.options import WATCH, DrainOptions
+from inboxdb.drain.worker import drain
+from inboxdb.install.access import Named
+from inboxdb.install.apply import install
 from inboxdb.watch import status
 
 WRITERS = 4
@@ -239,12 +241,10 @@ def _show(console: Console, dsn: str, workspaces: int, leads: int, seconds: floa
         step.said = "Synthetic host data: "
         step.said += f"{made['Client']:,} workspaces, {made['Lead']:,} leads, {made['Message']:,} messages"
     with _step(console, "Installing inboxdb") as step:
-        access.roles(dsn, create=True, installed=False)
-        applied = migrate.apply(dsn)
-        access.turn_on(dsn, access.Named(trusted=["app_writer"], restricted=["authenticated"]))
-        step.said = f"inboxdb is installed by {len(applied)} migrations; row-level security is on"
+        installed = install(dsn, Named(trusted=["app_writer"], restricted=["authenticated"]), create_roles=True)
+        step.said = f"inboxdb is installed by {len(installed.applied)} migrations; row-level security is on"
     with _step(console, "Counting every workspace") as step:
-        filled = drain(dsn, workers=2, on_progress=step.progress)
+        filled = drain(dsn, DrainOptions(workers=2), on_progress=step.progress)
         step.said = f"First fill: {filled.refreshed} workspaces are counted"
 
     with session(dsn, application_name="inboxdb demo") as connection:
@@ -372,7 +372,7 @@ class _Live:
         def count(done: int, total: int, _: float | None) -> None:
             self.refreshes += 1
 
-        drain(self.dsn, schedule=WATCH, stop=self.stop, on_progress=count)
+        drain(self.dsn, DrainOptions(schedule=WATCH), stop=self.stop, on_progress=count)
 
     def look(self) -> None:
         """Note which of the probe's changes show by now."""

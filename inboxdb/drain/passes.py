@@ -15,8 +15,8 @@ from psycopg.sql import SQL, Composed, Literal
 from inboxdb.database import logs
 from inboxdb.database.connection import Connection, in_one_trip, naming
 from inboxdb.database.errors import is_lost
+from inboxdb.drain.options import TIME_LIMIT, DrainOptions
 
-TIME_LIMIT = 60.0  # seconds for one workspace; counting 1,000,000 leads takes about four
 AUDIT_BURST, AUDIT_SHARE = 1.0, 0.1  # seconds of audits a worker does at a time, and the share of its time for them
 GRACE = 10.0  # seconds beyond a time limit that the server itself is to keep
 LONGEST_REST = 5.0  # seconds that a paced worker rests at most: changes are promised to be counted within 15
@@ -73,26 +73,20 @@ class Shared:
 
     def __init__(
         self,
+        options: DrainOptions,
         *,
         announce: Callable[[Refresh], None],
-        limit: int | None,
-        ends_at: float,
-        time_limit: float,
-        pace: float,
         stop: Event,
         on_progress: Progress | None,
     ) -> None:
         """Take note of what to do.
 
-        Parameters: announce, called with each refresh; limit, how many workspaces at most; ends_at, by the monotonic
-        clock, and stop, once set: no further workspace is started; time_limit, what each workspace has at least, in
-        seconds; pace, the share of its time that a worker refreshes; on_progress.
+        Parameters: options; announce, called with each refresh; stop, once set no further workspace is started;
+        on_progress.
         """
+        self.options = options
         self.announce = announce
-        self.limit = limit
-        self.ends_at = ends_at
-        self.time_limit = time_limit
-        self.pace = pace
+        self.ends_at = monotonic() + options.schedule.seconds
         self.stop = stop
         self.on_progress = on_progress
         self.is_interrupted = False  # what is at hand is to be undone, too
@@ -119,7 +113,7 @@ class Shared:
     @property
     def is_over(self) -> bool:
         """Whether nothing is to be claimed any more."""
-        return self.has_ended or self.claims == self.limit
+        return self.has_ended or self.claims == self.options.limit
 
     def note(self, done: Refresh, error: str | None) -> None:
         """Count what became of a claim, and tell of it; `error` says why it failed, where it did."""
@@ -202,7 +196,7 @@ class Drain:
             again = claim.client_id in seen
             began = monotonic()
             # what is claimed is due again in a second: nobody rests with it
-            self._attempt(connection, claim, goes_on=not again and self.shared.pace == 1)
+            self._attempt(connection, claim, goes_on=not again and self.shared.options.pace == 1)
             if again:
                 break
             seen.add(claim.client_id)
@@ -215,7 +209,7 @@ class Drain:
         now = monotonic()
         self._audit_credit = min(AUDIT_BURST, self._audit_credit + AUDIT_SHARE * (now - self._credited_at))
         self._credited_at = now
-        limit = self.shared.time_limit
+        limit = self.shared.options.time_limit
         next_audit = SQL("select c::text, inboxdb.time_limit(c, {}) from inboxdb.next_audit() as c").format(limit)
         while self._audit_credit > 0 and not self.shared.is_over:
             began = monotonic()
@@ -240,8 +234,8 @@ class Drain:
         if not self._book():
             return None
         try:
-            with self._bounded(self.shared.time_limit):
-                [[row]] = in_one_trip(connection, (self.shared.time_limit, self._next(may_collect=True)))
+            with self._bounded(self.shared.options.time_limit):
+                [[row]] = in_one_trip(connection, (self.shared.options.time_limit, self._next(may_collect=True)))
             self.answers += 1
             self.shared.begun.set()
             self._take(row)
@@ -258,7 +252,7 @@ class Drain:
         statements = [(claim.time_limit, _drain(claim.client_id))]
         booked = goes_on and self._book()
         if booked:
-            statements.append((self.shared.time_limit, self._next(may_collect=False)))
+            statements.append((self.shared.options.time_limit, self._next(may_collect=False)))
         following: tuple[Any, ...] = (None,)
         try:
             with self._bounded(claim.time_limit):
@@ -283,14 +277,14 @@ class Drain:
 
     def _rest(self, worked: float) -> None:
         """Keep the pace after so many seconds of work: outside of any transaction, with nothing claimed."""
-        shared = self.shared
-        if shared.pace < 1 and not shared.is_over:
-            shared.stop.wait(max(0, min(worked * (1 / shared.pace - 1), LONGEST_REST, shared.ends_at - monotonic())))
+        shared, pace = self.shared, self.shared.options.pace
+        if pace < 1 and not shared.is_over:
+            shared.stop.wait(max(0, min(worked * (1 / pace - 1), LONGEST_REST, shared.ends_at - monotonic())))
 
     def _next(self, *, may_collect: bool) -> Composed:
         return SQL(
             "select c::text, inboxdb.clock(), inboxdb.time_limit(c, {}) from inboxdb.claim_next({}) as c"
-        ).format(Literal(self.shared.time_limit), Literal(may_collect))
+        ).format(Literal(self.shared.options.time_limit), Literal(may_collect))
 
     def _take(self, row: tuple[Any, ...]) -> None:
         """Have the answer to a claim at hand, if it is one."""
@@ -315,9 +309,9 @@ class Drain:
         failure = SQL("select inboxdb.record_failure({}::text::inboxdb.client_id, {}, {})").format(
             claim.client_id, claim.started_at, sqlstate
         )
-        with self._bounded(self.shared.time_limit):
+        with self._bounded(self.shared.options.time_limit):
             # in one trip: were this machine lost between two, the workspace would stay locked
-            in_one_trip(connection, (self.shared.time_limit, failure))
+            in_one_trip(connection, (self.shared.options.time_limit, failure))
 
     def _leave(self, claim: Claim) -> None:
         self._at_hand = None

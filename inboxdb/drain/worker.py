@@ -18,8 +18,8 @@ from inboxdb.database import logs
 from inboxdb.database.connection import Connection, in_one_trip, session
 from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused
 from inboxdb.drain.announce import Announcer
-from inboxdb.drain.passes import TIME_LIMIT, Drain, Progress, Shared
-from inboxdb.drain.redis import Cache
+from inboxdb.drain.options import DrainOptions
+from inboxdb.drain.passes import Drain, Progress, Shared
 from inboxdb.watch import status
 
 # How long a single run waits, in all, for workspaces that are not due yet: those whose last claim came to nothing,
@@ -36,21 +36,6 @@ RECONNECT_FIRST, RECONNECT_MOST, RECONNECT_PATIENCE = 0.5, 30.0, 20.0  # seconds
 
 # Refusals that a run which goes on may outlive: timeouts and deadlocks, resources, a server that became a standby.
 MAY_PASS = ("57014", "40001", "40P01", "55P03", "53", "25006")
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long a run goes on: `kind` is once, for or watch; `seconds` and the least time between two passes, `every`,
-    are for the last two.
-    """
-
-    kind: str = "once"
-    seconds: float = inf
-    every: float | None = None
-
-
-ONCE = Schedule()
-WATCH = Schedule("watch")
 
 
 @dataclass(frozen=True)
@@ -81,14 +66,8 @@ class DrainResult:
 
 def drain(
     dsn: str,
+    options: DrainOptions | None = None,
     *,
-    schedule: Schedule = ONCE,
-    limit: int | None = None,
-    workers: int = 1,
-    time_limit: float = TIME_LIMIT,
-    pace: float = 1.0,
-    cache: Cache | None = None,
-    run_id: str | None = None,
     stop: Event | None = None,
     on_progress: Progress | None = None,
 ) -> DrainResult:
@@ -99,41 +78,26 @@ def drain(
     that are not due yet (PATIENCE), except for those that it saw fail. A connection that is lost is made anew, and its
     workspace waits for its next attempt.
 
-    Parameters: dsn; schedule; limit, how many workspaces at most; workers, how many connections work side by side;
-    time_limit, what each workspace has at least, in seconds; pace, the share of its time that a worker refreshes, above
-    0 and at most 1; cache, where versions are published; run_id, eight hexadecimal digits; stop, set when no further
-    workspace is to be started; on_progress.
+    Parameters: dsn; options; stop, set when no further workspace is to be started; on_progress.
     Raises CannotConnect, ConnectionLost and DatabaseRefused, where that is not outlived. On KeyboardInterrupt the
     refreshes at hand are undone and it is raised again.
     """
-    run = _Run(dsn, schedule, workers, run_id or new_run_id())
-    announcer = Announcer(dsn, cache, run.beat, application_name=run.application_name)
-    run.shared = Shared(
-        announce=announcer.tell,
-        limit=limit,
-        ends_at=monotonic() + schedule.seconds,
-        time_limit=time_limit,
-        pace=pace,
-        stop=stop or Event(),
-        on_progress=on_progress,
-    )
+    options = options or DrainOptions()
+    run = _Run(dsn, options)
+    announcer = Announcer(dsn, options.cache, run.beat, application_name=run.application_name)
+    run.shared = Shared(options, announce=announcer.tell, stop=stop or Event(), on_progress=on_progress)
     return run.go(announcer)
-
-
-def new_run_id() -> str:
-    """Make one up."""
-    return f"{random.getrandbits(32):08x}"
 
 
 class _Run:
     shared: Shared
 
-    def __init__(self, dsn: str, schedule: Schedule, workers: int, run_id: str) -> None:
+    def __init__(self, dsn: str, options: DrainOptions) -> None:
         self.dsn = dsn
-        self.schedule = schedule
-        self.workers = workers
-        self.run_id = run_id
-        self.application_name = f"inboxdb drain-dirty {run_id}"
+        self.options = options
+        self.schedule = options.schedule
+        self.run_id = options.run_id
+        self.application_name = f"inboxdb drain-dirty {options.run_id}"
         self.started = monotonic()
         self.leads: int | None = None  # to be counted, when it began
         self.has_been_there = False  # the first connection was made
@@ -151,8 +115,8 @@ class _Run:
         except DatabaseRefused as error:
             if not self.outlives(error):
                 raise
-        workers = [_Worker(self) for _ in range(self.workers)]
-        with announcer, ThreadPoolExecutor(self.workers) as pool:
+        workers = [_Worker(self) for _ in range(self.options.workers)]
+        with announcer, ThreadPoolExecutor(self.options.workers) as pool:
             working = [pool.submit(worker.work, joins=worker is not workers[0]) for worker in workers]
             try:
                 while wait(working, timeout=1).not_done:
@@ -179,7 +143,7 @@ class _Run:
         shared = self.shared
         samples = shared.samples[:]
         heartbeat = SQL("select inboxdb.heartbeat({}, {}, {}, {}, {}, {}::real[], {})").format(
-            self.run_id, self.schedule.kind, self.workers, shared.refreshes, shared.failures, samples, is_over
+            self.run_id, self.schedule.kind, self.options.workers, shared.refreshes, shared.failures, samples, is_over
         )
         # In one trip, each: were this machine lost with a slice locked, every drain and soon every writer would wait.
         in_one_trip(connection, (HEARTBEAT_LIMIT, heartbeat))
@@ -191,7 +155,7 @@ class _Run:
     def estimate(self, connection: Connection) -> None:
         """Tell how far the run is, and how long the rest takes if leads go on being counted as fast as until now."""
         [[(workspaces, leads)]] = in_one_trip(
-            connection, (self.shared.time_limit, SQL("select workspaces, leads from inboxdb.work_left()"))
+            connection, (self.options.time_limit, SQL("select workspaces, leads from inboxdb.work_left()"))
         )
         shared = self.shared
         with shared.lock:

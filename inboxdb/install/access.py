@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from psycopg.rows import class_row
@@ -96,6 +96,28 @@ class LeadAccess:
         known = {right.role_name: right.named for right in self.rights}
         trusted = all(known.get(role) in (None, "trusted") for role in asked.trusted)
         return self.protected and trusted and all(known.get(role) in (None, "restricted") for role in asked.restricted)
+
+    def sees(self, right: LeadRight) -> str:
+        """Say which rows a role with rights on "Lead" sees now."""
+        if right.bypasses or not self.enabled:
+            return "every row"
+        seen = [
+            "every row" if right.named == "trusted" else "",
+            "what the signed-in user may see" if right.named == "restricted" else "",
+            "what the host's policies let through" if right.has_host_policy else "",
+        ]
+        return ", and ".join(filter(None, seen)) or "no row"
+
+    def will_see(self, right: LeadRight, asked: Named | None) -> str:
+        """Say which rows it will see with the roles named so; None: once row-level security is off."""
+        if asked is None:
+            ends = self.decided == "enabled" and not self.policies
+            return "every row" if ends else self.sees(replace(right, named=None))
+        if right.role_name in asked.restricted:
+            return replace(self, enabled=True).sees(replace(right, named="restricted"))
+        if right.role_name in asked.trusted:
+            return self.sees(replace(right, named=None if self.joins else "trusted"))
+        return "? name it with --trust or --restrict"
 
     @property
     def joins(self) -> bool:

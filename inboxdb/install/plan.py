@@ -11,16 +11,9 @@ from psycopg import errors
 from yoyo.migrations import Migration
 
 from inboxdb import __version__
-from inboxdb.database import sources
-from inboxdb.database.connection import (
-    ATTEMPTS,
-    LOCK_TIMEOUT,
-    Connection,
-    describe,
-    session,
-    shares_backends,
-    transaction,
-)
+from inboxdb.database import checks, sources
+from inboxdb.database.checks import OBSTACLE, WARNING, Finding
+from inboxdb.database.connection import ATTEMPTS, LOCK_TIMEOUT, Connection, describe, session, shares_backends
 from inboxdb.database.errors import (
     BooksLost,
     DamagedFiles,
@@ -29,7 +22,6 @@ from inboxdb.database.errors import (
     InboxdbError,
     MigrationEdited,
     PoolerInBetween,
-    is_lost,
 )
 from inboxdb.install import access, ledger
 from inboxdb.install.migrate import (
@@ -45,10 +37,6 @@ from inboxdb.install.migrate import (
     transactional,
 )
 from inboxdb.install.suspend import suspended_since
-from inboxdb.watch.doctor import NOT_LOOKED_AT, NOTE, TIME_LIMIT, WARNING, why_not
-
-OBSTACLE = "obstacle"
-SEVERITIES = (OBSTACLE, WARNING, NOT_LOOKED_AT, NOTE)  # the worst first
 
 ALONE = f"""\
 do $alone$
@@ -112,27 +100,20 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What stands in the way of `apply` here, or might.
-
-    `check` is a query of sql/checks/plan/ or a reason why `apply` refuses; `migration` the first that it concerns, None
-    for all. An obstacle is certain to make `apply` fail, a warning may be gone until then. `remedy` has commands and
-    SQL statements between backquotes.
-    """
-
-    check: str
-    severity: str
-    migration: str | None
-    evidence: str
-    remedy: str
-
-
-@dataclass(frozen=True)
 class Plan:
-    """What `migrate apply` would run, in order, and what stands in its way, the worst first."""
+    """What `migrate apply` would run, in order, and what stands in its way, or might, the worst first.
+
+    A finding is of a query of sql/checks/plan/, or a reason why `apply` refuses. An obstacle is certain to make `apply`
+    fail, a warning may be gone until then.
+    """
 
     steps: list[Step]
     findings: list[Finding]
+
+    @property
+    def possible(self) -> bool:
+        """Whether no obstacle stands in the way."""
+        return all(finding.severity != OBSTACLE for finding in self.findings)
 
 
 def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOUT) -> Plan:
@@ -165,20 +146,22 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
             findings.append(_refusal(REFUSALS[type(refusal)], refusal))
         if suspended_since(connection):
             remedy = "`inboxdb migrate resume`, with the inboxdb that suspended it"
-            findings.append(Finding("suspended", OBSTACLE, None, "inboxdb is suspended here", remedy))
+            findings.append(Finding("suspended", OBSTACLE, "inboxdb is suspended here", remedy))
         pending = found.up_to(to)
         steps = [_step(connection, migration, lock_timeout) for migration in pending]
-        looked = _look(connection, steps, lock_timeout)
-        # what is left over there is the installation, of which the books were lost
-        findings += [one for one in looked if not (found.unrecorded and one.check == "leftovers")]
+        examined = checks.run(connection, "plan", {"inboxdb.plan": json.dumps(_planned(steps, lock_timeout))})
+        if found.unrecorded:
+            # what is left over there is the installation, of which the books were lost
+            examined.pop("leftovers", None)
+        findings += itertools.chain.from_iterable(examined.values())
     if pending and pending[-1] is found.shipped[-1] and all(one.severity != OBSTACLE for one in findings):
         findings += _undecided(dsn, pending[-1].id)
-    return Plan(steps, sorted(findings, key=lambda one: SEVERITIES.index(one.severity)))
+    return Plan(steps, checks.worst_first(findings))
 
 
 def _refusal(check: str, error: InboxdbError) -> Finding:
     evidence, _, remedy = str(error).partition(" Nothing was changed. ")
-    return Finding(check, OBSTACLE, None, evidence, remedy)
+    return Finding(check, OBSTACLE, evidence, remedy)
 
 
 def _step(connection: Connection, migration: Migration, lock_timeout: float) -> Step:
@@ -214,9 +197,9 @@ def declared_locks(text: str) -> list[tuple[str, str]]:
     ]
 
 
-def _look(connection: Connection, steps: list[Step], lock_timeout: float) -> Iterator[Finding]:
-    """Run each query of sql/checks/plan/, in a READ ONLY transaction each; the plan reaches it in a setting."""
-    planned = {
+def _planned(steps: list[Step], lock_timeout: float) -> dict[str, object]:
+    """What the queries of sql/checks/plan/ read of the plan."""
+    return {
         "pending": [step.id for step in steps],
         "builds": [step.id for step in steps if not step.transactional],
         "locks": [
@@ -226,18 +209,6 @@ def _look(connection: Connection, steps: list[Step], lock_timeout: float) -> Ite
         ],
         "lock_timeout": lock_timeout,
     }
-    for file in sorted((sources.SQL / "checks" / "plan").glob("*.sql")):
-        try:
-            with transaction(connection, TIME_LIMIT):
-                connection.execute("set transaction read only; set local search_path = ''")
-                connection.execute("select pg_catalog.set_config('inboxdb.plan', %s, true)", (json.dumps(planned),))
-                for row in connection.execute(file.read_bytes()).fetchall():
-                    yield Finding(file.stem, *row)
-        except psycopg.Error as error:
-            if is_lost(error):
-                raise
-            reason, remedy = why_not(error)
-            yield Finding(file.stem, NOT_LOOKED_AT, None, f"{reason} (SQLSTATE {error.sqlstate})", remedy)
 
 
 def _undecided(dsn: str, last: str) -> Iterator[Finding]:
@@ -248,11 +219,11 @@ def _undecided(dsn: str, last: str) -> Iterator[Finding]:
         yield Finding(
             "lead_rls",
             WARNING,
-            last,
             'it is not decided what becomes of row-level security on "Lead"'
             + (f" and of the roles with rights on it: {', '.join(names)}" if names else ""),
             "`inboxdb rls plan` says what they see; `inboxdb migrate apply` wants --trust or --restrict for each, or "
             "--without-rls",
+            last,
         )
 
 

@@ -27,8 +27,8 @@ MARK = "select inboxdb.mark_all_inbox_counts_dirty()"
 
 
 @dataclass(frozen=True)
-class Finding:
-    """An object that is, or was, not as we ship it.
+class Outcome:
+    """What became of an object that is, or was, not as we ship it.
 
     Fields: object; shipped and there, in words; command, what mends it; mended, whether we did just now; reason, why
     not, where we tried.
@@ -46,7 +46,7 @@ class Finding:
 class Verification:
     """What was found, and whether every workspace was marked because changes may have been missed."""
 
-    findings: list[Finding]
+    findings: list[Outcome]
     marked: bool = False
 
     @property
@@ -70,10 +70,10 @@ def verify(dsn: str, *, repair: bool = False) -> Verification:
         with migrate.alone(dsn) as connection:
             return _Repair(connection, describe(dsn), LOCK_TIMEOUT).run()
     with session(dsn, application_name="inboxdb migrate") as connection:
-        return Verification([_finding(difference) for difference in differences(connection)])
+        return Verification([_outcome(difference) for difference in differences(connection)])
 
 
-def mend(connection: Connection, dsn: str, lock_timeout: float) -> list[Finding]:
+def mend(connection: Connection, dsn: str, lock_timeout: float) -> list[Outcome]:
     """Mend what is ours of an installation, as `verify` does.
 
     Parameters: connection, alone at it (migrate.alone); dsn; lock_timeout, in seconds.
@@ -82,8 +82,8 @@ def mend(connection: Connection, dsn: str, lock_timeout: float) -> list[Finding]
     return _Repair(connection, describe(dsn), lock_timeout).run().findings
 
 
-def _finding(difference: Difference, *, mended: bool = False, reason: str | None = None) -> Finding:
-    return Finding(
+def _outcome(difference: Difference, *, mended: bool = False, reason: str | None = None) -> Outcome:
+    return Outcome(
         str(difference.about), difference.shipped, difference.there, difference.remedy.command, mended, reason
     )
 
@@ -113,7 +113,7 @@ class _Repair:
             left = differences(self._connection)
         still = {difference.about for difference in left}
         findings = [
-            _finding(difference, mended=about not in still, reason=self._reasons.get(about) if about in still else None)
+            _outcome(difference, mended=about not in still, reason=self._reasons.get(about) if about in still else None)
             for about, difference in found.items()
         ]
         return Verification(findings, self._marked)

@@ -1,0 +1,84 @@
+"""Counts: shown, asked for again, and held to the live ones."""
+
+from dataclasses import asdict
+
+import click
+
+from inboxdb.cli import render
+from inboxdb.cli.app import Call, command, main
+from inboxdb.counts import stored
+from inboxdb.counts.verify import verify
+from inboxdb.database.connection import session
+from inboxdb.drain import passes
+
+
+@command(main, "counts")
+@click.argument("client_id")
+@click.option("--setter", metavar="USER_ID", help="The counts of one user, not of the whole workspace.")
+def show_counts(call: Call, client_id: str, setter: str | None) -> bool:
+    """Show the stored counts of a workspace."""
+    with session(call.dsn, application_name="inboxdb counts") as connection:
+        row = stored.read(connection, client_id, setter)
+    call.answer(asdict(row), render.counts(row))
+    return True
+
+
+@command(main)
+@click.argument("client_ids", metavar="[CLIENT_ID...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Mark every workspace.")
+def mark(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
+    """Ask for a refresh of workspaces by the next drain. If one id is wrong, none is marked."""
+    if everything == bool(client_ids):
+        raise click.UsageError("Name the workspaces to mark, or give --all.")
+    with session(call.dsn, application_name="inboxdb mark") as connection:
+        if everything:
+            connection.execute("select inboxdb.mark_all_inbox_counts_dirty()")
+        else:
+            passes.mark(connection, client_ids)
+    marked = "every workspace" if everything else render.plural(len(client_ids), "workspace")
+    call.answer({"all": everything, "client_ids": client_ids}, f"marked {marked} for the next `inboxdb drain-dirty`")
+    return True
+
+
+@command(main)
+@click.argument("client_ids", metavar="[CLIENT_ID...]", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Put back every quarantined workspace.")
+def requeue(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
+    """Put quarantined workspaces back on the work list, with all their attempts. If one id is wrong, none is.
+
+    A workspace is quarantined when it failed 8 times, or 15 times for a reason that may pass (a timeout, a lock, a lost
+    connection); `inboxdb status` lists them with the reason.
+    """
+    if everything == bool(client_ids):
+        raise click.UsageError("Name the workspaces to put back, or give --all.")
+    with session(call.dsn, application_name="inboxdb requeue") as connection:
+        requeued = passes.requeue(connection, client_ids)
+    put_back = render.plural(requeued, "workspace")
+    call.answer({"requeued": requeued}, f"put back {put_back} for the next `inboxdb drain-dirty`")
+    return True
+
+
+@command(main)
+@click.argument("client_ids", metavar="CLIENT_ID...", nargs=-1, required=True)
+def recompute(call: Call, client_ids: tuple[str, ...]) -> bool:
+    """Bring workspaces up to date now, dirty or not. If one id is wrong, none is recomputed."""
+    with session(call.dsn, application_name="inboxdb recompute") as connection:
+        passes.recompute(connection, client_ids)
+    call.answer({"client_ids": client_ids}, f"recomputed {render.plural(len(client_ids), 'workspace')}")
+    return True
+
+
+@command(main, "verify")
+@click.option("--sample", type=click.IntRange(1, 2**31 - 1), metavar="N", help="Look at N workspaces, taken at random.")
+@click.option("--repair", is_flag=True, help="Refresh the workspaces that drifted, and compare them again.")
+def verify_counts(call: Call, sample: int | None, repair: bool) -> bool:
+    """Compare the stored counts with the live ones.
+
+    A workspace with changes waiting is drained first. Exit status 3 when a scope drifted and was not repaired, or a
+    workspace could not be compared.
+    """
+    with render.progress("verifying") as on_progress:
+        result = verify(call.dsn, sample=sample, repair=repair, on_progress=on_progress)
+    figures = {name: getattr(result, name) for name in ("workspaces", "scopes", "drifted", "unverified")}
+    call.answer(figures | asdict(result), render.verified(result, repair))
+    return result.healthy

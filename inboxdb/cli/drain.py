@@ -1,0 +1,173 @@
+"""Drain, and publish to Redis."""
+
+import functools
+import logging
+import signal
+from collections.abc import Callable
+from dataclasses import asdict
+from threading import Event
+
+import click
+
+from inboxdb.cli import render
+from inboxdb.cli.app import Call, Seconds, command, main, options
+from inboxdb.database import logs
+from inboxdb.database.connection import session
+from inboxdb.database.logs import logger
+from inboxdb.drain.options import ONCE, TIME_LIMIT, WATCH, DrainOptions, Schedule
+from inboxdb.drain.redis import Cache, publish
+from inboxdb.drain.worker import DrainResult, drain
+
+
+def uses_redis(function: Callable[..., bool]) -> Callable[..., bool]:
+    """Add the options that say where versions are published, given to the function as `cache`, None for nowhere."""
+
+    @options(
+        click.option(
+            "--redis-url",
+            envvar="INBOXDB_REDIS_URL",
+            metavar="URL",
+            help="Publish cache versions and job statuses there; prefer INBOXDB_REDIS_URL where it holds a password.",
+        ),
+        click.option(
+            "--redis-prefix",
+            envvar="INBOXDB_REDIS_PREFIX",
+            default="",
+            metavar="TEXT",
+            help="Put before every key, as in preview: (or INBOXDB_REDIS_PREFIX).",
+        ),
+    )
+    @functools.wraps(function)
+    def connect(*args: object, redis_url: str | None, redis_prefix: str, **rest: object) -> bool:
+        return function(*args, cache=Cache(redis_url, redis_prefix) if redis_url else None, **rest)
+
+    connected: Callable[..., bool] = connect
+    return connected
+
+
+@command(main, "drain-dirty")
+@click.option("--limit", type=click.IntRange(1, 2**31 - 1), metavar="N", help="Refresh N workspaces at most.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Connections side by side."
+)
+@click.option(
+    "--time-limit",
+    type=Seconds(min=1, max=86400),
+    metavar="SECONDS",
+    default=TIME_LIMIT,
+    show_default=True,
+    help="What every workspace has; one that took longer has twice that the next time, up to 900.",
+)
+@click.option(
+    "--pace",
+    type=Seconds(min=0.01, max=1),
+    metavar="SHARE",
+    default=1.0,
+    show_default=True,
+    help="Of its time, how much each worker may refresh; it rests in between.",
+)
+@click.option("--for", "seconds", type=Seconds(min=1, max=86400), metavar="SECONDS", help="Go on draining for so long.")
+@click.option("--every", type=Seconds(min=0.1), metavar="SECONDS", help="With --for: a pass so often.  [1]")
+@click.option("--watch", is_flag=True, help="Go on draining until SIGTERM or SIGINT.")
+@click.option("--metrics-port", type=click.IntRange(1, 65535), metavar="PORT", help="With --watch: serve `metrics`.")
+@uses_redis
+@click.option(
+    "--log-format", type=click.Choice(["plain", "json"]), help="How to log to stderr; a single run only logs with this."
+)
+def drain_dirty(
+    call: Call,
+    limit: int | None,
+    workers: int,
+    time_limit: float,
+    pace: float,
+    seconds: float | None,
+    every: float | None,
+    watch: bool,
+    metrics_port: int | None,
+    cache: Cache | None,
+    log_format: str | None,
+) -> bool:
+    """Bring the counts of all waiting workspaces up to date.
+
+    Any number of drains may run at once. A workspace that fails keeps its changes and is tried again later, less and
+    less often, until it is quarantined (see `inboxdb requeue`). SIGTERM lets the workspace at hand be finished. Exit
+    status 3 when a workspace failed, unless watching.
+    """
+    schedule = _schedule(seconds, every, watch, limit, metrics_port)
+    asked = DrainOptions(schedule, limit, workers, time_limit, pace, cache)
+    _log(call, asked, log_format)
+    stop = _stopped_by_signals(watch)
+    if metrics_port is not None:
+        from inboxdb.watch import metrics  # needs an extra
+
+        metrics.serve(call.dsn, metrics_port)
+    logger.info("draining", action="start", database=call.database, kind=schedule.kind, workers=workers)
+    with render.progress("draining", schedule is ONCE) as on_progress:
+        result = drain(call.dsn, asked, stop=stop, on_progress=on_progress)
+    _log_end(result)
+    call.answer(asdict(result), render.drained(result))
+    return result.failed == 0 or watch
+
+
+def _schedule(
+    seconds: float | None, every: float | None, watch: bool, limit: int | None, metrics_port: int | None
+) -> Schedule:
+    if watch and seconds is not None:
+        raise click.UsageError("--watch goes on for ever, --for for a time: give one of them.")
+    if limit is not None and (watch or seconds is not None):
+        raise click.UsageError("--limit is for a single run, without --watch or --for.")
+    if every is not None and seconds is None:
+        raise click.UsageError("--every needs --for.")
+    if metrics_port is not None and not watch:
+        raise click.UsageError("--metrics-port needs --watch.")
+    if seconds is not None:
+        return Schedule("for", seconds, 1 if every is None else every)
+    return WATCH if watch else ONCE
+
+
+def _log(call: Call, asked: DrainOptions, log_format: str | None) -> None:
+    """Make stderr a log, but for a single run that was asked for none: of that only errors are logged."""
+    level = logging.DEBUG if call.debug else logging.INFO
+    if log_format or asked.schedule is not ONCE:
+        click.get_current_context().meta[render.LOGS] = True
+    else:
+        level = logging.ERROR
+    logs.configure(log_format or "plain", level=level, run_id=asked.run_id)
+
+
+def _log_end(result: DrainResult) -> None:
+    outcomes = {name: getattr(result, name) for name in ("refreshed", "failed", "skipped", "audited")}
+    logger.info("ended", action="end", **outcomes)
+    if result.suspended_since:
+        logger.warning("inboxdb is suspended, nothing was drained: `inboxdb migrate resume`", action="suspended")
+
+
+def _stopped_by_signals(watch: bool) -> Event:
+    """Return what a first signal sets, to end the run. A second one also ends the workspace at hand."""
+    stop = Event()
+
+    def end(number: int, frame: object) -> None:
+        stop.set()
+        signal.signal(number, signal.default_int_handler)
+
+    for number in (signal.SIGTERM, signal.SIGINT) if watch else (signal.SIGTERM,):
+        signal.signal(number, end)
+    return stop
+
+
+@command(main, "publish")
+@click.option("--all", "everything", is_flag=True, help="Everything anew: Redis was flushed, or is another one.")
+@uses_redis
+def publish_cache(call: Call, everything: bool, cache: Cache | None) -> bool:
+    """Copy to Redis what is not there yet: cache versions and job statuses.
+
+    Drains with --redis-url do it by themselves; this is for what is left when none runs, and for a new Redis.
+    """
+    if cache is None:
+        raise click.UsageError("Say where to publish: --redis-url or INBOXDB_REDIS_URL.")
+    with session(call.dsn, application_name="inboxdb publish") as connection:
+        if everything:
+            connection.execute("select inboxdb.mark_all_unpublished()")
+        keys = publish(connection, cache)
+    call.answer({"published": keys}, f"published {render.plural(keys, 'key')}")
+    return True

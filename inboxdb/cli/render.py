@@ -1,0 +1,357 @@
+"""How answers and progress look to people."""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+import click
+
+from inboxdb import __version__
+from inboxdb.counts.stored import NAMES, Counts
+from inboxdb.counts.verify import VerifyResult
+from inboxdb.database.checks import OBSTACLE
+from inboxdb.database.logs import logger
+from inboxdb.drain.passes import Progress
+from inboxdb.drain.worker import DrainResult
+from inboxdb.install.access import LeadAccess, Named, RoleRights
+from inboxdb.install.apply import Installed
+from inboxdb.install.migrate import MigrationStatus, Undone
+from inboxdb.install.plan import Lock, Plan, Step
+from inboxdb.install.repair import Verification
+from inboxdb.install.suspend import Suspension
+from inboxdb.install.uninstall import Uninstalled
+from inboxdb.watch.doctor import STATUSES, Check
+from inboxdb.watch.status import FailingWorkspace, Status
+
+PROGRESS_EVERY = 10.0  # seconds between lines of progress, where there is no terminal
+
+LOGS = "inboxdb.logs"  # among a context's meta: stderr is a log, of which each line has its form
+
+LEAD_RLS = {
+    "undecided": 'not decided for "Lead": see `inboxdb rls plan`',
+    "left_out": 'left out on "Lead"',
+    "enabled": 'on for "Lead"',
+    "drifted": 'NOT AS DECIDED on "Lead": see `inboxdb rls plan`',
+    "joined": 'on for "Lead", beside the host\'s own policies',
+}
+
+
+# Values
+
+
+def json_value(value: object) -> str:
+    """Write in JSON what JSON has no type for."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def instant(value: datetime) -> str:
+    """Write a point in time."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def table(rows: Mapping[str, object]) -> str:
+    """Write names and values in two columns."""
+    width = max(map(len, rows)) + 2
+    return "\n".join(f"{name:<{width}}{value}" for name, value in rows.items())
+
+
+def plural(number: int, noun: str) -> str:
+    """Write how many there are."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def scope(is_global: bool, scope_user_id: str) -> str:
+    """Write whose counts they are."""
+    return "the whole workspace" if is_global else f"user {scope_user_id}"
+
+
+# Progress
+
+
+@contextmanager
+def progress(label: str, wanted: bool = True) -> Iterator[Progress | None]:
+    """Show on stderr how far it is, if that is wanted: a bar on a terminal, elsewhere and in a log a line at times."""
+    if not wanted:
+        yield None
+        return
+    if LOGS in click.get_current_context().meta or not sys.stderr.isatty():
+        yield _progress_lines(label)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    left = TextColumn("{task.fields[left]}")
+    columns = TextColumn(label), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), left
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=None, left="")
+        yield lambda done, total, seconds: bar.update(task, completed=done, total=total, left=_seconds_left(seconds))
+
+
+def _progress_lines(label: str) -> Progress:
+    next_at = monotonic() + PROGRESS_EVERY
+
+    def show(done: int, total: int, seconds_left: float | None) -> None:
+        nonlocal next_at
+        if monotonic() < next_at:
+            return
+        next_at = monotonic() + PROGRESS_EVERY
+        if LOGS in meta:
+            left = None if seconds_left is None else round(seconds_left)
+            logger.info(label, action="progress", done=done, total=total, seconds_left=left)
+        else:
+            parts = [f"{label}: {done:,} of {plural(total, 'workspace')}", _seconds_left(seconds_left)]
+            click.echo(", ".join(filter(None, parts)), err=True)
+
+    meta = click.get_current_context().meta
+    return show
+
+
+def _seconds_left(seconds: float | None) -> str:
+    return "" if seconds is None else f"about {timedelta(seconds=round(seconds))} left"
+
+
+# Installing
+
+
+def installed(result: Installed, database: str) -> str:
+    """`migrate apply`."""
+    applied, pending = result.applied, result.pending
+    state = f"has {plural(len(pending), 'migration')} pending: next {pending[0]}" if pending else "is up to date"
+    text = f"applied {plural(len(applied), 'migration')}: {database} {state}"
+    if applied and not pending:
+        text += "\nevery workspace waits for a refresh now: run `inboxdb drain-dirty`"
+    return text
+
+
+def migrations(listed: Sequence[MigrationStatus]) -> str:
+    """`migrate status`."""
+    return table({migration.id: _state(migration) for migration in listed})
+
+
+def _state(migration: MigrationStatus) -> str:
+    if migration.state == "unrecorded":
+        return "not recorded, though inboxdb's tables are there: `inboxdb migrate apply --dry-run` says what to do"
+    if migration.applied_at is None:
+        return migration.state
+    text = instant(migration.applied_at)
+    if migration.state == "unknown":
+        text += ", not known to this inboxdb: the database is newer"
+    if migration.difference:
+        text += ", edited since (- applied, + shipped):" + "".join(f"\n  {line}" for line in migration.difference)
+    return text
+
+
+def plan(planned: Plan, database: str) -> str:
+    """`migrate plan`."""
+    text = "".join(f"{_step(step)}\n\n" for step in planned.steps)
+    for finding in planned.findings:
+        concerns = f", from {finding.migration} on" if finding.migration else ""
+        text += f"{finding.severity.upper()}: {finding.check}{concerns}: {finding.evidence}\n  -> {finding.remedy}\n"
+    text += f"{plural(len(planned.steps), 'migration')} pending" if planned.steps else "nothing is pending"
+    obstacles = sum(finding.severity == OBSTACLE for finding in planned.findings)
+    if planned.steps or planned.findings:
+        text += f" on {database}: {plural(obstacles, 'obstacle') if obstacles else 'no obstacle'}"
+    return text
+
+
+def _step(step: Step) -> str:
+    how = "in one transaction" if step.transactional else "NOT in a transaction"
+    return f"{step.id}, {how}\n{step.about}" + "".join(map(_lock, step.locks))
+
+
+def _lock(lock: Lock) -> str:
+    if lock.seconds_at_a_time is None or lock.attempts is None:
+        waits = "as long as it takes"
+    else:
+        waits = f"{lock.seconds_at_a_time:g} s at a time, {lock.attempts} times"
+    return f"\n  {lock.mode} on {lock.host_table}: stops {lock.stops}; waited for {waits}; held until {lock.held_until}"
+
+
+def undone(undone: Sequence[Undone], to: str | None, database: str) -> str:
+    """`migrate rollback`."""
+    if not undone:
+        return f"nothing to undo: {database} has no migration of inboxdb" + (f" after {to}" if to else "")
+    return "\n".join(one.meaning for one in undone) + "\n`inboxdb migrate apply` brings it back, counts included."
+
+
+def verification(result: Verification, repair: bool, database: str) -> str:
+    """`migrate verify`."""
+    ships = f"from what inboxdb {__version__} ships"
+    text = f"{database}: {plural(len(result.findings), 'difference') if result.findings else 'no difference'} {ships}"
+    if result.findings and repair:
+        text += f", {sum(outcome.mended for outcome in result.findings)} of them mended"
+    for outcome in result.findings:
+        text += f"\n{outcome.object}: shipped {outcome.shipped}; here {outcome.there}"
+        text += "\n  mended" if outcome.mended else f"\n  to mend it: {outcome.command}"
+        text += f"\n  not mended: {outcome.reason}" if outcome.reason else ""
+    if result.marked:
+        text += "\nchanges may have been missed, so every workspace waits for a refresh now: run `inboxdb drain-dirty`"
+    return text
+
+
+def suspension(done: Suspension, database: str) -> str:
+    """`migrate suspend`."""
+    return (
+        f"{database}: suspended {'already ' if done.again else ''}since {instant(done.since)}; "
+        "`inboxdb migrate resume` once the host's own migration is through"
+    )
+
+
+def resumption(resumed: bool, database: str) -> str:
+    """`migrate resume`."""
+    if not resumed:
+        return f"{database}: it is not suspended, so nothing was changed"
+    return f"{database}: resumed; every workspace waits for a refresh now: run `inboxdb drain-dirty`"
+
+
+def uninstalled(done: Uninstalled, dry_run: bool, database: str) -> str:
+    """`uninstall`."""
+    verb = "would remove" if dry_run else "removed"
+    lines = [f"{verb} {removed}" for removed in done.removed] + [f"remains: {left}" for left in done.remains]
+    traces = "no trace of inboxdb is left" if not done.remains else "nothing else of inboxdb is left"
+    return "\n".join([*lines, "nothing was changed" if dry_run else f"{traces} in {database}"])
+
+
+# Access
+
+
+def lead_access(lead: LeadAccess, named: Named | None) -> str:
+    """Say who sees what of "Lead" now, and then: with the roles named so, or once it is off."""
+    state = "on" if lead.enabled else "off"
+    if lead.enabled and lead.decided != "enabled":
+        state += ", with the host's own policies" if lead.policies else ", without a policy of the host's"
+    text = f'row-level security on "Lead": {state}'
+    if lead.forced:
+        text += "\nFORCE ROW LEVEL SECURITY is on: it binds the owner too, and inboxdb cannot count"
+    rows = {
+        right.role_name: f"{right.rights}: {lead.sees(right)}"
+        + ("" if right.bypasses else f" -> {lead.will_see(right, named)}")
+        for right in lead.rights
+        if right.rights
+    }
+    text += f"\nwho has which rights on rows, sees what now -> {'with these names' if named else 'once it is off'}"
+    text += f"\n{table(rows)}"
+    for right in lead.rights:
+        if right.unbound_rights and not right.bypasses:
+            text += f"\nno policy binds {right.unbound_rights} by {right.role_name}"
+    for policy in lead.policies:
+        kind = "permissive" if policy.is_permissive else "restrictive"
+        text += f"\npolicy {policy.policy_name} of the host's: {kind}, {policy.command}, to {', '.join(policy.roles)}"
+    for view in lead.views:
+        text += f"\nview {view.view_name} reads every row for its readers: {view.readers or 'the owner'}"
+    return text
+
+
+def roles(listed: Sequence[RoleRights]) -> str:
+    """`roles`."""
+    words = {(False, False): "missing: see --create", (True, False): "there", (True, True): "created"}
+    return table({role.role: words[role.exists, role.created] for role in listed})
+
+
+# Counts
+
+
+def counts(row: Counts) -> str:
+    """`counts`."""
+    text = {"workspace": row.client_id, "scope": scope(row.is_global, row.scope_user_id)}
+    text |= {name: f"{getattr(row, name):,}" for name in NAMES}
+    text |= {
+        "computed at": instant(row.computed_at),
+        "version": str(row.version or "none"),
+        "dirty": "yes, a refresh is due" if row.dirty else "no",
+    }
+    return table(text)
+
+
+def verified(result: VerifyResult, repair: bool) -> str:
+    """`verify`."""
+    text = (
+        f"verified {plural(result.workspaces, 'workspace')}, {plural(result.scopes, 'scope')}: "
+        f"{result.drifted or 'none'} drifted"
+        + (f", {result.repaired} repaired" if repair else "")
+        + f", {plural(result.unverified, 'workspace')} unverified"
+    )
+    for difference in result.differences:
+        stored, live = ("no row" if count is None else count for count in (difference.stored, difference.live))
+        text += (
+            f"\nworkspace {difference.client_id}, {scope(difference.is_global, difference.scope_user_id)}: "
+            f"{difference.count} was stored as {stored}, live {live}{', repaired' if difference.repaired else ''}"
+        )
+    for unverified in result.unverified_workspaces:
+        text += f"\nworkspace {unverified.client_id} is unverified: {unverified.reason}"
+    if result.drifted > result.repaired:
+        text += "\n`inboxdb verify --repair` refreshes what drifted"
+    return text
+
+
+def drained(result: DrainResult) -> str:
+    """`drain-dirty`."""
+    remaining = "unknown" if result.remaining is None else f"{result.remaining:,}"
+    text = (
+        f"refreshed {result.refreshed:,}, failed {result.failed:,}, skipped {result.skipped:,}, "
+        f"remaining {remaining}, in {result.duration_ms / 1000:.1f} s"
+    )
+    if result.suspended_since:
+        text += f"\nsuspended since {instant(result.suspended_since)}: `inboxdb migrate resume` lets it go on"
+    for failure in result.failures:
+        text += f"\nworkspace {failure.client_id} failed: {failure.error}"
+    return text
+
+
+# Watching
+
+
+def status(now: Status, failing: Sequence[FailingWorkspace], database: str) -> str:
+    """`status`."""
+    held = f"{now.held_snapshot_seconds:.0f} s, by {now.held_snapshot_by}" if now.held_snapshot_by else "none"
+    text = table(
+        {
+            "database": database,
+            "dirty workspaces": f"{now.dirty_workspaces:,}, of them late {now.late_workspaces:,}",
+            "pending changes": f"{now.pending_changes:,}",
+            "oldest dirty": f"{now.oldest_dirty_seconds:.1f} s",
+            "failing workspaces": f"{now.failing_workspaces:,}",
+            "quarantined workspaces": f"{now.quarantined_workspaces:,}",
+            "workers seen": f"{now.workers_seen:,}",
+            "last drain": instant(now.last_drain_at) if now.last_drain_at else "never: nobody has drained yet",
+            "freshness, last hour": "nothing was refreshed"
+            if now.freshness_p50 is None
+            else f"p50 {now.freshness_p50:.1f} s, p95 {now.freshness_p95:.1f} s, p99 {now.freshness_p99:.1f} s",
+            "change log": f"{now.log_bytes / 2**20:,.1f} MiB",
+            "held snapshot": held + ("" if now.snapshots_all_seen else " (of those this role may see)"),
+            "unpublished": "Redis is not in use"
+            if now.unpublished_keys is None
+            else f"{now.unpublished_keys:,} keys, the oldest for {now.unpublished_seconds:.1f} s",
+            "audits": f"each workspace within {now.audit_period_seconds / 3600:.0f} h, "
+            + (
+                "none yet"
+                if now.oldest_audit_seconds is None
+                else f"the longest ago {now.oldest_audit_seconds / 3600:.1f} h"
+            ),
+            "drift, last day": f"{now.drifted_workspaces:,} workspaces, "
+            f"of them self-healed {now.self_healed_workspaces:,}",
+            "inbox_api answers from": f"{now.counts_source} counts",
+            "row-level security": LEAD_RLS[now.lead_rls],
+        }
+    )
+    for workspace in failing:
+        state = "is quarantined" if workspace.quarantined_at else "failed"
+        text += f"\nworkspace {workspace.client_id} {state} (attempt {workspace.attempts}): {workspace.last_error}"
+    return text + "".join(f"\nBROKEN: {promise}" for promise in now.broken_promises)
+
+
+def examination(checks: Sequence[Check], database: str) -> str:
+    """`doctor`."""
+    text = ""
+    for check in checks:
+        for finding in sorted(check.findings, key=lambda finding: STATUSES.index(finding.severity)):
+            text += f"{finding.severity.upper()}: {check.check}: {finding.evidence}\n  -> {finding.remedy}\n"
+    number = Counter(check.status for check in checks)
+    tally = ", ".join(f"{number[status]} {status}" for status in STATUSES if number[status])
+    return f"{text}{database}: {plural(len(checks), 'check')}, {tally}"

@@ -1,0 +1,81 @@
+"""Checks: each is a query of a folder under sql/checks/, which anybody may run by itself, and returns findings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import psycopg
+from psycopg import errors
+from psycopg.rows import kwargs_row
+
+from inboxdb.database import sources
+from inboxdb.database.connection import Connection, transaction
+from inboxdb.database.errors import is_lost
+
+TIME_LIMIT = 10.0  # seconds, for each check
+
+PROBLEM, OBSTACLE, WARNING, NOT_LOOKED_AT, NOTE = "problem", "obstacle", "warning", "not looked at", "note"
+SEVERITIES = (PROBLEM, OBSTACLE, WARNING, NOT_LOOKED_AT, NOTE)  # the worst first
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check has to say: how bad, what it saw, what to do.
+
+    `remedy` has commands and SQL statements between backquotes. `migration` is the first pending migration that a
+    finding of `migrate plan` concerns, None for all of them.
+    """
+
+    check: str
+    severity: str
+    evidence: str
+    remedy: str
+    migration: str | None = None
+
+
+def run(connection: Connection, folder: str, settings: Mapping[str, str] | None = None) -> dict[str, list[Finding]]:
+    """Run every query of a folder, each in a READ ONLY transaction of its own. Changes nothing.
+
+    Parameters: connection; folder, under sql/checks/; settings, which the queries may read (current_setting).
+    Returns the findings of each check. A check that could not run has one finding, NOT_LOOKED_AT.
+    Raises psycopg.Error where the connection is lost.
+    """
+    return {
+        file.stem: _findings(connection, file.stem, file.read_bytes(), settings or {})
+        for file in sorted((sources.SQL / "checks" / folder).glob("*.sql"))
+    }
+
+
+def worst_first(findings: list[Finding]) -> list[Finding]:
+    """Sort findings by severity; those of one severity stay in order."""
+    return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _findings(connection: Connection, check: str, query: bytes, settings: Mapping[str, str]) -> list[Finding]:
+    try:
+        with transaction(connection, TIME_LIMIT):
+            connection.execute("set transaction read only; set local lock_timeout = '2s'; set local search_path = ''")
+            for setting in settings.items():
+                connection.execute("select pg_catalog.set_config(%s, %s, true)", setting)
+            with connection.cursor(row_factory=kwargs_row(partial(Finding, check))) as cursor:
+                return cursor.execute(query).fetchall()
+    except psycopg.Error as error:
+        if is_lost(error):
+            raise
+        reason, remedy = _why_not(error)
+        return [Finding(check, NOT_LOOKED_AT, f"{reason} (SQLSTATE {error.sqlstate})", remedy)]
+
+
+def _why_not(error: psycopg.Error) -> tuple[str, str]:
+    """Say why a check could not run, and what would let it; the server's own words may quote rows."""
+    match error:
+        case errors.InsufficientPrivilege():
+            return "this role may not see what it needs", "connect as the role that installed inboxdb"
+        case errors.QueryCanceled():
+            return f"it took longer than {TIME_LIMIT:.0f} s, or was cancelled", "try again when the server is less busy"
+        case errors.LockNotAvailable():
+            return "a table it reads was locked for longer than 2 s", "try again when that lock is gone"
+        case errors.UndefinedTable() | errors.UndefinedFunction() | errors.InvalidSchemaName():
+            return "a part of inboxdb that it reads is missing", "see `inboxdb migrate status`"
+        case _:
+            return "the server refused its query", "the server's log says why"

@@ -1,0 +1,45 @@
+"""What a run of the drain is asked to do."""
+
+import random
+from dataclasses import dataclass, field
+from math import inf
+
+from inboxdb.drain.redis import Cache
+
+TIME_LIMIT = 60.0  # seconds for one workspace; counting 1,000,000 leads takes about four
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long a run goes on: `kind` is once, for or watch; `seconds` and the least time between two passes, `every`,
+    are for the last two.
+    """
+
+    kind: str = "once"
+    seconds: float = inf
+    every: float | None = None
+
+
+ONCE = Schedule()
+WATCH = Schedule("watch")
+
+
+def new_run_id() -> str:
+    """Make one up: eight hexadecimal digits."""
+    return f"{random.getrandbits(32):08x}"
+
+
+@dataclass(frozen=True)
+class DrainOptions:
+    """How to drain: the schedule; limit, how many workspaces at most; workers, how many connections work side by side;
+    time_limit, what each workspace has at least, in seconds; pace, the share of its time that a worker refreshes, above
+    0 and at most 1; cache, where versions are published, None for nowhere.
+    """
+
+    schedule: Schedule = ONCE
+    limit: int | None = None
+    workers: int = 1
+    time_limit: float = TIME_LIMIT
+    pace: float = 1.0
+    cache: Cache | None = None
+    run_id: str = field(default_factory=new_run_id)

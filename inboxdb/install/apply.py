@@ -1,0 +1,84 @@
+"""Installing: the migrations, the roles, and row-level security on "Lead", in one go."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from inboxdb.database.connection import LOCK_TIMEOUT
+from inboxdb.database.errors import InboxdbError
+from inboxdb.install import access, migrate
+from inboxdb.install.access import Named
+
+
+@dataclass(frozen=True)
+class Installed:
+    """The ids of the migrations that were applied, and of those that are still pending."""
+
+    applied: list[str]
+    pending: list[str]
+
+
+def install(
+    dsn: str,
+    named: Named | None,
+    *,
+    create_roles: bool = False,
+    to: str | None = None,
+    batch: int | None = None,
+    lock_timeout: float = LOCK_TIMEOUT,
+    report: Callable[[str], None] = lambda _: None,
+) -> Installed:
+    """Apply what is pending; with the last migration decide about row-level security on "Lead", and about the roles.
+
+    Parameters: dsn; named, the roles with rights on "Lead", None to leave its row-level security as it is;
+    create_roles, whether to make the missing roles of inboxdb; to, batch and lock_timeout, as of migrate.apply; report,
+    called with a line for each step.
+    Raises what migrate.apply raises; before anything is changed DatabaseRefused (IB008) for roles that are not named,
+    and InboxdbError where something else was decided before.
+    """
+    pending: list[str] = []
+    if to is not None or batch is not None:
+        pending = migrate.pending(dsn)[len(migrate.pending(dsn, to=to, batch=batch)) :]
+    decided = True
+
+    def decide() -> None:
+        nonlocal decided
+        if pending:
+            report('row-level security on "Lead" and roles wait for the last migration')
+            return
+        decided = _is_decided(dsn, named)
+        if create_roles:
+            access.roles(dsn, create=True, installed=False)
+
+    applied = migrate.apply(
+        dsn,
+        to=to,
+        batch=batch,
+        lock_timeout=lock_timeout,
+        on_step=lambda migration: report(f"applying {migration}"),
+        on_done=lambda migration, seconds: report(f"applied {migration} in {seconds:.2f} s"),
+        before=decide,
+    )
+    if not decided:
+        report(f'{"leaving out" if named is None else "turning on"} row-level security on "Lead"')
+        if named is None:
+            access.turn_off(dsn, lock_timeout=lock_timeout)
+        else:
+            access.turn_on(dsn, named, lock_timeout=lock_timeout)
+    if create_roles and not pending:
+        access.roles(dsn)
+    return Installed(applied, pending)
+
+
+def _is_decided(dsn: str, named: Named | None) -> bool:
+    """Say whether the same was decided before. Refuse something else, and names with which nothing can be decided."""
+    lead = access.lead_access(dsn)
+    if lead.undecided:
+        if named is not None:
+            access.check(dsn, named)
+        return False
+    repeated = lead.decided == "left_out" if named is None else named == Named() or lead.agrees(named)
+    if not repeated:
+        raise InboxdbError(
+            'something else is decided about row-level security on "Lead": see `inboxdb rls`. Nothing was changed.'
+        )
+    return True
