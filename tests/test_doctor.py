@@ -187,7 +187,7 @@ def test_page_has_the_worst_first(database: Database) -> None:
 # How a check is run
 
 
-def finding(evidence: str) -> str:
+def reporting(evidence: str) -> str:
     return f"select 'note' as severity, {evidence}::text as evidence, '' as remedy"
 
 
