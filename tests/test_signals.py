@@ -159,15 +159,28 @@ CASES: dict[str, tuple[Callable[[Scene], object], set[str] | None, set[str] | No
 @pytest.mark.all_hosts
 def test_who_is_told(database: Database, host: Host, owner: Connection[Any], drain: Drain) -> None:
     ear = Ear(database)
-    for name, (write, told_in_one, told_in_two) in CASES.items():
-        scene = Scene(host)
-        drain(database, OWNER)
-        # the workspaces are new to everybody
-        assert ear.heard() == signals(owner, {scene.one: EVERYBODY, scene.two: {EVE}}), name
-        write(scene)
-        drain(database, OWNER)
-        told = {scene.one: told_in_one, scene.two: told_in_two}
-        assert ear.heard() == signals(owner, {w: users for w, users in told.items() if users is not None}), name
+    scenes = {name: Scene(host) for name in CASES}
+    drain(database, OWNER)
+    # the workspaces are new to everybody
+    assert heard_in(scenes, ear) == {
+        name: signals(owner, {scene.one: EVERYBODY, scene.two: {EVE}}) for name, scene in scenes.items()
+    }
+    for name, (write, _, _) in CASES.items():
+        write(scenes[name])
+    drain(database, OWNER)
+    told = {name: {scenes[name].one: one, scenes[name].two: two} for name, (_, one, two) in CASES.items()}
+    assert heard_in(scenes, ear) == {
+        name: signals(owner, {w: users for w, users in workspaces.items() if users is not None})
+        for name, workspaces in told.items()
+    }
+
+
+def heard_in(scenes: dict[str, Scene], ear: Ear) -> dict[str, list[dict[str, Any]]]:
+    """Return what was heard in each scene's workspaces since the last call."""
+    heard = ear.heard()
+    names = {workspace: name for name, scene in scenes.items() for workspace in (scene.one, scene.two)}
+    assert {one["workspace"] for one in heard} <= names.keys()
+    return {name: [one for one in heard if names[one["workspace"]] == name] for name in scenes}
 
 
 @EITHER_WAY
