@@ -20,10 +20,11 @@ test: .venv/test ## run the tests, on the PostgreSQL versions at hand
 	$(PYTEST)
 	$(PYTEST) --pg $(OTHERS) $(addprefix tests/test_,parity.py sessions.py changes.py)
 
-lint: .venv/dev ## formatting, lint and types of Python; lint of sql/ and migrations/
+lint: .venv/dev ## formatting, lint, types and rooms of Python; lint of sql/ and migrations/
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/python -m inboxdb.database.sources --check
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 	$(BIN)/squawk migrations/*.sql

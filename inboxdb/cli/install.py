@@ -53,22 +53,21 @@ def migrate_apply(
     """
     refuse_while_suspended(call.dsn, "nothing can be applied")
     if dry_run:
-        would = migrations.pending(call.dsn, to=to, batch=batch)
-        call.answer({"would_apply": would}, "\n".join(f"would apply {id}" for id in would) or "nothing is pending")
-        return True
+        return _list_pending(call, to, batch)
     if without_rls and named != Named():
         raise click.UsageError("--without-rls leaves the roles alone: name none.")
+    roles = None if without_rls else named
     with showing_lead_access(call.dsn, named):
         done = install(
-            call.dsn,
-            None if without_rls else named,
-            create_roles=create_roles,
-            to=to,
-            batch=batch,
-            lock_timeout=lock_timeout,
-            report=report,
+            call.dsn, roles, create_roles=create_roles, to=to, batch=batch, lock_timeout=lock_timeout, report=report
         )
     call.answer({"applied": done.applied}, render.installed(done, call.database))
+    return True
+
+
+def _list_pending(call: Call, to: str | None, batch: int | None) -> bool:
+    would = migrations.pending(call.dsn, to=to, batch=batch)
+    call.answer({"would_apply": would}, "\n".join(f"would apply {id}" for id in would) or "nothing is pending")
     return True
 
 
