@@ -1,1 +1,1 @@
-"""What all rooms stand on: connections, errors, logs, the SQL that is shipped."""
+"""The ground floor of all rooms: connections, errors, logs, the shipped SQL."""

@@ -20,7 +20,7 @@ SEVERITIES = (PROBLEM, OBSTACLE, WARNING, NOT_LOOKED_AT, NOTE)  # the worst firs
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check has to say: how bad, what it saw, what to do.
+    """A finding of a check: how bad, what was seen, what to do.
 
     `remedy` has commands and SQL statements between backquotes. `migration` is the first pending migration that a
     finding of `migrate plan` concerns, None for all of them.
@@ -67,7 +67,7 @@ def _findings(connection: Connection, check: str, query: bytes, settings: Mappin
 
 
 def _why_not(error: psycopg.Error) -> tuple[str, str]:
-    """Say why a check could not run, and what would let it; the server's own words may quote rows."""
+    """Say why a check could not run, and how it could; the server's own message is dropped, as it may quote rows."""
     match error:
         case errors.InsufficientPrivilege():
             return "this role may not see what it needs", "connect as the role that installed inboxdb"

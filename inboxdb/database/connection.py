@@ -18,7 +18,7 @@ logger = logging.getLogger("inboxdb")
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# libpq's own words are not repeated: where a password was not percent-encoded they quote parts of it.
+# libpq's own message is not repeated, because it quotes parts of a password that was not percent-encoded.
 REASONS = {
     "authentication failed": "the server refused the user or the password",
     "no password supplied": "the server wants a password",
@@ -31,7 +31,7 @@ REASONS = {
     "invalid": "the connection string has a parameter with a value that libpq does not take",
 }
 
-# The same for what a server that restarts, or a network that is down for a while, makes of a connection that is right.
+# The same for connections with the right parameters, while the server restarts or the network is down.
 PASSING_REASONS = {
     "refused": "nothing listens there",
     "No such file": "nothing listens there",
@@ -45,7 +45,7 @@ PASSING_REASONS = {
     "shutting down": "the server is shutting down",
 }
 
-# What Prisma and hosting platforms allow in a DATABASE_URL and libpq refuses.
+# Parameters of a DATABASE_URL that Prisma and hosting platforms allow and libpq refuses.
 FOREIGN_PARAMETERS = {
     "schema",
     "connection_limit",
@@ -75,8 +75,8 @@ def resolve_dsn(explicit: str | None) -> str:
     """Say which database to use.
 
     Parameters: explicit, the value of ``--dsn``, which wins over INBOXDB_DSN, DATABASE_URL and libpq's PG* variables.
-    Returns a libpq connection string, empty where only PG* speak.
-    Raises UnusableDsn where the string cannot be read; the message never quotes it, since it may hold a password.
+    Returns a libpq connection string, empty where only PG* variables are set.
+    Raises UnusableDsn where the string cannot be read; the message never quotes the string, which may hold a password.
     """
     sources = {
         "--dsn": explicit,
@@ -91,7 +91,7 @@ def resolve_dsn(explicit: str | None) -> str:
             except psycopg.ProgrammingError:
                 # not chained: libpq quotes the string
                 raise UnusableDsn(name) from None
-            # where a password has a raw @ or /, libpq takes part of it for one of these
+            # libpq takes a password's part behind a raw @ or / for one of these
             if "://" in dsn and any("@" in str(known.get(part, "")) for part in ("host", "port", "dbname")):
                 raise UnusableDsn(name)
             return dsn
@@ -99,7 +99,7 @@ def resolve_dsn(explicit: str | None) -> str:
 
 
 def _without_foreign_parameters(dsn: str) -> str:
-    """Leave everything else as it is written: the password may hold anything."""
+    """Remove these parameters, and leave the rest as it is written: the password may hold anything."""
     address, mark, query = dsn.rpartition("?")
     if "://" not in address:
         return dsn
@@ -108,7 +108,7 @@ def _without_foreign_parameters(dsn: str) -> str:
 
 
 def connect(dsn: str, *, application_name: str = "inboxdb") -> Connection:
-    """Open an autocommit connection that prepares nothing, so that it works through a pooler in transaction mode.
+    """Open an autocommit connection without prepared statements, for poolers in transaction mode.
 
     Its transactions are READ COMMITTED whatever the role's or the database's default is: the drain needs that.
 
@@ -131,7 +131,7 @@ def connect(dsn: str, *, application_name: str = "inboxdb") -> Connection:
 
 
 def _warn(notice: psycopg.errors.Diagnostic) -> None:
-    """Pass on what inboxdb itself warns of, and nothing the server or the host says: that may quote rows."""
+    """Pass on the warnings of inboxdb itself; the server's and the host's are dropped, because they may quote rows."""
     if notice.severity_nonlocalized == "WARNING" and (notice.message_primary or "").startswith("inboxdb "):
         logger.warning("%s. %s", notice.message_primary, notice.message_hint or "")
 
@@ -141,7 +141,7 @@ def session(dsn: str, *, application_name: str) -> Iterator[Connection]:
     """Connect for as long as the `with` block lasts.
 
     Parameters: as connect.
-    Raises CannotConnect; ConnectionLost and DatabaseRefused in place of what psycopg raises in the block.
+    Raises CannotConnect; ConnectionLost and DatabaseRefused in place of psycopg's errors in the block.
     """
     with connect(dsn, application_name=application_name) as connection:
         try:
@@ -170,7 +170,7 @@ def transaction(connection: Connection, time_limit: float) -> Iterator[None]:
 
 
 def in_one_trip(connection: Connection, *statements: tuple[float, sql.Composable]) -> list[list[tuple[Any, ...]]]:
-    """Run statements in a transaction of their own, sent to the server as one message: for what is done all the time.
+    """Run statements in a transaction of their own, sent to the server as one message, to save round trips (D41).
 
     Parameters: connection, in autocommit; statements, each with its time limit, in seconds, whatever the role's
     statement_timeout is; each returns rows.
@@ -196,7 +196,7 @@ def in_one_trip(connection: Connection, *statements: tuple[float, sql.Composable
 
 
 def shares_backends(connection: Connection, dsn: str) -> bool:
-    """Tell whether a pooler in transaction mode is in between: two connections then take turns on one backend.
+    """Tell whether a pooler in transaction mode is in between: two connections then take turns on one backend (D83).
 
     Parameters: connection, in autocommit; dsn, which it was made with: it opens another one for a moment.
     Raises CannotConnect.
@@ -206,17 +206,17 @@ def shares_backends(connection: Connection, dsn: str) -> bool:
         return of.execute("select pg_catalog.pg_backend_pid()").fetchone()
 
     with connect(dsn, application_name="inboxdb pooler check") as other:
-        for _ in range(3):  # whoever comes in between may hide it once
+        for _ in range(3):  # a third client of the pooler may hide the exchange once
             first = backend(connection)
             with other.transaction():
-                # either the other one was lent our backend, or we are lent another while it holds that
+                # either the other connection was lent our backend, or we are lent another one meanwhile
                 if backend(other) == first or backend(connection) != first:
                     return True
     return False
 
 
 def retrying(action: Callable[[], None]) -> None:
-    """Do something that needs a lock, and try again while that is not to be had within its lock_timeout.
+    """Do something that needs a lock, and try again while the lock is not free within lock_timeout.
 
     The pauses between let the writers through that had queued behind it.
 

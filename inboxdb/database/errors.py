@@ -49,10 +49,10 @@ class ConnectionLost(InboxdbError):
 
 
 class DatabaseRefused(InboxdbError):
-    """The database raised an error; ours (class IB) say what to do, others are named by SQLSTATE alone."""
+    """An error raised by the database; ours (class IB) say what to do, others are named by SQLSTATE alone."""
 
     def __init__(self, error: psycopg.Error, database: str = "the database") -> None:
-        """Keep what inboxdb itself says, and nothing the server says: that may quote rows."""
+        """Keep messages of inboxdb itself; the server's are dropped, because they may quote rows."""
         self.sqlstate = error.sqlstate
         if self.sqlstate and self.sqlstate.startswith("IB"):
             said = ". ".join(filter(None, (error.diag.message_primary, error.diag.message_detail)))
@@ -86,7 +86,7 @@ class MissingExtra(InboxdbError):
     """An optional part of inboxdb that is not installed."""
 
     def __init__(self, purpose: str, extra: str) -> None:
-        """Say what it is wanted for, and which extra brings it."""
+        """Say what the part is wanted for, and which extra brings it."""
         super().__init__(f"{purpose} needs an extra: install it with `pip install 'inboxdb[{extra}]'`.")
 
 
@@ -94,7 +94,7 @@ class UnusableCacheUrl(InboxdbError):
     """The URL of a Redis that cannot be read."""
 
     def __init__(self) -> None:
-        """Say what one looks like; the URL itself may hold a password."""
+        """Show the form of a URL; the URL itself is not quoted, because it may hold a password."""
         super().__init__(
             "--redis-url or INBOXDB_REDIS_URL holds no URL that can be read: use redis://user:password@host:6379/0, "
             "rediss:// for TLS, or unix:///path/to/socket?db=0, with special characters percent-encoded."
@@ -102,7 +102,7 @@ class UnusableCacheUrl(InboxdbError):
 
 
 class CacheUnavailable(InboxdbError):
-    """A Redis that does not take what is published."""
+    """A Redis that does not take keys."""
 
     def __init__(self, cache: str, reason: str) -> None:
         """Name the Redis without user or password, and what is the matter with it."""
@@ -113,7 +113,7 @@ class CacheUnavailable(InboxdbError):
 
 
 class MalformedId(InboxdbError):
-    """An id that cannot be one of the host's."""
+    """An id that is impossible in the host's type."""
 
     def __init__(self, *ids: str) -> None:
         """Name the ids, one of which is malformed."""
@@ -132,7 +132,7 @@ class MigrationFailed(InboxdbError):
 
 
 class DamagedFiles(InboxdbError):
-    """Files of migrations/ that are not those that were shipped."""
+    """Files of migrations/ that differ from the shipped ones."""
 
     def __init__(self, names: list[str]) -> None:
         """Name the files."""
@@ -143,7 +143,7 @@ class DamagedFiles(InboxdbError):
 
 
 class MigrationEdited(InboxdbError):
-    """A migration that is shipped in other words than it was applied in."""
+    """A migration whose shipped text differs from the applied text."""
 
     def __init__(self, migration: str, difference: list[str]) -> None:
         """Name the migration, and the first lines that differ: - as it was applied, + as it is shipped."""
@@ -166,7 +166,7 @@ class DatabaseNewer(InboxdbError):
 
 
 class BooksLost(InboxdbError):
-    """A database with objects of ours, and no record of any migration: a dump of the schema alone leaves it so."""
+    """A database with objects of ours, and no record of any migration: restored from a dump of the schema alone."""
 
     def __init__(self, database: str) -> None:
         """Name the database, without user or password."""
@@ -178,10 +178,10 @@ class BooksLost(InboxdbError):
 
 
 class RowsLost(InboxdbError):
-    """An installation without the rows that it keeps its state in."""
+    """An installation without the rows of its own state."""
 
     def __init__(self) -> None:
-        """Say where that comes from."""
+        """Say how such a database arises."""
         super().__init__(
             "rows that inboxdb keeps its state in are missing, as after a restore of the schema alone: run `inboxdb "
             "migrate verify --repair`."
@@ -189,10 +189,10 @@ class RowsLost(InboxdbError):
 
 
 class UnknownMigration(InboxdbError):
-    """A migration that this inboxdb does not ship."""
+    """A migration unknown to this version of inboxdb."""
 
     def __init__(self, migration: str, known: list[str]) -> None:
-        """Name it, and those that there are."""
+        """Name the migration, and the known ones."""
         super().__init__(f"there is no migration {migration!r}: there are {', '.join(known)}. Nothing was changed.")
 
 
@@ -200,12 +200,12 @@ class NotNext(InboxdbError):
     """A migration that cannot be recorded as applied now."""
 
     def __init__(self, migration: str, reason: str) -> None:
-        """Name it, and why."""
+        """Name the migration, and the reason."""
         super().__init__(f"cannot mark migration {migration}: {reason}. Nothing was changed.")
 
 
 class PoolerInBetween(InboxdbError):
-    """A pooler in transaction mode, through which no migration can run."""
+    """A pooler in transaction mode: no migration can run through it."""
 
     def __init__(self, database: str) -> None:
         """Name the database, without user or password."""
@@ -228,7 +228,7 @@ class MigrationsBusy(InboxdbError):
 
 
 def is_lost(error: psycopg.Error) -> bool:
-    """Tell whether an error means that the connection is gone, rather than that the server refused a statement."""
+    """Tell whether an error means a lost connection, rather than a refused statement."""
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

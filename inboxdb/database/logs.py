@@ -9,7 +9,7 @@ import structlog
 
 logger: Any = structlog.get_logger("inboxdb")
 
-# What these say without being asked may quote servers, and so rows.
+# Messages of these loggers may quote the server, and so rows.
 for library in ("psycopg", "redis"):
     logging.getLogger(library).addHandler(logging.NullHandler())
 

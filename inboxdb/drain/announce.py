@@ -1,4 +1,4 @@
-"""Tell the world what was refreshed: after the commit, first Redis, then the clients. Never in the drain's way."""
+"""Announce refreshes after their commit: first to Redis, then to the clients. Never in the drain's way."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,14 +18,14 @@ from inboxdb.database.errors import CacheUnavailable, InboxdbError
 from inboxdb.drain.passes import Refresh
 from inboxdb.drain.redis import Cache, publish
 
-HEARTBEAT = 5.0  # seconds; as often, what others left unpublished is looked for
+HEARTBEAT = 5.0  # seconds between heartbeats, and between looks for keys left unpublished by others
 SIGNALS_LIMIT = 5.0  # seconds for the signals of one workspace
-REST = 10.0  # seconds for which a Redis or a realtime that did not answer is left alone
-LAST_WORDS = 5.0  # seconds, at the end of a run, for signals that have not been sent
+REST = 10.0  # seconds without a new try after Redis or realtime did not answer
+LAST_WORDS = 5.0  # seconds, at the end of a run, for signals not yet sent
 
 
 def send_signals(connection: Connection, done: Refresh) -> bool:
-    """Signal what a refresh changed; return whether realtime took it in time. Clients without a signal poll."""
+    """Signal a refresh's changes; return whether realtime took the signals in time. Clients without a signal poll."""
     if done.changed_scopes is None:
         return True
     statement = SQL(
@@ -39,19 +39,18 @@ def send_signals(connection: Connection, done: Refresh) -> bool:
 
 
 class Announcer(Thread):
-    """A thread with a connection of its own: however slow Redis or realtime is, no refresh waits for it.
+    """A thread with a connection of its own, so that no refresh waits for a slow Redis or realtime (D42).
 
-    It also keeps up the run's sign of life, since a refresh may take long. What could not be published stays
-    unpublished in Postgres, for the next one that publishes.
+    Also sends the run's heartbeat, because a refresh may take long. Keys that could not be published stay unpublished
+    in Postgres, for the next publisher.
     """
 
     def __init__(
         self, dsn: str, cache: Cache | None, beat: Callable[[Connection], None], *, application_name: str
     ) -> None:
-        """Prepare; it starts with the `with` block, and connects once there is something to do.
+        """Prepare; the thread starts with the `with` block, and connects once there is something to do.
 
-        Parameters: dsn; cache, None where nothing is to be published; beat, which gives a sign of life;
-        application_name.
+        Parameters: dsn; cache, None to publish nothing; beat, which sends a heartbeat; application_name.
         """
         super().__init__(daemon=True, name="announcer")
         self._dsn = dsn
@@ -74,13 +73,13 @@ class Announcer(Thread):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Tell what is left, if that takes no longer than LAST_WORDS, then end."""
+        """Announce the rest, for LAST_WORDS seconds at most, then end."""
         self._silent_from = monotonic() + LAST_WORDS
         self._told.put(None)
         self.join(LAST_WORDS + SIGNALS_LIMIT)
 
     def tell(self, done: Refresh) -> None:
-        """Have a refresh announced, soon. Call it once that is committed."""
+        """Have a refresh announced, soon. Call this after the refresh's commit."""
         self._told.put(done)
 
     def run(self) -> None:
@@ -120,7 +119,7 @@ class Announcer(Thread):
                 if self._beat_is_due():
                     self._beat(self._connection)
                 self._signal(self._connection, done)
-        except Exception as error:  # whatever it is: the refreshes stand, and the next ones are announced
+        except Exception as error:  # of any kind: the refreshes stand, and the next ones are announced
             if isinstance(error, psycopg.Error):
                 error = translated(error, self._dsn)
             self._warn(
@@ -134,7 +133,7 @@ class Announcer(Thread):
             self._troubles.pop("announce", None)
 
     def _beat_is_due(self) -> bool:
-        """Say whether a sign of life is due, and when the next one is, whatever becomes of this one."""
+        """Say whether a heartbeat is due, and plan the next, even if this one fails."""
         if monotonic() < self._beat_at:
             return False
         self._beat_at = monotonic() + HEARTBEAT
@@ -163,14 +162,14 @@ class Announcer(Thread):
             self._warn("signal", "realtime hangs", "it took longer than 2 s; clients poll")
 
     def _warn(self, action: str, event: str, reason: str) -> None:
-        """Say it once, until it passes or becomes something else."""
+        """Log a trouble once, until it passes or another one takes its place."""
         if self._troubles.get(action) != reason:
             logs.logger.warning(event, action=action, reason=reason)
         self._troubles[action] = reason
 
 
 def _merged(earlier: Refresh | None, done: Refresh) -> Refresh:
-    """Make one of two refreshes of a workspace; those of two workers may be told of in any order."""
+    """Merge two refreshes of a workspace; refreshes of two workers may be announced in any order."""
     if earlier is None or earlier.changed_scopes is None:
         return done
     if done.changed_scopes is None:

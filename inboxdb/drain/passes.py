@@ -29,7 +29,7 @@ where that is not known.
 
 @dataclass(frozen=True)
 class Claim:
-    """A workspace that is ours to refresh: since when, and how many seconds that may take."""
+    """A claimed workspace: since when, and how many seconds its refresh may take."""
 
     client_id: str
     started_at: datetime
@@ -38,7 +38,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Refresh:
-    """What became of a claim: refreshed, failed (recorded), lost (with its connection), skipped (somebody else has it).
+    """The outcome of a claim: refreshed, failed (recorded), lost (with its connection), skipped (locked by another).
 
     After a refresh that took a change, the new version, the users whose counts or leads changed, and how many seconds
     the oldest change had waited.
@@ -55,7 +55,7 @@ def refresh(connection: Connection, client_id: str, time_limit: float = TIME_LIM
     """Refresh one workspace, due or not.
 
     Parameters: connection; client_id; time_limit, in seconds.
-    Raises psycopg.errors.QueryCanceled past the time limit; that is not recorded.
+    Raises psycopg.errors.QueryCanceled past the time limit; the failure is not recorded.
     """
     [[row]] = in_one_trip(connection, (time_limit, _drain(client_id)))
     return Refresh(client_id, *row)
@@ -159,7 +159,7 @@ class Shared:
         self.announce(done)
 
     def tell_progress(self) -> None:
-        """Tell whoever wants to know how far the run is; the caller holds the lock."""
+        """Report how far the run is to on_progress; the caller holds the lock."""
         if self.on_progress:
             finished = len(self.refreshed | self.failed)
             self.on_progress(finished, max(finished, self.total), self.seconds_left)
@@ -171,17 +171,17 @@ class Drain:
     def __init__(self, shared: Shared) -> None:
         """Begin with nothing at hand."""
         self.shared = shared
-        self.answers = 0  # to a claim: by more of them a connection that works is told from one that was only made
-        self.give_up_at = inf  # when a server that does not answer is taken for gone, by the monotonic clock
+        self.answers = 0  # to claims; more of them show that a connection works, and was not only made
+        self.give_up_at = inf  # when a silent server is taken for gone, by the monotonic clock
         self._at_hand: Claim | None = None
         self._audit_credit = AUDIT_BURST
         self._credited_at = monotonic()
 
     def pass_over(self, connection: Connection) -> bool:
-        """Refresh until nothing is due, or a workspace comes up that this pass had before; then audit a little.
+        """Refresh until nothing is due, or a workspace comes up for the second time in this pass; then audit a little.
 
-        Returns whether there was anything to refresh: where not, one query said so.
-        Raises psycopg.Error; the next pass, on another connection, records what was at hand as failed.
+        Returns whether there was anything to refresh; if not, the pass was a single query.
+        Raises psycopg.Error; the next pass, on another connection, records the workspace at hand as failed.
         """
         if lost := self._at_hand:
             self._record(connection, lost, "08006")
@@ -190,12 +190,12 @@ class Drain:
         seen: set[str] = set()
         while claim := self._at_hand or self._claim(connection):
             if self.shared.has_ended and seen:
-                # claimed with the last commit: whoever drains next has it in a second
+                # claimed with the last commit: due again in a second, for any drain
                 self._leave(claim)
                 break
             again = claim.client_id in seen
             began = monotonic()
-            # what is claimed is due again in a second: nobody rests with it
+            # a paced worker rests without a claim: a claimed workspace is due again in a second (D48)
             self._attempt(connection, claim, goes_on=not again and self.shared.options.pace == 1)
             if again:
                 break
@@ -205,7 +205,7 @@ class Drain:
         return bool(seen)
 
     def _audit(self, connection: Connection) -> None:
-        """Audit workspaces whose turn it is, for a small share of this worker's time."""
+        """Audit workspaces, for a small share of this worker's time."""
         now = monotonic()
         self._audit_credit = min(AUDIT_BURST, self._audit_credit + AUDIT_SHARE * (now - self._credited_at))
         self._credited_at = now
@@ -230,7 +230,7 @@ class Drain:
             self._rest(took)
 
     def _claim(self, connection: Connection) -> Claim | None:
-        """Claim what is due longest, if anything is."""
+        """Claim the workspace that is due longest, if any is due."""
         if not self._book():
             return None
         try:
@@ -245,9 +245,9 @@ class Drain:
         return self._at_hand
 
     def _attempt(self, connection: Connection, claim: Claim, *, goes_on: bool) -> None:
-        """Refresh a claimed workspace, and record why if that was cancelled: what is rolled back cannot say so.
+        """Refresh a claimed workspace; record the failure if it was cancelled, because a rollback cannot record it.
 
-        If it `goes_on` and another one is due, that is claimed with the same commit.
+        If the worker `goes_on` and another workspace is due, the same commit claims the next workspace.
         """
         statements = [(claim.time_limit, _drain(claim.client_id))]
         booked = goes_on and self._book()
@@ -264,7 +264,7 @@ class Drain:
             if self.shared.is_interrupted or is_lost(error):
                 raise
             if booked and not isinstance(error, psycopg.errors.QueryCanceled):
-                # the claim's, most likely: a refresh says by its outcome that it failed
+                # an error of the next claim, most likely: a failed refresh is an outcome, not an error
                 return self._attempt(connection, claim, goes_on=False)
             self._record(connection, claim, error.sqlstate)
             done = Refresh(claim.client_id, "failed")
@@ -287,14 +287,14 @@ class Drain:
         ).format(Literal(self.shared.options.time_limit), Literal(may_collect))
 
     def _take(self, row: tuple[Any, ...]) -> None:
-        """Have the answer to a claim at hand, if it is one."""
+        """Keep the answer to a claim at hand, if it is a workspace."""
         if row[0] is not None:
             self._at_hand = Claim(*row)
             with self.shared.lock:
                 self.shared.at_hand.add(self._at_hand.client_id)
 
     def _book(self) -> bool:
-        """Take one of the claims that the run may make, if it may make one."""
+        """Use up one of the run's claims; return whether there was one left."""
         with self.shared.lock:
             if self.shared.is_over:
                 return False
@@ -310,7 +310,7 @@ class Drain:
             claim.client_id, claim.started_at, sqlstate
         )
         with self._bounded(self.shared.options.time_limit):
-            # in one trip: were this machine lost between two, the workspace would stay locked
+            # in one trip: if this machine were lost between two trips, the workspace would stay locked
             in_one_trip(connection, (self.shared.options.time_limit, failure))
 
     def _leave(self, claim: Claim) -> None:
@@ -331,7 +331,7 @@ class Drain:
 
     @contextmanager
     def _bounded(self, time_limit: float) -> Iterator[None]:
-        """Say until when an answer is waited for: the server keeps the limit itself, if it is there at all."""
+        """Wait for an answer until shortly after the limit that the server itself keeps, if it is there at all."""
         self.give_up_at = monotonic() + time_limit + GRACE
         try:
             yield
@@ -340,7 +340,7 @@ class Drain:
 
 
 def mark(connection: Connection, client_ids: Sequence[str]) -> None:
-    """Ask for a refresh of workspaces: all of them, or none if one id is wrong.
+    """Ask for a refresh of workspaces: all of them, or none if an id is wrong.
 
     Raises MalformedId; DatabaseRefused (IB002, through the session) for an unknown workspace.
     """
@@ -351,7 +351,7 @@ def mark(connection: Connection, client_ids: Sequence[str]) -> None:
 
 
 def requeue(connection: Connection, client_ids: Sequence[str]) -> int:
-    """Put quarantined workspaces back on the work list: those named, or none if one id is wrong; all if none is named.
+    """Put quarantined workspaces back on the work list: the named ones, or none if an id is wrong; without ids all.
 
     Returns how many.
     Raises MalformedId; DatabaseRefused (through the session): IB002 for an unknown workspace, IB011 for one that is not

@@ -1,7 +1,7 @@
 """Copy cache versions and job statuses to Redis, where the application reads them.
 
-Postgres holds the truth and notes there what is not published yet. Publishing reads that, writes it to Redis and only
-then confirms it, so whatever happens in between is published again; publishing twice does no harm.
+Postgres holds the truth, and knows the keys not yet published. Publishing reads these keys, writes them to Redis and
+confirms them afterwards: after a crash in between they are published again, and publishing twice does no harm (D43).
 """
 
 import re
@@ -19,7 +19,7 @@ TIMEOUT = 1.0  # seconds for connecting, and for each answer; the URL's socket_t
 BATCH = 1000  # keys in one pipeline
 
 # One key per call, so that no call spans the hash slots of a cluster. A number is compared as text of equal length:
-# Lua's numbers round beyond 2^53. What is no version or status of ours (garbage, another type) is replaced.
+# Lua's numbers round beyond 2^53. A value that is no version or status of ours (garbage, another type) is replaced.
 WRITE = """
 local key, value, kind = KEYS[1], ARGV[1], ARGV[2]
 
@@ -42,7 +42,7 @@ end
 
 @dataclass(frozen=True)
 class Unpublished:
-    """A version or a job status that Redis does not have yet.
+    """A version or a job status not yet in Redis.
 
     `kind` is version or job, `item` the family or the job's name; `rank` grows with each change of the row; `redis_key`
     is without a prefix.
@@ -57,10 +57,10 @@ class Unpublished:
 
 
 class Cache:
-    """A Redis; nothing is sent to it before `publish`."""
+    """A Redis server; nothing is sent before `publish`."""
 
     def __init__(self, url: str, prefix: str = "") -> None:
-        """Take note of where it is.
+        """Keep the URL and the prefix.
 
         Parameters: url, redis://, rediss:// or unix://; prefix, put before every key as it stands, as in ``preview:``.
         Raises UnusableCacheUrl; MissingExtra where the `redis` package is not installed.
@@ -74,15 +74,15 @@ class Cache:
 
         try:
             parts = urlsplit(url)
-            # where a password has a raw @, /, ? or #, the rest of it would be taken for one of these
+            # a password's part behind a raw @, /, ? or # would be taken for one of these
             split = "@" in parts.path + parts.query or parts.fragment
             if split or not re.fullmatch("/.+" if parts.scheme == "unix" else r"/?\d*/?", parts.path):
                 raise ValueError
-            # No second try: whoever publishes comes again.
+            # No second try: publishing is repeated anyway.
             self._client = Redis.from_url(
                 url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
             )
-            # parameters that it does not know show only when a connection is made, though not yet opened
+            # unknown parameters raise when the connection object is made, before it is opened
             pool = self._client.connection_pool
             pool.connection_class(**pool.connection_kwargs)
         except (ValueError, TypeError, RedisError):
@@ -97,7 +97,7 @@ class Cache:
         self._write = self._client.register_script(WRITE)
 
     def publish(self, rows: Sequence[Unpublished]) -> None:
-        """Write rows to Redis, in one pipeline; what Redis has newer stays.
+        """Write rows to Redis, in one pipeline; newer values in Redis stay.
 
         Raises CacheUnavailable; some of the rows may have been written then.
         """
@@ -114,15 +114,15 @@ class Cache:
 
 
 def publish(connection: Connection, cache: Cache) -> int:
-    """Publish until nothing is unpublished, but for what other sessions are busy with at the time.
+    """Publish until nothing is unpublished, except rows locked by other sessions.
 
     Parameters: connection, in autocommit; cache.
     Returns how many keys were written.
-    Raises CacheUnavailable; what is not known to be in Redis stays unpublished.
+    Raises CacheUnavailable; keys not known to be in Redis stay unpublished.
     """
     keys = 0
     before: list[Unpublished] = []
-    # The same rows again: another session has them locked, and will publish what it changes.
+    # The same rows again: another session has locked them, and will publish them.
     while (rows := _unpublished(connection)) and rows != before:
         cache.publish(rows)
         keys += len(rows)
@@ -130,7 +130,7 @@ def publish(connection: Connection, cache: Cache) -> int:
         ((confirmed,),) = connection.execute(
             "select inboxdb.confirm_published(%s::text[], %s::text[], %s::text[], %s::bigint[])", columns
         ).fetchall()
-        # That was all there was to see. Asking again would go on for as long as others write.
+        # Those were all. Asking again would go on for as long as others write.
         if confirmed == len(rows) < BATCH:
             break
         before = rows
@@ -145,7 +145,7 @@ def _unpublished(connection: Connection) -> list[Unpublished]:
 
 
 def _reason(error: Exception) -> str:
-    """Say what is the matter, and nothing that Redis or its client says: that may quote keys and values."""
+    """Say what is the matter, without the message of Redis or its client, which may quote keys and values."""
     from redis import exceptions
 
     match error:

@@ -48,7 +48,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class DrainResult:
-    """What a run did. Counted in workspaces: refreshed, once for each time; failed and not refreshed since; left
+    """The outcome of a run. Counted in workspaces: refreshed, once for each time; failed and not refreshed since; left
     because somebody else had them; audited; still waiting when it ended, None where the database was not there to say.
     `suspended_since` says since when nothing is to be drained, None where it is.
     """
@@ -189,7 +189,7 @@ class _Run:
 
 
 class _Worker:
-    """One of the workers of a run: for itself, so that a workspace or a connection that hangs holds up no other one."""
+    """A worker of a run, independent of the others: a workspace or a connection that hangs holds up no other worker."""
 
     def __init__(self, run: _Run) -> None:
         self.run = run
@@ -256,7 +256,7 @@ class _Worker:
         return True
 
     def keep_draining(self, connection: Connection) -> None:
-        """Make one pass after the other, with pauses between."""
+        """Make pass after pass, with pauses between."""
         while True:
             began = monotonic()
             worked = self.drain.pass_over(connection)
@@ -284,13 +284,13 @@ class _Worker:
         ((seconds,),) = connection.execute("select inboxdb.seconds_to_next_attempt(%s::text[])", (known,)).fetchall()
         if seconds is None:
             return None
-        # due already, but not to be had just now: somebody else is claiming it, or about to commit its refresh
+        # due already, but locked: another drain is claiming it, or about to commit its refresh
         pause = max(seconds, 0.2)
         self.waited += pause
         return pause if self.waited <= PATIENCE else None
 
     def give_up_what_hangs(self) -> None:
-        """Cut a connection whose server has not answered for longer than any limit allows: it may be gone for good."""
+        """Cut a connection whose server has been silent beyond every limit: the server may be gone for good."""
         connection = self.connection
         if connection and monotonic() > self.drain.give_up_at:
             with suppress(OSError, psycopg.Error), socket(fileno=dup(connection.fileno())) as cut:
