@@ -25,15 +25,15 @@ lint: .venv/dev ## formatting, lint, types and rooms of Python; lint of sql/ and
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
-	$(BIN)/python -m inboxdb.database.sources --check
+	$(BIN)/python -m release.migration --check
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 	$(BIN)/squawk migrations/*.sql
 
 ci: ## all that CI runs
 	.ci/run
 
-migration: .venv/test ## write the bodies in migrations/ anew from sql/, and the catalogs that the tests compare with
-	$(BIN)/python -m inboxdb.database.sources
+migration: .venv/test ## write migrations/ anew from sql/ (NAME=...: the next one), and the catalogs that the tests compare with
+	$(BIN)/python -m release.migration $(NAME)
 	$(BIN)/python -m tests.catalog --write
 
 bench: .venv/bench ## run the benchmarks, fifteen minutes, and write docs/benchmarks/ (ARGS="--size full": hours)

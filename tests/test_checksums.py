@@ -10,6 +10,7 @@ import pytest
 from inboxdb.database import sources
 from inboxdb.database.errors import DamagedFiles, DatabaseNewer, MigrationEdited
 from inboxdb.install import migrate, plan
+from release import frozen, migration
 from tests.catalog import catalog, difference
 from tests.servers import Database
 from tests.test_cli import answer, invoke, refusal
@@ -56,19 +57,20 @@ def test_making_the_migrations_writes_the_checksums(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copy = ours_with(tmp_path, monkeypatch)
-    assert sources.main(["--check"]) == 0
+    (copy / frozen.RELEASED).write_text("")
+    assert migration.main(["--check"]) == 0
     append(copy / f"{LAST}.sql", "select 1;\n")
     (copy / f"{LEADS}.rollback.sql").unlink()
-    (copy / "0008-new.sql").touch()
-    assert sources.damaged() == [f"{LEADS}.rollback.sql", f"{LAST}.sql", "0008-new.sql"]
-    assert sources.main(["--check"]) == 1
+    (copy / "9999-new.sql").touch()
+    assert sources.damaged() == [f"{LEADS}.rollback.sql", f"{LAST}.sql", "9999-new.sql"]
+    assert migration.main(["--check"]) == 1
     said = capsys.readouterr().err
     assert said.count("differs from checksums.txt: run `make migration`\n") == 3
-    assert sources.main([]) == 0
-    assert sources.main(["--check"]) == 0
+    assert migration.main([]) == 0
+    assert migration.main(["--check"]) == 0
     (copy / sources.CHECKSUMS).unlink()
     assert f"{LAST}.sql" in sources.damaged()
-    assert sources.main(["--check"]) == 1
+    assert migration.main(["--check"]) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -147,14 +149,14 @@ def test_a_newer_database_is_refused_and_shown(
 ) -> None:
     with monkeypatch.context() as newer:
         copy = ours_with(tmp_path, newer)
-        for name, after in (("0008-later", LAST), ("0009-last", "0008-later")):
+        for name, after in (("9998-later", LAST), ("9999-last", "9998-later")):
             (copy / f"{name}.sql").write_text(f"-- depends: {after}\n\nselect;\n")
             (copy / f"{name}.rollback.sql").write_text(f"-- Undoes {name}: nothing.\n\nselect;\n")
         (copy / sources.CHECKSUMS).write_text(sources.checksums())
-        assert migrate.apply(database.dsn) == ["0008-later", "0009-last"]
+        assert migrate.apply(database.dsn) == ["9998-later", "9999-last"]
     before = catalog(database.connect())
     for way in WAYS:
-        with pytest.raises(DatabaseNewer, match="does not know 0008-later, 0009-last"):
+        with pytest.raises(DatabaseNewer, match="does not know 9998-later, 9999-last"):
             way(database.dsn)
     assert "newer than this inboxdb" in refusal(database, "migrate", "rollback", "--all")
     assert not difference(before, catalog(database.connect()))
@@ -162,8 +164,8 @@ def test_a_newer_database_is_refused_and_shown(
     listed = answer(database, "migrate", "status")["migrations"]
     assert [(one["id"], one["state"]) for one in listed[-3:]] == [
         (LAST, "applied"),
-        ("0008-later", "unknown"),
-        ("0009-last", "unknown"),
+        ("9998-later", "unknown"),
+        ("9999-last", "unknown"),
     ]
     assert invoke("migrate", "status", "--dsn", database.dsn).stdout.count("the database is newer") == 2
 

@@ -23,6 +23,7 @@ from inboxdb.database import connection, sources
 from inboxdb.database.errors import InboxdbError, MigrationFailed, MigrationsBusy
 from inboxdb.demo import embedded
 from inboxdb.install import migrate
+from release import frozen, migration
 from tests.catalog import COMMITTED, HOW_TO_WRITE, catalog, difference
 from tests.interleave import DEADLINE, until
 from tests.rows import GLOBAL, Host, live_counts, new_id, stored_counts
@@ -30,7 +31,7 @@ from tests.servers import OWNER, Database
 
 FILES = sorted(file for file in sources.MIGRATIONS.glob("*.sql") if not file.name.endswith(".rollback.sql"))
 NAMES = [file.stem for file in FILES]
-INDEXES, LEADS, LAST = "0003-host-indexes", "0006-lead-triggers", "0007-access"
+INDEXES, LEADS, ACCESS, LAST = "0003-host-indexes", "0006-lead-triggers", "0007-access", NAMES[-1]
 FROM_LEADS = NAMES[NAMES.index(LEADS) :]
 
 
@@ -71,14 +72,17 @@ def test_yoyo_reads_them_as_we_do() -> None:
     assert set(read.values()) == {True, False}
 
 
-def test_bodies_are_those_of_sql() -> None:
-    stale = [file.name for file in FILES if sources.with_bodies(file.read_text()) != file.read_text()]
+def test_newest_body_of_each_source_is_that_of_sql() -> None:
+    assert migration.carried(migration.files()).texts == migration.today(), "run `make migration`"
+
+
+def test_migrations_are_as_they_would_be_written() -> None:
+    stale = [file.name for file, text in migration.planned().items() if file.read_text() != text]
     assert not stale, "run `make migration`"
 
 
-def test_each_source_is_in_one_migration() -> None:
-    carried = [found["source"] for file in FILES for found in sources.INCLUDED.finditer(file.read_text())]
-    assert sorted(carried) == sorted(sources.contents())
+def test_files_of_the_last_release_are_as_they_were_released() -> None:
+    assert not frozen.edits()
 
 
 # What they make
@@ -186,16 +190,16 @@ def test_yoyo_by_hand_and_ours_continue_each_other(bare_database: Database) -> N
 
 
 def test_failed_migration_leaves_nothing(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ours_with(tmp_path, monkeypatch, "0007-broken.sql", "create table inboxdb.half (id integer);\nselect 1 / 0;\n")
+    ours_with(tmp_path, monkeypatch, "9999-broken.sql", "create table inboxdb.half (id integer);\nselect 1 / 0;\n")
     owner = database.connect()
     before = catalog(owner)
     with pytest.raises(MigrationFailed) as failed:
         migrate.apply(database.dsn)
-    assert "0007-broken" in str(failed.value)
+    assert "9999-broken" in str(failed.value)
     assert "22012" in str(failed.value)
     assert "division" not in str(failed.value), "a server's message may quote rows"
     assert not difference(before, catalog(owner))
-    assert not_applied(database) == ["0007-broken"]
+    assert not_applied(database) == ["9999-broken"]
 
 
 @pytest.mark.parametrize("table", ["_yoyo_migration", "migration_text"])
@@ -279,12 +283,12 @@ def test_file_runs_as_it_is_with_the_lock_timeout_that_is_asked_for(
 create table if not exists inboxdb.seen (setting text);
 insert into inboxdb.seen values ('{} ' || current_setting('lock_timeout'));
 """
-    copy = ours_with(tmp_path, monkeypatch, "0008-seen.sql", text.format("up"))
-    (copy / "0008-seen.rollback.sql").write_text(text.format("down"))
+    copy = ours_with(tmp_path, monkeypatch, "9999-seen.sql", text.format("up"))
+    (copy / "9999-seen.rollback.sql").write_text(text.format("down"))
     (copy / sources.CHECKSUMS).write_text(sources.checksums())
-    assert migrate.apply(database.dsn, lock_timeout=0.25) == ["0008-seen"]
-    assert "set local lock_timeout = '2s';\ncreate table" in kept_text(database, "0008-seen")
-    assert [one.id for one in migrate.rollback(database.dsn, lock_timeout=7)] == ["0008-seen"]
+    assert migrate.apply(database.dsn, lock_timeout=0.25) == ["9999-seen"]
+    assert "set local lock_timeout = '2s';\ncreate table" in kept_text(database, "9999-seen")
+    assert [one.id for one in migrate.rollback(database.dsn, lock_timeout=7)] == ["9999-seen"]
     assert database.connect().execute("select setting from inboxdb.seen").fetchall() == [("up 250ms",), ("down 7s",)]
 
 

@@ -22,6 +22,7 @@ from tests.servers import OWNER, WRITER, Database
 from tests.test_checksums import edit, texts
 from tests.test_cli import answer, invoke, refusal
 from tests.test_migrations import (
+    ACCESS,
     FROM_LEADS,
     INDEXES,
     LAST,
@@ -359,7 +360,7 @@ def test_reading_rights_that_are_missing_are_a_warning(bare_database: Database) 
         ("warning", NAMES[1], f'row-level security hides rows of public."Lead" from role {OWNER}, '
          "so nothing could be counted"),
         ("warning", NAMES[3], f'role {OWNER} does not own public."Client", so it could not undo this'),
-        ("warning", LAST, f'role {OWNER} may not read public."ClientMember", so nothing could be counted'),
+        ("warning", ACCESS, f'role {OWNER} may not read public."ClientMember", so nothing could be counted'),
     ]  # fmt: skip
 
 
@@ -374,11 +375,11 @@ def test_invalid_index_is_a_note(threads: ThreadPoolExecutor, bare_database: Dat
     assert findings(bare_database) == []
 
 
-def test_triggers_made_by_hand_are_an_obstacle_until_they_are_marked(bare_database: Database) -> None:
+def test_triggers_made_by_hand_are_noted_until_they_are_marked(bare_database: Database) -> None:
     migrate.apply(bare_database.dsn, to=INDEXES)
     bare_database.connect().execute((sources.SQL / "log" / "client.trigger.sql").read_bytes())
     [found] = findings(bare_database)
-    assert (found["check"], found["severity"], found["migration"]) == ("leftovers", "obstacle", NAMES[3])
+    assert (found["check"], found["severity"], found["migration"]) == ("leftovers", "note", NAMES[3])
     assert 'trigger inboxdb_note_insert_or_delete on public."Client" is there already' in found["evidence"]
     [order] = re.findall(r"`inboxdb (migrate mark [^`]*)`", found["remedy"])
     assert invoke(*order.split(), "--dsn", bare_database.dsn).exit_code == 0
@@ -502,7 +503,7 @@ def test_roles_that_are_missing(bare_database: Database, monkeypatch: pytest.Mon
     query.write_text(query.read_text().replace("anon", "never_made"))
     monkeypatch.setattr(access, "ROLES", ("authenticated", "never_made"))
     [found] = findings(bare_database)
-    assert (found["check"], found["severity"], found["migration"]) == ("roles", "note", LAST)
+    assert (found["check"], found["severity"], found["migration"]) == ("roles", "note", ACCESS)
     assert found["evidence"] == "there is no role never_made"
     assert "this role may not create roles" in found["remedy"]
 

@@ -1,13 +1,9 @@
-"""The SQL that inboxdb ships: where sql/ and migrations/ are, and how the one gets into the other.
+"""The SQL that inboxdb ships: where sql/ and migrations/ are, and what each file of migrations/ has to be.
 
-A migration carries whole bodies from sql/, between markers that name their source, so that a DBA reads it from top to
-bottom. migrations/checksums.txt says what each file has to be (``sha256sum --check checksums.txt`` reads it, too).
-``python -m inboxdb.database.sources`` (``make migration``) writes bodies and checksums anew; ``--check`` only says
-whether they are up to date.
+``sha256sum --check checksums.txt`` reads what has to be, too.
 """
 
 import re
-import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -20,25 +16,10 @@ HOST = _PACKAGE / "host" if (_PACKAGE / "host").is_dir() else _PACKAGE.parent / 
 
 CHECKSUMS = "checksums.txt"
 
-INCLUDED = re.compile(r"^-- >>> sql/(?P<source>\S+)\n.*?^-- <<< sql/(?P=source)\n", re.MULTILINE | re.DOTALL)
-
 
 def contents() -> list[str]:
     """List every file of sql/ in load order, as the table of contents names them."""
     return re.findall(r"^\\ir (\S+)$", (SQL / "inboxdb.sql").read_text(), re.MULTILINE)
-
-
-def with_bodies(migration: str) -> str:
-    """Return a migration's text with each included body as sql/ has it now.
-
-    Raises FileNotFoundError for a marker that names no file.
-    """
-    return INCLUDED.sub(
-        lambda found: (
-            f"-- >>> sql/{found['source']}\n{(SQL / found['source']).read_text()}-- <<< sql/{found['source']}\n"
-        ),
-        migration,
-    )
 
 
 def checksums() -> str:
@@ -52,26 +33,3 @@ def damaged() -> list[str]:
     file = MIGRATIONS / CHECKSUMS
     said = file.read_text().splitlines() if file.exists() else []
     return sorted({line.partition("  ")[2] for line in set(said) ^ set(checksums().splitlines())})
-
-
-def main(arguments: list[str]) -> int:
-    """Bring the bodies in migrations/ and checksums.txt up to date, or with ``--check`` report what is not."""
-    check = arguments == ["--check"]
-    stale = [file for file in sorted(MIGRATIONS.glob("*.sql")) if with_bodies(file.read_text()) != file.read_text()]
-    for file in stale:
-        if check:
-            sys.stderr.write(f"{file.name} differs from sql/: run `make migration`\n")
-        else:
-            file.write_text(with_bodies(file.read_text()))
-            sys.stderr.write(f"{file.name} brought up to date\n")
-    changed = damaged()
-    if check:
-        sys.stderr.writelines(f"{name} differs from {CHECKSUMS}: run `make migration`\n" for name in changed)
-    elif changed:
-        (MIGRATIONS / CHECKSUMS).write_text(checksums())
-        sys.stderr.write(f"{CHECKSUMS} brought up to date\n")
-    return 1 if check and (stale or changed) else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

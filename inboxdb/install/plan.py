@@ -61,6 +61,14 @@ NOT_SAID = ("depends:", "transactional:", "squawk-", "By hand:")
 TABLE = r'"\w+"|\w+\.\w+'
 LOCKS = re.compile(rf"(?P<mode>[A-Z]+(?: [A-Z]+)+) on (?P<tables>(?:{TABLE})(?:(?:, | and )(?:{TABLE}))*)")
 
+# What a migration makes: inboxdb's tables and views, triggers on the host's tables, and indexes on them.
+MAKES = re.compile(
+    r"^create (?:or replace )?(?:(table|view) inboxdb\.|(trigger|index) (?:concurrently if not exists )?)(\w+)"
+    r'(?:[^;]*? on public\."(\w+)")?',
+    re.MULTILINE,
+)
+GRANTS = re.compile(r"^ *perform inboxdb\.apply_grants\(", re.MULTILINE)
+
 # Whom each mode stops among those who use a table as an application does.
 STOPS = {
     "ACCESS SHARE": "nobody",
@@ -149,7 +157,9 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
             findings.append(Finding("suspended", OBSTACLE, "inboxdb is suspended here", remedy))
         pending = found.up_to(to)
         steps = [_step(connection, migration, lock_timeout) for migration in pending]
-        examined = checks.run(connection, "plan", {"inboxdb.plan": json.dumps(_planned(steps, lock_timeout))})
+        examined = checks.run(
+            connection, "plan", {"inboxdb.plan": json.dumps(_planned(found.shipped, steps, lock_timeout))}
+        )
         if found.unrecorded:
             # what is left over there is the installation, of which the books were lost
             examined.pop("leftovers", None)
@@ -197,10 +207,22 @@ def declared_locks(text: str) -> list[tuple[str, str]]:
     ]
 
 
-def _planned(steps: list[Step], lock_timeout: float) -> dict[str, object]:
-    """What the queries of sql/checks/plan/ read of the plan."""
+def _planned(shipped: list[Migration], steps: list[Step], lock_timeout: float) -> dict[str, object]:
+    """What the queries of sql/checks/plan/ read of the plan: what each pending migration is the first to make, which of
+    them grant rights, which build indexes, and the locks.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    for migration in shipped:
+        for found in MAKES.findall(ledger.text(migration)):
+            first.setdefault(found, migration.id)
+    pending = [step.id for step in steps]
     return {
-        "pending": [step.id for step in steps],
+        "makes": [
+            {"migration": migration, "kind": relation or on_host, "name": name, "host_table": host_table}
+            for (relation, on_host, name, host_table), migration in first.items()
+            if migration in pending
+        ],
+        "grants": [one.id for one in shipped if one.id in pending and GRANTS.search(ledger.text(one))],
         "builds": [step.id for step in steps if not step.transactional],
         "locks": [
             {"migration": step.id, "host_table": lock.host_table, "mode": lock.mode}

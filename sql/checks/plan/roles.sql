@@ -1,9 +1,9 @@
 -- Looks for: missing roles among those to be granted rights.
 -- Evidence: the catalog, readable by everybody.
--- Reads the pending migrations in inboxdb.plan.
+-- Reads in inboxdb.plan the pending migrations that grant.
 select
   'note' as severity,
-  '0007-access' as migration,
+  pg_catalog.current_setting('inboxdb.plan')::jsonb -> 'grants' ->> 0 as migration,
   'there is no role ' || pg_catalog.string_agg(wanted.role_name, ', ' order by wanted.role_name) as evidence,
   case
     when bool_and(me.rolsuper or me.rolcreaterole) then '`inboxdb migrate apply --create-roles` makes them'
@@ -12,7 +12,7 @@ select
 from pg_catalog.unnest('{anon,authenticated,inboxdb_drainer,inboxdb_monitor}'::text[]) as wanted (role_name)
 cross join pg_catalog.pg_roles as me
 where me.rolname = current_user
-  and pg_catalog.current_setting('inboxdb.plan')::jsonb -> 'pending' @> '["0007-access"]'
+  and pg_catalog.current_setting('inboxdb.plan')::jsonb -> 'grants' <> '[]'
   and not exists (
     select from pg_catalog.pg_roles as r
     where r.rolname = wanted.role_name
