@@ -355,8 +355,8 @@ create table inboxdb.inbox_counts_dirty (
   last_error text,
   collapsed boolean not null default false,
   quarantined_at timestamptz,
-  -- One row per workspace all the same: collect alone inserts, under its lock, where there is none. A key of the
-  -- workspace alone would have each insert visit every version there ever was while a snapshot is held.
+  -- One row per workspace is the promise of the only inserter, collect, under its lock. next_attempt_at is in the key
+  -- so that lookups and uniqueness checks visit no dead rows kept by a held snapshot (D35).
   primary key (client_id, next_attempt_at),
   constraint inbox_counts_dirty_quarantined_is_never_due
   check (quarantined_at is null or next_attempt_at = 'infinity')
@@ -367,23 +367,23 @@ create index inbox_counts_dirty_next_attempt_at_idx on inboxdb.inbox_counts_dirt
 
 comment on table inboxdb.inbox_counts_dirty is
 'The drain''s work list: one row per workspace with changes not yet drained. Derived from the change log and the '
-'snoozes; losing it loses nothing but what is collapsed: mark all workspaces then.';
+'snoozes, so its loss loses nothing, except collapsed changes: mark all workspaces then.';
 comment on column inboxdb.inbox_counts_dirty.dirty_since is
-'When the oldest collected change was noted, or the snooze ran out.';
+'When the oldest collected change was noted, or the snooze ended.';
 comment on column inboxdb.inbox_counts_dirty.collected_at is
-'When a collector put it on the list: its changes were committed by then.';
+'When a collector put the workspace on the list: its changes were committed by then.';
 comment on column inboxdb.inbox_counts_dirty.attempts is
 'How often a drain claimed the workspace since it became dirty, or was put back from quarantine.';
 comment on column inboxdb.inbox_counts_dirty.next_attempt_at is
-'Not claimed before; the earliest goes first. Set by our functions only: the drain does not look before '
-'drain_state.claim_from.';
+'Not claimed before this instant; the earliest goes first. Set by our functions only, because the drain does not look '
+'below drain_state.claim_from.';
 comment on column inboxdb.inbox_counts_dirty.last_error is
 'SQLSTATE and our own sentence for the last failure; never a server message.';
 comment on column inboxdb.inbox_counts_dirty.collapsed is
-'Whether changes of it were taken out of the log without a refresh: this row stands for them, and for the whole '
-'workspace.';
+'Whether changes of the workspace were taken out of the log without a refresh: this row stands for them, as a mark of '
+'the whole workspace.';
 comment on column inboxdb.inbox_counts_dirty.quarantined_at is
-'When it had used up its attempts; it is not tried again until it is put back (requeue_inbox_counts).';
+'When the workspace had used up its attempts: no further attempt before requeue_inbox_counts.';
 -- <<< sql/drain/inbox_counts_dirty.table.sql
 
 -- >>> sql/announce/cache_version.table.sql
@@ -442,9 +442,9 @@ comment on column inboxdb.job_status.unpublished_since is
 -- <<< sql/jobs/job_status.table.sql
 
 -- >>> sql/log/change.table.sql
--- The change log: identical tables, used in turn (see log/current_slice.sql), so that each is out of use long
--- enough to be truncated: a held snapshot then cannot keep its dead rows in the drain's way.
--- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes one writer wait for another.
+-- The change log: four identical slices, used in turn (see current_slice), so that each is out of use long enough to be
+-- truncated, although a held snapshot keeps its dead rows from vacuum (D6).
+-- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes a writer wait for another (D2).
 create table inboxdb.change_0 (
   xid xid8 not null default pg_catalog.pg_current_xact_id(),
   id bigint generated always as identity,
@@ -456,8 +456,8 @@ create table inboxdb.change_0 (
 )
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
--- A refresh takes one workspace's changes, however many others wait beside them. Partial, so that nothing which reads
--- all changes from a transaction on can be answered by it, from end to end: see changes_of.sql.
+-- For refreshes, which take the changes of a single workspace. Partial, so that a query for all changes from a
+-- transaction on cannot be answered by scanning this index from end to end (D8).
 create index change_0_client_id_xid_idx on inboxdb.change_0 (client_id, xid) where client_id is not null;
 
 create table inboxdb.change_1 (like inboxdb.change_0 including all)
@@ -467,8 +467,8 @@ with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 create table inboxdb.change_3 (like inboxdb.change_0 including all)
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
--- Statistics on xid speak of changes that are drained by now: by them the planner takes `xid >= read_from` for next to
--- nothing, and would look for one workspace's changes among all that wait.
+-- No statistics on xid, because they are of changes drained by now: the planner would expect next to no rows of
+-- `xid >= read_from`, and look for a workspace's changes among all undrained ones.
 alter table inboxdb.change_0 alter column xid set statistics 0;
 alter table inboxdb.change_1 alter column xid set statistics 0;
 alter table inboxdb.change_2 alter column xid set statistics 0;
@@ -485,7 +485,7 @@ comment on column inboxdb.change_0.client_id is
 'workspace.';
 comment on column inboxdb.change_0.lead_id is 'The lead; null for the whole workspace.';
 comment on column inboxdb.change_0.left_user_id is
-'Whose lead it was, where it no longer is: who it is now is looked up by the refresh.';
+'The user whom the lead left, if any; the refresh looks up the present user.';
 comment on column inboxdb.change_0.noted_at is 'When the change was noted, which may be long before it was committed.';
 -- <<< sql/log/change.table.sql
 
@@ -504,18 +504,19 @@ with (fillfactor = 70);
 create index workspace_next_snooze_at_idx on inboxdb.workspace (next_snooze_at) where next_snooze_at is not null;
 create index workspace_audited_at_idx on inboxdb.workspace (audited_at) where audited_at is not null;
 
-comment on table inboxdb.workspace is 'What the drain remembers of each workspace it has refreshed.';
+comment on table inboxdb.workspace is 'The drain''s facts about each workspace refreshed before.';
 comment on column inboxdb.workspace.leads is
-'Leads seen by a refresh, visible or not, to a tenth: sizes the next one''s memory, and says when counting is cheaper.';
+'Leads at the last refresh, snoozed ones included, exact to a tenth: decides about work_mem, and when to recount.';
 comment on column inboxdb.workspace.next_snooze_at is
-'When the next snooze runs out, and with it the counts'' truth; null for never.';
-comment on column inboxdb.workspace.number is 'Stands for it in counted_lead; one that is made anew gets another.';
+'When the next snooze ends, so that counts change without a write; null for never.';
+comment on column inboxdb.workspace.number is
+'The workspace in counted_lead; a workspace made anew gets another number.';
 comment on column inboxdb.workspace.definitions is
-'By which definitions (function definitions) counted_lead holds all its leads; null before they were first counted.';
+'The definitions (function definitions) of all its rows in counted_lead; null before the first fill.';
 comment on column inboxdb.workspace.audited_at is
-'When all its leads were last counted, or found to be as remembered, to a minute.';
+'When all its leads were last recounted, or found right by an audit, exact to a minute.';
 comment on column inboxdb.workspace.audit_not_before is
-'When an audit that was begun is tried again, unless it came to its end.';
+'When a workspace chosen for an audit may be chosen again, unless the audit came to its end.';
 -- <<< sql/counts/workspace.table.sql
 
 -- >>> sql/counts/counted_lead.table.sql
@@ -554,11 +555,11 @@ create table inboxdb.drift (
 );
 
 comment on table inboxdb.drift is
-'What was found to differ from the truth though no change was noted, and mended: a row per time, kept for 30 days.';
+'Drift: differences from the truth without a noted change, found and mended. A row per finding, kept for 30 days.';
 comment on column inboxdb.drift.found_by is
-'The reason for the recount that found it, as in job_status: did_not_fit where a refresh by change gave up.';
-comment on column inboxdb.drift.leads is 'Leads that counted differently than was remembered of them.';
-comment on column inboxdb.drift.scopes is 'Counts rows that were not the sum of what was remembered of their leads.';
+'The reason for the recount, as in job_status: did_not_fit where a refresh by change gave up.';
+comment on column inboxdb.drift.leads is 'Leads whose row in counted_lead was wrong.';
+comment on column inboxdb.drift.scopes is 'Rows of counts that were not the sum of counted_lead.';
 -- <<< sql/counts/drift.table.sql
 
 -- >>> sql/log/drain_state.table.sql
@@ -577,26 +578,25 @@ insert into inboxdb.drain_state (read_from, server_started_at)
 values ('0', pg_catalog.pg_postmaster_start_time());
 
 comment on table inboxdb.drain_state is
-'One row: where the drain reads the change log and the work list from, and when it last looked. Read through '
-'read_floor.';
+'One row: the floors from which the drain reads the change log and the work list, and when a collector last looked. '
+'Read through read_floor.';
 comment on column inboxdb.drain_state.revision is
-'How often the floors were taken. Its newest version, with the highest, is looked up first: a held snapshot keeps the '
-'others.';
+'How often the floors were raised. In the key, so that the live row is found first, without visiting dead rows kept by '
+'a held snapshot.';
 comment on column inboxdb.drain_state.server_started_at is
 'The server that the floors were found on: another one (a restore, a failover) counts transactions anew.';
 comment on column inboxdb.drain_state.read_from is
-'No undrained change has a lower xid, also_read excepted: dead rows before it, which a held snapshot may pin, are '
-'never visited.';
+'No undrained change has a lower xid, also_read excepted: dead rows below, kept by a held snapshot, are never visited.';
 comment on column inboxdb.drain_state.also_read is
 'The transactions before read_from that were still open, or whose changes were undrained: 64 at most.';
 comment on column inboxdb.drain_state.claim_from is
-'No row of the work list is due before: the dead ones there are never visited.';
+'No row of the work list is due before this instant, so dead rows below are never visited.';
 comment on column inboxdb.drain_state.changes_left is
-'How many changes were left when the floors were taken, 256 for more: raise_floor goes by it.';
+'How many changes were left when the floors were raised, at most 256: raise_floor compares.';
 comment on column inboxdb.drain_state.collected_at is
-'When a collector last took the floors: every second while there is work, else every ten: readers'' is_stale.';
+'When a collector last raised the floors, every second while there is work, else every ten: readers'' is_stale.';
 comment on column inboxdb.drain_state.published_at is
-'When versions were last copied to the cache; null where that was never asked for.';
+'When versions were last copied to the cache; null without a cache.';
 -- <<< sql/log/drain_state.table.sql
 
 -- >>> sql/jobs/run.table.sql

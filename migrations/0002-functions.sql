@@ -129,7 +129,7 @@ comment on view inboxdb.lead_now is 'What each lead counts now, as counted_lead 
 
 -- >>> sql/counts/known_workspace.view.sql
 create or replace view inboxdb.known_workspace as
--- Every workspace that has counts or should have: those of the host, and those it deleted whose rows still stand.
+-- Every workspace with counts, or due to have some: the host's, and workspaces deleted there whose rows still stand.
 select c.id::inboxdb.client_id as client_id
 from public."Client" as c
 union
@@ -144,15 +144,15 @@ comment on view inboxdb.known_workspace is 'Every workspace that has counts or s
 
 -- >>> sql/log/read_floor.view.sql
 create or replace view inboxdb.read_floor as
--- Where to start reading the change log and the work list: nothing that waits is before. What a collector left holds
--- for good; where it cannot be trusted (after a restart, restore or failover, when this may be another server that
--- counts transactions anew), everything is read.
+-- Where to start reading the change log and the work list: below the floors nothing is left to drain. Floors hold for
+-- good, but not on another server, which may count transactions anew (restart, restore, failover): then everything is
+-- read (D12).
 select
   case when verdict.is_so then s.read_from else '0' end as read_from,
   case when verdict.is_so then s.also_read else '{}' end as also_read,
   case when verdict.is_so then s.claim_from else '-infinity' end as claim_from
 from (
-  -- its newest version comes first: a held snapshot keeps all others
+  -- the newest row first: dead rows kept by a held snapshot are not visited (D35)
   select d.server_started_at, d.read_from, d.also_read, d.claim_from
   from inboxdb.drain_state as d
   order by d.revision desc
@@ -169,23 +169,23 @@ comment on view inboxdb.read_floor is 'Where to start reading the change log and
 
 -- >>> sql/drain/work_list.view.sql
 create or replace view inboxdb.work_list as
--- The rows of inbox_counts_dirty, all of them. Below the floor there are only dead ones, two for each refresh: a held
--- snapshot keeps them from vacuum. The order has the planner use the index on it, however tiny it takes the table for;
--- by the primary key it would read all of it.
+-- All rows of inbox_counts_dirty. Below claim_from there are only dead rows, two for each refresh, kept from vacuum by
+-- a held snapshot (D11). ORDER BY makes the planner use the index on next_attempt_at; the primary key would be read
+-- whole.
 select
   d.client_id, d.dirty_since, d.collected_at, d.attempts, d.next_attempt_at, d.last_error, d.collapsed, d.quarantined_at
 from inboxdb.inbox_counts_dirty as d
 where d.next_attempt_at >= (select f.claim_from from inboxdb.read_floor as f)
 order by d.next_attempt_at;
 
-comment on view inboxdb.work_list is 'The rows of inbox_counts_dirty, looked for where there can be some.';
+comment on view inboxdb.work_list is 'The rows of inbox_counts_dirty, read from the floor on.';
 -- <<< sql/drain/work_list.view.sql
 
 -- >>> sql/log/change.view.sql
 create or replace view inboxdb.change as
--- What is left to drain, from every slice. Elsewhere, below the floor, there are only dead rows: a held snapshot keeps
--- them from vacuum, and reading them would cost more the longer it is held. The two conditions stand in queries of
--- their own, so that each is one of an index. `tid` is for deleting what was read, in the same statement.
+-- The undrained changes of every slice. Below the floor there are only dead rows, kept from vacuum by a held snapshot
+-- and never read here (D10). The two conditions stand in queries of their own, so that an index answers each of them.
+-- `tid` (ctid) is for deleting the rows in the statement reading them.
 select 0 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
 from inboxdb.change_0 as c
 where c.xid >= (select f.read_from from inboxdb.read_floor as f)
@@ -223,11 +223,11 @@ comment on view inboxdb.change is 'The changes not yet drained.';
 
 -- >>> sql/drain/waiting.view.sql
 create or replace view inboxdb.waiting as
--- Why a workspace's counts may be behind, straight from the log, the snoozes and the work list: never only from what a
--- collector has seen. A workspace stands here once per reason.
+-- Dirty workspaces, straight from the log, the snoozes and the work list, so also before a collector has seen their
+-- changes. A workspace is listed once per reason.
 select c.client_id, c.noted_at as since
 from inboxdb.change as c
--- not as the index on it says it
+-- not `is not null`, so that the partial index change_*_client_id_xid_idx cannot answer: it would be read whole (D8)
 where (c.client_id is null) is false
 union all
 select l."clientId"::inboxdb.client_id, c.noted_at
@@ -235,7 +235,7 @@ from inboxdb.change as c
 inner join public."Lead" as l on c.lead_id = l.id
 where c.client_id is null
 union all
--- nothing of known_workspace is read where no such change waits
+-- known_workspace is read only if such a change waits
 select
   k.client_id,
   (
@@ -257,7 +257,7 @@ union all
 select d.client_id, d.dirty_since
 from inboxdb.work_list as d;
 
-comment on view inboxdb.waiting is 'Workspaces whose counts may be behind, and since when.';
+comment on view inboxdb.waiting is 'Dirty workspaces, and since when.';
 -- <<< sql/drain/waiting.view.sql
 
 -- >>> sql/counts/count_scopes.sql
@@ -464,8 +464,8 @@ $$;
 create or replace function inboxdb.current_slice() returns integer
 language sql volatile parallel safe
 as $$
-  -- Purpose: which of the four slices of the change log takes changes now. Chosen by the clock, so that writers agree
-  --   without sharing any state; a slice is in use for 20 seconds and out of use for 60.
+  -- Purpose: the slice of the change log in use now, chosen by the clock, so that writers agree without sharing state.
+  --   A slice is in use for 20 seconds and out of use for 60 (D6).
   -- Returns: 0 to 3.
   -- Inlined into each writer's insert, hence no search_path of its own. Tests shorten the 20.
   -- INVOKER: reads nothing.
@@ -477,13 +477,13 @@ $$;
 create or replace function inboxdb.note_change(
   changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id, former_user_id inboxdb.user_id default null
 ) returns void
--- No search_path of its own: its callers pin theirs, everything in it is qualified, and setting it once more made each
--- written lead's trigger a quarter dearer.
+-- No search_path of its own: its callers pin theirs, every name here is qualified, and another SET made the trigger a
+-- quarter dearer (D13).
 language plpgsql volatile
 as $$
--- Purpose: append one change to the log. Never waits: it inserts a row of its own and locks nobody else's.
+-- Purpose: append a change to the log. Never waits: inserts a row of its own and locks no other row (D1).
 -- Parameters: changed_client_id, null where the caller does not know the workspace; changed_lead_id, null for the whole
---   workspace. Both null: every workspace. former_user_id, whose lead it was, where it no longer is.
+--   workspace. Both null: every workspace. former_user_id, the user whom the lead left, if any (D61).
 -- Writes: the current slice.
 -- INVOKER: called by our DEFINER functions only.
 begin
@@ -537,10 +537,9 @@ create or replace function inboxdb.note_draft_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: row trigger on "AIDraft": note the draft's lead, on both sides of a move between leads; before a delete
---   also the leads of the messages sent from it, whose "aiDraftId" the host's foreign key is about to null.
--- The workspace is left open: the one that counts is where the lead is when the change is collected, which a move in
---   flight beside this transaction may yet change.
+-- Purpose: row trigger on "AIDraft": note the draft's lead, on both sides of a move between leads; before a delete also
+--   the leads of the messages sent from the draft, because the host's foreign key is about to null "aiDraftId" (D5).
+-- The change names no workspace: the collector fills in the lead's, because a move in flight may yet change it (D3).
 -- Reads: "Message" (by the host's index on "aiDraftId", as the foreign key does). Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
@@ -553,8 +552,8 @@ begin
     perform inboxdb.note_change(null, new."leadId");
   end if;
   if tg_op = 'DELETE' then
-    -- Locked, so that one which another transaction is moving is found where it goes. The foreign key's action, which
-    -- comes next, updates the same rows: it would wait for that transaction too.
+    -- Locked, so that a message being moved by another transaction is found at its new lead. No further wait: the
+    -- foreign key's action, next, updates the same rows.
     for message_lead_id in
       select m."leadId" from public."Message" as m where m."aiDraftId" = old.id for no key update
     loop
@@ -594,7 +593,7 @@ create or replace function inboxdb.note_truncate() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: statement trigger for TRUNCATE of a host table: one change that stands for every workspace.
+-- Purpose: statement trigger for TRUNCATE of a host table: append a single change for every workspace (D4).
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 begin
@@ -611,13 +610,13 @@ returns table (
 )
 language sql stable
 as $$
-  -- Purpose: one workspace's changes that are left to drain, as in view change.
-  -- The planner takes the slices for tiny, as they mostly are, and all indexes for equal then; its plan is kept while a
-  -- slice fills. So each condition is written as only one of them can answer it: the row comparison is one of the index
-  -- on (client_id, xid), "is true" none of any index.
+  -- Purpose: a workspace's undrained changes, as in view change.
+  -- Each condition can be answered by a single index, because the planner takes near-empty slices for tiny and all
+  -- their indexes for equal, and keeps the plan while a slice fills (D8): the row comparison fits the index on
+  -- (client_id, xid) alone; "is true" fits no index.
   -- Parameters: target_client_id.
-  -- Returns: the slice and the place there, for deleting what was read in the same statement; the lead, null for the
-  --   whole workspace; whose it was; when it was noted.
+  -- Returns: slice and ctid, for deleting the changes in the statement reading them; the lead, null for the whole
+  --   workspace; the user whom the lead left; when the change was noted.
   -- Inlined, hence no search_path of its own.
   -- Reads: the change log, read_floor.
   -- INVOKER: called by our DEFINER functions only.
@@ -687,10 +686,10 @@ $$;
 create or replace function inboxdb.require_workspace(target_client_id inboxdb.client_id) returns void
 language plpgsql stable
 set search_path = ''
--- a policy that hid the workspace would make this a lie: raise instead
+-- a policy hiding the workspace would make the error wrong: raise instead (D37)
 set row_security = off
 as $$
--- Purpose: refuse an id that no workspace has.
+-- Purpose: refuse an unknown workspace.
 -- Parameters: target_client_id.
 -- Errors: IB002 where neither the host nor our tables know the workspace; 42501 as count_scopes.
 -- Reads: "Client", workspace, inbox_counts (each by key).
@@ -712,10 +711,11 @@ create or replace function inboxdb.try_lock_workspace(target_client_id inboxdb.c
 language sql volatile
 set search_path = ''
 as $$
-  -- Purpose: take the workspace for this transaction, without waiting. Call it in a statement of its own, before the
-  --   one that counts: a snapshot older than the lock would overwrite a newer result.
+  -- Purpose: lock the workspace for this transaction, without waiting. In a statement of its own, before the statement
+  --   counting: with a snapshot older than the lock a newer result would be overwritten (D14).
   -- Parameters: target_client_id.
-  -- Returns: whether it was free. The lock ends with the transaction or with its backend; it survives poolers.
+  -- Returns: whether the workspace was free. The lock ends with the transaction or with its backend; it survives
+  --   poolers.
   -- INVOKER: an advisory lock, class 'inbx' in pg_locks.classid.
   select pg_catalog.pg_try_advisory_xact_lock(
     x'696e6278'::integer, pg_catalog.hashtext(target_client_id::pg_catalog.text))
@@ -903,10 +903,10 @@ returns void
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: record why a refresh failed, outside whatever was rolled back. The workspace keeps its changes, and waits
+-- Purpose: record why a refresh failed, outside of the rolled-back part. The workspace keeps its changes, and waits
 --   from now on for its next attempt: longer each time.
--- Records nothing where the workspace is not on the work list, was never claimed, is quarantined by now (whose reason
--- stands, and whoever is putting it back is not waited for), or somebody else is at work on it.
+-- Nothing is recorded where the workspace is not on the work list, was never claimed, is quarantined by now (with its
+-- reason kept, and without waiting for a requeue), or is locked by another drain.
 -- Parameters: target_client_id; started_at; error_code, the SQLSTATE, null where there is none.
 -- Writes: inbox_counts_dirty, job_status.
 -- DEFINER: the runner calls it for a refresh that was cancelled, or whose connection was lost.
@@ -914,16 +914,16 @@ declare
   said pg_catalog.text := (inboxdb.failure(error_code)).sentence;
   attempt_number integer;
 begin
-  -- somebody else has it by now: how that goes is what counts
+  -- another drain refreshes the workspace by now, and its outcome counts
   if not inboxdb.try_lock_workspace(target_client_id) then
     return;
   end if;
   update inboxdb.inbox_counts_dirty as d
   set
     last_error = said,
-    -- never sooner than it was: see raise_floor
+    -- never sooner than before: below claim_from the row would not be found (D11)
     next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts))
-  -- as claim_next does
+  -- the live row alone, written for the primary key: dead rows below claim_from are not visited (D8)
   where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
     and d.client_id <= target_client_id
     and d.attempts > 0 and d.quarantined_at is null
@@ -940,7 +940,7 @@ create or replace function inboxdb.audit_period() returns interval
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: how long after a workspace was last audited, or counted whole, its next audit is due.
+  -- Purpose: how long after a workspace's last audit or recount the next audit is due.
   -- Returns: the setting audit_hours.
   -- Reads: setting.
   -- INVOKER: called by our DEFINER functions only.
@@ -2009,8 +2009,8 @@ create or replace function inboxdb.mark_inbox_counts_dirty(target_client_id inbo
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: ask for a refresh of a whole workspace. Appends a change, as a trigger would: waits for nobody, is undone
---   with the caller's transaction.
+-- Purpose: mark a workspace: note a change of all of it, as a trigger would. Waits for nobody, and is rolled back with
+--   the caller's transaction.
 -- Parameters: target_client_id.
 -- Errors: IB002 for an unknown workspace.
 -- Writes: the change log.
@@ -2041,7 +2041,7 @@ create or replace function inboxdb.recompute_inbox_counts(target_client_id inbox
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: count one workspace whole now, dirty or not.
+-- Purpose: recount a workspace now, dirty or not.
 -- Parameters: target_client_id.
 -- Errors: IB002 for an unknown workspace; IB003 where it stayed locked for 5 seconds; IB004 above READ COMMITTED;
 --   IB012 while suspended.
@@ -2076,13 +2076,13 @@ as $$
 -- Purpose: put a quarantined workspace back on the work list, with all its attempts. The next collector makes it due.
 -- Parameters: target_client_id; null for every quarantined workspace.
 -- Returns: how many were put back.
--- Errors: IB002 for an unknown workspace; IB011 for one that is not quarantined.
+-- Errors: IB002 for an unknown workspace; IB011 for a workspace not quarantined.
 -- Writes: inbox_counts_dirty.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   requeued integer;
 begin
-  -- next_attempt_at stays: only the collector may make a row due sooner than it was (see raise_floor)
+  -- next_attempt_at stays, because the collector alone may make a row due sooner (D11)
   update inboxdb.inbox_counts_dirty as d
   set quarantined_at = null, attempts = 0, last_error = null
   where d.quarantined_at is not null and (target_client_id is null or d.client_id = target_client_id);
@@ -2190,24 +2190,23 @@ set search_path = ''
 set enable_seqscan = off
 set jit = off
 as $$
--- Purpose: let the drain read the change log and the work list from where there is something to read. Below the floor
---   nothing visible is left and nothing can appear: only transactions that this snapshot sees as open can still bring
---   changes there, and those are kept in also_read. A writer that stays open for hours is one of them, and the dead
---   rows of everybody after it are not read all that time.
+-- Purpose: raise the floors of the change log and the work list (D10, D11). Below a floor nothing visible is left, and
+--   nothing can appear: new changes there can only come from transactions open in this snapshot, kept in also_read. So
+--   a writer open for hours is an exception below the floor, and dead rows after it are not read meanwhile.
 -- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
--- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version
---   of this row; at once where more changes than it counts were left, and are not any more; every 10 seconds where
---   nothing has happened, so that readers see that somebody looks.
+-- Writes: drain_state: once a second at most, because an older floor holds too, and a held snapshot keeps each dead row
+--   of this table; at once when 256 changes or more were left, and fewer are now; every 10 seconds without any change,
+--   so that readers see a collector at work.
 -- INVOKER: called by collect only, under its lock.
 begin
   with
   undrained as materialized (
     select c.xid from inboxdb.change as c order by c.xid limit 256
   ),
-  -- what is beyond is not looked at in detail: the log is read from there
+  -- read_from is at most here: the 256th undrained change, or the end of the snapshot
   beyond as (
     select least(
-      -- no further than that, whatever another server counted
+      -- at most xmax, although another server may have counted further
       pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()),
       case when pg_catalog.count(*) = 256 then pg_catalog.max(u.xid) end
     ) as xid
@@ -2219,7 +2218,7 @@ begin
     cross join (
       select x.xid from pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) as x (xid)
       union
-      -- the caller's own, which a snapshot does not list: it may note changes after this
+      -- the caller's own transaction, not listed in its snapshot: may yet note changes
       select pg_catalog.pg_current_xact_id_if_assigned()
       union
       select u.xid from undrained as u
@@ -2227,7 +2226,7 @@ begin
     where o.xid < b.xid
     window by_xid as (order by o.xid)
   ),
-  -- up to 64 of them one by one; of more, those before the last wide gap
+  -- up to 64 exceptions in also_read; of more, only the ones before the last wide gap
   one_by_one as (
     select coalesce(pg_catalog.max(o.place), 0) as places
     from open_xid as o
@@ -2269,7 +2268,7 @@ begin
     select locked.revision
     from inboxdb.drain_state as locked
     cross join found as f
-    -- as read_floor does
+    -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
     where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
       and (
         locked.collected_at is null
@@ -2282,13 +2281,13 @@ begin
           and (
             locked.changes_left > 0
             or f.changes_left > 0
-            -- more transactions than a pause of the traffic has: changes, perhaps, that were drained since
+            -- more than 3 transactions since: perhaps changes, drained by now
             or f.read_from::pg_catalog.text::pg_catalog.int8 - locked.read_from::pg_catalog.text::pg_catalog.int8 > 3
           )
         )
         or locked.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
       )
-    -- a publisher writes here, too: it is not waited for, since the floors that were hold still
+    -- not waiting for a publisher, who writes this row, too, because the old floors still hold
     for update of locked skip locked
   );
 end
@@ -2409,10 +2408,10 @@ create or replace function inboxdb.quarantine(target_client_id inboxdb.client_id
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: try a workspace no more until it is put back (requeue_inbox_counts). Its counts stay as they are, its
---   changes are collapsed, now and later.
--- Parameters: target_client_id, which is on the work list; the caller took its lock in an EARLIER statement.
--- Writes: inbox_counts_dirty, the change log; job_status, where no attempt lived to say why it failed.
+-- Purpose: stop trying a workspace until requeue_inbox_counts. Its counts stay as they are; its changes are collapsed,
+--   now and later (D40).
+-- Parameters: target_client_id, on the work list; the caller took its lock in an EARLIER statement.
+-- Writes: inbox_counts_dirty, the change log; job_status, where no attempt survived to record its failure.
 -- INVOKER: called by claim_next only.
 declare
   attempt_number integer;
@@ -2647,9 +2646,9 @@ create or replace function inboxdb.next_audit() returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: choose the workspace whose audit is due longest, for drain_next to look at all of it. Commit before that:
---   its turn then comes again in five minutes, and one whose audit kills its backend does not hold up the others'.
---   Quarantined ones are left alone.
+-- Purpose: choose the workspace whose audit is due longest, for drain_next. To be committed before the audit: then the
+--   workspace is chosen again after five minutes, and an audit killing its backend does not hold up other workspaces.
+--   Quarantined workspaces are left out.
 -- Returns: the workspace, null when none is due, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads: work_list. Writes: workspace.
@@ -2664,7 +2663,7 @@ begin
   if inboxdb.suspended_since() is not null then
     return null;
   end if;
-  -- whoever holds so many is at work on them
+  -- ten locked candidates: other drains are at work on them
   while pg_catalog.cardinality(busy) < 10 loop
     select due.client_id into candidate
     from (
@@ -2681,7 +2680,7 @@ begin
         limit 1
       )
       union all
-      -- by a clock that was ahead
+      -- audited in the future, by a clock that was ahead
       (
         select w.client_id, w.audited_at
         from inboxdb.workspace as w
@@ -2695,7 +2694,7 @@ begin
     order by due.audited_at
     limit 1;
     exit when candidate is null;
-    -- a refresh holds it while it changes the row: neither waits for the other
+    -- a refresh holds the lock while changing the row of table workspace, so neither waits for the other's row lock
     if inboxdb.try_lock_workspace(candidate) then
       update inboxdb.workspace as w
       set audit_not_before = now + retried_after
@@ -2717,24 +2716,23 @@ $$;
 create or replace function inboxdb.empty_slice() returns boolean
 language plpgsql volatile security definer
 set search_path = ''
--- only the slice's own part of the log is read
+-- custom plan, so that with the slice's number known the other slices are not read
 set plan_cache_mode = force_custom_plan
 set enable_seqscan = off
 set jit = off
 as $$
--- Purpose: truncate the slice of the change log that is furthest from use, so that rows which a held snapshot keeps
---   from vacuum do not pile up in the drain's way. Call it in a transaction of its own.
--- Returns: whether it truncated: not while the slice is small, holds changes, or anyone is using it.
+-- Purpose: truncate the slice of the change log furthest from use, because a held snapshot keeps its dead rows from
+--   vacuum (D6). To be called in a transaction of its own.
+-- Returns: whether the slice was truncated: not while small, with undrained changes, or in use by anyone.
 -- Errors: IB004 above READ COMMITTED.
--- Locks: ACCESS EXCLUSIVE on the slice, not waited for. A writer that comes late to it waits for this short
---   transaction.
--- DEFINER: truncating is the owner's.
+-- Locks: ACCESS EXCLUSIVE on the slice, not waited for. A writer late to the slice waits for this short transaction.
+-- DEFINER: TRUNCATE is for the owner.
 declare
   number integer := (inboxdb.current_slice() + 2) % 4;
   slice pg_catalog.regclass := pg_catalog.format('inboxdb.change_%s', number);
 begin
   perform inboxdb.require_read_committed();
-  -- less than this costs a reader nothing worth a new file
+  -- below 128 kB a new file costs more than reading the dead rows (D6)
   if pg_catalog.pg_relation_size(slice) < 131072 then
     return false;
   end if;
@@ -2743,7 +2741,7 @@ begin
   exception when lock_not_available then
     return false;
   end;
-  -- a statement after the lock: its snapshot sees whatever was committed to the slice before it was ours
+  -- a statement after the lock: its snapshot sees every change committed to the slice before the lock
   if exists (select from inboxdb.change as c where c.slice = number) then
     return false;
   end if;
@@ -2919,20 +2917,20 @@ $$;
 -- <<< sql/jobs/heartbeat.sql
 
 -- >>> sql/drain/drain_dirty.sql
--- A procedure that commits may have neither SET nor SECURITY DEFINER, so everything in it is qualified, operators too.
+-- A committing procedure may have neither SET nor SECURITY DEFINER, so every name is qualified here, operators too.
 create or replace procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
 language plpgsql
 as $$
--- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh what is due.
--- Parameters: max_workspaces to claim, null for no limit. max_seconds, for how long: when nothing is due it looks again
---   every second until then, so that a schedule by the minute keeps up with every change; null or 0 ends it as soon as
---   nothing is due, or after 55 seconds. No workspace is started after that. A statement_timeout bounds the whole call,
---   not one refresh: one that waits for a lock is given up after a minute.
--- Errors: 2D000 inside a transaction block, since it commits after each workspace.
+-- Purpose: drain with SQL alone (psql, pg_cron): claim and refresh workspaces while any is due.
+-- Parameters: max_workspaces to claim, null for no limit. max_seconds, how long to go on: with nothing due the
+--   procedure looks again every second, so that a schedule by the minute keeps up with every change; null or 0: end as
+--   soon as nothing is due, after 55 seconds at most. No workspace is started afterwards. A statement_timeout bounds
+--   the whole call, not a refresh; a refresh waiting for a lock is given up after a minute.
+-- Errors: 2D000 inside a transaction block, because of the COMMIT after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
--- Where nothing is due it audits workspaces whose turn it is (next_audit), for a second, or a tenth of its time.
+-- With nothing due, workspaces are audited (next_audit), for a second, or a tenth of the time.
 -- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
--- INVOKER: its caller needs EXECUTE on those six, and on clock and suspended_since.
+-- INVOKER: its caller needs EXECUTE on these six functions, and on clock and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
@@ -2949,14 +2947,14 @@ declare
   new_version bigint;
   scopes inboxdb.user_id[];
   waited pg_catalog.float8;
-  -- once realtime hangs, no further workspace waits for it
+  -- once realtime hangs, no further signals are sent
   silent boolean := false;
   is_audit boolean;
   audits_began pg_catalog.timestamptz;
   audits_took pg_catalog.interval := '0';
 begin
   loop
-    -- whatever default_transaction_isolation says
+    -- READ COMMITTED, against another default_transaction_isolation
     commit;
     set transaction isolation level read committed;
     if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
@@ -2988,7 +2986,8 @@ begin
       is_audit := claimed is not null;
     end if;
     if claimed is null and not looks_again then
-      -- While somebody else collects nothing is to be seen. With the collector's lock nobody does: what is due now?
+      -- While another drain collects, its workspaces are not yet visible. Under the second lock no other drain of this
+-- kind decides to end: claim once more, and end if nothing is due.
       if pg_catalog.pg_try_advisory_xact_lock(x'696e6279'::pg_catalog.int4, 0) then
         claimed := inboxdb.claim_next();
         exit when claimed is null;
@@ -3048,8 +3047,8 @@ set search_path = ''
 as $$
   -- Purpose: how long until a dirty workspace is due.
   -- Parameters: except_client_ids, workspaces not to look at.
-  -- Returns: seconds, negative for one that is due already; null where none is left, or inboxdb is suspended.
-  --   Quarantined ones are never due.
+  -- Returns: seconds, negative if already due; null where no dirty workspace is left, or inboxdb is suspended.
+  --   Quarantined workspaces are never due.
   -- Reads: inbox_counts_dirty, suspended_since.
   -- DEFINER: the drain may not read the work list.
   select pg_catalog.date_part('epoch', pg_catalog.min(d.next_attempt_at) - inboxdb.clock())

@@ -15,9 +15,9 @@ create or replace trigger inboxdb_note_insert_or_delete
 after insert or delete on public."Lead"
 for each row execute function inboxdb.note_lead_change();
 
--- No column list: a BEFORE trigger of the host's may change a column that the UPDATE does not name. The condition is
--- evaluated before the trigger is queued, so updates of other columns call no function. Column by column: a comparison
--- of rows would come back from pg_dump with other parentheses, as if somebody had altered the trigger.
+-- No column list, because a BEFORE trigger of the host's may change a column not named in the UPDATE. WHEN is evaluated
+-- before the trigger is queued, so updates of other columns call no function. Column by column, because pg_dump gives a
+-- row comparison back with other parentheses, like an altered trigger (D72).
 create or replace trigger inboxdb_note_update
 after update on public."Lead"
 for each row when (
@@ -33,8 +33,8 @@ for each row when (
 )
 execute function inboxdb.note_lead_change();
 
--- A stored message is announced by an UPDATE that names a rollup column, whether its value changes or not. The
--- condition leaves to the trigger above what it notes already.
+-- A stored message is announced by an UPDATE naming a rollup column, even with the same value. WHEN excludes updates
+-- noted by the trigger above.
 create or replace trigger inboxdb_note_rollup
 after update of "lastInboundAt", "lastOutboundAt", "lastZrgOutboundAt" on public."Lead"
 for each row when (

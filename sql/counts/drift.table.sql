@@ -8,8 +8,8 @@ create table inboxdb.drift (
 );
 
 comment on table inboxdb.drift is
-'What was found to differ from the truth though no change was noted, and mended: a row per time, kept for 30 days.';
+'Drift: differences from the truth without a noted change, found and mended. A row per finding, kept for 30 days.';
 comment on column inboxdb.drift.found_by is
-'The reason for the recount that found it, as in job_status: did_not_fit where a refresh by change gave up.';
-comment on column inboxdb.drift.leads is 'Leads that counted differently than was remembered of them.';
-comment on column inboxdb.drift.scopes is 'Counts rows that were not the sum of what was remembered of their leads.';
+'The reason for the recount, as in job_status: did_not_fit where a refresh by change gave up.';
+comment on column inboxdb.drift.leads is 'Leads whose row in counted_lead was wrong.';
+comment on column inboxdb.drift.scopes is 'Rows of counts that were not the sum of counted_lead.';

@@ -1,5 +1,5 @@
 create or replace view inboxdb.known_workspace as
--- Every workspace that has counts or should have: those of the host, and those it deleted whose rows still stand.
+-- Every workspace with counts, or due to have some: the host's, and workspaces deleted there whose rows still stand.
 select c.id::inboxdb.client_id as client_id
 from public."Client" as c
 union

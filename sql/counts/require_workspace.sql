@@ -1,10 +1,10 @@
 create or replace function inboxdb.require_workspace(target_client_id inboxdb.client_id) returns void
 language plpgsql stable
 set search_path = ''
--- a policy that hid the workspace would make this a lie: raise instead
+-- a policy hiding the workspace would make the error wrong: raise instead (D37)
 set row_security = off
 as $$
--- Purpose: refuse an id that no workspace has.
+-- Purpose: refuse an unknown workspace.
 -- Parameters: target_client_id.
 -- Errors: IB002 where neither the host nor our tables know the workspace; 42501 as count_scopes.
 -- Reads: "Client", workspace, inbox_counts (each by key).

@@ -12,15 +12,16 @@ with (fillfactor = 70);
 create index workspace_next_snooze_at_idx on inboxdb.workspace (next_snooze_at) where next_snooze_at is not null;
 create index workspace_audited_at_idx on inboxdb.workspace (audited_at) where audited_at is not null;
 
-comment on table inboxdb.workspace is 'What the drain remembers of each workspace it has refreshed.';
+comment on table inboxdb.workspace is 'The drain''s facts about each workspace refreshed before.';
 comment on column inboxdb.workspace.leads is
-'Leads seen by a refresh, visible or not, to a tenth: sizes the next one''s memory, and says when counting is cheaper.';
+'Leads at the last refresh, snoozed ones included, exact to a tenth: decides about work_mem, and when to recount.';
 comment on column inboxdb.workspace.next_snooze_at is
-'When the next snooze runs out, and with it the counts'' truth; null for never.';
-comment on column inboxdb.workspace.number is 'Stands for it in counted_lead; one that is made anew gets another.';
+'When the next snooze ends, so that counts change without a write; null for never.';
+comment on column inboxdb.workspace.number is
+'The workspace in counted_lead; a workspace made anew gets another number.';
 comment on column inboxdb.workspace.definitions is
-'By which definitions (function definitions) counted_lead holds all its leads; null before they were first counted.';
+'The definitions (function definitions) of all its rows in counted_lead; null before the first fill.';
 comment on column inboxdb.workspace.audited_at is
-'When all its leads were last counted, or found to be as remembered, to a minute.';
+'When all its leads were last recounted, or found right by an audit, exact to a minute.';
 comment on column inboxdb.workspace.audit_not_before is
-'When an audit that was begun is tried again, unless it came to its end.';
+'When a workspace chosen for an audit may be chosen again, unless the audit came to its end.';

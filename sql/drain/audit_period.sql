@@ -2,7 +2,7 @@ create or replace function inboxdb.audit_period() returns interval
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: how long after a workspace was last audited, or counted whole, its next audit is due.
+  -- Purpose: how long after a workspace's last audit or recount the next audit is due.
   -- Returns: the setting audit_hours.
   -- Reads: setting.
   -- INVOKER: called by our DEFINER functions only.

@@ -1,17 +1,17 @@
--- A procedure that commits may have neither SET nor SECURITY DEFINER, so everything in it is qualified, operators too.
+-- A committing procedure may have neither SET nor SECURITY DEFINER, so every name is qualified here, operators too.
 create or replace procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
 language plpgsql
 as $$
--- Purpose: drain with nothing but SQL (psql, pg_cron): claim and refresh what is due.
--- Parameters: max_workspaces to claim, null for no limit. max_seconds, for how long: when nothing is due it looks again
---   every second until then, so that a schedule by the minute keeps up with every change; null or 0 ends it as soon as
---   nothing is due, or after 55 seconds. No workspace is started after that. A statement_timeout bounds the whole call,
---   not one refresh: one that waits for a lock is given up after a minute.
--- Errors: 2D000 inside a transaction block, since it commits after each workspace.
+-- Purpose: drain with SQL alone (psql, pg_cron): claim and refresh workspaces while any is due.
+-- Parameters: max_workspaces to claim, null for no limit. max_seconds, how long to go on: with nothing due the
+--   procedure looks again every second, so that a schedule by the minute keeps up with every change; null or 0: end as
+--   soon as nothing is due, after 55 seconds at most. No workspace is started afterwards. A statement_timeout bounds
+--   the whole call, not a refresh; a refresh waiting for a lock is given up after a minute.
+-- Errors: 2D000 inside a transaction block, because of the COMMIT after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
--- Where nothing is due it audits workspaces whose turn it is (next_audit), for a second, or a tenth of its time.
+-- With nothing due, workspaces are audited (next_audit), for a second, or a tenth of the time.
 -- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
--- INVOKER: its caller needs EXECUTE on those six, and on clock and suspended_since.
+-- INVOKER: its caller needs EXECUTE on these six functions, and on clock and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
@@ -28,14 +28,14 @@ declare
   new_version bigint;
   scopes inboxdb.user_id[];
   waited pg_catalog.float8;
-  -- once realtime hangs, no further workspace waits for it
+  -- once realtime hangs, no further signals are sent
   silent boolean := false;
   is_audit boolean;
   audits_began pg_catalog.timestamptz;
   audits_took pg_catalog.interval := '0';
 begin
   loop
-    -- whatever default_transaction_isolation says
+    -- READ COMMITTED, against another default_transaction_isolation
     commit;
     set transaction isolation level read committed;
     if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
@@ -67,7 +67,8 @@ begin
       is_audit := claimed is not null;
     end if;
     if claimed is null and not looks_again then
-      -- While somebody else collects nothing is to be seen. With the collector's lock nobody does: what is due now?
+      -- While another drain collects, its workspaces are not yet visible. Under the second lock no other drain of this
+-- kind decides to end: claim once more, and end if nothing is due.
       if pg_catalog.pg_try_advisory_xact_lock(x'696e6279'::pg_catalog.int4, 0) then
         claimed := inboxdb.claim_next();
         exit when claimed is null;

@@ -7,8 +7,8 @@ create table inboxdb.inbox_counts_dirty (
   last_error text,
   collapsed boolean not null default false,
   quarantined_at timestamptz,
-  -- One row per workspace all the same: collect alone inserts, under its lock, where there is none. A key of the
-  -- workspace alone would have each insert visit every version there ever was while a snapshot is held.
+  -- One row per workspace is the promise of the only inserter, collect, under its lock. next_attempt_at is in the key
+  -- so that lookups and uniqueness checks visit no dead rows kept by a held snapshot (D35).
   primary key (client_id, next_attempt_at),
   constraint inbox_counts_dirty_quarantined_is_never_due
   check (quarantined_at is null or next_attempt_at = 'infinity')
@@ -19,20 +19,20 @@ create index inbox_counts_dirty_next_attempt_at_idx on inboxdb.inbox_counts_dirt
 
 comment on table inboxdb.inbox_counts_dirty is
 'The drain''s work list: one row per workspace with changes not yet drained. Derived from the change log and the '
-'snoozes; losing it loses nothing but what is collapsed: mark all workspaces then.';
+'snoozes, so its loss loses nothing, except collapsed changes: mark all workspaces then.';
 comment on column inboxdb.inbox_counts_dirty.dirty_since is
-'When the oldest collected change was noted, or the snooze ran out.';
+'When the oldest collected change was noted, or the snooze ended.';
 comment on column inboxdb.inbox_counts_dirty.collected_at is
-'When a collector put it on the list: its changes were committed by then.';
+'When a collector put the workspace on the list: its changes were committed by then.';
 comment on column inboxdb.inbox_counts_dirty.attempts is
 'How often a drain claimed the workspace since it became dirty, or was put back from quarantine.';
 comment on column inboxdb.inbox_counts_dirty.next_attempt_at is
-'Not claimed before; the earliest goes first. Set by our functions only: the drain does not look before '
-'drain_state.claim_from.';
+'Not claimed before this instant; the earliest goes first. Set by our functions only, because the drain does not look '
+'below drain_state.claim_from.';
 comment on column inboxdb.inbox_counts_dirty.last_error is
 'SQLSTATE and our own sentence for the last failure; never a server message.';
 comment on column inboxdb.inbox_counts_dirty.collapsed is
-'Whether changes of it were taken out of the log without a refresh: this row stands for them, and for the whole '
-'workspace.';
+'Whether changes of the workspace were taken out of the log without a refresh: this row stands for them, as a mark of '
+'the whole workspace.';
 comment on column inboxdb.inbox_counts_dirty.quarantined_at is
-'When it had used up its attempts; it is not tried again until it is put back (requeue_inbox_counts).';
+'When the workspace had used up its attempts: no further attempt before requeue_inbox_counts.';

@@ -2,8 +2,8 @@ create or replace function inboxdb.mark_inbox_counts_dirty(target_client_id inbo
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: ask for a refresh of a whole workspace. Appends a change, as a trigger would: waits for nobody, is undone
---   with the caller's transaction.
+-- Purpose: mark a workspace: note a change of all of it, as a trigger would. Waits for nobody, and is rolled back with
+--   the caller's transaction.
 -- Parameters: target_client_id.
 -- Errors: IB002 for an unknown workspace.
 -- Writes: the change log.

@@ -2,9 +2,9 @@ create or replace function inboxdb.next_audit() returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: choose the workspace whose audit is due longest, for drain_next to look at all of it. Commit before that:
---   its turn then comes again in five minutes, and one whose audit kills its backend does not hold up the others'.
---   Quarantined ones are left alone.
+-- Purpose: choose the workspace whose audit is due longest, for drain_next. To be committed before the audit: then the
+--   workspace is chosen again after five minutes, and an audit killing its backend does not hold up other workspaces.
+--   Quarantined workspaces are left out.
 -- Returns: the workspace, null when none is due, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads: work_list. Writes: workspace.
@@ -19,7 +19,7 @@ begin
   if inboxdb.suspended_since() is not null then
     return null;
   end if;
-  -- whoever holds so many is at work on them
+  -- ten locked candidates: other drains are at work on them
   while pg_catalog.cardinality(busy) < 10 loop
     select due.client_id into candidate
     from (
@@ -36,7 +36,7 @@ begin
         limit 1
       )
       union all
-      -- by a clock that was ahead
+      -- audited in the future, by a clock that was ahead
       (
         select w.client_id, w.audited_at
         from inboxdb.workspace as w
@@ -50,7 +50,7 @@ begin
     order by due.audited_at
     limit 1;
     exit when candidate is null;
-    -- a refresh holds it while it changes the row: neither waits for the other
+    -- a refresh holds the lock while changing the row of table workspace, so neither waits for the other's row lock
     if inboxdb.try_lock_workspace(candidate) then
       update inboxdb.workspace as w
       set audit_not_before = now + retried_after

@@ -2,10 +2,10 @@ create or replace function inboxdb.quarantine(target_client_id inboxdb.client_id
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: try a workspace no more until it is put back (requeue_inbox_counts). Its counts stay as they are, its
---   changes are collapsed, now and later.
--- Parameters: target_client_id, which is on the work list; the caller took its lock in an EARLIER statement.
--- Writes: inbox_counts_dirty, the change log; job_status, where no attempt lived to say why it failed.
+-- Purpose: stop trying a workspace until requeue_inbox_counts. Its counts stay as they are; its changes are collapsed,
+--   now and later (D40).
+-- Parameters: target_client_id, on the work list; the caller took its lock in an EARLIER statement.
+-- Writes: inbox_counts_dirty, the change log; job_status, where no attempt survived to record its failure.
 -- INVOKER: called by claim_next only.
 declare
   attempt_number integer;

@@ -4,24 +4,23 @@ set search_path = ''
 set enable_seqscan = off
 set jit = off
 as $$
--- Purpose: let the drain read the change log and the work list from where there is something to read. Below the floor
---   nothing visible is left and nothing can appear: only transactions that this snapshot sees as open can still bring
---   changes there, and those are kept in also_read. A writer that stays open for hours is one of them, and the dead
---   rows of everybody after it are not read all that time.
+-- Purpose: raise the floors of the change log and the work list (D10, D11). Below a floor nothing visible is left, and
+--   nothing can appear: new changes there can only come from transactions open in this snapshot, kept in also_read. So
+--   a writer open for hours is an exception below the floor, and dead rows after it are not read meanwhile.
 -- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
--- Writes: drain_state: once a second at most, since an older floor holds too and a held snapshot keeps each version
---   of this row; at once where more changes than it counts were left, and are not any more; every 10 seconds where
---   nothing has happened, so that readers see that somebody looks.
+-- Writes: drain_state: once a second at most, because an older floor holds too, and a held snapshot keeps each dead row
+--   of this table; at once when 256 changes or more were left, and fewer are now; every 10 seconds without any change,
+--   so that readers see a collector at work.
 -- INVOKER: called by collect only, under its lock.
 begin
   with
   undrained as materialized (
     select c.xid from inboxdb.change as c order by c.xid limit 256
   ),
-  -- what is beyond is not looked at in detail: the log is read from there
+  -- read_from is at most here: the 256th undrained change, or the end of the snapshot
   beyond as (
     select least(
-      -- no further than that, whatever another server counted
+      -- at most xmax, although another server may have counted further
       pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()),
       case when pg_catalog.count(*) = 256 then pg_catalog.max(u.xid) end
     ) as xid
@@ -33,7 +32,7 @@ begin
     cross join (
       select x.xid from pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) as x (xid)
       union
-      -- the caller's own, which a snapshot does not list: it may note changes after this
+      -- the caller's own transaction, not listed in its snapshot: may yet note changes
       select pg_catalog.pg_current_xact_id_if_assigned()
       union
       select u.xid from undrained as u
@@ -41,7 +40,7 @@ begin
     where o.xid < b.xid
     window by_xid as (order by o.xid)
   ),
-  -- up to 64 of them one by one; of more, those before the last wide gap
+  -- up to 64 exceptions in also_read; of more, only the ones before the last wide gap
   one_by_one as (
     select coalesce(pg_catalog.max(o.place), 0) as places
     from open_xid as o
@@ -83,7 +82,7 @@ begin
     select locked.revision
     from inboxdb.drain_state as locked
     cross join found as f
-    -- as read_floor does
+    -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
     where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
       and (
         locked.collected_at is null
@@ -96,13 +95,13 @@ begin
           and (
             locked.changes_left > 0
             or f.changes_left > 0
-            -- more transactions than a pause of the traffic has: changes, perhaps, that were drained since
+            -- more than 3 transactions since: perhaps changes, drained by now
             or f.read_from::pg_catalog.text::pg_catalog.int8 - locked.read_from::pg_catalog.text::pg_catalog.int8 > 3
           )
         )
         or locked.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
       )
-    -- a publisher writes here, too: it is not waited for, since the floors that were hold still
+    -- not waiting for a publisher, who writes this row, too, because the old floors still hold
     for update of locked skip locked
   );
 end

@@ -2,7 +2,7 @@ create or replace function inboxdb.recompute_inbox_counts(target_client_id inbox
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: count one workspace whole now, dirty or not.
+-- Purpose: recount a workspace now, dirty or not.
 -- Parameters: target_client_id.
 -- Errors: IB002 for an unknown workspace; IB003 where it stayed locked for 5 seconds; IB004 above READ COMMITTED;
 --   IB012 while suspended.

@@ -5,10 +5,10 @@ returns void
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: record why a refresh failed, outside whatever was rolled back. The workspace keeps its changes, and waits
+-- Purpose: record why a refresh failed, outside of the rolled-back part. The workspace keeps its changes, and waits
 --   from now on for its next attempt: longer each time.
--- Records nothing where the workspace is not on the work list, was never claimed, is quarantined by now (whose reason
--- stands, and whoever is putting it back is not waited for), or somebody else is at work on it.
+-- Nothing is recorded where the workspace is not on the work list, was never claimed, is quarantined by now (with its
+-- reason kept, and without waiting for a requeue), or is locked by another drain.
 -- Parameters: target_client_id; started_at; error_code, the SQLSTATE, null where there is none.
 -- Writes: inbox_counts_dirty, job_status.
 -- DEFINER: the runner calls it for a refresh that was cancelled, or whose connection was lost.
@@ -16,16 +16,16 @@ declare
   said pg_catalog.text := (inboxdb.failure(error_code)).sentence;
   attempt_number integer;
 begin
-  -- somebody else has it by now: how that goes is what counts
+  -- another drain refreshes the workspace by now, and its outcome counts
   if not inboxdb.try_lock_workspace(target_client_id) then
     return;
   end if;
   update inboxdb.inbox_counts_dirty as d
   set
     last_error = said,
-    -- never sooner than it was: see raise_floor
+    -- never sooner than before: below claim_from the row would not be found (D11)
     next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts))
-  -- as claim_next does
+  -- the live row alone, written for the primary key: dead rows below claim_from are not visited (D8)
   where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
     and d.client_id <= target_client_id
     and d.attempts > 0 and d.quarantined_at is null

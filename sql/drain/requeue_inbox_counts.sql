@@ -5,13 +5,13 @@ as $$
 -- Purpose: put a quarantined workspace back on the work list, with all its attempts. The next collector makes it due.
 -- Parameters: target_client_id; null for every quarantined workspace.
 -- Returns: how many were put back.
--- Errors: IB002 for an unknown workspace; IB011 for one that is not quarantined.
+-- Errors: IB002 for an unknown workspace; IB011 for a workspace not quarantined.
 -- Writes: inbox_counts_dirty.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   requeued integer;
 begin
-  -- next_attempt_at stays: only the collector may make a row due sooner than it was (see raise_floor)
+  -- next_attempt_at stays, because the collector alone may make a row due sooner (D11)
   update inboxdb.inbox_counts_dirty as d
   set quarantined_at = null, attempts = 0, last_error = null
   where d.quarantined_at is not null and (target_client_id is null or d.client_id = target_client_id);

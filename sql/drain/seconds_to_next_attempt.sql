@@ -6,8 +6,8 @@ set search_path = ''
 as $$
   -- Purpose: how long until a dirty workspace is due.
   -- Parameters: except_client_ids, workspaces not to look at.
-  -- Returns: seconds, negative for one that is due already; null where none is left, or inboxdb is suspended.
-  --   Quarantined ones are never due.
+  -- Returns: seconds, negative if already due; null where no dirty workspace is left, or inboxdb is suspended.
+  --   Quarantined workspaces are never due.
   -- Reads: inbox_counts_dirty, suspended_since.
   -- DEFINER: the drain may not read the work list.
   select pg_catalog.date_part('epoch', pg_catalog.min(d.next_attempt_at) - inboxdb.clock())

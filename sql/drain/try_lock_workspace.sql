@@ -2,10 +2,11 @@ create or replace function inboxdb.try_lock_workspace(target_client_id inboxdb.c
 language sql volatile
 set search_path = ''
 as $$
-  -- Purpose: take the workspace for this transaction, without waiting. Call it in a statement of its own, before the
-  --   one that counts: a snapshot older than the lock would overwrite a newer result.
+  -- Purpose: lock the workspace for this transaction, without waiting. In a statement of its own, before the statement
+  --   counting: with a snapshot older than the lock a newer result would be overwritten (D14).
   -- Parameters: target_client_id.
-  -- Returns: whether it was free. The lock ends with the transaction or with its backend; it survives poolers.
+  -- Returns: whether the workspace was free. The lock ends with the transaction or with its backend; it survives
+  --   poolers.
   -- INVOKER: an advisory lock, class 'inbx' in pg_locks.classid.
   select pg_catalog.pg_try_advisory_xact_lock(
     x'696e6278'::integer, pg_catalog.hashtext(target_client_id::pg_catalog.text))

@@ -1,9 +1,9 @@
 create or replace view inboxdb.waiting as
--- Why a workspace's counts may be behind, straight from the log, the snoozes and the work list: never only from what a
--- collector has seen. A workspace stands here once per reason.
+-- Dirty workspaces, straight from the log, the snoozes and the work list, so also before a collector has seen their
+-- changes. A workspace is listed once per reason.
 select c.client_id, c.noted_at as since
 from inboxdb.change as c
--- not as the index on it says it
+-- not `is not null`, so that the partial index change_*_client_id_xid_idx cannot answer: it would be read whole (D8)
 where (c.client_id is null) is false
 union all
 select l."clientId"::inboxdb.client_id, c.noted_at
@@ -11,7 +11,7 @@ from inboxdb.change as c
 inner join public."Lead" as l on c.lead_id = l.id
 where c.client_id is null
 union all
--- nothing of known_workspace is read where no such change waits
+-- known_workspace is read only if such a change waits
 select
   k.client_id,
   (
@@ -33,4 +33,4 @@ union all
 select d.client_id, d.dirty_since
 from inboxdb.work_list as d;
 
-comment on view inboxdb.waiting is 'Workspaces whose counts may be behind, and since when.';
+comment on view inboxdb.waiting is 'Dirty workspaces, and since when.';

@@ -11,7 +11,7 @@ for each row when (
 )
 execute function inboxdb.note_draft_change();
 
--- before, while the messages sent from the draft still name it
+-- BEFORE, while the messages sent from the draft still name the draft (D5)
 create or replace trigger inboxdb_note_delete
 before delete on public."AIDraft"
 for each row execute function inboxdb.note_draft_change();

@@ -1,6 +1,6 @@
--- The change log: identical tables, used in turn (see log/current_slice.sql), so that each is out of use long
--- enough to be truncated: a held snapshot then cannot keep its dead rows in the drain's way.
--- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes one writer wait for another.
+-- The change log: four identical slices, used in turn (see current_slice), so that each is out of use long enough to be
+-- truncated, although a held snapshot keeps its dead rows from vacuum (D6).
+-- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes a writer wait for another (D2).
 create table inboxdb.change_0 (
   xid xid8 not null default pg_catalog.pg_current_xact_id(),
   id bigint generated always as identity,
@@ -12,8 +12,8 @@ create table inboxdb.change_0 (
 )
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
--- A refresh takes one workspace's changes, however many others wait beside them. Partial, so that nothing which reads
--- all changes from a transaction on can be answered by it, from end to end: see changes_of.sql.
+-- For refreshes, which take the changes of a single workspace. Partial, so that a query for all changes from a
+-- transaction on cannot be answered by scanning this index from end to end (D8).
 create index change_0_client_id_xid_idx on inboxdb.change_0 (client_id, xid) where client_id is not null;
 
 create table inboxdb.change_1 (like inboxdb.change_0 including all)
@@ -23,8 +23,8 @@ with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 create table inboxdb.change_3 (like inboxdb.change_0 including all)
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
--- Statistics on xid speak of changes that are drained by now: by them the planner takes `xid >= read_from` for next to
--- nothing, and would look for one workspace's changes among all that wait.
+-- No statistics on xid, because they are of changes drained by now: the planner would expect next to no rows of
+-- `xid >= read_from`, and look for a workspace's changes among all undrained ones.
 alter table inboxdb.change_0 alter column xid set statistics 0;
 alter table inboxdb.change_1 alter column xid set statistics 0;
 alter table inboxdb.change_2 alter column xid set statistics 0;
@@ -41,5 +41,5 @@ comment on column inboxdb.change_0.client_id is
 'workspace.';
 comment on column inboxdb.change_0.lead_id is 'The lead; null for the whole workspace.';
 comment on column inboxdb.change_0.left_user_id is
-'Whose lead it was, where it no longer is: who it is now is looked up by the refresh.';
+'The user whom the lead left, if any; the refresh looks up the present user.';
 comment on column inboxdb.change_0.noted_at is 'When the change was noted, which may be long before it was committed.';

@@ -1,7 +1,7 @@
 create or replace view inboxdb.change as
--- What is left to drain, from every slice. Elsewhere, below the floor, there are only dead rows: a held snapshot keeps
--- them from vacuum, and reading them would cost more the longer it is held. The two conditions stand in queries of
--- their own, so that each is one of an index. `tid` is for deleting what was read, in the same statement.
+-- The undrained changes of every slice. Below the floor there are only dead rows, kept from vacuum by a held snapshot
+-- and never read here (D10). The two conditions stand in queries of their own, so that an index answers each of them.
+-- `tid` (ctid) is for deleting the rows in the statement reading them.
 select 0 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
 from inboxdb.change_0 as c
 where c.xid >= (select f.read_from from inboxdb.read_floor as f)

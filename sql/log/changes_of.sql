@@ -4,13 +4,13 @@ returns table (
 )
 language sql stable
 as $$
-  -- Purpose: one workspace's changes that are left to drain, as in view change.
-  -- The planner takes the slices for tiny, as they mostly are, and all indexes for equal then; its plan is kept while a
-  -- slice fills. So each condition is written as only one of them can answer it: the row comparison is one of the index
-  -- on (client_id, xid), "is true" none of any index.
+  -- Purpose: a workspace's undrained changes, as in view change.
+  -- Each condition can be answered by a single index, because the planner takes near-empty slices for tiny and all
+  -- their indexes for equal, and keeps the plan while a slice fills (D8): the row comparison fits the index on
+  -- (client_id, xid) alone; "is true" fits no index.
   -- Parameters: target_client_id.
-  -- Returns: the slice and the place there, for deleting what was read in the same statement; the lead, null for the
-  --   whole workspace; whose it was; when it was noted.
+  -- Returns: slice and ctid, for deleting the changes in the statement reading them; the lead, null for the whole
+  --   workspace; the user whom the lead left; when the change was noted.
   -- Inlined, hence no search_path of its own.
   -- Reads: the change log, read_floor.
   -- INVOKER: called by our DEFINER functions only.

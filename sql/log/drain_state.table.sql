@@ -13,23 +13,22 @@ insert into inboxdb.drain_state (read_from, server_started_at)
 values ('0', pg_catalog.pg_postmaster_start_time());
 
 comment on table inboxdb.drain_state is
-'One row: where the drain reads the change log and the work list from, and when it last looked. Read through '
-'read_floor.';
+'One row: the floors from which the drain reads the change log and the work list, and when a collector last looked. '
+'Read through read_floor.';
 comment on column inboxdb.drain_state.revision is
-'How often the floors were taken. Its newest version, with the highest, is looked up first: a held snapshot keeps the '
-'others.';
+'How often the floors were raised. In the key, so that the live row is found first, without visiting dead rows kept by '
+'a held snapshot.';
 comment on column inboxdb.drain_state.server_started_at is
 'The server that the floors were found on: another one (a restore, a failover) counts transactions anew.';
 comment on column inboxdb.drain_state.read_from is
-'No undrained change has a lower xid, also_read excepted: dead rows before it, which a held snapshot may pin, are '
-'never visited.';
+'No undrained change has a lower xid, also_read excepted: dead rows below, kept by a held snapshot, are never visited.';
 comment on column inboxdb.drain_state.also_read is
 'The transactions before read_from that were still open, or whose changes were undrained: 64 at most.';
 comment on column inboxdb.drain_state.claim_from is
-'No row of the work list is due before: the dead ones there are never visited.';
+'No row of the work list is due before this instant, so dead rows below are never visited.';
 comment on column inboxdb.drain_state.changes_left is
-'How many changes were left when the floors were taken, 256 for more: raise_floor goes by it.';
+'How many changes were left when the floors were raised, at most 256: raise_floor compares.';
 comment on column inboxdb.drain_state.collected_at is
-'When a collector last took the floors: every second while there is work, else every ten: readers'' is_stale.';
+'When a collector last raised the floors, every second while there is work, else every ten: readers'' is_stale.';
 comment on column inboxdb.drain_state.published_at is
-'When versions were last copied to the cache; null where that was never asked for.';
+'When versions were last copied to the cache; null without a cache.';

@@ -1,24 +1,23 @@
 create or replace function inboxdb.empty_slice() returns boolean
 language plpgsql volatile security definer
 set search_path = ''
--- only the slice's own part of the log is read
+-- custom plan, so that with the slice's number known the other slices are not read
 set plan_cache_mode = force_custom_plan
 set enable_seqscan = off
 set jit = off
 as $$
--- Purpose: truncate the slice of the change log that is furthest from use, so that rows which a held snapshot keeps
---   from vacuum do not pile up in the drain's way. Call it in a transaction of its own.
--- Returns: whether it truncated: not while the slice is small, holds changes, or anyone is using it.
+-- Purpose: truncate the slice of the change log furthest from use, because a held snapshot keeps its dead rows from
+--   vacuum (D6). To be called in a transaction of its own.
+-- Returns: whether the slice was truncated: not while small, with undrained changes, or in use by anyone.
 -- Errors: IB004 above READ COMMITTED.
--- Locks: ACCESS EXCLUSIVE on the slice, not waited for. A writer that comes late to it waits for this short
---   transaction.
--- DEFINER: truncating is the owner's.
+-- Locks: ACCESS EXCLUSIVE on the slice, not waited for. A writer late to the slice waits for this short transaction.
+-- DEFINER: TRUNCATE is for the owner.
 declare
   number integer := (inboxdb.current_slice() + 2) % 4;
   slice pg_catalog.regclass := pg_catalog.format('inboxdb.change_%s', number);
 begin
   perform inboxdb.require_read_committed();
-  -- less than this costs a reader nothing worth a new file
+  -- below 128 kB a new file costs more than reading the dead rows (D6)
   if pg_catalog.pg_relation_size(slice) < 131072 then
     return false;
   end if;
@@ -27,7 +26,7 @@ begin
   exception when lock_not_available then
     return false;
   end;
-  -- a statement after the lock: its snapshot sees whatever was committed to the slice before it was ours
+  -- a statement after the lock: its snapshot sees every change committed to the slice before the lock
   if exists (select from inboxdb.change as c where c.slice = number) then
     return false;
   end if;

@@ -1,13 +1,13 @@
 create or replace function inboxdb.note_change(
   changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id, former_user_id inboxdb.user_id default null
 ) returns void
--- No search_path of its own: its callers pin theirs, everything in it is qualified, and setting it once more made each
--- written lead's trigger a quarter dearer.
+-- No search_path of its own: its callers pin theirs, every name here is qualified, and another SET made the trigger a
+-- quarter dearer (D13).
 language plpgsql volatile
 as $$
--- Purpose: append one change to the log. Never waits: it inserts a row of its own and locks nobody else's.
+-- Purpose: append a change to the log. Never waits: inserts a row of its own and locks no other row (D1).
 -- Parameters: changed_client_id, null where the caller does not know the workspace; changed_lead_id, null for the whole
---   workspace. Both null: every workspace. former_user_id, whose lead it was, where it no longer is.
+--   workspace. Both null: every workspace. former_user_id, the user whom the lead left, if any (D61).
 -- Writes: the current slice.
 -- INVOKER: called by our DEFINER functions only.
 begin

@@ -2,10 +2,9 @@ create or replace function inboxdb.note_draft_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: row trigger on "AIDraft": note the draft's lead, on both sides of a move between leads; before a delete
---   also the leads of the messages sent from it, whose "aiDraftId" the host's foreign key is about to null.
--- The workspace is left open: the one that counts is where the lead is when the change is collected, which a move in
---   flight beside this transaction may yet change.
+-- Purpose: row trigger on "AIDraft": note the draft's lead, on both sides of a move between leads; before a delete also
+--   the leads of the messages sent from the draft, because the host's foreign key is about to null "aiDraftId" (D5).
+-- The change names no workspace: the collector fills in the lead's, because a move in flight may yet change it (D3).
 -- Reads: "Message" (by the host's index on "aiDraftId", as the foreign key does). Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
@@ -18,8 +17,8 @@ begin
     perform inboxdb.note_change(null, new."leadId");
   end if;
   if tg_op = 'DELETE' then
-    -- Locked, so that one which another transaction is moving is found where it goes. The foreign key's action, which
-    -- comes next, updates the same rows: it would wait for that transaction too.
+    -- Locked, so that a message being moved by another transaction is found at its new lead. No further wait: the
+    -- foreign key's action, next, updates the same rows.
     for message_lead_id in
       select m."leadId" from public."Message" as m where m."aiDraftId" = old.id for no key update
     loop

@@ -1,13 +1,13 @@
 create or replace view inboxdb.read_floor as
--- Where to start reading the change log and the work list: nothing that waits is before. What a collector left holds
--- for good; where it cannot be trusted (after a restart, restore or failover, when this may be another server that
--- counts transactions anew), everything is read.
+-- Where to start reading the change log and the work list: below the floors nothing is left to drain. Floors hold for
+-- good, but not on another server, which may count transactions anew (restart, restore, failover): then everything is
+-- read (D12).
 select
   case when verdict.is_so then s.read_from else '0' end as read_from,
   case when verdict.is_so then s.also_read else '{}' end as also_read,
   case when verdict.is_so then s.claim_from else '-infinity' end as claim_from
 from (
-  -- its newest version comes first: a held snapshot keeps all others
+  -- the newest row first: dead rows kept by a held snapshot are not visited (D35)
   select d.server_started_at, d.read_from, d.also_read, d.claim_from
   from inboxdb.drain_state as d
   order by d.revision desc
