@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-SMALL = ["demo", "--workspaces=5", "--leads=2000", "--seconds=2"]
+SMALL = ["demo", "--workspaces=5", "--leads=2000", "--seconds=1"]
 INBOXDB = ["-m", "inboxdb"]
 
 # A count goes wrong after the live phase, behind everybody's back.
@@ -89,17 +89,6 @@ def assert_nothing_left(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
-def test_in_plain_lines(place: Path) -> None:
-    demo = start([*INBOXDB, *SMALL], place)
-    said = demo.communicate(timeout=TIMEOUT)[0]
-    assert demo.returncode == 0, said
-    assert "\x1b" not in said
-    assert re.search(r"Zero drift: \d+ rows of counts in 5 workspaces", said)
-    assert re.search(r"after \d+\.\d\d s \(p50\), \d+\.\d\d s \(p99\)", said)
-    assert "a stranger sees 0 leads, and is refused the counts (IB007)" in said
-    assert_nothing_left(place)
-
-
 def test_on_a_terminal(place: Path) -> None:
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
@@ -109,7 +98,7 @@ def test_on_a_terminal(place: Path) -> None:
     os.close(ours)
     assert demo.wait(TIMEOUT) == 0, said.decode()
     assert b"Zero drift" in said
-    assert said.count(b"connections write,") > 3  # drawn anew
+    assert said.count(b"connections write,") > 1  # drawn anew
     assert said.count(b"\x1b[?25l") == said.count(b"\x1b[?25h")  # the cursor is back
     widths = [len(re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line)) for line in re.split(r"[\r\n]+", said.decode())]
     assert max(widths) <= 80
@@ -131,7 +120,8 @@ def test_interrupted(place: Path, moment: str, number: signal.Signals) -> None:
     assert_stops(demo, place, number)
 
 
-def test_interrupted_while_stopping(place: Path) -> None:
+def test_in_plain_lines(place: Path) -> None:
+    """To its end, though it is interrupted while it stops its server."""
     demo = start([*INBOXDB, *SMALL], place)
 
     def stopping() -> bool:
@@ -144,6 +134,10 @@ def test_interrupted_while_stopping(place: Path) -> None:
     demo.send_signal(signal.SIGINT)
     said = demo.communicate(timeout=TIMEOUT)[0]
     assert demo.returncode == 0, said
+    assert "\x1b" not in said
+    assert re.search(r"Zero drift: \d+ rows of counts in 5 workspaces", said)
+    assert re.search(r"after \d+\.\d\d s \(p50\), \d+\.\d\d s \(p99\)", said)
+    assert "a stranger sees 0 leads, and is refused the counts (IB007)" in said
     assert_nothing_left(place)
 
 
