@@ -8,8 +8,10 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from click.testing import CliRunner, Result
 from psycopg.conninfo import make_conninfo
 
+from inboxdb import cli
 from inboxdb.database.connection import Connection
 from inboxdb.drain.worker import drain
 from tests.interleave import Stage, until
@@ -55,6 +57,11 @@ def stage(database: Database) -> Iterator[Stage]:
 def start(database: Database) -> Iterator[Start]:
     with programs(database.dsn) as start:
         yield start
+
+
+def drain_dirty(dsn: str, *options: str) -> Result:
+    """Run `inboxdb drain-dirty` in this process."""
+    return CliRunner().invoke(cli.main, ["drain-dirty", *options, "--dsn", dsn])
 
 
 def lines(text: str, style: str) -> list[dict[str, str]]:
@@ -142,24 +149,22 @@ def test_whatever_happens_each_line_is_one_of_ours_and_tells_no_secret(
 @pytest.mark.parametrize("style", ["plain", "json"])
 @pytest.mark.parametrize("kind", [["--watch"], ["--for", "2"], []], ids=str)
 def test_last_words_are_a_line_too(style: str, kind: list[str], bare_database: Database) -> None:
-    with programs(bare_database.dsn) as start:
-        for dsn in (bare_database.dsn, make_conninfo(bare_database.dsn, dbname="absent")):
-            command = ["drain-dirty", *kind, "--log-format", style, "--debug"]
-            returned, stdout, stderr = start(*command, INBOXDB_DSN=dsn).end()
-            assert (returned, stdout) == (1, "")
-            assert bare_database.server.password not in stderr
-            start_line, end_line = lines(stderr, style)
-            assert (start_line["action"], end_line["action"]) == ("start", "end")
-            assert "in session" in end_line["trace"]
+    for dsn in (bare_database.dsn, make_conninfo(bare_database.dsn, dbname="absent")):
+        result = drain_dirty(dsn, *kind, "--log-format", style, "--debug")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert bare_database.server.password not in result.stderr
+        start_line, end_line = lines(result.stderr, style)
+        assert (start_line["action"], end_line["action"]) == ("start", "end")
+        assert "in session" in end_line["trace"]
 
 
-def test_a_single_run_is_silent_unless_asked(database: Database, host: Host, owner: Connection, start: Start) -> None:
+def test_a_single_run_is_silent_unless_asked(database: Database, host: Host, owner: Connection) -> None:
     owner.execute("alter table inboxdb.inbox_counts add check (total < 0)")
     host.workspace()
-    returned, _, stderr = start("drain-dirty", "--limit", "1").end()
-    assert (returned, stderr) == (3, "")
-    returned, _, stderr = start("drain-dirty", "--log-format", "plain").end()
-    assert [line["action"] for line in lines(stderr, "plain")] == ["start", "refresh", "end"]
+    result = drain_dirty(database.dsn, "--limit", "1")
+    assert (result.exit_code, result.stderr) == (3, "")
+    result = drain_dirty(database.dsn, "--log-format", "plain")
+    assert [line["action"] for line in lines(result.stderr, "plain")] == ["start", "refresh", "end"]
 
 
 @pytest.mark.parametrize("function", ["claim_next", "refresh_workspace", "send_signals"])
@@ -179,7 +184,7 @@ def test_what_the_server_says_is_not_repeated(
 
 def test_libraries_are_not_heard() -> None:
     """What they warn of may quote what the server says."""
-    warn = "import logging, inboxdb.logs; [logging.getLogger(one).warning('secretive') for one in ('psycopg', 'redis')]"
+    warn = "import logging, inboxdb.database.logs; [logging.getLogger(one).warning('secretive') for one in ('psycopg', 'redis')]"
     result = subprocess.run([sys.executable, "-c", warn], capture_output=True, text=True)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
@@ -197,10 +202,10 @@ def test_an_interruption_is_a_line_too(database: Database, host: Host, owner: Co
     assert [line["event"] for line in lines(stderr, "json")] == ["draining", "interrupted"]
 
 
-def test_a_failed_refresh_says_why(database: Database, host: Host, owner: Connection, start: Start) -> None:
+def test_a_failed_refresh_says_why(database: Database, host: Host, owner: Connection) -> None:
     workspace = host.workspace()
     owner.execute("alter table inboxdb.inbox_counts add check (total < 0)")
-    _, _, stderr = start("drain-dirty", "--log-format", "json").end()
-    [failed] = [line for line in lines(stderr, "json") if line["action"] == "refresh"]
+    result = drain_dirty(database.dsn, "--log-format", "json")
+    [failed] = [line for line in lines(result.stderr, "json") if line["action"] == "refresh"]
     assert (failed["workspace"], failed["outcome"]) == (workspace, "failed")
     assert failed["error"].startswith("23514: the refresh failed")
