@@ -32,9 +32,10 @@ lint: .venv/dev ## formatting, lint, types and rooms of Python; lint of sql/ and
 ci: ## all that CI runs
 	.ci/run
 
-migration: .venv/test ## write migrations/ anew from sql/ (NAME=...: the next one), and the catalogs that the tests compare with
+migration: .venv/test ## write migrations/ anew from sql/ (NAME=...: the next one), the catalogs that tests compare with, the runbook's table
 	$(BIN)/python -m release.migration $(NAME)
 	$(BIN)/python -m tests.catalog --write
+	$(BIN)/python -m tests.runbook
 
 bench: .venv/bench ## run the benchmarks, fifteen minutes, and write docs/benchmarks/ (ARGS="--size full": hours)
 	$(BIN)/python -m tests.bench $(ARGS)

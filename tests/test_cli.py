@@ -329,7 +329,7 @@ def test_a_single_run_publishes(database: Database, host: Host, redis: RedisServ
     workspace = host.workspace()
     answer(database, "drain-dirty", "--redis-url", redis.url)
     assert list(redis.contents()) == [f"{key}:{workspace}" for key in KEYS]
-    assert "unpublished             0 keys" in invoke("status", "--dsn", database.dsn).stdout
+    assert "unpublished keys        0" in invoke("status", "--dsn", database.dsn).stdout
 
 
 def test_metrics_answers(database: Database) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from time import monotonic
+from typing import Any
 
 import click
 
@@ -24,19 +25,12 @@ from inboxdb.install.repair import Verification
 from inboxdb.install.suspend import Suspension
 from inboxdb.install.uninstall import Uninstalled
 from inboxdb.watch.doctor import STATUSES, Check
-from inboxdb.watch.status import FailingWorkspace, Status
+from inboxdb.watch.facts import Fact, Status, Unit
+from inboxdb.watch.status import FailingWorkspace
 
 PROGRESS_EVERY = 10.0  # seconds between lines of progress, where there is no terminal
 
 LOGS = "inboxdb.logs"  # among a context's meta: stderr is a log, of which each line has its form
-
-LEAD_RLS = {
-    "undecided": 'not decided for "Lead": see `inboxdb rls plan`',
-    "left_out": 'left out on "Lead"',
-    "enabled": 'on for "Lead"',
-    "drifted": 'NOT AS DECIDED on "Lead": see `inboxdb rls plan`',
-    "joined": 'on for "Lead", beside the host\'s own policies',
-}
 
 
 # Values
@@ -309,41 +303,30 @@ def drained(result: DrainResult) -> str:
 
 def status(now: Status, failing: Sequence[FailingWorkspace], database: str) -> str:
     """`status`."""
-    held = f"{now.held_snapshot_seconds:.0f} s, by {now.held_snapshot_by}" if now.held_snapshot_by else "none"
-    text = table(
-        {
-            "database": database,
-            "dirty workspaces": f"{now.dirty_workspaces:,}, of them late {now.late_workspaces:,}",
-            "pending changes": f"{now.pending_changes:,}",
-            "oldest dirty": f"{now.oldest_dirty_seconds:.1f} s",
-            "failing workspaces": f"{now.failing_workspaces:,}",
-            "quarantined workspaces": f"{now.quarantined_workspaces:,}",
-            "workers seen": f"{now.workers_seen:,}",
-            "last drain": instant(now.last_drain_at) if now.last_drain_at else "never: nobody has drained yet",
-            "freshness, last hour": "nothing was refreshed"
-            if now.freshness_p50 is None
-            else f"p50 {now.freshness_p50:.1f} s, p95 {now.freshness_p95:.1f} s, p99 {now.freshness_p99:.1f} s",
-            "change log": f"{now.log_bytes / 2**20:,.1f} MiB",
-            "held snapshot": held + ("" if now.snapshots_all_seen else " (of those this role may see)"),
-            "unpublished": "Redis is not in use"
-            if now.unpublished_keys is None
-            else f"{now.unpublished_keys:,} keys, the oldest for {now.unpublished_seconds:.1f} s",
-            "audits": f"each workspace within {now.audit_period_seconds / 3600:.0f} h, "
-            + (
-                "none yet"
-                if now.oldest_audit_seconds is None
-                else f"the longest ago {now.oldest_audit_seconds / 3600:.1f} h"
-            ),
-            "drift, last day": f"{now.drifted_workspaces:,} workspaces, "
-            f"of them self-healed {now.self_healed_workspaces:,}",
-            "inbox_api answers from": f"{now.counts_source} counts",
-            "row-level security": LEAD_RLS[now.lead_rls],
-        }
-    )
+    rows = {"database": database} | {fact.label: _value(fact, value) for fact, value in now.told}
+    text = table(rows)
     for workspace in failing:
         state = "is quarantined" if workspace.quarantined_at else "failed"
         text += f"\nworkspace {workspace.client_id} {state} (attempt {workspace.attempts}): {workspace.last_error}"
     return text + "".join(f"\nBROKEN: {promise}" for promise in now.broken_promises)
+
+
+def _value(fact: Fact, value: Any) -> str:
+    if value is None:
+        return fact.none
+    match fact.unit:
+        case Unit.NUMBER:
+            return f"{value:,}"
+        case Unit.SECONDS:
+            return f"{value:.1f} s"
+        case Unit.HOURS:
+            return f"{value / 3600:.1f} h"
+        case Unit.BYTES:
+            return f"{value / 2**20:,.1f} MiB"
+        case Unit.INSTANT:
+            return instant(value)
+        case Unit.WORDS:
+            return fact.words[value] if fact.words else str(value)
 
 
 def examination(checks: Sequence[Check], database: str) -> str:
