@@ -2,17 +2,19 @@
 
 import secrets
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests import pooler
+from tests import pooler, programs
 from tests.containers import container
 from tests.redis_server import RedisServer, redis_server
 from tests.servers import HOST_FILES, Database, Server, Servers, find, version_of
 
 SERVERS = pytest.StashKey[Servers]()
+WANTING = "inboxdb/wanting"  # in pytest's cache: the tests that were last skipped for want of a program
 
 
 def versions(text: str) -> list[int]:
@@ -43,8 +45,8 @@ def pytest_configure(config: pytest.Config) -> None:
         chosen = config.getoption("--pg") or ([] if dsn else [18])
         sources = {f"pg{version}": find(version) for version in chosen} | ({"dsn": dsn} if dsn else {})
         servers = Servers(sources, secrets.token_hex(16), pooled=config.getoption("--pooler"), release=release)
-        if servers.pooled:
-            pooler.find()
+        if servers.pooled and not programs.find(pooler.PROGRAM):
+            raise pytest.UsageError(f"no PgBouncer: install it, or name the program in {pooler.VARIABLE}.")
         config.add_cleanup(servers.close)
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # stops the servers as Ctrl-C does
         # Ignored where a shell started us in the background, and then by every program that a test starts.
@@ -65,6 +67,22 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Let a worker drop its templates before it says that it is done: it has only 10 s to live from then on."""
     if hasattr(session.config, "workerinput"):
         session.config.stash[SERVERS].close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say in a line for each reason what was skipped, and remember the tests that wanted what this machine lacks."""
+    skipped = {report.nodeid: str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ())}
+    reasons = Counter(reason.removeprefix("Skipped: ") for reason in skipped.values())
+    if reasons:
+        terminalreporter.section("skipped")
+        for reason, tests in sorted(reasons.items()):
+            terminalreporter.line(f"{tests:5}  {reason}")
+        if any(reason.startswith(programs.WANTS) for reason in reasons):
+            terminalreporter.line(f"On Debian 12 `{programs.INSTALL}` brings all that tests want.")
+    if cache := getattr(config, "cache", None):
+        seen = {report.nodeid for reports in terminalreporter.stats.values() for report in reports if report.nodeid}
+        wanting = {test for test, reason in skipped.items() if reason.startswith(f"Skipped: {programs.WANTS}")}
+        cache.set(WANTING, sorted(set(cache.get(WANTING, [])) - seen | wanting))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

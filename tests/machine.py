@@ -1,4 +1,4 @@
-"""Programs of Debian's that some tests need, and a machine of its own for those that want to be the only one.
+"""A machine of its own for programs of Debian's that want to be the only one.
 
 The machine is namespaces over this one's files: whatever a test changes of them, only the machine sees.
 """
@@ -14,12 +14,10 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
-
-import pytest
 
 import inboxdb
 from tests.interleave import until
+from tests.programs import lacking
 
 # The user that docs/deploy/inboxdb.cron names; here it is root, who alone gets at the tests' servers.
 USER = "inboxdb"
@@ -90,17 +88,6 @@ exit 1
 """
 
 
-def program(name: str, package: str) -> str:
-    """Find a program of a Debian package; without it the test is skipped, but fails in CI."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin:/usr/lib/systemd")
-    return found or lacking(f"there is no {name}: apt-get install {package}")
-
-
-def lacking(what: str) -> NoReturn:
-    """Skip the test for want of something that CI promises, and so fail in CI."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(what)
-
-
 NAMESPACES = ("--mount", "--pid", "--cgroup", "--ipc", "--net", "--uts")
 
 
@@ -143,7 +130,7 @@ def machine(etc: Mapping[str, Path | str], server: str, *command: str) -> Iterat
     the socket of the PostgreSQL that the machine has in SOCKETS. command, its first process.
     """
     if os.geteuid() != 0:
-        lacking("only root can set up namespaces")
+        lacking("root, who alone can set up namespaces")
     folder = Path(tempfile.mkdtemp(prefix="inboxdb-machine-"))
     folder.chmod(0o755)
     environment = {

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import psycopg
-import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 
+from tests.programs import program
+
 VARIABLE = "INBOXDB_TEST_PGBOUNCER"
+PROGRAM = os.environ.get(VARIABLE, "pgbouncer")
 
 ADMIN = "pooler_admin"  # knows PgBouncer's console, and nothing of the server
 
@@ -37,22 +39,9 @@ PORT = 6432
 START_TIMEOUT = 30.0  # seconds
 
 
-def find() -> str:
-    """Find PgBouncer: the program that INBOXDB_TEST_PGBOUNCER names, else the system's.
-
-    Raises pytest.UsageError where there is none: what was asked for is never passed over.
-    """
-    name = os.environ.get(VARIABLE, "pgbouncer")
-    # Debian's place for it is on no path but root's
-    program = shutil.which(name, path=os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin")))
-    if program is None:
-        raise pytest.UsageError(f"no PgBouncer: install it, or name the program in {VARIABLE}.")
-    return program
-
-
 def version() -> str:
     """Ask PgBouncer for its version, as in 1.18.0."""
-    answer = subprocess.run([find(), "--version"], check=True, capture_output=True, text=True)
+    answer = subprocess.run([program(PROGRAM, "pgbouncer"), "--version"], check=True, capture_output=True, text=True)
     return answer.stdout.split()[1]
 
 
@@ -71,6 +60,7 @@ def pooler(
     Yields where it listens, as a libpq connection string.
     """
     try:
+        executable = program(PROGRAM, "pgbouncer")
         with psycopg.connect(server) as connection:
             to = f"host={connection.info.host} port={connection.info.port}"
         users = directory / "users"
@@ -87,7 +77,7 @@ def pooler(
                 os.chown(path, nobody.pw_uid, nobody.pw_gid)
         with (directory / "log").open("wb") as log:
             process = subprocess.Popen(
-                [find(), configuration],
+                [executable, configuration],
                 cwd=directory,
                 env={"LC_ALL": "C"},
                 stdin=subprocess.DEVNULL,

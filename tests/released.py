@@ -18,6 +18,7 @@ from inboxdb.database import sources
 from inboxdb.demo import embedded
 from inboxdb.drain.worker import drain
 from inboxdb.install import migrate
+from tests.programs import program
 from tests.rows import Host, new_id
 
 # What installing makes, and has to stay as the upgrade left it.
@@ -32,7 +33,9 @@ def fetch(release: str, folder: Path, repository: Path = sources.ROOT) -> Path:
     """
     if Path(release).is_dir():
         return Path(release).absolute()
-    archive = subprocess.run(["git", "archive", release], cwd=repository, check=True, capture_output=True).stdout
+    archive = subprocess.run(
+        [program("git", "git"), "archive", release], cwd=repository, check=True, capture_output=True
+    ).stdout
     with tarfile.open(fileobj=BytesIO(archive)) as tar:
         tar.extractall(folder, filter="data")
     return folder

@@ -57,7 +57,7 @@ def find(version: int) -> Source:
     Raises pytest.UsageError where there is none: a version that was asked for is never passed over.
     """
     variable = f"INBOXDB_TEST_PG{version}"
-    if variable not in os.environ and version in embedded.INSTALLATIONS:
+    if variable not in os.environ and version in embedded.PACKAGES:
         return version
     folder = Path(os.environ.get(variable, f"/usr/lib/postgresql/{version}/bin"))
     if not (folder / "initdb").exists():

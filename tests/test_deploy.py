@@ -15,7 +15,8 @@ import yaml  # type: ignore[import-untyped]
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.interleave import until
-from tests.machine import SOCKETS, UNITS, Machine, machine, program
+from tests.machine import SOCKETS, UNITS, Machine, machine
+from tests.programs import program
 from tests.rows import Host, live_counts, stored_counts
 from tests.servers import DRAINER, Database
 

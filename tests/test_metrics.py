@@ -18,7 +18,7 @@ from inboxdb.drain.redis import Cache
 from inboxdb.watch import metrics, status
 from tests.chaos import mortal_database
 from tests.interleave import until
-from tests.machine import program
+from tests.programs import program
 from tests.redis_server import RedisServer
 from tests.rows import Host, set_clock
 from tests.running import Start, own_postgres, programs

@@ -12,7 +12,7 @@ import pytest
 
 from inboxdb.demo import embedded
 from inboxdb.install import migrate
-from tests.machine import lacking
+from tests.programs import lacking
 from tests.rows import GLOBAL, Counts, Host, live_counts, stored_counts
 from tests.servers import HOSTS, OWNER, SETTINGS, WRITER, Database, Server, new_folder
 
@@ -53,7 +53,7 @@ class PgCron:
 def pg_cron(request: pytest.FixtureRequest) -> Iterator[PgCron]:
     """pg_cron in both its ways to run a job: in its own database, and in another one."""
     if not Path("/usr/lib/postgresql/15/lib/pg_cron.so").exists():
-        lacking("there is no pg_cron for PostgreSQL 15: apt-get install postgresql-15-cron")
+        lacking("pg_cron, of Debian's package postgresql-15-cron")
     folder = new_folder()
     settings = SETTINGS | {"shared_preload_libraries": "pg_cron", "cron.database_name": "postgres"}
     settings |= {"cron.host": str(folder)} if request.param == "logging in" else {"cron.use_background_workers": "on"}

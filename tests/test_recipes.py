@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import program
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -19,6 +21,7 @@ class Copy:
     def __init__(self, root: Path) -> None:
         """Copy all that git knows, or would."""
         self.root = root
+        program("git", "git")
         listed = self._run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
         for name in filter(None, listed.split("\0")):
             if (ROOT / name).exists():

