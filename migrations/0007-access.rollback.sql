@@ -3,7 +3,7 @@
 -- Locks: ACCESS EXCLUSIVE on three tables of inboxdb's and, on Supabase, on realtime.messages, for milliseconds once
 -- granted.
 
--- squawk-ignore-file ban-drop-function, ban-drop-view, ban-drop-schema
+-- squawk-ignore-file ban-drop-function, ban-drop-view, ban-drop-type, ban-drop-schema
 
 set local lock_timeout = '2s';
 
@@ -45,7 +45,20 @@ begin
   end if;
 end
 $undo$;
-grant usage on type inboxdb.client_id, inboxdb.lead_id, inboxdb.user_id to public;
+do $undo$
+declare
+  type_name text;
+begin
+  for type_name in
+    select t.oid::pg_catalog.regtype::text
+    from pg_catalog.pg_type as t
+    left join pg_catalog.pg_class as c on t.typrelid = c.oid
+    where t.typnamespace = 'inboxdb'::pg_catalog.regnamespace and (t.typtype = 'd' or c.relkind = 'c')
+  loop
+    execute pg_catalog.format('grant usage on type %s to public', type_name);
+  end loop;
+end
+$undo$;
 
 drop function inboxdb.suspend_table(regclass);
 drop function inboxdb.suspend_views();
@@ -71,6 +84,7 @@ alter table inboxdb.cache_version disable row level security;
 drop policy inboxdb_member on inboxdb.inbox_counts;
 alter table inboxdb.inbox_counts disable row level security;
 drop function inboxdb.read_inbox_counts(inboxdb.client_id);
+drop type inboxdb.counts_answer;
 drop function inboxdb.not_modified(jsonb);
 drop function inboxdb.require_access(inboxdb.client_id);
 drop function inboxdb.has_topic_access(text);

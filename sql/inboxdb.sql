@@ -160,6 +160,7 @@ create schema if not exists inboxdb;
 -- api: called by browsers and the application, in schema inbox_api.
 -- Each function beside its DEFINER helper.
 create schema inbox_api;
+\ir api/counts_answer.type.sql
 \ir api/not_modified.sql
 \ir api/read_inbox_counts.sql
 \ir api/inbox_counts.sql

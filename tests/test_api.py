@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -583,6 +585,26 @@ def test_an_id_cannot_add_a_header(tenants: Tenants, odd: str) -> None:
         assert request(connection, workspace, {"if-none-match": answer.tag}).status == "304"
         tags.append(answer.tag)
     assert len({*tags, request(tenants.database.signed_in(ANN)).tag}) == 3
+
+
+# The answer's shape
+
+
+def test_contracts_name_the_columns(tenants: Tenants) -> None:
+    contracts = (Path(__file__).parents[1] / "docs" / "contracts.md").read_text()
+    table = contracts.partition("`inbox_api.inbox_counts(client_id)` answers")[2].partition("\n\nErrors")[0]
+    named = [
+        name for row in re.findall(r"^\| (`.*?`) \| ", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    ]
+    assert named == list(ask(tenants.database.signed_in(ANN), HERE))
+
+
+def test_the_answer_grows_in_place(tenants: Tenants) -> None:
+    """A later migration adds a column: whoever may ask may go on asking, in sessions that asked before, too."""
+    connection = tenants.database.signed_in(ANN)
+    before = ask(connection, HERE)
+    tenants.owner.execute("alter type inboxdb.counts_answer add attribute meetings integer")
+    assert ask(connection, HERE) == before | {"meetings": None}
 
 
 # Cost

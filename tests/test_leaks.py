@@ -73,6 +73,7 @@ inboxdb.change_3_id_seq
 inboxdb.classified_lead
 inboxdb.client_id
 inboxdb.counted_lead
+inboxdb.counts_answer
 inboxdb.drain_state
 inboxdb.drift
 inboxdb.drift_id_seq
@@ -229,7 +230,7 @@ select
 from pg_class as c
 where
   c.oid = 'public."Lead"'::regclass
-  or (c.relnamespace in ('inboxdb'::regnamespace, 'inbox_api'::regnamespace) and c.relkind not in ('i', 'I'))
+  or (c.relnamespace in ('inboxdb'::regnamespace, 'inbox_api'::regnamespace) and c.relkind not in ('i', 'I', 'c'))
 """
 
 # Routines, with a call of each. Overloads differ in types of the server's; ours, not everybody may name. Null comes
@@ -257,10 +258,11 @@ where n.nspname in ('inboxdb', 'inbox_api')
 TYPES = """
 select t.oid::regtype::text
 from pg_type as t
+left join pg_class as c on t.typrelid = c.oid
 where
   t.typnamespace in ('inboxdb'::regnamespace, 'inbox_api'::regnamespace)
   -- those that are there for themselves, not for a relation or an array
-  and t.typrelid = 0 and t.typcategory <> 'A'
+  and coalesce(c.relkind, 'c') = 'c' and t.typcategory <> 'A'
 """
 
 
@@ -636,6 +638,7 @@ def test_each_missing_right_is_noticed(world: World) -> None:
         "grant update (setting_value) on inboxdb.setting to inboxdb_monitor",
         "grant usage on sequence inboxdb.change_0_id_seq to authenticated",
         "grant usage on type inboxdb.client_id to public",
+        "grant usage on type inboxdb.counts_answer to public",
         "grant execute on function inboxdb.live_inbox_counts to authenticated",
         "grant execute on function inboxdb.recompute_inbox_counts to public",
         "grant execute on function inboxdb.utc(timestamptz) to public",
@@ -666,6 +669,7 @@ def test_a_right_too_many_is_noticed(world: World, change: str) -> None:
         "create view inbox_api.undeclared as select",
         "create sequence inboxdb.undeclared",
         "create domain inboxdb.undeclared as text",
+        "create type inboxdb.undeclared as (a integer)",
         "create function inbox_api.undeclared() returns void language sql as ''",
         "drop view inboxdb.lead_view",
     ],

@@ -37,7 +37,7 @@ def test_each_room_names_only_itself_and_those_above() -> None:
         made: name.partition("/")[0]
         for name in TEXTS
         for made in re.findall(
-            r"^create (?:or replace )?(?:function|procedure|view|table|domain) inboxdb\.(\w+)",
+            r"^create (?:or replace )?(?:function|procedure|view|table|domain|type) inboxdb\.(\w+)",
             TEXTS[name],
             re.MULTILINE,
         )
@@ -64,7 +64,7 @@ def test_form(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in TEXTS if name not in ("log/change.table.sql", "inboxdb.sql")])
 def test_object_is_in_the_file_named_after_it(name: str) -> None:
     made = re.findall(
-        r"^create (?:or replace )?(?:function|procedure|view|table|index concurrently if not exists) "
+        r"^create (?:or replace )?(?:function|procedure|view|table|type|index concurrently if not exists) "
         r"(?:inboxdb[._]|inbox_api\.)?(\w+)",
         TEXTS[name],
         re.MULTILINE,

@@ -54,7 +54,8 @@ privilege (about, acl, owner) as (
   select format('type %s', t.oid::regtype), coalesce(t.typacl, acldefault('T', t.typowner)), t.typowner
   from pg_type as t
   inner join space as s on t.typnamespace = s.oid
-  where t.typtype in ('d', 'e')
+  left join relation as r on t.typrelid = r.oid
+  where t.typtype in ('d', 'e') or r.relkind = 'c'
 ),
 object (kind, name, facts) as (
   select 'schema', format('%I', s.nspname), json_build_object('owner', s.nspowner::regrole)
@@ -89,7 +90,7 @@ object (kind, name, facts) as (
   inner join pg_attribute as a on r.oid = a.attrelid and a.attnum > 0 and not a.attisdropped
   inner join pg_type as t on a.atttypid = t.oid
   left join pg_attrdef as d on a.attrelid = d.adrelid and a.attnum = d.adnum
-  where r.relkind in ('r', 'p', 'v', 'm')
+  where r.relkind in ('r', 'p', 'v', 'm', 'c')
   union all
   select
     'constraint',

@@ -50,7 +50,8 @@ begin
         coalesce(t.typacl, pg_catalog.acldefault('T', t.typowner)), t.typowner
       from pg_catalog.pg_type as t
       inner join pg_catalog.pg_namespace as n on t.typnamespace = n.oid
-      where n.nspname in ('inboxdb', 'inbox_api') and t.typtype = 'd'
+      left join pg_catalog.pg_class as c on t.typrelid = c.oid
+      where n.nspname in ('inboxdb', 'inbox_api') and (t.typtype = 'd' or c.relkind = 'c')
     )
     select distinct
       pg_catalog.format(

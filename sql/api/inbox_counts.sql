@@ -1,22 +1,6 @@
 -- Inlined into the calling query, so without a search_path of its own (D55).
 create or replace function inbox_api.inbox_counts(client_id inboxdb.client_id)
-returns table (
-  scope_user_id inboxdb.user_id,
-  all_responses integer,
-  requires_attention integer,
-  previously_required_attention integer,
-  total_non_blacklisted integer,
-  awaiting_reply integer,
-  needs_repair integer,
-  ai_sent integer,
-  ai_review integer,
-  total integer,
-  computed_at timestamptz,
-  version bigint,
-  dirty_since timestamptz,
-  is_stale boolean,
-  source text
-)
+returns setof inboxdb.counts_answer
 language sql stable
 rows 1
 as $$
@@ -33,9 +17,5 @@ as $$
   --   version and is_stale, and response.status to 304 for a client with the same ETag; neither in live mode.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.
   -- INVOKER: read_inbox_counts checks access, then reads.
-  select
-    c.scope_user_id, c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
-    c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total, c.computed_at, c.version, c.dirty_since,
-    c.is_stale, c.source
-  from inboxdb.read_inbox_counts(client_id) as c
+  select * from inboxdb.read_inbox_counts(client_id)
 $$;

@@ -1,21 +1,4 @@
-create or replace function inboxdb.read_inbox_counts(
-  target_client_id inboxdb.client_id,
-  out scope_user_id inboxdb.user_id,
-  out all_responses integer,
-  out requires_attention integer,
-  out previously_required_attention integer,
-  out total_non_blacklisted integer,
-  out awaiting_reply integer,
-  out needs_repair integer,
-  out ai_sent integer,
-  out ai_review integer,
-  out total integer,
-  out computed_at timestamptz,
-  out version bigint,
-  out dirty_since timestamptz,
-  out is_stale boolean,
-  out source text
-)
+create or replace function inboxdb.read_inbox_counts(target_client_id inboxdb.client_id) returns inboxdb.counts_answer
 language plpgsql stable security definer
 set search_path = ''
 -- require_access reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
@@ -28,22 +11,17 @@ as $$
 -- Reads: inbox_counts, cache_version, inbox_counts_dirty, drain_state, setting (by key, in a single statement); in live
 --   mode as live_inbox_counts, at the cost of a scan of the workspace.
 -- DEFINER: members may read neither the work list nor the settings.
-#variable_conflict use_column
 declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
+  answer inboxdb.counts_answer;
 begin
-  scope_user_id := scope;
   select
-    s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
+    scope, s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
     s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total, w.computed_at, v.version, d.dirty_since,
     coalesce(d.dirty_since < inboxdb.clock() - interval '15 seconds', false)
     or coalesce(state.collected_at < pg_catalog.clock_timestamp() - interval '15 seconds', true),
     chosen.setting_value
-  into
-    all_responses, requires_attention, previously_required_attention, total_non_blacklisted,
-    awaiting_reply, needs_repair, ai_sent, ai_review, total, computed_at, version, dirty_since,
-    is_stale,
-    source
+  into answer
   -- newest row first: each refresh, or each second, leaves a dead row in these tables (D35)
   from (
     select d.collected_at, d.claim_from
@@ -69,35 +47,39 @@ begin
   left join inboxdb.inbox_counts_dirty as d
     on d.client_id = target_client_id and d.next_attempt_at >= state.claim_from;
 
-  if source = 'live' then
-    computed_at := inboxdb.clock();
-    dirty_since := null;
-    is_stale := false;
-    total := null;
+  if answer.source = 'live' then
+    answer.computed_at := inboxdb.clock();
+    answer.dirty_since := null;
+    answer.is_stale := false;
+    answer.total := null;
     select
       l.all_responses, l.requires_attention, l.previously_required_attention, l.total_non_blacklisted,
       l.awaiting_reply, l.needs_repair, l.ai_sent, l.ai_review, l.total
     into
-      all_responses, requires_attention, previously_required_attention, total_non_blacklisted,
-      awaiting_reply, needs_repair, ai_sent, ai_review, total
-    from inboxdb.live_inbox_counts(target_client_id, computed_at) as l
+      answer.all_responses, answer.requires_attention, answer.previously_required_attention,
+      answer.total_non_blacklisted, answer.awaiting_reply, answer.needs_repair, answer.ai_sent, answer.ai_review,
+      answer.total
+    from inboxdb.live_inbox_counts(target_client_id, answer.computed_at) as l
     where l.scope_user_id = scope;
   end if;
 
-  if total is null then
-    all_responses := 0;
-    requires_attention := 0;
-    previously_required_attention := 0;
-    total_non_blacklisted := 0;
-    awaiting_reply := 0;
-    needs_repair := 0;
-    ai_sent := 0;
-    ai_review := 0;
-    total := 0;
+  if answer.total is null then
+    answer.all_responses := 0;
+    answer.requires_attention := 0;
+    answer.previously_required_attention := 0;
+    answer.total_non_blacklisted := 0;
+    answer.awaiting_reply := 0;
+    answer.needs_repair := 0;
+    answer.ai_sent := 0;
+    answer.ai_review := 0;
+    answer.total := 0;
   end if;
 
-  if source = 'stored' and pg_catalog.current_setting('request.headers', true) <> '' then
-    perform inboxdb.not_modified(pg_catalog.jsonb_build_array(target_client_id, scope, version, is_stale));
+  if answer.source = 'stored' and pg_catalog.current_setting('request.headers', true) <> '' then
+    perform inboxdb.not_modified(
+      pg_catalog.jsonb_build_array(target_client_id, scope, answer.version, answer.is_stale)
+    );
   end if;
+  return answer;
 end
 $$;

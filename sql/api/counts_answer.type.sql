@@ -1,0 +1,20 @@
+-- The answer's columns, named here alone. Grows in place by `alter type … add attribute`, and every grant stays (D88).
+create type inboxdb.counts_answer as (
+  scope_user_id inboxdb.user_id,
+  all_responses integer,
+  requires_attention integer,
+  previously_required_attention integer,
+  total_non_blacklisted integer,
+  awaiting_reply integer,
+  needs_repair integer,
+  ai_sent integer,
+  ai_review integer,
+  total integer,
+  computed_at timestamptz,
+  version bigint,
+  dirty_since timestamptz,
+  is_stale boolean,
+  source text
+);
+
+comment on type inboxdb.counts_answer is 'What inbox_api.inbox_counts answers: see there.';
