@@ -1,12 +1,12 @@
 """Drains at work: as processes of their own or in a thread of the test's, held up where a test wants them."""
 
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -17,15 +17,19 @@ import pytest
 from inboxdb.database.connection import Connection
 from inboxdb.drain.options import WATCH, DrainOptions
 from inboxdb.drain.worker import DrainResult, drain
+from tests import forked
 from tests.conftest import SERVERS
 from tests.interleave import DEADLINE, until
 from tests.servers import Database, find
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["__main__", "tests.forked"])
 
 
 class Program:
     """`inboxdb` in a process of its own."""
 
-    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+    def __init__(self, process: ForkServerProcess, folder: Path) -> None:
         """Keep what there is to know of it; `programs` starts it."""
         self.process = process
         self._folder = folder
@@ -33,7 +37,7 @@ class Program:
     @property
     def runs(self) -> bool:
         """Whether it has not ended yet."""
-        return self.process.poll() is None
+        return self.process.is_alive()
 
     @property
     def stdout(self) -> str:
@@ -47,12 +51,14 @@ class Program:
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
-        self.process.send_signal(number)
+        assert self.process.pid
+        os.kill(self.process.pid, number)
 
     def end(self) -> tuple[int, str, str]:
         """Wait until it ends; return its exit status (negative: the signal that killed it), stdout and stderr."""
-        self.process.wait(DEADLINE)
-        return self.process.returncode, self.stdout, self.stderr
+        self.process.join(DEADLINE)
+        assert self.process.exitcode is not None, "it did not end"
+        return self.process.exitcode, self.stdout, self.stderr
 
 
 Start = Callable[..., Program]
@@ -69,16 +75,12 @@ def programs(dsn: str) -> Iterator[Start]:
         def start(*arguments: str, **environment: str) -> Program:
             own = Path(folder) / str(len(os.listdir(folder)))
             own.mkdir()
-            with (own / "stdout").open("wb") as stdout, (own / "stderr").open("wb") as stderr:
-                process = started.enter_context(
-                    subprocess.Popen(
-                        [sys.executable, "-W", "error", "-m", "inboxdb", *arguments],
-                        env={**os.environ, "INBOXDB_DSN": dsn, **environment},
-                        stdin=subprocess.DEVNULL,
-                        stdout=stdout,
-                        stderr=stderr,
-                    )
-                )
+            for name in ("stdout", "stderr"):
+                (own / name).touch()
+            variables = {**os.environ, "INBOXDB_DSN": dsn, **environment}
+            process = FORKS.Process(target=forked.inboxdb_in, args=(own, arguments, variables))
+            process.start()
+            started.callback(process.join)
             started.callback(process.kill)
             return Program(process, own)
 

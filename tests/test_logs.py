@@ -184,7 +184,8 @@ def test_what_the_server_says_is_not_repeated(
 
 def test_libraries_are_not_heard() -> None:
     """What they warn of may quote what the server says."""
-    warn = "import logging, inboxdb.database.logs; [logging.getLogger(one).warning('secretive') for one in ('psycopg', 'redis')]"
+    libraries = "logging.getLogger(one).warning('secretive') for one in ('psycopg', 'redis')"
+    warn = f"import logging, inboxdb.database.logs; [{libraries}]"
     result = subprocess.run([sys.executable, "-c", warn], capture_output=True, text=True)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
