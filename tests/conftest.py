@@ -4,16 +4,19 @@ import secrets
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from tests import pooler, programs
+from inboxdb.database.connection import Connection
+from tests import pooler, programs, running
 from tests.containers import container
+from tests.interleave import Stage
 from tests.redis_server import RedisServer, redis_server
-from tests.servers import HOST_FILES, Database, Server, Servers, find, version_of
+from tests.rows import Host
+from tests.servers import HOST_FILES, SERVERS, Database, Server, Servers, find, version_of
 
-SERVERS = pytest.StashKey[Servers]()
 WANTING = "inboxdb/wanting"  # in pytest's cache: the tests that were last skipped for want of a program
 
 
@@ -131,6 +134,32 @@ def database(server: Server, host_variant: str) -> Iterator[Database]:
     """A new database with the host's tables and inboxdb."""
     with server.database(host_variant, installed=True) as database:
         yield database
+
+
+@pytest.fixture
+def host(database: Database) -> Host:
+    """The application, writing into the test's database."""
+    return Host(database.writer())
+
+
+@pytest.fixture
+def owner(database: Database) -> Connection:
+    """The owner of the test's database, connected to it."""
+    return database.connect()
+
+
+@pytest.fixture
+def stage(database: Database) -> Iterator[Stage]:
+    """The test's database, prepared for pauses."""
+    with closing(Stage(database)) as made:
+        yield made
+
+
+@pytest.fixture
+def start(database: Database) -> Iterator[running.Start]:
+    """What starts `inboxdb` on the test's database."""
+    with running.programs(database.dsn) as start:
+        yield start
 
 
 @pytest.fixture(scope="session")

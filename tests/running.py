@@ -18,9 +18,8 @@ from inboxdb.database.connection import Connection
 from inboxdb.drain.options import WATCH, DrainOptions
 from inboxdb.drain.worker import DrainResult, drain
 from tests import forked
-from tests.conftest import SERVERS
 from tests.interleave import DEADLINE, until
-from tests.servers import Database, find
+from tests.servers import SERVERS, Database, find
 
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["__main__", "tests.forked"])

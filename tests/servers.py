@@ -282,3 +282,7 @@ class Servers(dict[str, Server]):
     def close(self) -> None:
         """Stop what was started here."""
         self._running.close()
+
+
+# Where pytest keeps them for a session.
+SERVERS = pytest.StashKey[Servers]()

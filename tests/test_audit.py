@@ -21,16 +21,6 @@ FILLED, BEFORE, DUE, LATE = (f"2024-06-10 {time}+00" for time in ("00:00:00", "0
 
 
 @pytest.fixture
-def owner(database: Database) -> Connection[Any]:
-    return database.connect()
-
-
-@pytest.fixture
-def host(database: Database) -> Host:
-    return Host(database.writer())
-
-
-@pytest.fixture
 def workspace(owner: Connection[Any], host: Host) -> str:
     """A workspace of three leads, drained."""
     set_clock(owner, FILLED)

@@ -35,11 +35,10 @@ from inboxdb.drain.redis import Cache
 from inboxdb.drain.worker import drain
 from inboxdb.watch import status
 from tests.chaos import Drainer, MortalServer, Process, Relay, Versions, Watcher, Writer, fill, mortal_database
-from tests.conftest import SERVERS
 from tests.interleave import DEADLINE, NO_WAIT, until
 from tests.redis_server import RedisServer
 from tests.rows import Host
-from tests.servers import DRAINER, OWNER, WRITER, Database, find
+from tests.servers import DRAINER, OWNER, SERVERS, WRITER, Database, find
 
 ROUNDS = int(os.environ.get("INBOXDB_CHAOS_ROUNDS", "6"))
 

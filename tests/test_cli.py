@@ -107,11 +107,6 @@ def quarantine(database: Database, host: Host, workspace: str) -> None:
     assert owner.execute("select outcome from inboxdb.drain_next()").fetchall() == [("idle",)]
 
 
-@pytest.fixture
-def host(database: Database) -> Host:
-    return Host(database.writer())
-
-
 def small_workspace(host: Host, user: str) -> str:
     """Make a workspace with an open reply that asks for attention and is assigned, and a draft to review."""
     workspace = host.workspace()

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Event
@@ -22,33 +21,10 @@ from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.worker import DrainResult, Failure, drain
 from tests.interleave import Stage, until
 from tests.rows import GLOBAL, Host, set_clock, stored_counts
-from tests.running import Start, drains, hold_up, programs, until_held_up
+from tests.running import Start, drains, hold_up, until_held_up
 from tests.servers import OWNER, Database
 
 LIMIT_HIT = "57014: the refresh was cancelled, or hit its time limit"
-
-
-@pytest.fixture
-def host(database: Database) -> Host:
-    return Host(database.writer())
-
-
-@pytest.fixture
-def owner(database: Database) -> Connection:
-    return database.connect()
-
-
-@pytest.fixture
-def stage(database: Database) -> Iterator[Stage]:
-    stage = Stage(database)
-    yield stage
-    stage.close()
-
-
-@pytest.fixture
-def start(database: Database) -> Iterator[Start]:
-    with programs(database.dsn) as start:
-        yield start
 
 
 def attempts(owner: Connection) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Nobody waits for a workspace that fails, kills its backend, never comes to rest, or takes long."""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,24 +16,6 @@ from tests.interleave import Stage, until
 from tests.rows import Host, stored_counts
 from tests.running import drains, hold_up, until_held_up, watching
 from tests.servers import Database
-
-
-@pytest.fixture
-def host(database: Database) -> Host:
-    return Host(database.writer())
-
-
-@pytest.fixture
-def owner(database: Database) -> Connection:
-    return database.connect()
-
-
-@pytest.fixture
-def stage(database: Database) -> Iterator[Stage]:
-    stage = Stage(database)
-    yield stage
-    stage.close()
-
 
 NOT_DUE = "select from inboxdb.inbox_counts_dirty where client_id = any (%s) and next_attempt_at > inboxdb.clock()"
 

@@ -16,11 +16,6 @@ from tests.servers import Database
 REFRESHES = 300
 
 
-@pytest.fixture
-def owner(database: Database) -> Connection[Any]:
-    return database.connect()
-
-
 class Visited(NamedTuple):
     """What a statement touched: pages, and records that it wrote to the log of the server."""
 

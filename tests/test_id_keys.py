@@ -3,12 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import Connection
-
-from tests.servers import Database
 
 UUID_TEXT = "01234567-89ab-cdef-0123-456789abcdef"
 
@@ -40,11 +37,6 @@ OTHERS = (
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 LIKE_UUIDS = st.text("0123456789abcdefABCDEF-", min_size=34, max_size=38)
-
-
-@pytest.fixture
-def owner(database: Database) -> Connection[Any]:
-    return database.connect()
 
 
 def keys(owner: Connection[Any], ids: list[str]) -> list[bytes]:

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner, Result
@@ -17,7 +16,7 @@ from inboxdb.drain.worker import drain
 from tests.interleave import Stage, until
 from tests.redis_server import RedisServer
 from tests.rows import Host, new_id
-from tests.running import Start, drains, hold_up, programs, until_held_up
+from tests.running import Start, drains, hold_up, until_held_up
 from tests.servers import Database
 
 # A time, a level, a sentence, and fields in the order of their names.
@@ -34,29 +33,6 @@ SECRETS = {
     "user": new_id(),
     "redis password": "secretive-redis",
 }
-
-
-@pytest.fixture
-def host(database: Database) -> Host:
-    return Host(database.writer())
-
-
-@pytest.fixture
-def owner(database: Database) -> Connection:
-    return database.connect()
-
-
-@pytest.fixture
-def stage(database: Database) -> Iterator[Stage]:
-    stage = Stage(database)
-    yield stage
-    stage.close()
-
-
-@pytest.fixture
-def start(database: Database) -> Iterator[Start]:
-    with programs(database.dsn) as start:
-        yield start
 
 
 def drain_dirty(dsn: str, *options: str) -> Result:

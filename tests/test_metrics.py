@@ -4,7 +4,6 @@ import socket
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from datetime import datetime
 
 import pytest
@@ -23,22 +22,6 @@ from tests.redis_server import RedisServer
 from tests.rows import Host, set_clock
 from tests.running import Start, own_postgres, programs
 from tests.servers import MONITOR, Database
-
-
-@pytest.fixture
-def host(database: Database) -> Host:
-    return Host(database.writer())
-
-
-@pytest.fixture
-def owner(database: Database) -> Connection:
-    return database.connect()
-
-
-@pytest.fixture
-def start(database: Database) -> Iterator[Start]:
-    with programs(database.dsn) as start:
-        yield start
 
 
 def samples(text: str) -> dict[str, float]:

@@ -34,16 +34,6 @@ PUBLISH = "select inboxdb.publish_leads()"
 EXISTS = "select from pg_publication"
 
 
-@pytest.fixture
-def owner(database: Database) -> Connection[Any]:
-    return database.connect()
-
-
-@pytest.fixture
-def host(database: Database) -> Host:
-    return Host(database.writer())
-
-
 # What a subscriber sees
 
 

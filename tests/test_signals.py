@@ -86,16 +86,6 @@ def signals(owner: Connection[Any], workspaces: dict[str, set[str]]) -> list[dic
     ]
 
 
-@pytest.fixture
-def host(database: Database) -> Host:
-    return Host(database.writer())
-
-
-@pytest.fixture
-def owner(database: Database) -> Connection[Any]:
-    return database.connect()
-
-
 # Whom a drain tells
 
 

@@ -31,11 +31,6 @@ def owner(database: Database) -> Connection[Any]:
     return connection
 
 
-@pytest.fixture
-def host(database: Database) -> Host:
-    return Host(database.writer())
-
-
 def at(owner: Connection[Any], seconds: float) -> None:
     """Stop the clock, some seconds after START."""
     set_clock(owner, (START + timedelta(seconds=seconds)).isoformat())

@@ -43,29 +43,6 @@ LOST = "08006: the connection was lost"
 
 
 @pytest.fixture
-def host(database: Database) -> Host:
-    return Host(database.writer())
-
-
-@pytest.fixture
-def owner(database: Database) -> Connection:
-    return database.connect()
-
-
-@pytest.fixture
-def stage(database: Database) -> Iterator[Stage]:
-    stage = Stage(database)
-    yield stage
-    stage.close()
-
-
-@pytest.fixture
-def start(database: Database) -> Iterator[Start]:
-    with programs(database.dsn) as start:
-        yield start
-
-
-@pytest.fixture
 def said() -> Iterator[list[MutableMapping[str, Any]]]:
     """The lines that drains in this process log."""
     logs.configure(level=logging.INFO)
