@@ -15,6 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Composed
+from pytest_postgresql.janitor import DatabaseJanitor
 
 from inboxdb.demo import embedded
 from inboxdb.install import migrate
@@ -84,6 +86,44 @@ def version_of(source: Source) -> str:
     return answer.stdout.removeprefix("postgres (PostgreSQL) ").strip()
 
 
+class Janitor(DatabaseJanitor):
+    """pytest-postgresql's, which makes and drops a database, on a lasting connection, and by copying files: D86."""
+
+    def __init__(self, admin: psycopg.Connection[Any], template: str, *, as_template: bool = False) -> None:
+        """Name a new database.
+
+        Parameters: admin, the superuser's connection, in autocommit mode; template, of what to make the database;
+        as_template, whether the database is to be one itself.
+        """
+        at = admin.info
+        name = f"inboxdb_test_{secrets.token_hex(6)}"
+        super().__init__(
+            user=at.user, host=at.host, port=at.port, dbname=name, template_dbname=template, as_template=as_template
+        )
+        self._admin = admin
+
+    def init(self) -> None:
+        """Create the database; its owner-to-be may make schemas in it."""
+        super().init()
+        self._admin.execute(f"grant create on database {self.dbname} to {OWNER}")
+
+    @contextmanager
+    def cursor(self, dbname: str | None = None) -> Iterator[psycopg.Cursor[Any]]:
+        """Lend a cursor of the lasting connection."""
+        with self._admin.cursor() as cursor:
+            yield cursor
+
+    def _build_create_database_sql(self) -> Composed:
+        return super()._build_create_database_sql() + SQL(" strategy file_copy")
+
+    @staticmethod
+    def _terminate_connection(cur: psycopg.Cursor[Any], dbname: str) -> None:
+        # A backend is gone a moment after its client. `drop database` meeting it would sleep for 100 ms.
+        backends = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
+        while cur.execute(backends, (dbname,)).fetchone():
+            time.sleep(0.001)
+
+
 class Server:
     """A running server, and we its superuser."""
 
@@ -98,7 +138,7 @@ class Server:
         self.password = password
         self.pooler = pooler
         self._release = release
-        self._templates: dict[tuple[str, bool], str] = {}
+        self._templates: dict[tuple[str, bool], Janitor] = {}
         self._admin = psycopg.connect(dsn, autocommit=True, application_name="inboxdb tests")
         with self._admin.transaction():
             self._admin.execute("select pg_advisory_xact_lock(0)")  # xdist's workers all come this way
@@ -113,7 +153,7 @@ class Server:
     def close(self) -> None:
         """Drop the templates and disconnect."""
         for template in self._templates.values():
-            self._drop(template)
+            template.drop()
         self._admin.close()
 
     def dsn_of(self, database: str, role: str | None = None) -> str:
@@ -124,16 +164,15 @@ class Server:
     @contextmanager
     def database(self, host: str, *, installed: bool) -> Iterator["Database"]:
         """Lend a new database with the tables of a host, a key of HOST_FILES, and inboxdb if `installed`."""
-        name = self._clone(self._template(host, installed))
-        try:
-            with ExitStack() as connections:
-                yield Database(self, name, host, connections)
-        finally:
-            self._drop(name)
+        with Janitor(self._admin, self._template(host, installed)) as clone, ExitStack() as connections:
+            yield Database(self, clone.dbname, host, connections)
 
     def _template(self, host: str, installed: bool) -> str:
         if (host, installed) not in self._templates:
-            name = self._clone(self._template(host, False) if installed else "template0")
+            base = self._template(host, False) if installed else "template0"
+            template = Janitor(self._admin, base, as_template=True)
+            name = template.dbname
+            template.init()
             try:
                 if installed and self._release:
                     released.upgrade(self.dsn_of(name, OWNER), self._release)
@@ -148,24 +187,10 @@ class Server:
                             f"grant select, insert, update, delete, truncate on all tables in schema public to {WRITER}"
                         )
             except BaseException:
-                self._drop(name)
+                template.drop()
                 raise
-            self._admin.execute(f"alter database {name} allow_connections false")
-            self._templates[host, installed] = name
-        return self._templates[host, installed]
-
-    def _clone(self, template: str) -> str:
-        name = f"inboxdb_test_{secrets.token_hex(6)}"
-        self._admin.execute(f"create database {name} template {template} strategy file_copy")
-        self._admin.execute(f"grant create on database {name} to {OWNER}")
-        return name
-
-    def _drop(self, name: str) -> None:
-        # A backend is gone a moment after its client. `drop database` meeting it would sleep for 100 ms.
-        backends = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
-        while self._admin.execute(backends, (name,)).fetchone():
-            time.sleep(0.001)
-        self._admin.execute(f"drop database {name} with (force)")
+            self._templates[host, installed] = template
+        return self._templates[host, installed].dbname
 
 
 @dataclass(frozen=True)
