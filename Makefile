@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test lint ci migration bench clean
+.PHONY: help demo test lint ci migration release bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -36,6 +36,10 @@ migration: .venv/test ## write migrations/ anew from sql/ (NAME=...: the next on
 	$(BIN)/python -m release.migration $(NAME)
 	$(BIN)/python -m tests.catalog --write
 	$(BIN)/python -m tests.runbook
+
+release: .venv/test ## cut a release: make release VERSION=0.1.0
+	$(BIN)/python -m tests.catalog --check
+	$(BIN)/python -m release.cut $(VERSION)
 
 bench: .venv/bench ## run the benchmarks, fifteen minutes, and write docs/benchmarks/ (ARGS="--size full": hours)
 	$(BIN)/python -m tests.bench $(ARGS)

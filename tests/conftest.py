@@ -32,7 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--pooler", action="store_true", help="let the code under test connect through PgBouncer in transaction mode"
     )
     group.addoption(
-        "--upgraded-from", metavar="RELEASE", help="test on installations of this tag, or folder, upgraded with data in"
+        "--upgraded-from",
+        metavar="RELEASE",
+        help="test on installations of this commit, or folder, upgraded with data",
     )
 
 

@@ -1,14 +1,19 @@
-"""Databases that a release installed and filled, and that the present migrations then upgraded.
+"""Databases that a release installed and filled, and that the present migrations then upgraded, while others wrote.
 
-`pytest --upgraded-from v0.1.0` runs the suite on such databases: a tag, or a folder with a checkout of the release.
+`pytest --upgraded-from COMMIT` runs the suite on such databases: the commit that migrations/RELEASED names, or a folder
+with a checkout of the release.
 """
 
 import os
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from threading import Event
 
 import psycopg
 from psycopg.sql import SQL, Identifier
@@ -17,7 +22,7 @@ from inboxdb.counts.verify import verify
 from inboxdb.database import sources
 from inboxdb.demo import embedded
 from inboxdb.drain.worker import drain
-from inboxdb.install import migrate
+from inboxdb.install import catalog, migrate
 from tests.programs import program
 from tests.rows import Host, new_id
 
@@ -28,8 +33,7 @@ KEPT = ("setting", "migration_text", "_yoyo_migration", "_yoyo_log", "_yoyo_vers
 def fetch(release: str, folder: Path, repository: Path = sources.ROOT) -> Path:
     """Return the folder of a release.
 
-    Parameters: release, a tag or another name of a commit, or the folder itself; folder, where to unpack it;
-    repository, which has the tag.
+    Parameters: release, a commit, or the folder itself; folder, where to unpack it; repository, which has the commit.
     """
     if Path(release).is_dir():
         return Path(release).absolute()
@@ -42,7 +46,8 @@ def fetch(release: str, folder: Path, repository: Path = sources.ROOT) -> Path:
 
 
 def upgrade(dsn: str, release: Path) -> None:
-    """Install a release by its own program, put data in, upgrade, and see that nothing is lost.
+    """Install a release by its own program, put data in, upgrade beside writers, and see that nothing is lost; on the
+    way go back, and see that the catalog is the release's.
 
     Parameters: dsn, of a database with the host's tables, as their owner; release, its folder. The upgraded database is
     left as a new installation is: the suite counts on its host's tables being empty.
@@ -53,7 +58,7 @@ def upgrade(dsn: str, release: Path) -> None:
     subprocess.run(psql, input=script, check=True, text=True, stdout=subprocess.DEVNULL)
     with psycopg.connect(dsn, autocommit=True) as connection:
         host = Host(connection)
-        workspaces = [host.workspace() for _ in range(3)]
+        workspaces = [host.workspace() for _ in range(4)]
         for workspace in workspaces:
             setter = new_id()
             host.member(workspace, setter, "SETTER")
@@ -65,13 +70,47 @@ def upgrade(dsn: str, release: Path) -> None:
         host.draft(host.lead(workspaces[0], status="needs_repair"))
         host.delete("Client", workspaces[1])
 
-        migrate.apply(dsn)
+        installed = catalog.installed(connection)
+        release_has = [one.id for one in migrate.status(dsn) if one.applied_at]
+        with _writing(dsn, workspaces[3]):
+            migrate.apply(dsn)
+        upgraded = catalog.installed(connection)
+        with _writing(dsn, workspaces[3]):
+            migrate.rollback(dsn, to=release_has[-1])
+            assert catalog.installed(connection) == installed, "undone, the catalog is not the release's"
+            migrate.apply(dsn)
+        assert catalog.installed(connection) == upgraded
         drain(dsn)
         assert verify(dsn).healthy, "what the release noted was not counted after the upgrade"
         after = _versions(connection)
         assert before, "the release counted nothing"
         assert all(after[key] >= version for key, version in before.items()), "a cache version went back"
         _empty(connection)
+
+
+@contextmanager
+def _writing(dsn: str, workspace: str) -> Iterator[None]:
+    """Have leads and drafts written from before until after; at the end, see that no write failed."""
+    begun, stop = Event(), Event()
+
+    def write() -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            host = Host(connection)
+            while not stop.is_set():
+                lead = host.lead(workspace)
+                host.draft(lead)
+                host.update("Lead", lead, status="needs_repair")
+                begun.set()
+
+    with ThreadPoolExecutor() as threads:
+        writers = [threads.submit(write) for _ in range(2)]
+        try:
+            assert begun.wait(60)
+            yield
+        finally:
+            stop.set()
+        for writer in writers:
+            writer.result()
 
 
 def _run(release: Path, dsn: str, *arguments: str) -> str:

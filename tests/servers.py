@@ -279,7 +279,7 @@ class Servers(dict[str, Server]):
         """Take note of where the servers are, and of the password of the login roles.
 
         Parameters: pooled, whether each server gets a pooler in front of it; poolers, those that run already; release,
-        the tag or folder of the one that inboxdb is upgraded from.
+        the commit or folder of the one that inboxdb is upgraded from.
         """
         super().__init__()
         self.sources = sources

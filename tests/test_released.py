@@ -22,14 +22,14 @@ NEXT = "9999-made-up"
 
 @pytest.fixture(scope="module")
 def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is here, tagged 0.0.1 in a repository of its own, and fetched from there."""
+    """What is here, committed in a repository of its own, and fetched from there."""
     repository = tmp_path_factory.mktemp("repository")
     for folder in ("inboxdb", "sql", "migrations"):
         shutil.copytree(sources.ROOT / folder, repository / folder, ignore=shutil.ignore_patterns("__pycache__"))
     identity = ("-c", "user.name=tests", "-c", "user.email=tests@example.invalid")
-    for command in (("init",), ("add", "."), (*identity, "commit", "--message=0.0.1"), ("tag", "0.0.1")):
+    for command in (("init",), ("add", "."), (*identity, "commit", "--message=0.0.1")):
         subprocess.run([program("git", "git"), *command], cwd=repository, check=True, capture_output=True)
-    return released.fetch("0.0.1", tmp_path_factory.mktemp("release"), repository)
+    return released.fetch("HEAD", tmp_path_factory.mktemp("release"), repository)
 
 
 @pytest.mark.all_hosts
@@ -41,7 +41,7 @@ def test_an_upgraded_installation_is_as_a_new_one(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    ours_with(tmp_path, monkeypatch, f"{NEXT}.sql", "alter table inboxdb.workspace add column made_up integer;\n")
+    made_up(tmp_path, monkeypatch, "alter table inboxdb.workspace {} column made_up{};\n")
     migrate.apply(bare_database.dsn)
     upgrading = Server(server.dsn, server.password, release=release)
     try:
@@ -73,9 +73,16 @@ def test_what_an_upgrade_loses_is_found(
     statement: str,
     lost: str,
 ) -> None:
-    ours_with(tmp_path, monkeypatch, f"{NEXT}.sql", f"{statement};\n")
+    made_up(tmp_path, monkeypatch, f"{statement};\n")
     if lost:
         with pytest.raises(AssertionError, match=lost):
             released.upgrade(bare_database.dsn, release)
     else:
         released.upgrade(bare_database.dsn, release)
+
+
+def made_up(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Have a migration after ours: text, with `{}` for what adds and what drops."""
+    copy = ours_with(folder, monkeypatch, f"{NEXT}.sql", text.format("add", " integer"))
+    (copy / f"{NEXT}.rollback.sql").write_text(f"-- Undoes {NEXT}.\n\n{text.format('drop', '')}")
+    (copy / sources.CHECKSUMS).write_text(sources.checksums())
