@@ -25,7 +25,7 @@ begin
   select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
   select s.setting_value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
   -- enabled: row-level security was off before, also before an earlier call; or our policy for trusted roles is there,
--- without which they would see nothing.
+  -- without which they would see nothing.
   decided := case
     when not was_on or decided = 'enabled' or exists (
       select

@@ -67,8 +67,8 @@ begin
       is_audit := claimed is not null;
     end if;
     if claimed is null and not looks_again then
-      -- While another drain collects, its workspaces are not yet visible. Under the second lock no other drain of this
--- kind decides to end: claim once more, and end if nothing is due.
+      -- While another drain collects, the workspaces found are not yet visible. With the collector's lock taken here no
+      -- other drain does: claim once more, and end if nothing is due.
       if pg_catalog.pg_try_advisory_xact_lock(x'696e6279'::pg_catalog.int4, 0) then
         claimed := inboxdb.claim_next();
         exit when claimed is null;
