@@ -8,11 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.programs import program
+from tests.servers import Database
 
 ROOT = Path(__file__).parents[1]
+EXTRAS = ("test", "dev")  # of .venv, which `make` need not set up here
 
 
 class Copy:
@@ -28,11 +31,14 @@ class Copy:
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 (root / name).write_bytes((ROOT / name).read_bytes())
         self._run("git", "init", "--quiet")
-        self._run("git", "add", "--all")
-        self._run(
-            *("git", "-c", "user.name=test", "-c", "user.email=test@example.invalid"),
-            *("commit", "--quiet", "--no-verify", "--message", "Before the recipe"),
-        )
+        self._commit("Before the recipe")
+
+    def release(self) -> str:
+        """Release its migrations, so that a change needs a further one; return the last one's name."""
+        last = max(file.name for file in (self.root / "migrations").glob("*.sql")).partition(".")[0]
+        self.append("migrations/RELEASED", f"{last} 0.1.0 {self._run('git', 'rev-parse', 'HEAD')}")
+        self._commit("Release 0.1.0")
+        return last
 
     def write(self, name: str, text: str) -> None:
         """Write a new file."""
@@ -45,10 +51,25 @@ class Copy:
         assert file.read_text().count(before) == 1, f"{name}: {before}"
         file.write_text(file.read_text().replace(before, text + before))
 
+    def replace(self, name: str, old: str, new: str) -> None:
+        """Replace text that is there once."""
+        self.insert(name, old, "")
+        file = self.root / name
+        file.write_text(file.read_text().replace(old, new))
+
     def append(self, name: str, text: str) -> None:
         """Append text to a file."""
         file = self.root / name
         file.write_text(file.read_text() + text)
+
+    def make(self, *arguments: str) -> str:
+        """Run make, in the environment that runs this test."""
+        programs = Path(sys.executable).parent
+        return self._run("make", f"BIN={programs}", *(f"--assume-old=.venv/{extra}" for extra in EXTRAS), *arguments)
+
+    def inboxdb(self, *arguments: str, database: Database) -> str:
+        """Run the copy's inboxdb on a database."""
+        return self._run(sys.executable, "-m", "inboxdb", *arguments, "--dsn", database.direct_dsn)
 
     def pytest(self, *arguments: str) -> str:
         """Run some of the copy's tests."""
@@ -60,6 +81,11 @@ class Copy:
         status = self._run("git", "status", "--porcelain", "--untracked-files=all", "-z")
         return {line[3:] for line in status.split("\0") if line}
 
+    def _commit(self, message: str) -> None:
+        self._run("git", "add", "--all")
+        author = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
+        self._run("git", *author, "commit", "--quiet", "--no-verify", "--message", message)
+
     def _run(self, *arguments: str, cwd: Path | None = None) -> str:
         # The copy's own modules come first: `python -m` puts the folder in front of what is installed.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "GIT"))}
@@ -68,10 +94,12 @@ class Copy:
         return done.stdout
 
 
-def listed(recipe: str, name: str) -> set[str]:
-    """Return the files that a recipe's table lists."""
+def listed(recipe: str, name: str, migration: str = "") -> set[str]:
+    """Return the files that a recipe's table lists; NNNN is the next migration's number."""
     [section] = re.findall(rf"^### {recipe}\n(.*?)(?=^###? |\Z)", (ROOT / "CONTRIBUTING.md").read_text(), re.M | re.S)
-    return {file.replace("NAME", name) for file in re.findall(r"^\| `([^`]+)` \|", section, re.M)}
+    files = re.findall(r"^\| `([^`]+)` \|", section, re.M)
+    number = len(list((ROOT / "migrations").glob("*.rollback.sql"))) + 1
+    return {file.replace("NNNN-NAME", f"{number:04d}-{migration}").replace("NAME", name) for file in files}
 
 
 @pytest.fixture
@@ -111,3 +139,98 @@ def test_doctor_check(copy: Copy) -> None:
     copy.pytest("tests/test_doctor.py", "-k", "very_large or healthy or page")
     copy.pytest("tests/test_documents.py", "-k", "not test_every_command_runs")
     assert copy.touched == listed("A doctor check", "very_large")
+
+
+def test_migration(copy: Copy, bare_database: Database) -> None:
+    """A released function changes: the next migration brings the new body, its rollback the old one."""
+
+    def delay() -> float:
+        with psycopg.connect(bare_database.direct_dsn) as owner:
+            [(seconds,)] = owner.execute("select extract(epoch from inboxdb.retry_delay(20))")
+        return float(seconds)
+
+    last = copy.release()
+    copy.inboxdb("migrate", "apply", "--without-rls", database=bare_database)
+    assert delay() <= 300
+    copy.replace("sql/jobs/retry_delay.sql", "- 1), interval '5 minutes')", "- 1), interval '15 minutes')")
+    copy.make("migration", "NAME=longer-delays")
+    copy.insert("CHANGELOG.md", "### Upgrade\n", "### Upgrade\n\n- 0008 lengthens delays; no lock.\n\n")
+    copy.inboxdb("migrate", "apply", database=bare_database)
+    assert delay() > 600
+    copy.inboxdb("migrate", "verify", database=bare_database)
+    copy.inboxdb("migrate", "rollback", "--to", last, database=bare_database)
+    assert delay() <= 300
+    copy.pytest("tests/test_sources.py", "tests/test_migrations.py", "-k", "form or object or bodies or file")
+    assert copy.touched == listed("A migration", "retry_delay", "longer-delays")
+
+
+READ = """\
+-- Inlined into the calling query, so without a search_path of its own (D55).
+create or replace function inbox_api.inbox_scope(client_id inboxdb.client_id) returns inboxdb.user_id
+language sql stable
+as $$
+  -- Purpose: the current user's scope in a workspace, as in the topic of its signals.
+  -- Parameters: client_id, the workspace.
+  -- Returns: the sentinel for the whole workspace, a setter's own id.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.
+  -- INVOKER: read_inbox_scope checks access.
+  select inboxdb.read_inbox_scope(client_id)
+$$;
+"""
+
+HELPER_OF_READ = """\
+create or replace function inboxdb.read_inbox_scope(target_client_id inboxdb.client_id) returns inboxdb.user_id
+language sql stable security definer
+set search_path = ''
+set row_security = off
+as $$
+  -- Purpose: the current user's scope in a workspace.
+  -- Parameters: target_client_id.
+  -- Returns: see inbox_api.inbox_scope.
+  -- Errors: those of require_access.
+  -- DEFINER: members may not call require_access.
+  select inboxdb.require_access(target_client_id)
+$$;
+"""
+
+TEST_OF_READ = """\
+from tests.rows import GLOBAL, Host, new_id
+from tests.servers import Database
+
+
+def test_owner_of_the_workspace_sees_all_of_it(database: Database) -> None:
+    user = new_id()
+    workspace = Host(database.writer()).workspace(userId=user)
+    session = database.signed_in(user)
+    assert session.execute("select inbox_api.inbox_scope(%s)", [workspace]).fetchall() == [(GLOBAL,)]
+"""
+
+
+def test_read(copy: Copy) -> None:
+    copy.release()
+    copy.write("sql/api/inbox_scope.sql", READ)
+    copy.write("sql/api/read_inbox_scope.sql", HELPER_OF_READ)
+    copy.insert(
+        "sql/inboxdb.sql", "\\ir api/inbox_counts.sql\n", "\\ir api/read_inbox_scope.sql\n\\ir api/inbox_scope.sql\n"
+    )
+    for schema, name in (("inboxdb", "read_inbox_counts"), ("inbox_api", "inbox_counts")):
+        row = f"  ('authenticated', 'function', '{schema}.{name}(inboxdb.client_id)', 'execute'),\n"
+        copy.insert("sql/access/grant_matrix.view.sql", row, row.replace("inbox_counts", "inbox_scope"))
+        line = f"{schema}.{name}()"
+        copy.insert(
+            "tests/test_leaks.py", f"\n{line} ", f"\n{line.replace('inbox_counts', 'inbox_scope'):38} | x |||||"
+        )
+    copy.insert(
+        "tests/test_grants.py", '    "inboxdb.clock",  # to be', '    "inbox_api.inbox_scope",  # to be inlined\n'
+    )
+    copy.write("tests/test_inbox_scope.py", TEST_OF_READ)
+    copy.insert(
+        "docs/contracts.md", "## Signals\n", "`inbox_api.inbox_scope(client_id)` answers with the scope alone.\n\n"
+    )
+    called = "call `inbox_api.inbox_counts`"
+    copy.replace("docs/security.md", called, f"{called}, `inbox_api.inbox_scope`")
+    copy.insert("CHANGELOG.md", "### Changed\n", "- `inbox_api.inbox_scope(client_id)`.\n\n")
+    copy.make("migration", "NAME=inbox-scope")
+    copy.pytest("tests/test_inbox_scope.py", "tests/test_sources.py", "tests/test_grants.py")
+    copy.pytest("tests/test_leaks.py", "-k", "declared and text")
+    assert copy.touched == listed("A read", "inbox_scope", "inbox-scope")
