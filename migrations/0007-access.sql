@@ -363,7 +363,7 @@ $$;
 -- <<< sql/api/not_modified.sql
 
 -- >>> sql/api/counts_answer.type.sql
--- The answer's columns, named here alone. Grows in place by `alter type … add attribute`, and every grant stays (D88).
+-- The answer's columns, named here alone. Grows in place by `alter type … add attribute`, and every grant stays (D91).
 create type inboxdb.counts_answer as (
   scope_user_id inboxdb.user_id,
   all_responses integer,
@@ -382,7 +382,7 @@ create type inboxdb.counts_answer as (
   source text
 );
 
-comment on type inboxdb.counts_answer is 'What inbox_api.inbox_counts answers: see there.';
+comment on type inboxdb.counts_answer is 'The answer of inbox_api.inbox_counts: see there.';
 -- <<< sql/api/counts_answer.type.sql
 
 -- >>> sql/api/read_inbox_counts.sql

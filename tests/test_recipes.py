@@ -164,22 +164,31 @@ def test_migration(copy: Copy, bare_database: Database) -> None:
     assert copy.touched == listed("A migration", "retry_delay", "longer-delays")
 
 
+ANSWER = """\
+create type inboxdb.inbox_scope_answer as (scope_user_id inboxdb.user_id);
+
+comment on type inboxdb.inbox_scope_answer is 'The answer of inbox_api.inbox_scope: see there.';
+"""
+
 READ = """\
 -- Inlined into the calling query, so without a search_path of its own (D55).
-create or replace function inbox_api.inbox_scope(client_id inboxdb.client_id) returns inboxdb.user_id
+create or replace function inbox_api.inbox_scope(client_id inboxdb.client_id)
+returns setof inboxdb.inbox_scope_answer
 language sql stable
+rows 1
 as $$
   -- Purpose: the current user's scope in a workspace, as in the topic of its signals.
   -- Parameters: client_id, the workspace.
-  -- Returns: the sentinel for the whole workspace, a setter's own id.
+  -- Returns: one row: scope_user_id, the sentinel for the whole workspace, a setter's own id.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.
   -- INVOKER: read_inbox_scope checks access.
-  select inboxdb.read_inbox_scope(client_id)
+  select * from inboxdb.read_inbox_scope(client_id)
 $$;
 """
 
 HELPER_OF_READ = """\
-create or replace function inboxdb.read_inbox_scope(target_client_id inboxdb.client_id) returns inboxdb.user_id
+create or replace function inboxdb.read_inbox_scope(target_client_id inboxdb.client_id)
+returns setof inboxdb.inbox_scope_answer
 language sql stable security definer
 set search_path = ''
 set row_security = off
@@ -202,16 +211,18 @@ def test_owner_of_the_workspace_sees_all_of_it(database: Database) -> None:
     user = new_id()
     workspace = Host(database.writer()).workspace(userId=user)
     session = database.signed_in(user)
-    assert session.execute("select inbox_api.inbox_scope(%s)", [workspace]).fetchall() == [(GLOBAL,)]
+    assert session.execute("select scope_user_id from inbox_api.inbox_scope(%s)", [workspace]).fetchall() == [(GLOBAL,)]
 """
 
 
 def test_read(copy: Copy) -> None:
     copy.release()
+    copy.write("sql/api/inbox_scope_answer.type.sql", ANSWER)
     copy.write("sql/api/inbox_scope.sql", READ)
     copy.write("sql/api/read_inbox_scope.sql", HELPER_OF_READ)
+    loaded = ("inbox_scope_answer.type", "read_inbox_scope", "inbox_scope")
     copy.insert(
-        "sql/inboxdb.sql", "\\ir api/inbox_counts.sql\n", "\\ir api/read_inbox_scope.sql\n\\ir api/inbox_scope.sql\n"
+        "sql/inboxdb.sql", "\\ir api/counts_answer.type.sql\n", "".join(f"\\ir api/{name}.sql\n" for name in loaded)
     )
     for schema, name in (("inboxdb", "read_inbox_counts"), ("inbox_api", "inbox_counts")):
         row = f"  ('authenticated', 'function', '{schema}.{name}(inboxdb.client_id)', 'execute'),\n"
@@ -223,6 +234,7 @@ def test_read(copy: Copy) -> None:
     copy.insert(
         "tests/test_grants.py", '    "inboxdb.clock",  # to be', '    "inbox_api.inbox_scope",  # to be inlined\n'
     )
+    copy.insert("tests/test_leaks.py", "\ninboxdb.counts_answer\n", "\ninboxdb.inbox_scope_answer")
     copy.write("tests/test_inbox_scope.py", TEST_OF_READ)
     copy.insert(
         "docs/contracts.md", "## Signals\n", "`inbox_api.inbox_scope(client_id)` answers with the scope alone.\n\n"

@@ -1,4 +1,4 @@
--- The answer's columns, named here alone. Grows in place by `alter type … add attribute`, and every grant stays (D88).
+-- The answer's columns, named here alone. Grows in place by `alter type … add attribute`, and every grant stays (D91).
 create type inboxdb.counts_answer as (
   scope_user_id inboxdb.user_id,
   all_responses integer,
@@ -17,4 +17,4 @@ create type inboxdb.counts_answer as (
   source text
 );
 
-comment on type inboxdb.counts_answer is 'What inbox_api.inbox_counts answers: see there.';
+comment on type inboxdb.counts_answer is 'The answer of inbox_api.inbox_counts: see there.';
