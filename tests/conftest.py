@@ -12,10 +12,11 @@ import pytest
 from inboxdb.database.connection import Connection
 from tests import pooler, programs, running
 from tests.containers import container
+from tests.hosts import HOSTS
 from tests.interleave import Stage
 from tests.redis_server import RedisServer, redis_server
 from tests.rows import Host
-from tests.servers import HOST_FILES, SERVERS, Database, Server, Servers, find, version_of
+from tests.servers import SERVERS, Database, Server, Servers, find, version_of
 
 WANTING = "inboxdb/wanting"  # in pytest's cache: the tests that were last skipped for want of a program
 
@@ -107,7 +108,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "host_variant" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("host_variants")
         everywhere = metafunc.definition.get_closest_marker("all_hosts")
-        variants = list(HOST_FILES) if everywhere else marked.args if marked else ("text",)
+        variants = list(HOSTS) if everywhere else marked.args if marked else ("text",)
         metafunc.parametrize("host_variant", variants, indirect=True, scope="session")
 
 

@@ -20,11 +20,8 @@ from pytest_postgresql.janitor import DatabaseJanitor
 
 from inboxdb.demo import embedded
 from inboxdb.install import migrate
-from tests import released
+from tests import hosts, released
 from tests.pooler import pooler, requests
-
-HOSTS = Path(__file__).parent / "host"
-HOST_FILES = {"text": "host.sql", "uuid": "host_uuid_timestamptz.sql", "mixed": "host_mixed.sql"}
 
 OWNER = "host_owner"  # owns the host's tables and installs inboxdb; no superuser
 WRITER = "app_writer"  # the application: writes the host's tables, owns nothing, has no right in inboxdb
@@ -163,7 +160,7 @@ class Server:
 
     @contextmanager
     def database(self, host: str, *, installed: bool) -> Iterator["Database"]:
-        """Lend a new database with the tables of a host, a key of HOST_FILES, and inboxdb if `installed`."""
+        """Lend a new database with the tables of a host, a key of HOSTS, and inboxdb if `installed`."""
         with Janitor(self._admin, self._template(host, installed)) as clone, ExitStack() as connections:
             yield Database(self, clone.dbname, host, connections)
 
@@ -182,7 +179,7 @@ class Server:
                     with psycopg.connect(self.dsn_of(name)) as connection:
                         connection.execute(f"grant create on schema public to {OWNER}")
                         connection.execute(f"set local role {OWNER}")
-                        connection.execute((HOSTS / HOST_FILES[host]).read_bytes())
+                        connection.execute(hosts.tables(host))
                         connection.execute(
                             f"grant select, insert, update, delete, truncate on all tables in schema public to {WRITER}"
                         )

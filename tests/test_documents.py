@@ -30,11 +30,12 @@ from inboxdb.cli import main
 from inboxdb.database import sources
 from inboxdb.demo import embedded
 from inboxdb.watch.facts import FACTS, Status, runbook
+from tests import hosts
 from tests.interleave import until
 from tests.redis_server import RedisServer
 from tests.rows import Host
 from tests.running import own_postgres
-from tests.servers import HOSTS, SETTINGS, new_folder
+from tests.servers import SETTINGS, new_folder
 
 ROOT = Path(__file__).parents[1]
 README = "README.md"
@@ -213,7 +214,7 @@ class Place:
         }
         (folder / "migrations").symlink_to(sources.MIGRATIONS)
         (folder / "prisma").mkdir()
-        (folder / "prisma/schema.prisma").symlink_to(HOSTS / "schema.prisma")
+        (folder / "prisma/schema.prisma").symlink_to(sources.HOST / "schema.prisma")
         with psycopg.connect(superuser) as connection:
             connection.execute("create role owner login; create role authenticated")
             connection.execute("create role app login in role authenticated")
@@ -230,7 +231,7 @@ class Place:
         with psycopg.connect(self.superuser, autocommit=True) as connection:
             connection.execute(f"create database {name} owner owner")
         with psycopg.connect(self.dsn(OWNER), autocommit=True) as owner:
-            owner.execute((HOSTS / "host.sql").read_bytes())
+            owner.execute(hosts.tables("text"))
             owner.execute("grant select, insert, update, delete on all tables in schema public to app, authenticated")
             host = Host(owner)
             host.lead(host.workspace(id=WORKSPACE, userId=USER), assignedToUserId=USER)

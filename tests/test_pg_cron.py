@@ -12,9 +12,10 @@ import pytest
 
 from inboxdb.demo import embedded
 from inboxdb.install import migrate
+from tests import hosts
 from tests.programs import lacking
 from tests.rows import GLOBAL, Counts, Host, live_counts, stored_counts
-from tests.servers import HOSTS, OWNER, SETTINGS, WRITER, Database, Server, new_folder
+from tests.servers import OWNER, SETTINGS, WRITER, Database, Server, new_folder
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +66,7 @@ def pg_cron(request: pytest.FixtureRequest) -> Iterator[PgCron]:
             superuser = database.superuser()
             superuser.execute(f"grant create on database postgres to {OWNER}")
             superuser.execute(f"grant create on schema public to {OWNER}")
-            database.connect().execute((HOSTS / "host.sql").read_bytes())
+            database.connect().execute(hosts.tables("text"))
             superuser.execute(f"grant select, insert, update, delete on all tables in schema public to {WRITER}")
             migrate.apply(database.dsn)
         else:

@@ -32,9 +32,10 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 
+from tests.hosts import HOSTS
 from tests.naive import naive_counts
 from tests.rows import BY_AI, GLOBAL, Counts, live_counts, stored_counts
-from tests.servers import HOST_FILES, Database
+from tests.servers import Database
 
 MANY = 200
 HISTORIES = int(os.environ.get("INBOXDB_PROPERTY_HISTORIES", MANY if "CI" in os.environ else 72))
@@ -813,7 +814,7 @@ def test_counts_are_right_after_any_history(database: Database, request: pytest.
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    runs = -(-HISTORIES // (len(HOST_FILES) * (PER_RUN - 1)))
+    runs = -(-HISTORIES // (len(HOSTS) * (PER_RUN - 1)))
     first = int(request.config.getoption("--hypothesis-seed") or random.getrandbits(32))
     with ThreadPoolExecutor(1) as thread:
 
@@ -831,6 +832,6 @@ def test_counts_are_right_after_any_history(database: Database, request: pytest.
 
     done = Here.world.done
     # now and then Hypothesis ends one early, which those beyond the size make up for
-    assert done["step"] >= HISTORIES / len(HOST_FILES) * STEPS
+    assert done["step"] >= HISTORIES / len(HOSTS) * STEPS
     if HISTORIES >= MANY:
         assert {kind for kind in KINDS if not done[kind]} == set()
