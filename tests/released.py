@@ -21,7 +21,7 @@ from psycopg.sql import SQL, Identifier
 from inboxdb.counts.verify import verify
 from inboxdb.database import sources
 from inboxdb.demo import embedded
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from inboxdb.install import catalog, migrate
 from tests.programs import program
 from tests.rows import Host, new_id

@@ -16,7 +16,7 @@ import pytest
 
 from inboxdb.database.connection import Connection
 from inboxdb.drain.options import WATCH, DrainOptions
-from inboxdb.drain.worker import DrainResult, drain
+from inboxdb.drain.run import DrainResult, drain
 from tests import forked
 from tests.interleave import DEADLINE, until
 from tests.servers import SERVERS, Database, find

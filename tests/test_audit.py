@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from psycopg import Connection
 
-from inboxdb.drain import passes
-from inboxdb.drain.worker import drain as run
+from inboxdb.drain import pace
+from inboxdb.drain.run import drain as run
 from inboxdb.watch import status
 from tests.interleave import Stage
 from tests.rows import GLOBAL, Host, drift, live_counts, set_clock, stored_counts
@@ -325,7 +325,7 @@ def test_a_run_audits_for_a_while_only(
 ) -> None:
     set_clock(owner, DUE)
     with monkeypatch.context() as patched:
-        patched.setattr(passes, "AUDIT_BURST", 0.0)
+        patched.setattr(pace, "AUDIT_BURST", 0.0)
         assert run(database.dsn).audited == 0
     result = run(database.dsn)
     assert (result.refreshed, result.audited) == (0, 1)

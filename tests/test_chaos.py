@@ -28,11 +28,11 @@ import pytest
 
 from inboxdb.counts.verify import verify
 from inboxdb.database.connection import session
-from inboxdb.drain import passes as drain_module
-from inboxdb.drain import worker
+from inboxdb.drain import pace
 from inboxdb.drain.options import WATCH, DrainOptions
 from inboxdb.drain.redis import Cache
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
+from inboxdb.drain.workspaces import requeue
 from inboxdb.watch import status
 from tests.chaos import Drainer, MortalServer, Process, Relay, Versions, Watcher, Writer, fill, mortal_database
 from tests.interleave import DEADLINE, NO_WAIT, until
@@ -232,7 +232,7 @@ class Round:
         # the last statements of processes that were killed
         until(lambda: not self.backends(self.dice, busy=True))
         with session(chaos.database.dsn_of(OWNER), application_name="chaos") as connection:
-            chaos.counted["quarantined"] += drain_module.requeue(connection, [])
+            chaos.counted["quarantined"] += requeue(connection, [])
             if self.redis_lost:
                 connection.execute("select inboxdb.mark_all_unpublished()")
         give_up_at = time.monotonic() + DEADLINE
@@ -524,7 +524,7 @@ def test_a_machine_lost_after_any_message_holds_up_nobody(mortal: tuple[MortalSe
 def test_a_watching_run_outlives_a_cut_after_any_message(
     mortal: tuple[MortalServer, Database], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "RECONNECT_FIRST", 0.01)
+    monkeypatch.setattr(pace, "RECONNECT_FIRST", 0.01)
     _, database = mortal
     host, owner = Host(database.writer()), database.connect()
     workspace = host.workspace()

@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 from inboxdb import cli
 from inboxdb.database import checks, sources
 from inboxdb.demo import embedded
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from inboxdb.install import access
 from inboxdb.install.suspend import resume, suspend
 from tests.interleave import until

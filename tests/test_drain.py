@@ -15,10 +15,9 @@ import pytest
 from inboxdb.counts.verify import verify
 from inboxdb.database import connection as connection_module
 from inboxdb.database.connection import Connection, connect
-from inboxdb.drain import passes as drain_module
-from inboxdb.drain import worker
+from inboxdb.drain import pace, run
 from inboxdb.drain.options import DrainOptions
-from inboxdb.drain.worker import DrainResult, Failure, drain
+from inboxdb.drain.run import DrainResult, Failure, drain
 from tests.interleave import Stage, until
 from tests.rows import GLOBAL, Host, set_clock, stored_counts
 from tests.running import Start, drains, hold_up, until_held_up
@@ -61,7 +60,7 @@ def clock(owner: Connection, monkeypatch: pytest.MonkeyPatch) -> Clock:
             clock.sleep(timeout)
             return self.is_set()
 
-    monkeypatch.setattr(worker, "Event", Waiting)
+    monkeypatch.setattr(run, "Event", Waiting)
     return clock
 
 
@@ -214,7 +213,7 @@ def test_a_paced_run_rests_after_each_workspace_but_never_for_long(
     assert drain(database.dsn, DrainOptions(pace=0.5, limit=2)).refreshed == 2
     [rest] = clock.slept  # none after the last one
     assert 0 < rest < 2
-    monkeypatch.setattr(drain_module, "LONGEST_REST", 0.001)
+    monkeypatch.setattr(pace, "LONGEST_REST", 0.001)
     host.workspace()
     assert drain(database.dsn, DrainOptions(pace=0.01, limit=2)).refreshed == 2
     assert clock.slept == [rest, 0.001]

@@ -9,9 +9,9 @@ from psycopg import errors
 
 from inboxdb.counts.verify import verify
 from inboxdb.database.connection import Connection
-from inboxdb.drain import worker
+from inboxdb.drain import pace
 from inboxdb.drain.options import DrainOptions
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from tests.interleave import Stage, until
 from tests.rows import Host, stored_counts
 from tests.running import drains, hold_up, until_held_up, watching
@@ -84,7 +84,7 @@ def test_every_other_one_of_a_hundred_is_drained_within_two_passes(
     stage: Stage,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(worker, "PATIENCE", 0.0)  # one pass, but for lost connections
+    monkeypatch.setattr(pace, "PATIENCE", 0.0)  # one pass, but for lost connections
     with host.connection.transaction():
         # the bad ones are first in the line
         failing, killing, endless, *others = workspaces = [host.workspace() for _ in range(100)]

@@ -12,7 +12,7 @@ from psycopg import Connection, errors
 
 from inboxdb import cli
 from inboxdb.drain.options import DrainOptions
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from inboxdb.install import migrate
 from tests.rows import Host, live_counts, stored_counts
 from tests.servers import DRAINER, MONITOR, OWNER, WRITER, Database, Server

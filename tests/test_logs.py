@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from inboxdb import cli
 from inboxdb.database.connection import Connection
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from tests.interleave import Stage, until
 from tests.redis_server import RedisServer
 from tests.rows import Host, new_id

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from inboxdb.database.connection import Connection
 from inboxdb.database.errors import CannotConnect
-from inboxdb.drain import worker
+from inboxdb.drain import run
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.redis import Cache
 from inboxdb.watch import metrics, status
@@ -56,11 +56,11 @@ def scrape(port: int) -> str | None:
 def busy(database: Database, host: Host, owner: Connection, redis: RedisServer) -> list[str]:
     """Let every metric have a value; return the ids of the workspaces."""
     workspaces = [host.workspace() for _ in range(3)]
-    worker.drain(database.dsn, DrainOptions(cache=Cache(redis.url)))
+    run.drain(database.dsn, DrainOptions(cache=Cache(redis.url)))
     owner.execute(f"alter table inboxdb.inbox_counts add check (client_id <> '{workspaces[0]}') not valid")
     for workspace in workspaces:
         host.lead(workspace)
-    assert worker.drain(database.dsn).failed == 1
+    assert run.drain(database.dsn).failed == 1
     host.lead(workspaces[1])
     return workspaces
 

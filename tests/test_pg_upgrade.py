@@ -14,7 +14,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from inboxdb.demo import embedded
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from inboxdb.install import access
 from tests.interleave import until
 from tests.rows import Host, new_id

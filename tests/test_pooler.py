@@ -19,7 +19,7 @@ from inboxdb import cli
 from inboxdb.counts.verify import verify
 from inboxdb.database.connection import Connection, connect
 from inboxdb.database.errors import CannotConnect, PoolerInBetween
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from inboxdb.install import migrate, plan
 from tests.catalog import catalog, difference
 from tests.interleave import DEADLINE, until

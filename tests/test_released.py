@@ -8,7 +8,7 @@ import pytest
 
 from inboxdb.counts.verify import verify
 from inboxdb.database import sources
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from inboxdb.install import migrate
 from tests import released
 from tests.catalog import catalog, difference

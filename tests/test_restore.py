@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 from inboxdb.counts.verify import verify
 from inboxdb.database.checks import PROBLEM
 from inboxdb.demo import embedded
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from inboxdb.install import access, migrate, repair
 from inboxdb.watch import doctor
 from tests.interleave import DEADLINE

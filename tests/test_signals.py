@@ -15,7 +15,7 @@ import pytest
 from psycopg import Connection, errors
 
 from inboxdb.database.errors import MigrationFailed
-from inboxdb.drain import announce, worker
+from inboxdb.drain import announce, run
 from inboxdb.install import migrate
 from tests.interleave import DEADLINE, Stage, until
 from tests.rows import BY_AI, GLOBAL, Host, new_id, set_clock, stored_counts
@@ -32,7 +32,7 @@ Drain = Callable[[Database, str], None]
 
 
 def by_program(database: Database, role: str = OWNER) -> None:
-    result = worker.drain(database.dsn_of(role))
+    result = run.drain(database.dsn_of(role))
     assert (result.failed, result.skipped, result.remaining) == (0, 0, 0)
 
 
@@ -260,7 +260,7 @@ def test_a_refresh_that_fails_tells_nobody_and_the_next_one_everybody(
 ) -> None:
     scene, ear = Scene(host), Ear(database)
     owner.execute("alter table inboxdb.inbox_counts add constraint broken check (total < 0) not valid")
-    assert worker.drain(database.dsn).failed == 2
+    assert run.drain(database.dsn).failed == 2
     assert ear.heard() == []
     owner.execute("alter table inboxdb.inbox_counts drop constraint broken")
     owner.execute("update inboxdb.inbox_counts_dirty set next_attempt_at = inboxdb.clock()")
@@ -638,7 +638,7 @@ def test_a_realtime_that_takes_too_long_is_left(supabase: Database, monkeypatch:
         """
     )
     workspace = Host(supabase.writer()).workspace()
-    assert worker.drain(supabase.dsn).duration_ms < DEADLINE * 1000
+    assert run.drain(supabase.dsn).duration_ms < DEADLINE * 1000
     assert_drained(supabase, workspace)
 
 

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 
 from inboxdb import cli
 from inboxdb.demo import embedded
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from inboxdb.install import access
 from tests.rows import Host, new_id
 from tests.running import own_postgres

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from inboxdb.cli import main
 from inboxdb.database import connection, sources
 from inboxdb.database.errors import DatabaseRefused, InboxdbError, MigrationFailed
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from inboxdb.install import access, migrate
 from inboxdb.install.access import Named
 from inboxdb.install.suspend import resume, suspend

@@ -23,13 +23,12 @@ from inboxdb.counts.verify import verify
 from inboxdb.database import logs
 from inboxdb.database.connection import Connection
 from inboxdb.database.errors import CannotConnect, DatabaseRefused
-from inboxdb.drain import announce, worker
-from inboxdb.drain import passes as drain_module
+from inboxdb.drain import announce, pace, passes
 from inboxdb.drain.announce import Announcer
 from inboxdb.drain.options import ONCE, WATCH, DrainOptions, Schedule
-from inboxdb.drain.passes import Refresh
 from inboxdb.drain.redis import Cache
-from inboxdb.drain.worker import drain
+from inboxdb.drain.refresh import Refresh
+from inboxdb.drain.run import Failure, drain
 from inboxdb.watch import status
 from tests.chaos import MortalServer, mortal_database
 from tests.interleave import DEADLINE, Stage, until
@@ -56,8 +55,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes drains in this process wait for nothing long."""
     monkeypatch.setattr(announce, "HEARTBEAT", 0.1)
     monkeypatch.setattr(announce, "REST", 0.1)
-    monkeypatch.setattr(worker, "RECONNECT_FIRST", 0.1)
-    monkeypatch.setattr(worker, "RECONNECT_MOST", 0.2)
+    monkeypatch.setattr(pace, "RECONNECT_FIRST", 0.1)
+    monkeypatch.setattr(pace, "RECONNECT_MOST", 0.2)
 
 
 def value(owner: Connection, query: str, *parameters: object) -> Any:
@@ -163,7 +162,7 @@ def test_one_that_is_killed_goes_on_where_it_was(
 def test_a_paced_worker_rests_with_nothing_in_its_hands(
     database: Database, host: Host, owner: Connection, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(drain_module, "LONGEST_REST", 300)
+    monkeypatch.setattr(pace, "LONGEST_REST", 300)
     refresh_slowly(stage, 0.5)
     first, second = host.workspace(), host.workspace()
     line_up(owner, first, second)
@@ -480,7 +479,7 @@ def test_a_single_run_whose_workspace_keeps_losing_its_connection_says_so(
     )
     result = drain(database.dsn)
     assert (result.refreshed, result.failed, result.remaining) == (3, 1, 1)
-    assert result.failures == [worker.Failure(killer, LOST)]
+    assert result.failures == [Failure(killer, LOST)]
     assert stored_counts(owner).keys() == others
 
 
@@ -536,7 +535,7 @@ def test_a_server_that_does_not_answer_is_taken_for_gone(
     mortal: tuple[MortalServer, Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No limit of the server's own ends a backend that stands still, on a disk that hangs or behind a dead pooler."""
-    monkeypatch.setattr(drain_module, "GRACE", 0.2)
+    monkeypatch.setattr(passes, "GRACE", 0.2)
     _, database = mortal
     host, owner = Host(database.writer()), database.connect()
     frozen = host.workspace()
@@ -586,7 +585,7 @@ def test_a_worker_that_is_started_before_the_server_waits_for_it(mortal: tuple[M
 def test_a_run_that_does_not_watch_gives_up_in_the_end(
     mortal: tuple[MortalServer, Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "RECONNECT_PATIENCE", 0.5)
+    monkeypatch.setattr(pace, "RECONNECT_PATIENCE", 0.5)
     server, database = mortal
     host, owner = Host(database.writer()), database.connect()
     for schedule in (ONCE, Schedule("for", 60, 1)):
@@ -675,9 +674,9 @@ def test_a_time_limit_that_was_hit_is_doubled(
         limits.extend(limit for limit, statement in statements if "drain_next" in statement.as_string())
         return original(connection, *statements)
 
-    original = drain_module.in_one_trip  # type: ignore[attr-defined]
-    monkeypatch.setattr(drain_module, "in_one_trip", in_one_trip)
-    monkeypatch.setattr(worker, "PATIENCE", 0.0)
+    original = passes.in_one_trip  # type: ignore[attr-defined]
+    monkeypatch.setattr(passes, "in_one_trip", in_one_trip)
+    monkeypatch.setattr(pace, "PATIENCE", 0.0)
     slow = host.workspace()
     drain(database.dsn, DrainOptions(time_limit=1))
     host.lead(slow)
@@ -880,7 +879,7 @@ def test_what_waits_to_be_told_is_told_once_per_workspace(database: Database, ho
     ear = Ear(database)
     announcer = Announcer(database.dsn, None, lambda _: None, application_name="inboxdb test")
     for version, scopes in ((1, ["a"]), (3, ["c"]), (2, ["b", "a"]), (None, None)):
-        announcer.tell(Refresh(workspace, "refreshed", version, scopes))
+        announcer.enqueue(Refresh(workspace, "refreshed", version, scopes))
     with announcer:
         pass
     heard = [ear.next() for _ in range(4)]

@@ -9,7 +9,7 @@ from inboxdb.cli.app import Call, command, main
 from inboxdb.counts import stored
 from inboxdb.counts.verify import verify
 from inboxdb.database.connection import session
-from inboxdb.drain import passes
+from inboxdb.drain import workspaces
 
 
 @command(main, "counts")
@@ -34,7 +34,7 @@ def mark(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
         if everything:
             connection.execute("select inboxdb.mark_all_inbox_counts_dirty()")
         else:
-            passes.mark(connection, client_ids)
+            workspaces.mark(connection, client_ids)
     marked = "every workspace" if everything else render.plural(len(client_ids), "workspace")
     call.answer({"all": everything, "client_ids": client_ids}, f"marked {marked} for the next `inboxdb drain-dirty`")
     return True
@@ -52,7 +52,7 @@ def requeue(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
     if everything == bool(client_ids):
         raise click.UsageError("Name the workspaces to put back, or give --all.")
     with session(call.dsn, application_name="inboxdb requeue") as connection:
-        requeued = passes.requeue(connection, client_ids)
+        requeued = workspaces.requeue(connection, client_ids)
     put_back = render.plural(requeued, "workspace")
     call.answer({"requeued": requeued}, f"put back {put_back} for the next `inboxdb drain-dirty`")
     return True
@@ -63,7 +63,7 @@ def requeue(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
 def recompute(call: Call, client_ids: tuple[str, ...]) -> bool:
     """Bring workspaces up to date now, dirty or not. If one id is wrong, none is recomputed."""
     with session(call.dsn, application_name="inboxdb recompute") as connection:
-        passes.recompute(connection, client_ids)
+        workspaces.recompute(connection, client_ids)
     call.answer({"client_ids": client_ids}, f"recomputed {render.plural(len(client_ids), 'workspace')}")
     return True
 

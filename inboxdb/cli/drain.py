@@ -16,7 +16,7 @@ from inboxdb.database.connection import session
 from inboxdb.database.logs import logger
 from inboxdb.drain.options import ONCE, TIME_LIMIT, WATCH, DrainOptions, Schedule
 from inboxdb.drain.redis import Cache, publish
-from inboxdb.drain.worker import DrainResult, drain
+from inboxdb.drain.run import DrainResult, drain
 
 
 def uses_redis(function: Callable[..., bool]) -> Callable[..., bool]:

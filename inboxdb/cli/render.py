@@ -15,8 +15,8 @@ from inboxdb.counts.stored import NAMES, Counts
 from inboxdb.counts.verify import VerifyResult
 from inboxdb.database.checks import OBSTACLE
 from inboxdb.database.logs import logger
-from inboxdb.drain.passes import Progress
-from inboxdb.drain.worker import DrainResult
+from inboxdb.drain.run import DrainResult
+from inboxdb.drain.state import Progress
 from inboxdb.install.access import LeadAccess, Named, RoleRights
 from inboxdb.install.apply import Installed
 from inboxdb.install.migrate import MigrationStatus, Undone

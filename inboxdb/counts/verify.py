@@ -11,7 +11,9 @@ from inboxdb.counts.stored import NAMES
 from inboxdb.database.connection import Connection, session, transaction
 from inboxdb.drain.announce import send_signals
 from inboxdb.drain.options import TIME_LIMIT
-from inboxdb.drain.passes import Progress, mark, refresh
+from inboxdb.drain.refresh import refresh
+from inboxdb.drain.state import Progress
+from inboxdb.drain.workspaces import mark
 
 # Before each further comparison of a workspace that changes while it is looked at, in seconds.
 PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)

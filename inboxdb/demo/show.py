@@ -42,7 +42,7 @@ from inboxdb.database import sources
 from inboxdb.database.connection import Connection, session
 from inboxdb.demo import embedded
 from inboxdb.drain.options import WATCH, DrainOptions
-from inboxdb.drain.worker import drain
+from inboxdb.drain.run import drain
 from inboxdb.install.access import Named
 from inboxdb.install.apply import install
 from inboxdb.watch import status

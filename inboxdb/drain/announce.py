@@ -15,8 +15,8 @@ from psycopg.sql import SQL, Literal
 from inboxdb.database import logs
 from inboxdb.database.connection import Connection, connect, in_one_trip, translated
 from inboxdb.database.errors import CacheUnavailable, InboxdbError
-from inboxdb.drain.passes import Refresh
 from inboxdb.drain.redis import Cache, publish
+from inboxdb.drain.refresh import Refresh
 
 HEARTBEAT = 5.0  # seconds between heartbeats, and between looks for keys left unpublished by others
 SIGNALS_LIMIT = 5.0  # seconds for the signals of one workspace
@@ -24,13 +24,13 @@ REST = 10.0  # seconds without a new try after Redis or realtime did not answer
 LAST_WORDS = 5.0  # seconds, at the end of a run, for signals not yet sent
 
 
-def send_signals(connection: Connection, done: Refresh) -> bool:
+def send_signals(connection: Connection, refresh: Refresh) -> bool:
     """Signal a refresh's changes; return whether realtime took the signals in time. Clients without a signal poll."""
-    if done.changed_scopes is None:
+    if refresh.changed_scopes is None:
         return True
     statement = SQL(
         "select inboxdb.send_signals({}::text::inboxdb.client_id, {}, {}::text[]::inboxdb.user_id[])"
-    ).format(Literal(done.client_id), Literal(done.version), Literal(done.changed_scopes))
+    ).format(Literal(refresh.client_id), Literal(refresh.version), Literal(refresh.changed_scopes))
     try:
         [[(sent,)]] = in_one_trip(connection, (SIGNALS_LIMIT, statement))
     except psycopg.errors.QueryCanceled:
@@ -46,20 +46,20 @@ class Announcer(Thread):
     """
 
     def __init__(
-        self, dsn: str, cache: Cache | None, beat: Callable[[Connection], None], *, application_name: str
+        self, dsn: str, cache: Cache | None, heartbeat: Callable[[Connection], None], *, application_name: str
     ) -> None:
         """Prepare; the thread starts with the `with` block, and connects once there is something to do.
 
-        Parameters: dsn; cache, None to publish nothing; beat, which sends a heartbeat; application_name.
+        Parameters: dsn; cache, None to publish nothing; heartbeat, which sends one; application_name.
         """
         super().__init__(daemon=True, name="announcer")
         self._dsn = dsn
         self._cache = cache
-        self._beat = beat
+        self._heartbeat = heartbeat
         self._application_name = application_name
-        self._told: SimpleQueue[Refresh | None] = SimpleQueue()
+        self._queue: SimpleQueue[Refresh | None] = SimpleQueue()
         self._connection: Connection | None = None
-        self._beat_at = monotonic() + HEARTBEAT
+        self._heartbeat_at = monotonic() + HEARTBEAT
         self._publish_at = 0.0
         self._signal_at = 0.0
         self._silent_from = inf
@@ -75,50 +75,50 @@ class Announcer(Thread):
     ) -> None:
         """Announce the rest, for LAST_WORDS seconds at most, then end."""
         self._silent_from = monotonic() + LAST_WORDS
-        self._told.put(None)
+        self._queue.put(None)
         self.join(LAST_WORDS + SIGNALS_LIMIT)
 
-    def tell(self, done: Refresh) -> None:
+    def enqueue(self, refresh: Refresh) -> None:
         """Have a refresh announced, soon. Call this after the refresh's commit."""
-        self._told.put(done)
+        self._queue.put(refresh)
 
     def run(self) -> None:
         """Announce what comes, and at first what others left."""
         batch: list[Refresh] = []
         is_over = False
         while True:
-            if self._cache or batch or monotonic() >= self._beat_at:
+            if self._cache or batch or monotonic() >= self._heartbeat_at:
                 self._announce(batch)
             if is_over:
                 break
-            batch, is_over = self._next()
+            batch, is_over = self._next_batch()
         if self._connection:
             self._connection.close()
 
-    def _next(self) -> tuple[list[Refresh], bool]:
-        """Wait for something to do; return all there is to tell, once per workspace, and whether that is the end."""
+    def _next_batch(self) -> tuple[list[Refresh], bool]:
+        """Wait for something to do; return all there is to announce, once per workspace, and whether it is the end."""
         batch: dict[str, Refresh] = {}
         try:
-            told = self._told.get(timeout=max(self._beat_at - monotonic(), 0))
-            while told:
-                batch[told.client_id] = _merged(batch.get(told.client_id), told)
-                told = self._told.get_nowait()
+            refresh = self._queue.get(timeout=max(self._heartbeat_at - monotonic(), 0))
+            while refresh:
+                batch[refresh.client_id] = _merged(batch.get(refresh.client_id), refresh)
+                refresh = self._queue.get_nowait()
         except Empty:
             return list(batch.values()), False
         return list(batch.values()), True
 
     def _announce(self, batch: list[Refresh]) -> None:
-        beats = self._beat_is_due()
+        is_due = self._heartbeat_is_due()
         try:
             if self._connection is None:
                 self._connection = connect(self._dsn, application_name=self._application_name)
-            if beats:
-                self._beat(self._connection)
+            if is_due:
+                self._heartbeat(self._connection)
             self._publish(self._connection)
-            for done in batch:
-                if self._beat_is_due():
-                    self._beat(self._connection)
-                self._signal(self._connection, done)
+            for refresh in batch:
+                if self._heartbeat_is_due():
+                    self._heartbeat(self._connection)
+                self._signal(self._connection, refresh)
         except Exception as error:  # of any kind: the refreshes stand, and the next ones are announced
             if isinstance(error, psycopg.Error):
                 error = translated(error, self._dsn)
@@ -132,11 +132,11 @@ class Announcer(Thread):
         else:
             self._troubles.pop("announce", None)
 
-    def _beat_is_due(self) -> bool:
+    def _heartbeat_is_due(self) -> bool:
         """Say whether a heartbeat is due, and plan the next, even if this one fails."""
-        if monotonic() < self._beat_at:
+        if monotonic() < self._heartbeat_at:
             return False
-        self._beat_at = monotonic() + HEARTBEAT
+        self._heartbeat_at = monotonic() + HEARTBEAT
         return True
 
     def _publish(self, connection: Connection) -> None:
@@ -152,10 +152,10 @@ class Announcer(Thread):
                 logs.logger.info("publishing again", action="publish")
             logs.logger.debug("published", action="publish", keys=keys)
 
-    def _signal(self, connection: Connection, done: Refresh) -> None:
+    def _signal(self, connection: Connection, refresh: Refresh) -> None:
         if not self._signal_at <= monotonic() < self._silent_from:
             return
-        if send_signals(connection, done):
+        if send_signals(connection, refresh):
             self._troubles.pop("signal", None)
         else:
             self._signal_at = monotonic() + REST
@@ -168,14 +168,14 @@ class Announcer(Thread):
         self._troubles[action] = reason
 
 
-def _merged(earlier: Refresh | None, done: Refresh) -> Refresh:
+def _merged(earlier: Refresh | None, refresh: Refresh) -> Refresh:
     """Merge two refreshes of a workspace; refreshes of two workers may be announced in any order."""
     if earlier is None or earlier.changed_scopes is None:
-        return done
-    if done.changed_scopes is None:
+        return refresh
+    if refresh.changed_scopes is None:
         return earlier
     return replace(
-        done,
-        version=max(earlier.version or 0, done.version or 0),
-        changed_scopes=sorted({*earlier.changed_scopes, *done.changed_scopes}),
+        refresh,
+        version=max(earlier.version or 0, refresh.version or 0),
+        changed_scopes=sorted({*earlier.changed_scopes, *refresh.changed_scopes}),
     )

@@ -43,3 +43,8 @@ class DrainOptions:
     pace: float = 1.0
     cache: Cache | None = None
     run_id: str = field(default_factory=new_run_id)
+
+    @property
+    def application_name(self) -> str:
+        """How the run's connections are known to the server."""
+        return f"inboxdb drain-dirty {self.run_id}"

@@ -1,0 +1,70 @@
+"""One refresh of one workspace: what is asked of the database, and what it answers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from psycopg.sql import SQL, Composed, Literal
+
+from inboxdb.database.connection import Connection, in_one_trip
+from inboxdb.drain.options import TIME_LIMIT
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claimed workspace: since when, and how many seconds its refresh may take."""
+
+    client_id: str
+    started_at: datetime
+    time_limit: float
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """The outcome of a claim: refreshed, failed (recorded), lost (with its connection), skipped (locked by another).
+
+    After a refresh that took a change, the new version, the users whose counts or leads changed, and how many seconds
+    the oldest change had waited.
+    """
+
+    client_id: str
+    outcome: str
+    version: int | None = None
+    changed_scopes: list[str] | None = None
+    seconds_waited: float | None = None
+
+
+def refresh(connection: Connection, client_id: str, time_limit: float = TIME_LIMIT) -> Refresh:
+    """Refresh one workspace, due or not.
+
+    Parameters: connection; client_id; time_limit, in seconds.
+    Raises psycopg.errors.QueryCanceled past the time limit; the failure is not recorded.
+    """
+    [[row]] = in_one_trip(connection, (time_limit, drain_next(client_id)))
+    return Refresh(client_id, *row)
+
+
+def drain_next(client_id: str, *, is_audit: bool = False) -> Composed:
+    """Write the statement that refreshes or audits a workspace; its row is the rest of a Refresh."""
+    return SQL(
+        "select outcome, version, changed_scopes::text[], seconds_waited "
+        "from inboxdb.drain_next({}::text::inboxdb.client_id, {})"
+    ).format(Literal(client_id), Literal(is_audit))
+
+
+def claim_next(time_limit: float, *, may_collect: bool) -> Composed:
+    """Write the statement that claims a workspace; its row is a Claim, or begins with null."""
+    return SQL("select c::text, inboxdb.clock(), inboxdb.time_limit(c, {}) from inboxdb.claim_next({}) as c").format(
+        Literal(time_limit), Literal(may_collect)
+    )
+
+
+def next_audit(time_limit: float) -> Composed:
+    """Write the statement that finds the workspace to audit, and how many seconds that may take."""
+    return SQL("select c::text, inboxdb.time_limit(c, {}) from inboxdb.next_audit() as c").format(time_limit)
+
+
+def record_failure(claim: Claim, sqlstate: str | None) -> Composed:
+    """Write the statement that records why a claimed workspace was not refreshed."""
+    return SQL("select inboxdb.record_failure({}::text::inboxdb.client_id, {}, {})").format(
+        claim.client_id, claim.started_at, sqlstate
+    )

@@ -1,0 +1,165 @@
+"""Runs of the drain: once, for a while, or watching until told to stop."""
+
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Event
+from time import monotonic
+
+from psycopg.sql import SQL
+
+from inboxdb.database.connection import Connection, in_one_trip, session
+from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused
+from inboxdb.drain import pace
+from inboxdb.drain.announce import Announcer
+from inboxdb.drain.options import DrainOptions
+from inboxdb.drain.state import Progress, RunState
+from inboxdb.drain.worker import Worker
+from inboxdb.watch import status
+
+HEARTBEAT_LIMIT = 5.0  # seconds
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A workspace that could not be refreshed; `error` is the SQLSTATE and our own sentence."""
+
+    client_id: str
+    error: str
+
+
+@dataclass(frozen=True)
+class DrainResult:
+    """The outcome of a run. Counted in workspaces: refreshed, once for each time; failed and not refreshed since; left
+    because somebody else had them; audited; still waiting when it ended, None where the database was not there to say.
+    `suspended_since` says since when nothing is to be drained, None where it is.
+    """
+
+    run_id: str
+    refreshed: int
+    failed: int
+    skipped: int
+    audited: int
+    remaining: int | None
+    duration_ms: int
+    failures: list[Failure]
+    suspended_since: datetime | None = None
+
+
+def drain(
+    dsn: str,
+    options: DrainOptions | None = None,
+    *,
+    stop: Event | None = None,
+    on_progress: Progress | None = None,
+) -> DrainResult:
+    """Refresh workspaces.
+
+    A single run takes every workspace that waits when it begins. Workspaces that become dirty meanwhile are taken too,
+    until one comes up that it had before: under steady writes it would never end otherwise. It waits a little for those
+    that are not due yet (PATIENCE), except for those that it saw fail. A connection that is lost is made anew, and its
+    workspace waits for its next attempt.
+
+    Parameters: dsn; options; stop, set when no further workspace is to be started; on_progress.
+    Raises CannotConnect, ConnectionLost and DatabaseRefused, where that is not outlived. On KeyboardInterrupt the
+    refreshes at hand are undone and it is raised again.
+    """
+    return _Run(dsn, options or DrainOptions(), stop or Event(), on_progress).work()
+
+
+class _Run:
+    def __init__(self, dsn: str, options: DrainOptions, stop: Event, on_progress: Progress | None) -> None:
+        self.dsn = dsn
+        self.options = options
+        self.state = RunState(options, stop, on_progress)
+        self.announcer = Announcer(dsn, options.cache, self.heartbeat, application_name=options.application_name)
+        self.leads: int | None = None  # to be counted, when it began
+
+    def work(self) -> DrainResult:
+        """Let the workers work, each in a thread, and sum up."""
+        self.connect_first()
+        workers = [Worker(self.dsn, self.state, self.announcer.enqueue) for _ in range(self.options.workers)]
+        with self.announcer, ThreadPoolExecutor(self.options.workers) as pool:
+            working = [pool.submit(worker.work, is_first=worker is workers[0]) for worker in workers]
+            self.wait_for(workers, working)
+        for done in working:
+            done.result()
+        return self.result()
+
+    def connect_first(self) -> None:
+        """See whether there is such a database; a connection that is lost later is made anew."""
+        try:
+            with suppress(ConnectionLost), session(self.dsn, application_name=self.options.application_name) as first:
+                self.state.was_connected = True
+                self.heartbeat(first)
+        except CannotConnect as error:
+            if self.options.schedule.kind != "watch" or not error.may_pass:
+                raise
+        except DatabaseRefused as error:
+            if not pace.outlives(self.options.schedule.kind, error.sqlstate):
+                raise
+
+    def wait_for(self, workers: list[Worker], working: list[Future[None]]) -> None:
+        """Wait for the workers to end; where interrupted, undo what they have at hand."""
+        try:
+            while wait(working, timeout=1).not_done:
+                for worker in workers:
+                    worker.cut_if_hanging()
+        except BaseException:
+            self.state.is_interrupted = True
+            self.state.stop.set()
+            # again and again: a worker may just have been between two statements
+            while wait(working, timeout=0.1).not_done:
+                for worker in workers:
+                    worker.cancel()
+            raise
+
+    def heartbeat(self, connection: Connection, *, is_over: bool = False) -> None:
+        """Send a heartbeat, and see to the change log's slices."""
+        state, options = self.state, self.options
+        samples = state.samples[:]
+        heartbeat = SQL("select inboxdb.heartbeat({}, {}, {}, {}, {}, {}::real[], {})").format(
+            options.run_id, options.schedule.kind, options.workers, state.refreshes, state.failures, samples, is_over
+        )
+        # In one trip, each: were this machine lost with a slice locked, every drain and soon every writer would wait.
+        in_one_trip(connection, (HEARTBEAT_LIMIT, heartbeat))
+        del state.samples[: len(samples)]
+        in_one_trip(connection, (HEARTBEAT_LIMIT, SQL("select inboxdb.empty_slice()")))
+        if state.on_progress and not is_over:
+            self.estimate(connection)
+
+    def estimate(self, connection: Connection) -> None:
+        """Report how far the run is, and how long the rest takes if leads go on being counted as fast as until now."""
+        work_left = SQL("select workspaces, leads from inboxdb.work_left()")
+        [[(workspaces, leads)]] = in_one_trip(connection, (self.options.time_limit, work_left))
+        state = self.state
+        with state.lock:
+            if self.leads is None:
+                self.leads, state.total = leads, workspaces
+            else:
+                estimated = pace.seconds_left(monotonic() - state.started, self.leads, leads)
+                state.seconds_left = state.seconds_left if estimated is None else estimated
+            state.show_progress()
+
+    def result(self) -> DrainResult:
+        """Sum up; without a connection it is not known what still waits."""
+        state, application_name = self.state, self.options.application_name
+        failing: list[status.FailingWorkspace] = []
+        remaining = suspended_since = None
+        with suppress(CannotConnect, ConnectionLost), session(self.dsn, application_name=application_name) as last:
+            self.heartbeat(last, is_over=True)
+            now = status.read(last)
+            remaining, suspended_since = now.dirty_workspaces, now.suspended_since
+            failing = status.failing(last) if state.failed else []
+        return DrainResult(
+            run_id=self.options.run_id,
+            refreshed=state.refreshes,
+            failed=len(state.failed),
+            skipped=state.skipped,
+            audited=state.audited,
+            remaining=remaining,
+            duration_ms=round((monotonic() - state.started) * 1000),
+            failures=[Failure(row.client_id, row.last_error) for row in failing if row.client_id in state.failed],
+            suspended_since=suspended_since,
+        )

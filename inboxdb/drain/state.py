@@ -1,0 +1,119 @@
+"""What the workers of one run share: how far to go, and how far they came."""
+
+from collections.abc import Callable
+from threading import Event, Lock
+from time import monotonic
+
+from inboxdb.drain.options import DrainOptions
+from inboxdb.drain.refresh import Refresh
+
+Progress = Callable[[int, int, float | None], None]
+"""Called with how many workspaces are done, how many there are in all, and about how many seconds the rest takes, None
+where that is not known.
+"""
+
+
+class RunState:
+    """The counters of a run, and whether it is to go on."""
+
+    def __init__(self, options: DrainOptions, stop: Event, on_progress: Progress | None) -> None:
+        """Begin to count.
+
+        Parameters: options; stop, once set no further workspace is started; on_progress.
+        """
+        self.options = options
+        self.stop = stop
+        self.on_progress = on_progress
+        self.started = monotonic()
+        self.ends_at = self.started + options.schedule.seconds
+        self.is_interrupted = False  # the refreshes at hand are to be undone, too
+        self.was_connected = False  # there is such a database
+        self.first_claim_answered = Event()
+        self.total = 0  # to be done, for on_progress
+        self.seconds_left: float | None = None
+        self.claims = 0
+        self.refreshes = 0
+        self.failures = 0
+        self.skipped = 0
+        self.audited = 0
+        self.at_hand: set[str] = set()
+        self.refreshed: set[str] = set()
+        self.failed: set[str] = set()
+        self.lost: set[str] = set()  # with their connections; of those that failed
+        self.samples: list[float] = []  # of how long changes waited, in seconds
+        self.lock = Lock()
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is to be started any more, not even what is claimed."""
+        return self.stop.is_set() or monotonic() >= self.ends_at
+
+    @property
+    def may_claim(self) -> bool:
+        """Whether another workspace is to be claimed."""
+        return not self.has_ended and self.claims != self.options.limit
+
+    def reserve_claim(self) -> bool:
+        """Use up one of the run's claims; return whether there was one left."""
+        with self.lock:
+            if not self.may_claim:
+                return False
+            self.claims += 1
+            return True
+
+    def return_claim(self) -> None:
+        """Give back a reserved claim that came to nothing."""
+        with self.lock:
+            self.claims -= 1
+
+    def has_at_hand(self, client_id: str) -> None:
+        """Note that a worker has claimed a workspace."""
+        with self.lock:
+            self.at_hand.add(client_id)
+
+    def leaves(self, client_id: str) -> None:
+        """Note that a worker leaves a claimed workspace to others."""
+        with self.lock:
+            self.claims -= 1
+            self.at_hand.discard(client_id)
+
+    def count(self, refresh: Refresh) -> None:
+        """Count the outcome of a claim."""
+        client_id = refresh.client_id
+        with self.lock:
+            self.at_hand.discard(client_id)
+            match refresh.outcome:
+                case "refreshed":
+                    self.refreshes += 1
+                    self.refreshed.add(client_id)
+                    self.failed.discard(client_id)
+                    self.lost.discard(client_id)
+                case "failed":
+                    self.failures += 1
+                    self.failed.add(client_id)
+                    self.lost.discard(client_id)
+                case "lost":
+                    self.failures += 1
+                    self.failed.add(client_id)
+                    self.lost.add(client_id)
+                case "skipped":
+                    self.skipped += 1
+            if refresh.seconds_waited is not None:
+                self.samples.append(refresh.seconds_waited)
+            self.show_progress()
+
+    def count_audit(self, audit: Refresh) -> None:
+        """Count the outcome of an audit, which may have refreshed."""
+        with self.lock:
+            self.audited += audit.outcome in ("audited", "refreshed")
+
+    def not_waited_for(self) -> list[str]:
+        """List the workspaces that a single run does not wait for: they have a result, or another worker has them."""
+        with self.lock:
+            return [*(self.refreshed | self.failed | self.at_hand) - self.lost]
+
+    def show_progress(self) -> None:
+        """Report how far the run is to on_progress; the caller holds the lock."""
+        if self.on_progress:
+            finished = len(self.refreshed | self.failed)
+            self.on_progress(finished, max(finished, self.total), self.seconds_left)
