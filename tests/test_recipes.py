@@ -246,3 +246,27 @@ def test_read(copy: Copy) -> None:
     copy.pytest("tests/test_inbox_scope.py", "tests/test_sources.py", "tests/test_grants.py")
     copy.pytest("tests/test_leaks.py", "-k", "declared and text")
     assert copy.touched == listed("A read", "inbox_scope", "inbox-scope")
+
+
+FACT = """\
+    counted_workspaces: Annotated[
+        int,
+        Fact("counted workspaces", "workspaces refreshed before", metric="inboxdb_counted_workspaces"),
+    ]
+"""
+
+
+def test_figure_of_status(copy: Copy) -> None:
+    copy.release()
+    query = "sql/operations/drain_status.sql"
+    column = "out self_healed_workspaces integer"
+    copy.replace(query, column, f"{column},\n  out counted_workspaces integer")
+    count = "(select pg_catalog.count(*) from inboxdb.workspace)"
+    copy.replace(query, "    h.by_themselves\n", f"    h.by_themselves,\n    {count}\n")
+    copy.insert("inboxdb/watch/facts.py", "    drifted_workspaces: Annotated[", FACT)
+    copy.insert("tests/test_watching.py", '        "drifted_workspaces": 0,', '        "counted_workspaces": 0,\n')
+    copy.insert("CHANGELOG.md", "### Changed\n", "- `inboxdb status` shows `counted_workspaces`.\n\n")
+    copy.make("migration", "NAME=counted-workspaces")
+    copy.pytest("tests/test_watching.py", "tests/test_metrics.py", "-k", "nothing_to_do or says or watches")
+    copy.pytest("tests/test_sources.py", "tests/test_documents.py", "-k", "not test_every_command_runs")
+    assert copy.touched == listed("A figure of status", "", "counted-workspaces")
