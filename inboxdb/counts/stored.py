@@ -23,7 +23,7 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Counts:
-    """The counts of one scope, as of `computed_at`; `dirty` says that something has changed since."""
+    """The counts of a scope, as of `computed_at`; `dirty` says whether changes wait since."""
 
     client_id: str
     is_global: bool

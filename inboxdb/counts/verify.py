@@ -27,7 +27,7 @@ WHY_UNSETTLED = {
 
 @dataclass(frozen=True)
 class Difference:
-    """One count of one scope that differs; `stored` or `live` is None where there is no such row."""
+    """A differing count of a scope; `stored` or `live` is None for a missing row."""
 
     client_id: str
     is_global: bool
@@ -48,7 +48,7 @@ class Unverified:
 
 @dataclass
 class VerifyResult:
-    """What was compared: workspaces and scopes; scopes that drifted, and how many of them were repaired; workspaces
+    """How much was compared: workspaces and scopes; drifted scopes, and how many of them were repaired; workspaces
     that could not be compared.
     """
 

@@ -68,7 +68,7 @@ def server(
 ) -> Iterator[str]:
     """Run a PostgreSQL server for as long as the `with` block lasts.
 
-    It listens on a unix socket only, in a directory closed to other users, and trusts whoever gets there.
+    The server listens on a unix socket only, in a directory closed to other users, and trusts all who get there.
     When root starts it, it runs as `nobody`, since PostgreSQL refuses to run as root.
 
     Parameters: directory, the server's own: new or empty before, gone afterwards; in it are `data`, the

@@ -1,4 +1,4 @@
-"""Show the whole thing on a PostgreSQL of its own: install, first fill, live writes, parity.
+"""Show inboxdb at work on a PostgreSQL of its own: install, first fill, live writes, parity.
 
 How freshness is measured: every 25 ms a probe inserts a lead, into each watched workspace in turn, assigned to a user
 that nobody else assigns leads to. The total of that user's counts then says how many of its changes show. The clock
@@ -375,7 +375,7 @@ class _Live:
         drain(self.dsn, DrainOptions(schedule=WATCH), stop=self.stop, on_progress=count)
 
     def look(self) -> None:
-        """Note which of the probe's changes show by now."""
+        """Note the probe's changes that show by now."""
         shown: dict[str, int] = dict(
             self.connection.execute(
                 """
@@ -453,7 +453,7 @@ class _Live:
         return table
 
     def summary(self) -> str:
-        """Say what there was to see."""
+        """Print the summary."""
         measured = sum(len(workspace.shown_after) for workspace in self.watched)
         said = (
             f"{sum(self.writes):,} writes in {self.seconds:g} s by a role that has no rights in inboxdb, and "
@@ -471,7 +471,7 @@ def _percentile(values: Sequence[float], percent: int) -> str:
 
 
 def _verdict(result: VerifyResult) -> str:
-    """Say in words what verify found."""
+    """Say verify's result in words."""
     compared = f"{result.scopes:,} rows of counts in {result.workspaces:,} workspaces"
     if result.healthy:
         return f"[bold green]Zero drift:[/] {compared} were compared with the host's tables, and none differs"

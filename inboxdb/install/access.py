@@ -16,7 +16,7 @@ ROLES = ("anon", "authenticated", "inboxdb_drainer", "inboxdb_monitor")
 
 SET_LOCK_TIMEOUT = "select pg_catalog.set_config('lock_timeout', %s, true)"
 
-# What lists the rights on "Lead" and judges the names: needed before inboxdb is installed, too.
+# Views and functions listing the rights on "Lead" and judging the names: needed before inboxdb is installed, too.
 LISTING = (
     "access/lead_policy.view.sql",
     "access/lead_right.view.sql",
@@ -26,7 +26,7 @@ LISTING = (
 
 
 class Named(NamedTuple):
-    """What an owner has decided about the roles with rights on "Lead"."""
+    """An owner's decision about the roles with rights on "Lead"."""
 
     trusted: Sequence[str] = ()
     restricted: Sequence[str] = ()
@@ -34,13 +34,13 @@ class Named(NamedTuple):
 
     @property
     def arguments(self) -> tuple[list[str], list[str], bool]:
-        """What require_named_roles and protect_leads take."""
+        """The arguments of require_named_roles and protect_leads."""
         return list(self.trusted), list(self.restricted), self.keep_host_policies
 
 
 @dataclass(frozen=True)
 class LeadRight:
-    """A role with rights on "Lead": those that policies bind, and those that none does."""
+    """A role with rights on "Lead": rights bound by policies, and rights bound by none."""
 
     role_name: str
     rights: str | None
@@ -70,8 +70,8 @@ class LeadView:
 
 @dataclass(frozen=True)
 class LeadAccess:
-    """The starting state: whether row-level security is on, what was decided (None before the installation), who has
-    rights on "Lead", and what else lets rows through.
+    """The starting state: whether row-level security is on, the decision (None before the installation), the roles with
+    rights on "Lead", and the host's policies and views letting rows through.
     """
 
     enabled: bool
@@ -159,7 +159,7 @@ def turn_on(dsn: str, named: Named, *, lock_timeout: float = LOCK_TIMEOUT) -> No
 
 
 def turn_off(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
-    """Take our policies off "Lead", and its row-level security if it was we who turned it on. Also: leave it out.
+    """Take our policies off "Lead", and turn row-level security off if inboxdb turned it on. Also: leave it out.
 
     Parameters: dsn; lock_timeout, as of turn_on.
     Raises DatabaseRefused (55P03), before anything is changed.
@@ -168,7 +168,7 @@ def turn_off(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
 
 
 def roles(dsn: str, *, create: bool = False, installed: bool = True) -> list[RoleRights]:
-    """List the roles of the grants matrix, and give those that exist just the rights that it says.
+    """List the roles of the grants matrix, and make the rights of existing ones equal to the matrix.
 
     Parameters: dsn; create, whether to make the missing ones, without login; installed, False to leave the rights to
     the migration that is about to give them.
@@ -198,7 +198,7 @@ def roles(dsn: str, *, create: bool = False, installed: bool = True) -> list[Rol
 def publish(dsn: str) -> None:
     """Make the publication inboxdb_lead.
 
-    Raises DatabaseRefused (IB009); InboxdbError where there is one already.
+    Raises DatabaseRefused (IB009); InboxdbError where the publication exists already.
     """
     with session(dsn, application_name="inboxdb publication") as connection:
         if _published(connection):
@@ -239,8 +239,8 @@ def _with_lead(dsn: str, statement: str, parameters: Sequence[object], lock_time
 
 @contextmanager
 def _listing(connection: Connection) -> Iterator[None]:
-    """Have the views that list rights for as long as the `with` block lasts: the installed ones, or, where they are
-    not there yet, ones in a transaction that is undone.
+    """Provide the views listing rights for as long as the `with` block lasts: the installed ones, or, before the
+    installation, ones made in a transaction that is rolled back.
     """
     if connection.execute("select pg_catalog.to_regclass('inboxdb.lead_right') is null").fetchone() == (False,):
         yield

@@ -1,4 +1,4 @@
-"""The objects of inboxdb: those that a database holds, read from its catalog, and those that we ship.
+"""The objects of inboxdb: a database's, read from its catalog, and the shipped ones.
 
 catalog.json, beside this file, is what installing sql/ makes, written by ``python -m tests.catalog --write``. It is the
 same for every host and server: whatever depends on the types of the host's columns, on names of roles, or on the
@@ -218,7 +218,7 @@ object (kind, name, facts) as (
 select o.kind, o.name, json_strip_nulls(o.facts) from object as o
 """
 
-# A type that stands after :: because of a type that the host chose for its ids, texts or times.
+# A type after ::, there because of the host's choice for its ids, texts or times.
 CAST = re.compile(r"::(?:text|uuid|character varying(?:\(\d+\))?|timestamp(?:\(\d\))? with(?:out)? time zone)(?:\[\])?")
 CHOSEN_TYPE = re.compile(r"text|uuid|character varying.*")
 DOMAINS = {
@@ -238,12 +238,12 @@ class Object(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        """Name it as people would."""
+        """Name the object as people would."""
         return f"{self.kind} {self.name}"
 
     @property
     def table(self) -> str:
-        """The table it is part of or stands on, or its own name."""
+        """The table of which the object is a part, or its own name."""
         if self.kind == "column":
             return self.name.rpartition(".")[0]
         return self.name.partition(" on ")[2] or self.name
@@ -256,7 +256,7 @@ def read(connection: Connection[Any], spaces: str) -> Objects:
     """Read the objects in some schemas, as they are.
 
     Parameters: connection, in autocommit mode; spaces, which schemas: a condition on pg_namespace as n.
-    Returns what is known of each; a view's definition as a hash.
+    Returns the facts about each; a view's definition as a hash.
     """
     found = _read(connection, spaces)
     for facts in found.values():
@@ -265,8 +265,8 @@ def read(connection: Connection[Any], spaces: str) -> Objects:
 
 
 def installed(connection: Connection[Any]) -> Objects:
-    """Read the objects of inboxdb that a database holds, written as in the snapshot: our two schemas, and what has our
-    name on the host's tables and on Supabase's realtime.messages.
+    """Read a database's objects of inboxdb, written as in the snapshot: our two schemas, and objects with our name on
+    the host's tables and on Supabase's realtime.messages.
 
     Parameters: connection, in autocommit mode.
     """

@@ -1,8 +1,8 @@
-"""The books: which migrations a database has, since when, and in which words.
+"""The ledger: which migrations a database has, since when, and with which text.
 
-They are yoyo's tables, so that yoyo by hand and we continue each other, and one of ours, which holds the text that was
-applied. Whatever is written into them is plain SQL without parameters: `migrate apply` runs it, `migrate plan --sql`
-prints it.
+The ledger is yoyo's tables, so that yoyo by hand and inboxdb continue each other, and a table of ours with the applied
+text. Its rows are written by plain SQL without parameters: `migrate apply` runs this SQL, `migrate plan --sql` prints
+it.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from yoyo.migrations import Migration
 
 from inboxdb.database.connection import Connection
 
-# As yoyo 9 makes its own, so that it finds nothing to do.
+# As yoyo 9 makes its tables, so that yoyo finds nothing to do.
 MAKE = """\
 create table if not exists inboxdb._yoyo_migration (
   migration_hash varchar(64) primary key,
@@ -85,14 +85,14 @@ set checksum = excluded.checksum, body = excluded.body, applied_at = excluded.ap
 
 @dataclass(frozen=True)
 class Entry:
-    """When a migration was applied, and in which words, as far as they are known."""
+    """When a migration was applied, and its text then, if known."""
 
     applied_at: datetime
     body: str | None
 
 
 def read(connection: Connection) -> dict[str, Entry]:
-    """Return what was applied, by id. Changes nothing, and minds no table that is missing."""
+    """Return the applied migrations, by id. Changes nothing, and works without the ledger's tables."""
     if not _there(connection, "inboxdb._yoyo_migration"):
         return {}
     rows = connection.execute(
@@ -111,14 +111,14 @@ def read(connection: Connection) -> dict[str, Entry]:
 
 
 def text(migration: Migration) -> str:
-    """Return the text of a migration as it is shipped."""
+    """Return a migration's shipped text."""
     return Path(migration.path).read_bytes().decode()
 
 
 def difference(migration: Migration, applied: str) -> list[str]:
-    """List how a migration as shipped differs from the text that was applied: lines of a unified diff, without header.
+    """List how a migration's shipped text differs from the applied text: lines of a unified diff, without header.
 
-    Empty where it does not.
+    Empty without a difference.
     """
     lines = unified_diff(applied.splitlines(), text(migration).splitlines(), n=0, lineterm="")
     found = list(lines)[2:]
@@ -126,17 +126,17 @@ def difference(migration: Migration, applied: str) -> list[str]:
 
 
 def applied(migration: Migration, operation: str = "apply") -> str:
-    """Write the SQL that records a migration as applied: operation is yoyo's word for how (apply, mark)."""
+    """Write the SQL to record a migration as applied: operation is yoyo's word for how (apply, mark)."""
     return _fill(_APPLIED, migration) + _fill(_LOG, migration, operation) + kept(migration)
 
 
 def undone(migration: Migration) -> str:
-    """Write the SQL that records a migration as undone."""
+    """Write the SQL to record a migration as undone."""
     return _fill(_UNDONE, migration) + _fill(_LOG, migration, "rollback")
 
 
 def kept(migration: Migration) -> str:
-    """Write the SQL that keeps the text of an applied migration as it is shipped."""
+    """Write the SQL to store the shipped text of an applied migration."""
     return _fill(_TEXT, migration)
 
 

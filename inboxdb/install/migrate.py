@@ -41,13 +41,13 @@ from inboxdb.install import ledger
 # How long to wait for another runner to end, in seconds.
 PATIENCE = 5.0
 
-# It would repeat what the server said, which may quote rows.
+# yoyo's log would repeat the server's messages, which may quote rows.
 logging.getLogger("yoyo.migrations").disabled = True
 
 LOCK_CLASS = 1768841850  # beside 'inbx' (workspaces) and its successor (the collector)
 
 
-# What a migration outside of transactions may have set for the session.
+# Settings of the session that a migration outside of transactions may have changed.
 RESET = "reset lock_timeout;\nreset statement_timeout;\n"
 
 DIFFERENCE_SHOWN = 6  # lines of a difference that are shown
@@ -70,8 +70,8 @@ class MigrationStatus:
 
 @dataclass(frozen=True)
 class Survey:
-    """The migrations that are shipped, in order, against what a database has; unrecorded, whether that has our tables
-    and no record of any migration.
+    """The shipped migrations, in order, beside a database's; unrecorded, whether the database has our tables and no
+    record of any migration.
     """
 
     shipped: list[Migration]
@@ -80,31 +80,31 @@ class Survey:
 
     @property
     def pending(self) -> list[Migration]:
-        """Those to apply, in order."""
+        """The migrations to apply, in order."""
         return [migration for migration in self.shipped if migration.id not in self.entries]
 
     @property
     def applied(self) -> list[Migration]:
-        """Those to undo, newest first."""
+        """The migrations to undo, newest first."""
         return [migration for migration in self.shipped[::-1] if migration.id in self.entries]
 
     @property
     def unread(self) -> list[Migration]:
-        """Those that were applied in words that nobody recorded: by yoyo alone, or by an inboxdb that did not yet."""
+        """Applied migrations without a recorded text: applied by yoyo alone, or by an inboxdb before migration_text."""
         return [one for one in self.shipped if one.id in self.entries and self.entries[one.id].body is None]
 
     @property
     def unknown(self) -> list[str]:
-        """Ids of those that were applied and are not shipped."""
+        """Ids of applied migrations that are not shipped."""
         return sorted(self.entries.keys() - {migration.id for migration in self.shipped})
 
     def difference(self, migration: Migration) -> list[str]:
-        """Return the first lines in which a migration differs from what was applied: none where it does not."""
+        """Return the first lines in which a migration's text differs from the applied text, if any."""
         entry = self.entries.get(migration.id)
         return ledger.difference(migration, entry.body)[:DIFFERENCE_SHOWN] if entry and entry.body is not None else []
 
     def refusals(self, database: str) -> Iterator[DatabaseNewer | BooksLost | MigrationEdited]:
-        """Find why `apply` must not go on in this database, one reason after the other."""
+        """Find the reasons why `apply` must not go on in this database."""
         if self.unknown:
             yield DatabaseNewer(database, self.unknown)
         if self.unrecorded:
@@ -114,14 +114,14 @@ class Survey:
                 yield MigrationEdited(migration.id, difference)
 
     def up_to(self, last: str | None) -> list[Migration]:
-        """Return the pending ones up to and including one, all for None.
+        """Return the pending migrations up to and including one, all for None.
 
         Raises UnknownMigration.
         """
         return self.pending if last is None else [one for one in self.pending if one in self._first(last)]
 
     def above(self, last: str) -> list[Migration]:
-        """Return the applied ones above one, newest first.
+        """Return the applied migrations above one, newest first.
 
         Raises UnknownMigration.
         """
@@ -137,7 +137,7 @@ class Survey:
 
 @dataclass(frozen=True)
 class Undone:
-    """A migration that was undone, and what that means, as its rollback file says."""
+    """An undone migration, and the consequences, from its rollback file."""
 
     id: str
     meaning: str
@@ -155,7 +155,7 @@ _SET_LOCK_TIMEOUT = "set local lock_timeout = '{:g}s';"
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
-    """yoyo's backend on one connection of ours, for reading, running and recording alike."""
+    """yoyo's backend on a connection of ours, for reading, running and recording alike."""
 
     def __init__(self, connection: Connection) -> None:
         self._ours = connection
@@ -303,7 +303,7 @@ def status(dsn: str) -> list[MigrationStatus]:
 
 
 def survey(connection: Connection, dsn: str, *, marking: bool = False) -> Survey:
-    """Compare what is shipped with what a database has, and refuse where `apply` must not go on. Changes nothing.
+    """Compare the shipped migrations with a database's, and refuse where `apply` must not go on. Changes nothing.
 
     Parameters: connection; dsn; marking, whether what was never recorded is about to be.
     Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, BooksLost,
@@ -328,7 +328,7 @@ def check_host(connection: Connection) -> None:
 
 
 def compare(connection: Connection) -> Survey:
-    """Read what is shipped, and what a database has. Changes nothing."""
+    """Read the shipped migrations and a database's. Changes nothing."""
     entries = ledger.read(connection)
     installed = connection.execute("select pg_catalog.to_regclass('inboxdb.drain_state') is not null").fetchone()
     return Survey(shipped(), entries, unrecorded=installed == (True,) and not entries)
@@ -349,9 +349,9 @@ def transactional(migration: Migration) -> bool:
 
 
 def meaning(migration: Migration) -> str:
-    """Read what undoing a migration means from the comment on top of its rollback file, up to what it says of locks.
+    """Read the consequences of undoing a migration from the comment on top of its rollback file, without its locks.
 
-    Raises InboxdbError where there is no such file.
+    Raises InboxdbError without a rollback file.
     """
     file = _file(migration, "rollback")
     if not file.exists():
@@ -363,7 +363,7 @@ def meaning(migration: Migration) -> str:
 
 @contextmanager
 def alone(dsn: str) -> Iterator[Connection]:
-    """Connect, alone: one migration runner per database, by a lock that ends with the connection.
+    """Connect as the only migration runner of the database, by a lock that ends with the connection.
 
     Raises PoolerInBetween, MigrationsBusy.
     """
@@ -374,7 +374,7 @@ def alone(dsn: str) -> Iterator[Connection]:
         # Not every system can.
         with suppress(psycopg.errors.InvalidParameterValue):
             connection.execute("set client_connection_check_interval = '1s'")
-        # polled: a session that waits in pg_advisory_lock deadlocks CREATE INDEX CONCURRENTLY
+        # polled, because a session waiting in pg_advisory_lock deadlocks with CREATE INDEX CONCURRENTLY
         give_up_at = time.monotonic() + PATIENCE
         while connection.execute("select pg_catalog.pg_try_advisory_lock(%s, 0)", (LOCK_CLASS,)).fetchone() != (True,):
             if time.monotonic() > give_up_at:
@@ -394,7 +394,7 @@ def _file(migration: Migration, direction: str) -> Path:
 
 
 def _run(backend: _Backend, migration: Migration, direction: str, lock_timeout: float, database: str) -> None:
-    """Run one migration, trying again while its lock is not to be had."""
+    """Run a migration, again and again while its lock is not free in time."""
     try:
         retrying(lambda: _process(backend, migration, direction, lock_timeout))
     except psycopg.Error as error:

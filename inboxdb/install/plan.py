@@ -1,4 +1,4 @@
-"""What the pending migrations would do, and the SQL of it for people who apply by hand."""
+"""The effects of pending migrations, and their SQL for people who apply by hand."""
 
 import itertools
 import json
@@ -69,7 +69,7 @@ MAKES = re.compile(
 )
 GRANTS = re.compile(r"^ *perform inboxdb\.apply_grants\(", re.MULTILINE)
 
-# Whom each mode stops among those who use a table as an application does.
+# The statements of an application that each lock mode stops.
 STOPS = {
     "ACCESS SHARE": "nobody",
     "SHARE UPDATE EXCLUSIVE": "nobody",
@@ -125,7 +125,7 @@ class Plan:
 
 
 def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOUT) -> Plan:
-    """Say what `migrate apply` would run, and look for what would make it fail here.
+    """List the migrations `migrate apply` would run, and look for obstacles in this database.
 
     Changes nothing, and needs no lock.
 
@@ -250,7 +250,7 @@ def _undecided(dsn: str, last: str) -> Iterator[Finding]:
 
 
 def script(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOUT) -> str:
-    """Write what `migrate apply` would run as a script for psql, the rows of its books included.
+    """Write the statements of `migrate apply` as a script for psql, the rows of its ledger included.
 
     Changes nothing, and needs no lock.
 

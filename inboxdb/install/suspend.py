@@ -19,7 +19,7 @@ from inboxdb.install.repair import MARK, WATCHED, mend
 
 @dataclass(frozen=True)
 class Suspension:
-    """Since when inboxdb is suspended, and whether it was so already."""
+    """Since when inboxdb is suspended, and whether it was suspended before this call."""
 
     since: datetime
     again: bool
@@ -41,7 +41,7 @@ def suspended_since(connection: Connection) -> datetime | None:
 
 
 def suspend(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Suspension:
-    """Take off the host's columns what hangs on them, and pause the drain. What is done already is left alone.
+    """Remove the dependencies on the host's columns, and pause the drain. Steps done already are skipped.
 
     Parameters: dsn; lock_timeout, how many seconds to wait at a time for a lock that stops writers.
     Raises InboxdbError where migrations are pending, before anything is changed; MigrationsBusy; DatabaseRefused
@@ -143,7 +143,7 @@ def _pending(dsn: str, names: list[str]) -> InboxdbError:
 
 
 def _put_back_views(connection: Connection) -> None:
-    """Give each view its own text again, and drop the functions that stood in for it."""
+    """Give each view its own text again, and drop the functions with the views' texts."""
     rows = connection.execute(
         """
         select p.oid::pg_catalog.regprocedure::pg_catalog.text, pg_catalog.substr(p.proname, 11)

@@ -1,7 +1,7 @@
 """Remove every trace of inboxdb from a database, in whatever state it is.
 
-It goes by the catalog and not by the books, so that what is half applied, suspended or without books goes too. Each
-step is a transaction of its own, one host table at a time, triggers first: no writer meets a function that is gone, and
+The catalog is the guide, not the ledger: installations half applied, suspended or without a ledger go, too (D79).
+Each step is a transaction of its own, one host table at a time, triggers first: no writer meets a missing function, and
 after a crash the same command goes on.
 """
 
@@ -36,7 +36,7 @@ where c.oid = pg_catalog.to_regclass('public."Lead"') and c.relrowsecurity
 
 @dataclass(frozen=True)
 class Uninstalled:
-    """What was removed, or would be, and what remains and why."""
+    """The objects removed, or to be removed, and the remaining ones, with reasons."""
 
     removed: list[str]
     remains: list[str]
@@ -172,7 +172,7 @@ def _roles(connection: Connection) -> list[str]:
 
 
 def _drop_role(connection: Connection, role: str) -> str | None:
-    """Drop a role, and say why not where that cannot be."""
+    """Drop a role, or say why the role cannot be dropped."""
     try:
         connection.execute(SQL("drop role {}").format(Identifier(role)))
     except psycopg.errors.DependentObjectsStillExist:

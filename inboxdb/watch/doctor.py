@@ -1,4 +1,4 @@
-"""What a DBA should know about an installation, on one page: each check is a query of sql/checks/doctor/."""
+"""The findings a DBA should know about an installation, on one page: each check is a query of sql/checks/doctor/."""
 
 import re
 from dataclasses import dataclass
