@@ -635,25 +635,34 @@ comment on column inboxdb.freshness.seconds is
 'From when the oldest change that a refresh took was noted until it was counted.';
 -- <<< sql/jobs/freshness.table.sql
 
+-- >>> sql/base/installation.table.sql
+create table inboxdb.installation (
+  is_only boolean primary key default true,
+  lead_rls text not null default 'undecided',
+  suspended_since timestamptz,
+  constraint installation_is_only_check check (is_only),
+  constraint installation_lead_rls_check check (lead_rls in ('undecided', 'left_out', 'enabled', 'joined'))
+);
+
+insert into inboxdb.installation (is_only) values (true);
+
+comment on table inboxdb.installation is
+'What state this installation is in: one row. A restore of the schema alone lacks it; then "Lead" is as protected as '
+'its policies say (lead_rls), and nothing is suspended.';
+comment on column inboxdb.installation.lead_rls is
+'Kept by protect_leads and unprotect_leads: whether "Lead" has our policies, and whether we turned its row-level '
+'security on (enabled) or found it on (joined).';
+comment on column inboxdb.installation.suspended_since is
+'Kept by suspend_views and `inboxdb migrate resume`: null while not suspended.';
+-- <<< sql/base/installation.table.sql
+
 -- >>> sql/base/setting.table.sql
 create table inboxdb.setting (
   setting_name text primary key,
-  setting_value text not null,
-  constraint setting_is_known check (
-    (setting_name = 'counts_source' and setting_value in ('stored', 'live'))
-    or (setting_name = 'lead_rls' and setting_value in ('undecided', 'left_out', 'enabled', 'joined'))
-    or (setting_name = 'audit_hours' and setting_value ~ '^[1-9][0-9]{0,3}$')
-    or setting_name = 'suspended_since'
-  )
+  setting_value text not null
 );
 
-insert into inboxdb.setting (setting_name, setting_value)
-values ('counts_source', 'stored'), ('audit_hours', '6'), ('lead_rls', 'undecided');
-
-comment on table inboxdb.setting is 'What is decided at run time: changed by an UPDATE, in force from its commit on.';
-comment on column inboxdb.setting.setting_value is
-'counts_source: inbox_api.inbox_counts answers from the stored counts, or live. audit_hours: how long after its last '
-'count a workspace is audited again, 1 to 9999. lead_rls, kept by protect_leads and '
-'unprotect_leads: whether "Lead" has our policies, and whether we turned its row-level security on (enabled) or found '
-'it on (joined). suspended_since, kept by suspend_views and `inboxdb migrate resume`: there only while suspended.';
+comment on table inboxdb.setting is
+'Settings that are not at their default: changed by inboxdb.set_setting, in force from its commit on. View '
+'setting_definition has all of them, with their defaults.';
 -- <<< sql/base/setting.table.sql

@@ -80,6 +80,11 @@ drop function if exists inboxdb.suspended_known_workspace();
 drop function if exists inboxdb.suspended_classified_lead();
 drop function inboxdb.require_resumed();
 drop function inboxdb.suspended_since();
+drop function inboxdb.set_setting(text, text);
+drop function inboxdb.setting(text);
+drop view inboxdb.setting_definition;
+drop function inboxdb.promised_freshness();
+drop function inboxdb.lock_class(text);
 
 -- as 0001 left its functions
 grant execute on all routines in schema inboxdb to public;

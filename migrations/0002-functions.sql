@@ -8,6 +8,106 @@
 set local lock_timeout = '2s';
 set local search_path = '';
 
+-- >>> sql/base/lock_class.sql
+-- No SET, so that the planner puts the number in its place: = on text is the server's own whatever the search_path.
+create or replace function inboxdb.lock_class(what text) returns integer
+language sql immutable
+as $$
+  -- Purpose: the class of an advisory lock of ours, as pg_locks.classid shows it.
+  -- Parameters: what, workspace (objid: hashtext of its id), collector, grants or migration (objid: 0).
+  -- Returns: null for anything else. `inboxdb migrate` has its own number, needed before the installation: a test
+  --   holds the two together.
+  -- INVOKER: reads nothing.
+  select case what
+    when 'workspace' then 1768841848
+    when 'collector' then 1768841849
+    when 'migration' then 1768841850
+    when 'grants' then 1768841851
+  end
+$$;
+-- <<< sql/base/lock_class.sql
+
+-- >>> sql/base/promised_freshness.sql
+-- No SET, so that the planner puts the interval in its place.
+create or replace function inboxdb.promised_freshness() returns interval
+language sql immutable
+as $$
+  -- Purpose: how long a change may wait to be counted: beyond, counts are stale, and a workspace is late.
+  -- Returns: 15 seconds.
+  -- INVOKER: reads nothing.
+  select interval '15 seconds'
+$$;
+-- <<< sql/base/promised_freshness.sql
+
+-- >>> sql/base/setting_definition.view.sql
+create or replace view inboxdb.setting_definition as
+select d.setting_name, d.default_value, d.allowed, d.meaning
+from (
+  values
+  ('audit_hours', '6', '[1-9][0-9]{0,3}', 'how many hours after an audit or a recount a workspace is audited again'),
+  ('counts_source', 'stored', 'stored|live', 'where inbox_api.inbox_counts answers from')
+) as d (setting_name, default_value, allowed, meaning);
+
+comment on view inboxdb.setting_definition is
+'Every setting: its default, what it may be (a regular expression for the whole of it), and what it decides.';
+-- <<< sql/base/setting_definition.view.sql
+
+-- >>> sql/base/setting.sql
+-- No SET, which would cost a reader 2 µs: operators are written out for want of a search_path.
+create or replace function inboxdb.setting(name text) returns text
+language plpgsql stable
+as $$
+-- Purpose: what a setting is: as it was set, or its default.
+-- Parameters: name, one of setting_definition.
+-- Returns: null for no setting of ours.
+-- Reads: setting, by key, setting_definition.
+-- INVOKER: called by our DEFINER functions only.
+begin
+  return (
+    select coalesce(s.setting_value, d.default_value)
+    from inboxdb.setting_definition as d
+    left join inboxdb.setting as s on s.setting_name operator(pg_catalog.=) name
+    where d.setting_name operator(pg_catalog.=) name
+  );
+end
+$$;
+-- <<< sql/base/setting.sql
+
+-- >>> sql/base/set_setting.sql
+create or replace function inboxdb.set_setting(name text, value text) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: change a setting, from this transaction's commit on.
+-- Parameters: name, one of setting_definition; value, null for the default.
+-- Errors: IB015 for an unknown name, or a value that it may not have; nothing is changed then.
+-- Reads: setting_definition. Writes: setting.
+-- INVOKER: for the owner.
+declare
+  pattern constant pg_catalog.text := (
+    select d.allowed from inboxdb.setting_definition as d where d.setting_name = name
+  );
+begin
+  if pattern is null or value !~ ('^(' || pattern || ')$') then
+    raise exception using
+      errcode = 'IB015',
+      message = case
+        when pattern is null then pg_catalog.format('inboxdb has no setting %L', name)
+        else pg_catalog.format('setting %s cannot be %L', name, value)
+      end,
+      detail = 'Nothing was changed.',
+      hint = 'select * from inboxdb.setting_definition: what there is, and what each may be.';
+  end if;
+  if value is null then
+    delete from inboxdb.setting as s where s.setting_name = name;
+  else
+    insert into inboxdb.setting (setting_name, setting_value) values (name, value)
+    on conflict (setting_name) do update set setting_value = excluded.setting_value;
+  end if;
+end
+$$;
+-- <<< sql/base/set_setting.sql
+
 -- >>> sql/base/suspended_since.sql
 create or replace function inboxdb.suspended_since() returns timestamptz
 language sql stable security definer
@@ -15,11 +115,9 @@ set search_path = ''
 as $$
   -- Purpose: since when inboxdb is suspended for the host's own migration, so that no change is noted.
   -- Returns: when suspend_views was called first; null while not suspended.
-  -- Reads: setting, by key.
-  -- DEFINER: roles of drains and of monitoring may not read the settings.
-  select s.setting_value::pg_catalog.timestamptz
-  from inboxdb.setting as s
-  where s.setting_name = 'suspended_since'
+  -- Reads: installation.
+  -- DEFINER: roles of drains and of monitoring may not read it.
+  select i.suspended_since from inboxdb.installation as i
 $$;
 -- <<< sql/base/suspended_since.sql
 
@@ -716,9 +814,9 @@ as $$
   -- Parameters: target_client_id.
   -- Returns: whether the workspace was free. The lock ends with the transaction or with its backend; it survives
   --   poolers.
-  -- INVOKER: an advisory lock, class 'inbx' in pg_locks.classid.
+  -- INVOKER: an advisory lock, see lock_class.
   select pg_catalog.pg_try_advisory_xact_lock(
-    x'696e6278'::integer, pg_catalog.hashtext(target_client_id::pg_catalog.text))
+    inboxdb.lock_class('workspace'), pg_catalog.hashtext(target_client_id::pg_catalog.text))
 $$;
 -- <<< sql/drain/try_lock_workspace.sql
 
@@ -944,9 +1042,7 @@ as $$
   -- Returns: the setting audit_hours.
   -- Reads: setting.
   -- INVOKER: called by our DEFINER functions only.
-  select pg_catalog.make_interval(secs => s.setting_value::double precision * 3600)
-  from inboxdb.setting as s
-  where s.setting_name = 'audit_hours'
+  select pg_catalog.make_interval(secs => inboxdb.setting('audit_hours')::double precision * 3600)
 $$;
 -- <<< sql/drain/audit_period.sql
 
@@ -2059,7 +2155,7 @@ begin
         errcode = 'IB003',
         message = pg_catalog.format('workspace %L stayed locked for 5 seconds', target_client_id),
         detail = 'A drain or another recompute is at work on it. Nothing was changed.',
-        hint = 'Try again; pg_locks shows the holder under classid 1768841848 (''inbx'').';
+        hint = 'Try again; pg_locks shows the holder under classid ' || inboxdb.lock_class('workspace');
     end if;
     perform pg_catalog.pg_sleep(0.05);
   end loop;
@@ -2325,7 +2421,7 @@ begin
   if inboxdb.suspended_since() is not null then
     return 0;
   end if;
-  if not pg_catalog.pg_try_advisory_xact_lock(x'696e6278'::integer + 1, 0) then
+  if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('collector'), 0) then
     return 0;
   end if;
 
@@ -2930,7 +3026,7 @@ as $$
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- With nothing due, workspaces are audited (next_audit), for a second, or a tenth of the time.
 -- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
--- INVOKER: its caller needs EXECUTE on these six functions, and on clock and suspended_since.
+-- INVOKER: its caller needs EXECUTE on these six functions, and on clock, lock_class and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
@@ -2988,7 +3084,7 @@ begin
     if claimed is null and not looks_again then
       -- While another drain collects, the workspaces found are not yet visible. With the collector's lock taken here no
       -- other drain does: claim once more, and end if nothing is due.
-      if pg_catalog.pg_try_advisory_xact_lock(x'696e6279'::pg_catalog.int4, 0) then
+      if pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('collector'), 0) then
         claimed := inboxdb.claim_next();
         exit when claimed is null;
       end if;
@@ -3118,14 +3214,14 @@ as $$
   late as (
     select d.client_id
     from inboxdb.work_list as d
-    where d.collected_at < inboxdb.clock() - interval '15 seconds' and d.quarantined_at is null
+    where d.collected_at < inboxdb.clock() - inboxdb.promised_freshness() and d.quarantined_at is null
     union
     -- no collector has looked since, although drains may have a heartbeat: all are busy, or a collector hangs
     select w.client_id
     from inboxdb.waiting as w
     cross join state as s
-    where w.since < inboxdb.clock() - interval '15 seconds'
-      and coalesce(s.collected_at < inboxdb.clock() - interval '15 seconds', true)
+    where w.since < inboxdb.clock() - inboxdb.promised_freshness()
+      and coalesce(s.collected_at < inboxdb.clock() - inboxdb.promised_freshness(), true)
       and not exists (
         select from inboxdb.work_list as q where q.client_id = w.client_id and q.quarantined_at is not null
       )
@@ -3180,7 +3276,7 @@ as $$
       when s.published_at is not null
         then coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - u.oldest), 0), 0)
     end,
-    (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source'),
+    inboxdb.setting('counts_source'),
     inboxdb.suspended_since(),
     pg_catalog.date_part('epoch', inboxdb.audit_period()),
     (

@@ -9,7 +9,7 @@ set local lock_timeout = '2s';
 
 do $undo$
 begin
-  if (select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls') in ('enabled', 'joined') then
+  if inboxdb.lead_rls() in ('enabled', 'joined') then
     raise exception using
       errcode = 'IB010',
       message = 'row-level security on "Lead" rests on what this would drop',
@@ -19,7 +19,7 @@ begin
   end if;
 end
 $undo$;
-update inboxdb.setting set setting_value = 'undecided' where setting_name = 'lead_rls';
+update inboxdb.installation set lead_rls = 'undecided';
 drop publication if exists inboxdb_lead;
 -- nobody has any right
 drop view inboxdb.grant_matrix;
@@ -65,6 +65,7 @@ drop function inboxdb.suspend_views();
 drop function inboxdb.lead_rls_state();
 drop function inboxdb.publish_leads();
 drop function inboxdb.unprotect_leads();
+drop function inboxdb.lead_rls();
 drop function inboxdb.protect_leads(text[], text[], boolean);
 drop function inboxdb.member_condition();
 drop function inboxdb.role_list(text[]);

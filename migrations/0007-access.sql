@@ -406,18 +406,18 @@ begin
   select
     scope, s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
     s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total, w.computed_at, v.version, d.dirty_since,
-    coalesce(d.dirty_since < inboxdb.clock() - interval '15 seconds', false)
-    or coalesce(state.collected_at < pg_catalog.clock_timestamp() - interval '15 seconds', true),
-    chosen.setting_value
+    coalesce(d.dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
+    or coalesce(state.collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
+    inboxdb.setting('counts_source')
   into answer
   -- newest row first: each refresh, or each second, leaves a dead row in these tables (D35)
-  from (
+  from (select) as always
+  left join (
     select d.collected_at, d.claim_from
     from inboxdb.drain_state as d
     order by d.revision desc
     limit 1
-  ) as state
-  inner join inboxdb.setting as chosen on chosen.setting_name = 'counts_source'
+  ) as state on true
   left join inboxdb.inbox_counts as s
     on s.client_id = target_client_id
     and s.is_global = (scope = inboxdb.sentinel())
@@ -562,6 +562,7 @@ from (
   ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.clock()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.suspended_since()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.lock_class(text)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.collect()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.claim_next(boolean)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id, boolean)', 'execute'),
@@ -629,7 +630,7 @@ as $$
 declare
   statement pg_catalog.text;
 begin
-  perform from inboxdb.setting as s where s.setting_name = 'lead_rls' for update;
+  perform pg_catalog.pg_advisory_xact_lock(inboxdb.lock_class('grants'), 0);
   for statement in
     with ours (kind, name, acl, owner) as (
       select
@@ -1043,6 +1044,29 @@ as $$
 $$;
 -- <<< sql/access/member_condition.sql
 
+-- >>> sql/access/lead_rls.sql
+create or replace function inboxdb.lead_rls() returns text
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: what was decided about row-level security on "Lead".
+  -- Returns: undecided, left_out, enabled or joined. Where the row of installation is lost, the policies that
+  --   protect_leads made say it: protection is never taken for absent while they are there.
+  -- Reads: installation.
+  -- INVOKER: called by functions of the owner's, and by `inboxdb`.
+  select coalesce(
+    (select i.lead_rls from inboxdb.installation as i),
+    (
+      select pg_catalog.min(case p.polcmd when '*' then 'enabled' else 'joined' end)
+      from pg_catalog.pg_policy as p
+      where p.polrelid = pg_catalog.to_regclass('public."Lead"')
+        and p.polname in ('inboxdb_member', 'inboxdb_trusted')
+    ),
+    'undecided'
+  )
+$$;
+-- <<< sql/access/lead_rls.sql
+
 -- >>> sql/access/protect_leads.sql
 create or replace function inboxdb.protect_leads(
   trusted text[] default '{}', restricted text[] default '{}', keep_host_policies boolean default false
@@ -1058,7 +1082,7 @@ as $$
 -- Errors: as require_named_roles, and IB012 while suspended, before anything is changed; 42501 for a caller who does
 --   not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted.
--- Reads: setting. Writes: policies on "Lead", setting; calls apply_grants.
+-- Reads: lead_rls. Writes: policies on "Lead", installation; calls apply_grants.
 -- INVOKER: for the owner.
 declare
   was_on pg_catalog.bool;
@@ -1069,7 +1093,7 @@ begin
 
   lock table public."Lead" in access exclusive mode;
   select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
-  select s.setting_value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
+  decided := inboxdb.lead_rls();
   -- enabled: row-level security was off before, also before an earlier call; or our policy for trusted roles is there,
   -- without which they would see nothing.
   decided := case
@@ -1080,7 +1104,8 @@ begin
     ) then 'enabled'
     else 'joined'
   end;
-  update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';
+  insert into inboxdb.installation (lead_rls) values (decided)
+  on conflict (is_only) do update set lead_rls = excluded.lead_rls;
 
   drop policy if exists inboxdb_member on public."Lead";
   drop policy if exists inboxdb_trusted on public."Lead";
@@ -1117,10 +1142,10 @@ as $$
 --   WARNING says so. The decision is then left_out.
 -- Errors: 42501 for a caller who does not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted; none with nothing to undo.
--- Reads: lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
+-- Reads: lead_policy, lead_rls. Writes: policies on "Lead", installation; calls apply_grants.
 -- INVOKER: for the owner.
 declare
-  decided pg_catalog.text := (select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls');
+  decided pg_catalog.text := inboxdb.lead_rls();
 begin
   if decided in ('enabled', 'joined') then
     drop policy if exists inboxdb_member on public."Lead";
@@ -1135,7 +1160,8 @@ begin
       end if;
     end if;
   end if;
-  update inboxdb.setting as s set setting_value = 'left_out' where s.setting_name = 'lead_rls';
+  insert into inboxdb.installation (lead_rls) values ('left_out')
+  on conflict (is_only) do update set lead_rls = excluded.lead_rls;
   perform inboxdb.apply_grants();
 end
 $$;
@@ -1196,25 +1222,24 @@ as $$
   -- Purpose: the decision about row-level security on "Lead", and whether the catalog still agrees.
   -- Returns: undecided, left_out; enabled or joined (found on), while it is on and every role with rights on rows is
   --   named or bypasses policies; else drifted.
-  -- Reads: setting, lead_right.
+  -- Reads: lead_rls, lead_right.
   -- DEFINER: monitoring roles may read neither.
   select case
-    when s.setting_value not in ('enabled', 'joined') then s.setting_value
+    when d.decided not in ('enabled', 'joined') then d.decided
     when not exists (
       select
       from pg_catalog.pg_class as c
       where c.oid = pg_catalog.to_regclass('public."Lead"') and c.relrowsecurity
     ) then 'drifted'
     -- joined: our policy names the restricted roles only
-    when s.setting_value = 'enabled' and exists (
+    when d.decided = 'enabled' and exists (
       select
       from inboxdb.lead_right as l
       where l.rights is not null and not l.bypasses and l.named is null
     ) then 'drifted'
-    else s.setting_value
+    else d.decided
   end
-  from inboxdb.setting as s
-  where s.setting_name = 'lead_rls'
+  from inboxdb.lead_rls() as d (decided)
 $$;
 -- <<< sql/access/lead_rls_state.sql
 
@@ -1229,17 +1254,14 @@ as $$
 --   its columns is gone. Steps done already are skipped.
 -- Errors: 42501 for a caller who does not own inboxdb; 55P03 where a refresh holds a view for longer than lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on our views, SHARE UPDATE EXCLUSIVE on "Lead" where published: no writer waits.
--- Writes: setting; makes functions suspended_*; calls apply_grants.
+-- Writes: installation; makes functions suspended_*; calls apply_grants.
 -- INVOKER: for the owner.
 declare
   found pg_catalog.record;
 begin
-  insert into inboxdb.setting (setting_name, setting_value)
-  values (
-    'suspended_since',
-    pg_catalog.to_char(pg_catalog.clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-  )
-  on conflict (setting_name) do nothing;
+  insert into inboxdb.installation as i (suspended_since)
+  values (pg_catalog.date_trunc('second', pg_catalog.clock_timestamp()))
+  on conflict (is_only) do update set suspended_since = coalesce(i.suspended_since, excluded.suspended_since);
 
   for found in
     select

@@ -11,7 +11,13 @@ create schema if not exists inboxdb;
 \ir base/clock.sql
 \ir base/iso.sql
 \ir base/is_json.sql
+\ir base/lock_class.sql
+\ir base/promised_freshness.sql
+\ir base/setting_definition.view.sql
 \ir base/setting.table.sql
+\ir base/setting.sql
+\ir base/set_setting.sql
+\ir base/installation.table.sql
 \ir base/suspended_since.sql
 \ir base/require_resumed.sql
 \ir base/require_read_committed.sql
@@ -142,6 +148,7 @@ create schema if not exists inboxdb;
 \ir access/require_named_roles.sql
 \ir access/role_list.sql
 \ir access/member_condition.sql
+\ir access/lead_rls.sql
 \ir access/protect_leads.sql
 \ir access/unprotect_leads.sql
 \ir access/lead_rls_state.sql

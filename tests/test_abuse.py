@@ -921,7 +921,7 @@ def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, ro
     assert bool(called) == (role in ("authenticated", DRAINER, MONITOR))
 
     for source in ("stored", "live"):
-        owner.execute("update inboxdb.setting set setting_value = %s where setting_name = 'counts_source'", [source])
+        owner.execute("select inboxdb.set_setting('counts_source', %s)", [source])
         for name, statement in [*CALLS.items(), *((use, use) for use in USES)]:
             if name == "drain_dirty":
                 continue

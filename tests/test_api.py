@@ -87,7 +87,7 @@ def value(connection: Connection[Any], query: str, *parameters: Any) -> Any:
 
 def go_live(owner: Connection[Any], source: str = "live") -> None:
     """Have counts read live, as docs say, or stored again."""
-    owner.execute("update inboxdb.setting set setting_value = %s where setting_name = 'counts_source'", [source])
+    owner.execute("select inboxdb.set_setting('counts_source', %s)", [source])
 
 
 def set_dirty(owner: Connection[Any], since: str) -> None:
@@ -343,14 +343,26 @@ def test_the_switch_shows_in_the_status(tenants: Tenants) -> None:
         assert value(watcher, "select counts_source from inboxdb.drain_status()") == source
 
 
-@pytest.mark.parametrize("source", ["LIVE", "", "both", "enabled", None])
-def test_the_switch_has_two_positions(tenants: Tenants, source: str | None) -> None:
-    with pytest.raises((errors.CheckViolation, errors.NotNullViolation)):
-        tenants.owner.execute(
-            "update inboxdb.setting set setting_value = %s where setting_name = 'counts_source'", [source]
-        )
-    with pytest.raises(errors.CheckViolation):
-        tenants.owner.execute("insert into inboxdb.setting values ('counts_sourse', 'live')")
+@pytest.mark.parametrize("source", ["LIVE", "", "both", "enabled", "live\n", "stored|live"])
+def test_the_switch_has_two_positions(tenants: Tenants, source: str) -> None:
+    with pytest.raises(psycopg.Error) as raised:
+        go_live(tenants.owner, source)
+    assert raised.value.sqlstate == "IB015"
+    with pytest.raises(psycopg.Error, match="no setting 'counts_sourse'"):
+        tenants.owner.execute("select inboxdb.set_setting('counts_sourse', 'live')")
+    assert tenants.owner.execute("select from inboxdb.setting").rowcount == 0
+
+
+def test_a_setting_goes_back_to_its_default(tenants: Tenants) -> None:
+    go_live(tenants.owner)
+    tenants.owner.execute("select inboxdb.set_setting('counts_source', null)")
+    assert ask(tenants.database.signed_in(ANN), HERE)["source"] == "stored"
+    assert tenants.owner.execute("select from inboxdb.setting").rowcount == 0
+
+
+def test_defaults_are_values_that_may_be(tenants: Tenants) -> None:
+    for name, default in tenants.owner.execute("select setting_name, default_value from inboxdb.setting_definition"):
+        tenants.owner.execute("select inboxdb.set_setting(%s, %s)", [name, default])
 
 
 @pytest.mark.parametrize("table", ["Lead", "Message", "AIDraft"])

@@ -237,23 +237,23 @@ def test_each_has_its_turn_whose_last_count_is_longest_ago(owner: Connection[Any
 
 
 def test_the_setting_says_how_often(owner: Connection[Any], workspace: str) -> None:
-    owner.execute("update inboxdb.setting set setting_value = '1' where setting_name = 'audit_hours'")
+    owner.execute("select inboxdb.set_setting('audit_hours', '1')")
     set_clock(owner, DUE)
     assert audit(owner) == [workspace]
     set_clock(owner, "2024-06-10 06:30:00+00")
     assert audit(owner) == []
-    owner.execute("update inboxdb.setting set setting_value = '9' where setting_name = 'audit_hours'")
+    owner.execute("select inboxdb.set_setting('audit_hours', '9')")
     set_clock(owner, LATE)
     assert audit(owner) == []
-    owner.execute("update inboxdb.setting set setting_value = '1' where setting_name = 'audit_hours'")
+    owner.execute("select inboxdb.set_setting('audit_hours', '1')")
     assert audit(owner) == [workspace]
     assert status.read(owner).audit_period_seconds == 3600
 
 
 @pytest.mark.parametrize("nonsense", ["0", "-1", "six", "", "1.5", "10000"])
 def test_a_period_that_makes_no_sense_is_refused(owner: Connection[Any], nonsense: str) -> None:
-    with pytest.raises(Exception, match="setting_is_known"):
-        owner.execute("update inboxdb.setting set setting_value = %s where setting_name = 'audit_hours'", [nonsense])
+    with pytest.raises(Exception, match="setting audit_hours cannot be"):
+        owner.execute("select inboxdb.set_setting('audit_hours', %s)", [nonsense])
 
 
 def test_status_says_how_long_ago_and_alarms(owner: Connection[Any], workspace: str) -> None:

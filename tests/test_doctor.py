@@ -176,7 +176,7 @@ def test_not_installed(database: Database) -> None:
 def test_page_has_the_worst_first(database: Database) -> None:
     owner = database.connect()
     owner.execute('alter table public."Lead" disable trigger inboxdb_note_update')
-    owner.execute("update inboxdb.setting set setting_value = 'undecided' where setting_name = 'lead_rls'")
+    owner.execute("update inboxdb.installation set lead_rls = 'undecided'")
     result = invoke(database, "doctor", role=OWNER)
     assert result.exit_code == 3
     said = [line.partition(":")[0] for line in result.stdout.splitlines() if not line.startswith("  -> ")]

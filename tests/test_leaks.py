@@ -44,6 +44,7 @@ inboxdb.drain_dirty()                  |               |      |        | x      
 inboxdb.drain_next()                   |               |      |        | x               |                 |
 inboxdb.empty_slice()                  |               |      |        | x               |                 |
 inboxdb.heartbeat()                    |               |      |        | x               |                 |
+inboxdb.lock_class()                   |               |      |        | x               |                 |
 inboxdb.mark_all_unpublished()         |               |      |        | x               |                 |
 inboxdb.next_audit()                   |               |      |        | x               |                 |
 inboxdb.record_failure()               |               |      |        | x               |                 |
@@ -90,7 +91,9 @@ inboxdb.lead_view
 inboxdb.member_access
 inboxdb.read_floor
 inboxdb.run
+inboxdb.installation
 inboxdb.setting
+inboxdb.setting_definition
 inboxdb.user_id
 inboxdb.waiting
 inboxdb.work_list
@@ -116,6 +119,7 @@ inboxdb.id_key()
 inboxdb.iso()
 inboxdb.is_json()
 inboxdb.key_id()
+inboxdb.lead_rls()
 inboxdb.live_inbox_counts()
 inboxdb.mark_all_inbox_counts_dirty()
 inboxdb.mark_inbox_counts_dirty()
@@ -127,6 +131,7 @@ inboxdb.note_draft_change()
 inboxdb.note_lead_change()
 inboxdb.note_truncate()
 inboxdb.note_workspace_change()
+inboxdb.promised_freshness()
 inboxdb.protect_leads()
 inboxdb.prune()
 inboxdb.publish_leads()
@@ -151,6 +156,8 @@ inboxdb.retry_delay()
 inboxdb.role_list()
 inboxdb.run_id()
 inboxdb.sentinel()
+inboxdb.set_setting()
+inboxdb.setting()
 inboxdb.signal_topic()
 inboxdb.store_counts()
 inboxdb.stored_counts()
@@ -540,7 +547,7 @@ def test_everybody_gets_what_is_declared(world: World, role: str, person: Person
 
 
 def test_live_counts_are_no_leak_either(world: World) -> None:
-    with changed(world, "update inboxdb.setting set setting_value = 'live' where setting_name = 'counts_source'"):
+    with changed(world, "select inboxdb.set_setting('counts_source', 'live')"):
         world.check([MEMBERS], about=["inboxdb.read_inbox_counts()", "inbox_api.inbox_counts()"])
 
 

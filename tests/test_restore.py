@@ -264,7 +264,7 @@ def test_an_old_dump_in_place_of_the_database(used: Database, tmp_path: Path) ->
 def test_the_schema_alone(used: Database, tmp_path: Path, protection: str) -> None:
     if protection != "enabled":
         access.turn_off(used.dsn)
-        used.connect().execute("update inboxdb.setting set setting_value = 'undecided' where setting_name = 'lead_rls'")
+        used.connect().execute("update inboxdb.installation set lead_rls = 'undecided'")
     if protection == "joined":
         used.connect().execute('alter table "Lead" enable row level security')
         access.turn_on(used.dsn, NAMED)
@@ -284,11 +284,14 @@ def test_the_schema_alone(used: Database, tmp_path: Path, protection: str) -> No
         assert "state" in complaints(restored)
 
         run(owner, "migrate mark --all")
-        lost = {"counts_source on inboxdb.setting", "lead_rls on inboxdb.setting", "floors on inboxdb.drain_state"}
-        assert differing(restored) == {f"row {name}" for name in lost}
-        run(owner, "migrate verify --repair\ndrain-dirty")
         with psycopg.connect(restored) as connection:
-            decided = "select setting_value from inboxdb.setting where setting_name = 'lead_rls'"
+            # protection is not lost with the row that says so
+            assert connection.execute("select inboxdb.lead_rls()").fetchone() == (protection,)
+        lost = {"state on inboxdb.installation", "state on inboxdb.drain_state"}
+        assert differing(restored) == {f"row {name}" for name in lost}
+        run(owner, "migrate verify --repair\ndrain-dirty\nstatus\nmetrics")
+        with psycopg.connect(restored) as connection:
+            decided = "select lead_rls from inboxdb.installation"
             assert connection.execute(decided).fetchone() == (protection,)
         assert complaints(restored) == set()
 
@@ -381,6 +384,6 @@ def test_data_with_ours_into_an_installation(used: Database, tmp_path: Path) -> 
         access.turn_on(target.dsn, NAMED)
         errors = restore(dsn, file, "--data-only")
         assert all("duplicate key" in error for error in errors)
-        assert differing(dsn) == {"row floors on inboxdb.drain_state"}
+        assert differing(dsn) == {"row state on inboxdb.drain_state"}
         run(dsn, "migrate verify --repair\ndrain-dirty")
         assert_sound(dsn)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from inboxdb.database import sources
+from inboxdb.install import migrate
 
 FILES = sorted(sources.SQL.rglob("*.sql"))
 TEXTS = {file.relative_to(sources.SQL).as_posix(): file.read_text() for file in FILES}
@@ -133,6 +134,21 @@ def test_errors_say_what_to_do(name: str) -> None:
     assert len(raises) == TEXTS[name].count("raise exception")
     for said in raises:
         assert re.findall(r"^\s+(\w+) =", said, re.MULTILINE) == ["errcode", "message", "detail", "hint"]
+
+
+def test_numbers_that_sql_cannot_share_are_the_same() -> None:
+    """`inboxdb migrate` takes its lock, and `plan` looks for it, before anything is installed."""
+    classes = dict(re.findall(r"when '(\w+)' then (\d+)", TEXTS["base/lock_class.sql"]))
+    assert classes["migration"] == str(migrate.LOCK_CLASS)
+    assert f"l.classid = {classes['migration']}\n" in TEXTS["checks/plan/runner.sql"]
+    assert f"`classid` {classes['workspace']}." in documented()
+    for name in TEXTS.keys() - {"base/lock_class.sql", "checks/plan/runner.sql"}:
+        assert not re.search(r"17688418\d\d|x'696e62", TEXTS[name])
+
+
+def test_the_promise_is_written_once() -> None:
+    said = re.compile(r"'15 s(?:econds)?'|make_interval\(secs => 15\)")
+    assert [name for name, text in TEXTS.items() if said.search(text)] == ["base/promised_freshness.sql"]
 
 
 def documented() -> str:

@@ -93,7 +93,7 @@ def test_rows_are_those_that_the_primary_shows(pair: Pair, query: str, who: str)
 
 @pytest.mark.parametrize("source", ["stored", "live"])
 def test_counts_through_the_api(pair: Pair, source: str) -> None:
-    setting = f"update inboxdb.setting set setting_value = '{source}' where setting_name = 'counts_source'"
+    setting = f"select inboxdb.set_setting('counts_source', '{source}')"
     pair.primary.connect().execute(setting)
     counts = f"select scope_user_id, total, version, source from inbox_api.inbox_counts('{pair.workspace}')"
     for user, total in ((pair.owner, 2), (pair.setter, 1)):

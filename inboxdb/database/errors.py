@@ -219,11 +219,11 @@ class PoolerInBetween(InboxdbError):
 class MigrationsBusy(InboxdbError):
     """Somebody else is migrating the same database."""
 
-    def __init__(self) -> None:
+    def __init__(self, lock_class: int) -> None:
         """Say whom to look for."""
         super().__init__(
             "another `inboxdb migrate` is at work on this database: wait for it to end. It holds the advisory lock "
-            "with classid 1768841850 in pg_locks."
+            f"with classid {lock_class} in pg_locks."
         )
 
 

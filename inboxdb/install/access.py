@@ -255,7 +255,7 @@ def _listing(connection: Connection) -> Iterator[None]:
 def _read(connection: Connection) -> LeadAccess:
     lead = connection.execute(
         """
-        select c.relrowsecurity, c.relforcerowsecurity, pg_catalog.to_regclass('inboxdb.setting') is not null
+        select c.relrowsecurity, c.relforcerowsecurity, pg_catalog.to_regprocedure('inboxdb.lead_rls()') is not null
         from pg_catalog.pg_class as c
         where c.oid = pg_catalog.to_regclass('public."Lead"')
         """
@@ -265,9 +265,7 @@ def _read(connection: Connection) -> LeadAccess:
     enabled, forced, installed = lead
     decided = None
     if installed:
-        ((decided,),) = connection.execute(
-            "select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls'"
-        ).fetchall()
+        ((decided,),) = connection.execute("select inboxdb.lead_rls()").fetchall()
     rights = connection.cursor(row_factory=class_row(LeadRight)).execute(
         """
         select l.role_name, l.rights, l.unbound_rights, l.bypasses, l.has_host_policy, l.named

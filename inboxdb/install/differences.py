@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Identifier
 
 from inboxdb.database import sources
 from inboxdb.database.connection import Connection
@@ -33,6 +33,22 @@ PUBLICATION = Object("publication", "inboxdb_lead")
 
 # What the policy on "Lead" calls, as grant_matrix has it.
 CALLED_BY_POLICY = ("current_user_id", "member_workspaces", "setter_workspaces")
+
+# Tables of one row that installing makes, and how the row is made anew. Suspended: our views have stand-ins.
+FILL = {
+    "inboxdb.installation": """
+        insert into inboxdb.installation (lead_rls, suspended_since)
+        select inboxdb.lead_rls(), case when exists (
+          select
+          from pg_catalog.pg_proc as p
+          where p.pronamespace = 'inboxdb'::pg_catalog.regnamespace
+            and pg_catalog.starts_with(p.proname, 'suspended_') and p.proname <> 'suspended_since'
+        ) then pg_catalog.clock_timestamp() end""",
+    "inboxdb.drain_state": """
+        delete from inboxdb.drain_state;
+        insert into inboxdb.drain_state (read_from, server_started_at)
+        values ('0', pg_catalog.pg_postmaster_start_time())""",
+}
 
 # Facts that say nothing to people.
 OPAQUE = {"body", "definition", "using", "check"}
@@ -110,29 +126,13 @@ def differences(connection: Connection) -> list[Difference]:
 
 def _lost_rows(connection: Connection, state: _State) -> Iterator[Difference]:
     """Name the rows that installing makes, and nothing else ever does, of which there is not just one."""
-    setting = "insert into inboxdb.setting (setting_name, setting_value) values ('{}', '{}')"
-    statements = {
-        "counts_source on inboxdb.setting": setting.format("counts_source", "stored"),
-        "lead_rls on inboxdb.setting": setting.format("lead_rls", state.decided),
-        "floors on inboxdb.drain_state": "delete from inboxdb.drain_state; insert into inboxdb.drain_state "
-        "(read_from, server_started_at) values ('0', pg_catalog.pg_postmaster_start_time())",
-    }
-    numbers: dict[str, int] = {}
-    if Object("relation", "inboxdb.setting") in state.there:
-        query = """
-            select n.name || ' on inboxdb.setting', (
-              select pg_catalog.count(*) from inboxdb.setting as s where s.setting_name = n.name
-            )
-            from (values ('counts_source'), ('lead_rls')) as n (name)
-        """
-        numbers |= dict(connection.execute(query).fetchall())
-    if Object("relation", "inboxdb.drain_state") in state.there:
-        # a restore of the data alone leaves the one of the dump beside the one that was there
-        query = "select 'floors on inboxdb.drain_state', pg_catalog.count(*) from inboxdb.drain_state"
-        numbers |= dict(connection.execute(query).fetchall())
-    for name, number in numbers.items():
-        if number != 1:
-            yield Difference(Object("row", name), "1", str(number), _by(statements[name]))
+    for table, statement in FILL.items():
+        if Object("relation", table) in state.there:
+            # a restore of the data alone leaves the one of the dump beside the one that was there
+            count = SQL("select pg_catalog.count(*) from {}").format(Identifier(*table.split(".")))
+            [(number,)] = connection.execute(count).fetchall()
+            if number != 1:
+                yield Difference(Object("row", f"state on {table}"), "1", str(number), Remedy(REPAIR, (statement,)))
 
 
 def _look(connection: Connection) -> _State:
@@ -152,6 +152,9 @@ def _look(connection: Connection) -> _State:
         for function in CALLED_BY_POLICY:
             expected[Object("privilege", f"routine inboxdb.{function}() to {role}")] = {"rights": "execute"}
 
+    if decided is None:  # a routine that says so is lost, which is a difference of its own
+        for about in (MEMBER, TRUSTED):
+            there.pop(about, None)
     if PUBLICATION not in there:
         del expected[PUBLICATION]
     if not any(about.table == REALTIME for about in there):
@@ -174,28 +177,13 @@ def _look(connection: Connection) -> _State:
 
 
 def _decided(connection: Connection) -> tuple[str | None, bool, str, bool, dict[str, list[str]]]:
-    """Read what was decided about "Lead" (None where the table that says so is lost, what our policies say where its
-    row is), whether the catalog no longer agrees, who owns our schema, whether row-level security is on, and the roles
-    that our policies name.
+    """Read what was decided about "Lead" (None where it cannot be asked), whether the catalog no longer agrees, who
+    owns our schema, whether row-level security is on, and the roles that our policies name.
     """
     decided, drifted = None, False
     # what they ask may be what is lost
-    with suppress(psycopg.errors.UndefinedTable):
-        [(decided,)] = connection.execute(
-            """
-            select coalesce(
-              (select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls'),
-              (
-                -- as protect_leads makes them
-                select pg_catalog.min(case p.polcmd when '*' then 'enabled' else 'joined' end)
-                from pg_catalog.pg_policy as p
-                where p.polrelid = 'public."Lead"'::pg_catalog.regclass
-                  and p.polname in ('inboxdb_member', 'inboxdb_trusted')
-              ),
-              'undecided'
-            )
-            """
-        ).fetchall()
+    with suppress(psycopg.ProgrammingError):
+        [(decided,)] = connection.execute("select inboxdb.lead_rls()").fetchall()
     with suppress(psycopg.ProgrammingError):
         drifted = connection.execute("select inboxdb.lead_rls_state()").fetchone() == ("drifted",)
     [(owner, rls)] = connection.execute(

@@ -44,7 +44,7 @@ PATIENCE = 5.0
 # yoyo's log would repeat the server's messages, which may quote rows.
 logging.getLogger("yoyo.migrations").disabled = True
 
-LOCK_CLASS = 1768841850  # beside 'inbx' (workspaces) and its successor (the collector)
+LOCK_CLASS = 1768841850  # inboxdb.lock_class('migration'), needed before that is installed
 
 
 # Settings of the session that a migration outside of transactions may have changed.
@@ -378,7 +378,7 @@ def alone(dsn: str) -> Iterator[Connection]:
         give_up_at = time.monotonic() + PATIENCE
         while connection.execute("select pg_catalog.pg_try_advisory_lock(%s, 0)", (LOCK_CLASS,)).fetchone() != (True,):
             if time.monotonic() > give_up_at:
-                raise MigrationsBusy
+                raise MigrationsBusy(LOCK_CLASS)
             time.sleep(0.1)
         yield connection
 

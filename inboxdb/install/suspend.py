@@ -112,7 +112,7 @@ def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
             )
         with connection.transaction():
             connection.execute(MARK.encode())
-            connection.execute("delete from inboxdb.setting where setting_name = 'suspended_since'")
+            connection.execute("update inboxdb.installation set suspended_since = null")
         return True
 
 

@@ -41,7 +41,7 @@ def read(connection: Connection) -> Status:
             from inboxdb.drain_status() as s
             cross join inboxdb.held_snapshot() as h
             cross join inboxdb.lead_rls_state() as r (state)
-            where s.counts_source is not null and r.state is not null
+            where s.workers_seen is not null
             """
         ).fetchone()
     if found is None:

@@ -11,7 +11,7 @@ as $$
 declare
   statement pg_catalog.text;
 begin
-  perform from inboxdb.setting as s where s.setting_name = 'lead_rls' for update;
+  perform pg_catalog.pg_advisory_xact_lock(inboxdb.lock_class('grants'), 0);
   for statement in
     with ours (kind, name, acl, owner) as (
       select

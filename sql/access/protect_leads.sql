@@ -12,7 +12,7 @@ as $$
 -- Errors: as require_named_roles, and IB012 while suspended, before anything is changed; 42501 for a caller who does
 --   not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted.
--- Reads: setting. Writes: policies on "Lead", setting; calls apply_grants.
+-- Reads: lead_rls. Writes: policies on "Lead", installation; calls apply_grants.
 -- INVOKER: for the owner.
 declare
   was_on pg_catalog.bool;
@@ -23,7 +23,7 @@ begin
 
   lock table public."Lead" in access exclusive mode;
   select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
-  select s.setting_value into decided from inboxdb.setting as s where s.setting_name = 'lead_rls';
+  decided := inboxdb.lead_rls();
   -- enabled: row-level security was off before, also before an earlier call; or our policy for trusted roles is there,
   -- without which they would see nothing.
   decided := case
@@ -34,7 +34,8 @@ begin
     ) then 'enabled'
     else 'joined'
   end;
-  update inboxdb.setting as s set setting_value = decided where s.setting_name = 'lead_rls';
+  insert into inboxdb.installation (lead_rls) values (decided)
+  on conflict (is_only) do update set lead_rls = excluded.lead_rls;
 
   drop policy if exists inboxdb_member on public."Lead";
   drop policy if exists inboxdb_trusted on public."Lead";

@@ -7,10 +7,10 @@ as $$
 --   WARNING says so. The decision is then left_out.
 -- Errors: 42501 for a caller who does not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted; none with nothing to undo.
--- Reads: lead_policy. Writes: policies on "Lead", setting; calls apply_grants.
+-- Reads: lead_policy, lead_rls. Writes: policies on "Lead", installation; calls apply_grants.
 -- INVOKER: for the owner.
 declare
-  decided pg_catalog.text := (select s.setting_value from inboxdb.setting as s where s.setting_name = 'lead_rls');
+  decided pg_catalog.text := inboxdb.lead_rls();
 begin
   if decided in ('enabled', 'joined') then
     drop policy if exists inboxdb_member on public."Lead";
@@ -25,7 +25,8 @@ begin
       end if;
     end if;
   end if;
-  update inboxdb.setting as s set setting_value = 'left_out' where s.setting_name = 'lead_rls';
+  insert into inboxdb.installation (lead_rls) values ('left_out')
+  on conflict (is_only) do update set lead_rls = excluded.lead_rls;
   perform inboxdb.apply_grants();
 end
 $$;

@@ -18,18 +18,18 @@ begin
   select
     scope, s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
     s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total, w.computed_at, v.version, d.dirty_since,
-    coalesce(d.dirty_since < inboxdb.clock() - interval '15 seconds', false)
-    or coalesce(state.collected_at < pg_catalog.clock_timestamp() - interval '15 seconds', true),
-    chosen.setting_value
+    coalesce(d.dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
+    or coalesce(state.collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
+    inboxdb.setting('counts_source')
   into answer
   -- newest row first: each refresh, or each second, leaves a dead row in these tables (D35)
-  from (
+  from (select) as always
+  left join (
     select d.collected_at, d.claim_from
     from inboxdb.drain_state as d
     order by d.revision desc
     limit 1
-  ) as state
-  inner join inboxdb.setting as chosen on chosen.setting_name = 'counts_source'
+  ) as state on true
   left join inboxdb.inbox_counts as s
     on s.client_id = target_client_id
     and s.is_global = (scope = inboxdb.sentinel())

@@ -6,7 +6,5 @@ as $$
   -- Returns: the setting audit_hours.
   -- Reads: setting.
   -- INVOKER: called by our DEFINER functions only.
-  select pg_catalog.make_interval(secs => s.setting_value::double precision * 3600)
-  from inboxdb.setting as s
-  where s.setting_name = 'audit_hours'
+  select pg_catalog.make_interval(secs => inboxdb.setting('audit_hours')::double precision * 3600)
 $$;

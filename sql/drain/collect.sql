@@ -28,7 +28,7 @@ begin
   if inboxdb.suspended_since() is not null then
     return 0;
   end if;
-  if not pg_catalog.pg_try_advisory_xact_lock(x'696e6278'::integer + 1, 0) then
+  if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('collector'), 0) then
     return 0;
   end if;
 

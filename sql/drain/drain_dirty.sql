@@ -11,7 +11,7 @@ as $$
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- With nothing due, workspaces are audited (next_audit), for a second, or a tenth of the time.
 -- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
--- INVOKER: its caller needs EXECUTE on these six functions, and on clock and suspended_since.
+-- INVOKER: its caller needs EXECUTE on these six functions, and on clock, lock_class and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
@@ -69,7 +69,7 @@ begin
     if claimed is null and not looks_again then
       -- While another drain collects, the workspaces found are not yet visible. With the collector's lock taken here no
       -- other drain does: claim once more, and end if nothing is due.
-      if pg_catalog.pg_try_advisory_xact_lock(x'696e6279'::pg_catalog.int4, 0) then
+      if pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('collector'), 0) then
         claimed := inboxdb.claim_next();
         exit when claimed is null;
       end if;

@@ -20,7 +20,7 @@ begin
         errcode = 'IB003',
         message = pg_catalog.format('workspace %L stayed locked for 5 seconds', target_client_id),
         detail = 'A drain or another recompute is at work on it. Nothing was changed.',
-        hint = 'Try again; pg_locks shows the holder under classid 1768841848 (''inbx'').';
+        hint = 'Try again; pg_locks shows the holder under classid ' || inboxdb.lock_class('workspace');
     end if;
     perform pg_catalog.pg_sleep(0.05);
   end loop;

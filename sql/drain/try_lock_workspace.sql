@@ -7,7 +7,7 @@ as $$
   -- Parameters: target_client_id.
   -- Returns: whether the workspace was free. The lock ends with the transaction or with its backend; it survives
   --   poolers.
-  -- INVOKER: an advisory lock, class 'inbx' in pg_locks.classid.
+  -- INVOKER: an advisory lock, see lock_class.
   select pg_catalog.pg_try_advisory_xact_lock(
-    x'696e6278'::integer, pg_catalog.hashtext(target_client_id::pg_catalog.text))
+    inboxdb.lock_class('workspace'), pg_catalog.hashtext(target_client_id::pg_catalog.text))
 $$;

@@ -57,14 +57,14 @@ as $$
   late as (
     select d.client_id
     from inboxdb.work_list as d
-    where d.collected_at < inboxdb.clock() - interval '15 seconds' and d.quarantined_at is null
+    where d.collected_at < inboxdb.clock() - inboxdb.promised_freshness() and d.quarantined_at is null
     union
     -- no collector has looked since, although drains may have a heartbeat: all are busy, or a collector hangs
     select w.client_id
     from inboxdb.waiting as w
     cross join state as s
-    where w.since < inboxdb.clock() - interval '15 seconds'
-      and coalesce(s.collected_at < inboxdb.clock() - interval '15 seconds', true)
+    where w.since < inboxdb.clock() - inboxdb.promised_freshness()
+      and coalesce(s.collected_at < inboxdb.clock() - inboxdb.promised_freshness(), true)
       and not exists (
         select from inboxdb.work_list as q where q.client_id = w.client_id and q.quarantined_at is not null
       )
@@ -119,7 +119,7 @@ as $$
       when s.published_at is not null
         then coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - u.oldest), 0), 0)
     end,
-    (select t.setting_value from inboxdb.setting as t where t.setting_name = 'counts_source'),
+    inboxdb.setting('counts_source'),
     inboxdb.suspended_since(),
     pg_catalog.date_part('epoch', inboxdb.audit_period()),
     (

@@ -8,17 +8,14 @@ as $$
 --   its columns is gone. Steps done already are skipped.
 -- Errors: 42501 for a caller who does not own inboxdb; 55P03 where a refresh holds a view for longer than lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on our views, SHARE UPDATE EXCLUSIVE on "Lead" where published: no writer waits.
--- Writes: setting; makes functions suspended_*; calls apply_grants.
+-- Writes: installation; makes functions suspended_*; calls apply_grants.
 -- INVOKER: for the owner.
 declare
   found pg_catalog.record;
 begin
-  insert into inboxdb.setting (setting_name, setting_value)
-  values (
-    'suspended_since',
-    pg_catalog.to_char(pg_catalog.clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-  )
-  on conflict (setting_name) do nothing;
+  insert into inboxdb.installation as i (suspended_since)
+  values (pg_catalog.date_trunc('second', pg_catalog.clock_timestamp()))
+  on conflict (is_only) do update set suspended_since = coalesce(i.suspended_since, excluded.suspended_since);
 
   for found in
     select

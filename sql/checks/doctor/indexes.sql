@@ -70,6 +70,7 @@ with shipped (index_name, table_name, made_by) as (
     ('job_status', 'client_id, job_name, last_started_at'),
     ('migration_text', 'migration_id'),
     ('run', 'run_id'),
+    ('installation', 'is_only'),
     ('setting', 'setting_name'),
     ('workspace', 'client_id')
   ) as k (table_name, key_columns)

@@ -1,0 +1,16 @@
+-- No SET, so that the planner puts the number in its place: = on text is the server's own whatever the search_path.
+create or replace function inboxdb.lock_class(what text) returns integer
+language sql immutable
+as $$
+  -- Purpose: the class of an advisory lock of ours, as pg_locks.classid shows it.
+  -- Parameters: what, workspace (objid: hashtext of its id), collector, grants or migration (objid: 0).
+  -- Returns: null for anything else. `inboxdb migrate` has its own number, needed before the installation: a test
+  --   holds the two together.
+  -- INVOKER: reads nothing.
+  select case what
+    when 'workspace' then 1768841848
+    when 'collector' then 1768841849
+    when 'migration' then 1768841850
+    when 'grants' then 1768841851
+  end
+$$;

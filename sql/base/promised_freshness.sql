@@ -1,0 +1,9 @@
+-- No SET, so that the planner puts the interval in its place.
+create or replace function inboxdb.promised_freshness() returns interval
+language sql immutable
+as $$
+  -- Purpose: how long a change may wait to be counted: beyond, counts are stale, and a workspace is late.
+  -- Returns: 15 seconds.
+  -- INVOKER: reads nothing.
+  select interval '15 seconds'
+$$;

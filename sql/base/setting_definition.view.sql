@@ -1,0 +1,10 @@
+create or replace view inboxdb.setting_definition as
+select d.setting_name, d.default_value, d.allowed, d.meaning
+from (
+  values
+  ('audit_hours', '6', '[1-9][0-9]{0,3}', 'how many hours after an audit or a recount a workspace is audited again'),
+  ('counts_source', 'stored', 'stored|live', 'where inbox_api.inbox_counts answers from')
+) as d (setting_name, default_value, allowed, meaning);
+
+comment on view inboxdb.setting_definition is
+'Every setting: its default, what it may be (a regular expression for the whole of it), and what it decides.';
