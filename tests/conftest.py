@@ -133,9 +133,10 @@ def bare_database(server: Server, host_variant: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def database(server: Server, host_variant: str) -> Iterator[Database]:
-    """A new database with the host's tables and inboxdb."""
-    with server.database(host_variant, installed=True) as database:
+def database(server: Server, host_variant: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A new database with the host's tables and inboxdb, and with what the file's `prepare`, if any, makes once."""
+    prepare = getattr(request.module, "prepare", None)
+    with server.database(host_variant, installed=True, prepare=prepare) as database:
         yield database
 
 

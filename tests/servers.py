@@ -6,7 +6,7 @@ import secrets
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,6 +110,11 @@ class Janitor(DatabaseJanitor):
         with self._admin.cursor() as cursor:
             yield cursor
 
+    def disconnect(self) -> None:
+        """End what a pooler holds open, too."""
+        with self.cursor() as cursor:
+            self._terminate_connection(cursor, self.dbname)
+
     def _build_create_database_sql(self) -> Composed:
         return super()._build_create_database_sql() + SQL(" strategy file_copy")
 
@@ -135,7 +140,7 @@ class Server:
         self.password = password
         self.pooler = pooler
         self._release = release
-        self._templates: dict[tuple[str, bool], Janitor] = {}
+        self._templates: dict[tuple[str, bool, Prepare | None], tuple[Janitor, Any]] = {}
         self._admin = psycopg.connect(dsn, autocommit=True, application_name="inboxdb tests")
         with self._admin.transaction():
             self._admin.execute("select pg_advisory_xact_lock(0)")  # xdist's workers all come this way
@@ -149,7 +154,7 @@ class Server:
 
     def close(self) -> None:
         """Drop the templates and disconnect."""
-        for template in self._templates.values():
+        for template, _ in self._templates.values():
             template.drop()
         self._admin.close()
 
@@ -159,19 +164,32 @@ class Server:
         return make_conninfo(self.dsn, dbname=database, **login)
 
     @contextmanager
-    def database(self, host: str, *, installed: bool) -> Iterator["Database"]:
-        """Lend a new database with the tables of a host, a key of HOSTS, and inboxdb if `installed`."""
-        with Janitor(self._admin, self._template(host, installed)) as clone, ExitStack() as connections:
-            yield Database(self, clone.dbname, host, connections)
+    def database(self, host: str, *, installed: bool, prepare: "Prepare | None" = None) -> Iterator["Database"]:
+        """Lend a new database.
 
-    def _template(self, host: str, installed: bool) -> str:
-        if (host, installed) not in self._templates:
-            base = self._template(host, False) if installed else "template0"
+        Parameters: host, of whose tables, a key of HOSTS; installed, whether with inboxdb; prepare, what else makes
+        something in it, once for all databases that are lent so.
+        """
+        template, prepared = self._template(host, installed, prepare)
+        with Janitor(self._admin, template) as clone, ExitStack() as connections:
+            yield Database(self, clone.dbname, host, connections, prepared)
+
+    def _template(self, host: str, installed: bool, prepare: "Prepare | None" = None) -> tuple[str, Any]:
+        """Return the name of a template, made when first asked for, and what `prepare` returned."""
+        key = host, installed, prepare
+        if key not in self._templates:
+            base, prepared = "template0", None
+            if installed or prepare:
+                base, _ = self._template(host, installed and prepare is not None)
             template = Janitor(self._admin, base, as_template=True)
             name = template.dbname
             template.init()
             try:
-                if installed and self._release:
+                if prepare:
+                    with ExitStack() as connections:
+                        prepared = prepare(Database(self, name, host, connections))
+                    template.disconnect()
+                elif installed and self._release:
                     released.upgrade(self.dsn_of(name, OWNER), self._release)
                 elif installed:
                     migrate.apply(self.dsn_of(name, OWNER))
@@ -186,8 +204,9 @@ class Server:
             except BaseException:
                 template.drop()
                 raise
-            self._templates[host, installed] = template
-        return self._templates[host, installed].dbname
+            self._templates[key] = template, prepared
+        template, prepared = self._templates[key]
+        return template.dbname, prepared
 
 
 @dataclass(frozen=True)
@@ -198,6 +217,7 @@ class Database:
     name: str
     host: str
     connections: ExitStack
+    prepared: Any = None  # what Server.database's `prepare` returned
 
     @property
     def dsn(self) -> str:
@@ -259,6 +279,9 @@ class Database:
         connection: psycopg.Connection[Any] = psycopg.connect(dsn, **{**habits, **options})
         self.connections.callback(connection.close)
         return connection
+
+
+Prepare = Callable[[Database], Any]
 
 
 class Servers(dict[str, Server]):

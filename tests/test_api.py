@@ -45,8 +45,8 @@ class Tenants(NamedTuple):
     assigned: str  # a lead of SUE's
 
 
-@pytest.fixture
-def tenants(database: Database) -> Tenants:
+def prepare(database: Database) -> str:
+    """Make the two workspaces; return SUE's lead in HERE."""
     owner, host = database.connect(), Host(database.writer())
     set_clock(owner, NOW)
     host.workspace(id=HERE, userId=ANN)
@@ -57,7 +57,12 @@ def tenants(database: Database) -> Tenants:
     host.workspace(id=THERE, userId=EVE)
     host.lead(THERE, status="needs_repair", assignedToUserId=SUE)
     owner.execute("call inboxdb.drain_dirty()")
-    return Tenants(database, owner, host, assigned)
+    return assigned
+
+
+@pytest.fixture
+def tenants(database: Database, owner: Connection[Any], host: Host) -> Tenants:
+    return Tenants(database, owner, host, database.prepared)
 
 
 def ask(connection: Connection[Any], workspace: str) -> dict[str, Any]:

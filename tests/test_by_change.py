@@ -60,8 +60,8 @@ class Inbox:
         return dict(reasons)
 
 
-@pytest.fixture
-def inbox(database: Database) -> Inbox:
+def prepare(database: Database) -> tuple[str, str, str]:
+    """Make the two workspaces; return the leads of HERE."""
     owner, host = database.connect(), Host(database.writer())
     set_clock(owner, MONDAY)
     for workspace in (HERE, THERE):
@@ -75,7 +75,12 @@ def inbox(database: Database) -> Inbox:
     )
     host.lead(THERE, assignedToUserId=ANN)
     assert made.refresh() == {HERE: "first_fill", THERE: "first_fill"}
-    return made
+    return made.anns, made.bobs, made.free
+
+
+@pytest.fixture
+def inbox(database: Database, owner: Connection[Any], host: Host) -> Inbox:
+    return Inbox(owner, host, *database.prepared)
 
 
 def moved(inbox: Inbox) -> None:
