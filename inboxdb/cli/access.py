@@ -59,9 +59,9 @@ def rls() -> None:
 @command(rls, "plan")
 @names_roles
 def rls_plan(call: Call, named: Named) -> bool:
-    """List who has rights on "Lead", what they see now, and what they would see. Changes nothing.
+    """List the roles with rights on "Lead", what they see now, and what they would see. Changes nothing.
 
-    What they would see with the roles named so; without names, where it is on, after `inboxdb rls off`.
+    The last is with the roles as named; without names, and with row-level security on, after `inboxdb rls off`.
     """
     lead = access.lead_access(call.dsn)
     then = None if lead.protected and named == Named() else named
@@ -74,14 +74,14 @@ def rls_plan(call: Call, named: Named) -> bool:
 @command(rls, "on")
 @names_roles
 def rls_on(call: Call, named: Named) -> bool:
-    """Turn it on, or name the roles anew.
+    """Turn row-level security on "Lead" on, or name the roles anew.
 
-    Every role with rights on "Lead" that policies bind has to be named. A trusted one goes on as before (but COPY FROM
-    and pg_dump need the owner or BYPASSRLS from then on). A restricted one sees what the signed-in user may see, and
-    where row-level security was off before, writes that too: an UPDATE or DELETE with a WHERE obeys what may be seen,
-    and no row can be moved out of sight.
+    Every role with rights on "Lead" that policies bind has to be named. A trusted role goes on as before (but COPY FROM
+    and pg_dump need the owner or BYPASSRLS from then on). A restricted role sees the rows that the signed-in user may
+    see, and where row-level security was off before, writes them too: an UPDATE or DELETE with a WHERE finds visible
+    rows only, and no row can be moved out of sight.
 
-    Takes ACCESS EXCLUSIVE on "Lead" for milliseconds; waits for it 2 s at a time and lets writers through between.
+    Takes ACCESS EXCLUSIVE on "Lead" for milliseconds; waits for the lock 2 s at a time, letting writers through.
     """
     before = access.lead_access(call.dsn)
     with showing_lead_access(call.dsn, named):
@@ -92,7 +92,7 @@ def rls_on(call: Call, named: Named) -> bool:
 
 @command(rls, "off")
 def rls_off(call: Call) -> bool:
-    """Take inboxdb's policies off "Lead", and its row-level security if it was inboxdb that turned it on.
+    """Take inboxdb's policies off "Lead", and turn row-level security off if inboxdb turned it on.
 
     Restricted roles then see what the host's own policies let through, or every row if there are none.
     """
@@ -105,7 +105,7 @@ def rls_off(call: Call) -> bool:
 @command(main, "roles")
 @click.option("--create", is_flag=True, help="Make the missing ones, without login.")
 def show_roles(call: Call, create: bool) -> bool:
-    """Give the roles that inboxdb knows just the rights that they are to have.
+    """Give inboxdb's roles exactly the rights of the matrix.
 
     authenticated: a signed-in user, who sees what the policies let through. anon: nothing. inboxdb_drainer: may drain.
     inboxdb_monitor: may read the status. Grant them to the roles that log in. Rights given by hand on inboxdb's schemas
@@ -123,9 +123,9 @@ def publication() -> None:
 
 @command(publication, "on")
 def publication_on(call: Call) -> bool:
-    """Make it: id, workspace, user and update time of "Lead".
+    """Make the publication: id, workspace, user and update time of "Lead".
 
-    Row-level security does not apply to a stream: whoever reads it, reads every tenant's.
+    Row-level security does not apply to a stream: its readers see the leads of every tenant.
     """
     access.publish(call.dsn)
     call.answer({"published": True}, "made publication inboxdb_lead")
@@ -134,7 +134,7 @@ def publication_on(call: Call) -> bool:
 
 @command(publication, "off")
 def publication_off(call: Call) -> bool:
-    """Drop it."""
+    """Drop the publication."""
     dropped = access.unpublish(call.dsn)
     text = "dropped publication inboxdb_lead" if dropped else "there was no publication inboxdb_lead"
     call.answer({"published": False}, text)

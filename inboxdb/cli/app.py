@@ -61,7 +61,7 @@ class Call:
         return describe(self.dsn)
 
     def answer(self, data: Mapping[str, object], text: str) -> None:
-        """Give the result to whoever asked: to a machine the data as one JSON object, to people the text."""
+        """Print the result: for machines the data as a JSON object, for people the text."""
         click.echo(json.dumps(data, default=render.json_value) if self.as_json else text)
 
 
@@ -138,7 +138,7 @@ def options(*given: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _fail(error: Exception, as_json: bool, debug: bool, *, logs: bool) -> NoReturn:
-    """Say in one line what went wrong, and exit. What a server or a library says is not repeated: it may quote rows."""
+    """Print the error in a line, and exit. Messages of a server or a library are not repeated: they may quote rows."""
     reason = str(error) if isinstance(error, InboxdbError) else f"internal error: {_unspoken(error)} (see --debug)"
     reason = " ".join(reason.split())
     trace = ""

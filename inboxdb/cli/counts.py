@@ -27,7 +27,7 @@ def show_counts(call: Call, client_id: str, setter: str | None) -> bool:
 @click.argument("client_ids", metavar="[CLIENT_ID...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Mark every workspace.")
 def mark(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
-    """Ask for a refresh of workspaces by the next drain. If one id is wrong, none is marked."""
+    """Ask for a refresh of workspaces by the next drain. If an id is wrong, none is marked."""
     if everything == bool(client_ids):
         raise click.UsageError("Name the workspaces to mark, or give --all.")
     with session(call.dsn, application_name="inboxdb mark") as connection:
@@ -44,7 +44,7 @@ def mark(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
 @click.argument("client_ids", metavar="[CLIENT_ID...]", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Put back every quarantined workspace.")
 def requeue(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
-    """Put quarantined workspaces back on the work list, with all their attempts. If one id is wrong, none is.
+    """Put quarantined workspaces back on the work list, with all their attempts. If an id is wrong, none is put back.
 
     A workspace is quarantined when it failed 8 times, or 15 times for a reason that may pass (a timeout, a lock, a lost
     connection); `inboxdb status` lists them with the reason.
@@ -61,7 +61,7 @@ def requeue(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
 @command(main)
 @click.argument("client_ids", metavar="CLIENT_ID...", nargs=-1, required=True)
 def recompute(call: Call, client_ids: tuple[str, ...]) -> bool:
-    """Bring workspaces up to date now, dirty or not. If one id is wrong, none is recomputed."""
+    """Recount workspaces now, dirty or not. If an id is wrong, none is recomputed."""
     with session(call.dsn, application_name="inboxdb recompute") as connection:
         workspaces.recompute(connection, client_ids)
     call.answer({"client_ids": client_ids}, f"recomputed {render.plural(len(client_ids), 'workspace')}")

@@ -20,7 +20,7 @@ from inboxdb.cli.app import Call, Seconds, command, main
     help="Where the server lives: a new or an empty one; a temporary one if not given.",
 )
 def run_demo(call: Call, workspaces: int, leads: int, seconds: float, keep: bool, directory: Path | None) -> bool:
-    """Show it all at work on a PostgreSQL server of its own."""
+    """Show inboxdb at work on a PostgreSQL server of its own."""
     from inboxdb.demo import show  # rich takes longer to import than the rest of inboxdb
 
     with redirect_stdout(sys.stderr) if call.as_json else nullcontext():

@@ -159,9 +159,9 @@ def _stopped_by_signals(watch: bool) -> Event:
 @click.option("--all", "everything", is_flag=True, help="Everything anew: Redis was flushed, or is another one.")
 @uses_redis
 def publish_cache(call: Call, everything: bool, cache: Cache | None) -> bool:
-    """Copy to Redis what is not there yet: cache versions and job statuses.
+    """Copy unpublished cache versions and job statuses to Redis.
 
-    Drains with --redis-url do it by themselves; this is for what is left when none runs, and for a new Redis.
+    Drains with --redis-url publish by themselves; this is for the rest when no drain runs, and for a new Redis.
     """
     if cache is None:
         raise click.UsageError("Say where to publish: --redis-url or INBOXDB_REDIS_URL.")

@@ -48,8 +48,8 @@ def migrate_apply(
     The first time it asks what becomes of every role with rights on "Lead" (see `inboxdb rls plan`): name each with
     --trust or --restrict, or leave row-level security out with --without-rls. Until then it lists them and stops.
 
-    A migration that is shipped in other words than it was applied in is refused, and so is a database that is newer
-    than this inboxdb: `inboxdb migrate status` shows both.
+    A migration whose shipped text differs from the applied one is refused, and so is a database newer than this
+    inboxdb: `inboxdb migrate status` shows both.
     """
     refuse_while_suspended(call.dsn, "nothing can be applied")
     if dry_run:
@@ -75,8 +75,8 @@ def _list_pending(call: Call, to: str | None, batch: int | None) -> bool:
 def migrate_status(call: Call) -> bool:
     """List the migrations, and when each was applied.
 
-    Also which were applied in other words than they are shipped in, with the first lines that differ, and which this
-    inboxdb does not know, because the database is newer.
+    Also the migrations whose applied text differs from the shipped one, with the first lines that differ, and the ones
+    unknown to this inboxdb, because the database is newer.
     """
     listed = migrations.status(call.dsn)
     call.answer({"migrations": list(map(asdict, listed))}, render.migrations(listed))
@@ -111,7 +111,7 @@ def migrate_plan(call: Call, as_sql: bool, to: str | None, lock_timeout: float) 
 def migrate_mark(call: Call, ids: tuple[str, ...], everything: bool) -> bool:
     """Record migrations as applied that somebody has run by hand. Runs nothing of them.
 
-    They have to be the next ones, in order. What `inboxdb migrate plan --sql` prints records itself.
+    They have to be the next ones, in order. The script of `inboxdb migrate plan --sql` records them itself.
     """
     if everything == bool(ids):
         raise click.UsageError("Give migrations, or --all.")
@@ -149,7 +149,7 @@ def migrate_rollback(call: Call, everything: bool, to: str | None, lock_timeout:
 @command(migrate, "verify")
 @click.option("--repair", "mend", is_flag=True, help="Mend what is inboxdb's.")
 def migrate_verify(call: Call, mend: bool) -> bool:
-    """Compare what is installed with what inboxdb ships.
+    """Compare the installation with the shipped objects.
 
     Looks at functions and views, triggers (disabled ones, too), policies, indexes, constraints, columns, storage
     parameters, owners and rights, on the host's tables as far as they are inboxdb's. Names each difference and what
@@ -181,9 +181,9 @@ def migrate_suspend(call: Call, lock_timeout: float) -> bool:
 @command(migrate, "resume")
 @WRITERS_WAIT
 def migrate_resume(call: Call, lock_timeout: float) -> bool:
-    """Put back what `inboxdb migrate suspend` took off, and have every workspace refreshed by the next drain.
+    """Undo `inboxdb migrate suspend`, and have every workspace refreshed by the next drain.
 
-    Refused where a column that is counted is gone, or an id has another type. Run it again where it was broken off.
+    Refused where a counted column is gone, or an id has another type. If interrupted, run it again.
     """
     resumed = suspend.resume(call.dsn, lock_timeout=lock_timeout)
     call.answer({"resumed": resumed}, render.resumption(resumed, call.database))

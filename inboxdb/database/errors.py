@@ -5,9 +5,9 @@ from psycopg import errors
 
 
 class InboxdbError(Exception):
-    """Something a user can put right.
+    """An error that a user can put right.
 
-    The message says what happened, to what, and what to do; it holds no secret and no personal data.
+    The message says what happened, to what, and what to do, without secrets and personal data.
     """
 
     sqlstate: str | None = None
@@ -15,7 +15,7 @@ class InboxdbError(Exception):
 
 
 class UnusableDsn(InboxdbError):
-    """A connection string that libpq cannot read."""
+    """A connection string unreadable to libpq."""
 
     def __init__(self, source: str) -> None:
         """Name where the string came from; the string itself may hold a password."""
@@ -29,7 +29,7 @@ class CannotConnect(InboxdbError):
     """A database that does not answer, or refuses."""
 
     def __init__(self, database: str, reason: str, *, may_pass: bool) -> None:
-        """Name the database without user or password, what is the matter with it, and whether waiting may help."""
+        """Name the database without user or password, the trouble, and whether waiting may help."""
         self.may_pass = may_pass
         super().__init__(
             f"cannot connect to {database}: {reason}. Check --dsn, INBOXDB_DSN, DATABASE_URL or libpq's PG* variables."
@@ -83,7 +83,7 @@ class DatabaseRefused(InboxdbError):
 
 
 class MissingExtra(InboxdbError):
-    """An optional part of inboxdb that is not installed."""
+    """A missing optional part of inboxdb."""
 
     def __init__(self, purpose: str, extra: str) -> None:
         """Say what the part is wanted for, and which extra brings it."""
@@ -105,7 +105,7 @@ class CacheUnavailable(InboxdbError):
     """A Redis that does not take keys."""
 
     def __init__(self, cache: str, reason: str) -> None:
-        """Name the Redis without user or password, and what is the matter with it."""
+        """Name the Redis without user or password, and the trouble."""
         super().__init__(
             f"cannot publish to {cache}: {reason}. Nothing is lost: what was not published stays marked so, and the "
             "next run tries again. Check --redis-url, INBOXDB_REDIS_URL and the Redis itself."
@@ -123,10 +123,10 @@ class MalformedId(InboxdbError):
 
 
 class MigrationFailed(InboxdbError):
-    """A migration that did not go through, and what remains to be done."""
+    """A failed migration, and the work left."""
 
     def __init__(self, migration: str, cause: DatabaseRefused, stands: str) -> None:
-        """Name the migration, why it failed, and what state the database is in."""
+        """Name the migration, the reason, and the state of the database."""
         self.sqlstate = cause.sqlstate
         super().__init__(f"migration {migration} failed: {cause} {stands}")
 
@@ -155,7 +155,7 @@ class MigrationEdited(InboxdbError):
 
 
 class DatabaseNewer(InboxdbError):
-    """A database with migrations that this inboxdb does not know."""
+    """A database with migrations unknown to this inboxdb."""
 
     def __init__(self, database: str, migrations: list[str]) -> None:
         """Name the database, without user or password, and the migrations."""
