@@ -9,7 +9,7 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- >>> sql/base/lock_class.sql
--- No SET, so that the planner puts the number in its place: = on text is the server's own whatever the search_path.
+-- No SET, so that the planner puts the number in its place: operators are written out for want of a search_path.
 create or replace function inboxdb.lock_class(what text) returns integer
 language sql immutable
 as $$
@@ -18,11 +18,11 @@ as $$
   -- Returns: null for anything else. `inboxdb migrate` has its own number, needed before the installation: a test
   --   holds the two together.
   -- INVOKER: reads nothing.
-  select case what
-    when 'workspace' then 1768841848
-    when 'collector' then 1768841849
-    when 'migration' then 1768841850
-    when 'grants' then 1768841851
+  select case
+    when what operator(pg_catalog.=) 'workspace' then 1768841848
+    when what operator(pg_catalog.=) 'collector' then 1768841849
+    when what operator(pg_catalog.=) 'migration' then 1768841850
+    when what operator(pg_catalog.=) 'grants' then 1768841851
   end
 $$;
 -- <<< sql/base/lock_class.sql
@@ -1089,7 +1089,7 @@ as $$
 --   (from the host); null for none.
 -- Reads: workspace, inbox_counts, "Client", the change log: no more of it than decides.
 -- Source: a tenth: `python -m tests.bench --only refresh`: a changed lead costs about as much as ten that are counted.
--- INVOKER: called by refresh_workspace only.
+-- INVOKER: called by refresh_workspace and audit_workspace only.
 declare
   kept inboxdb.workspace;
   enough integer;
@@ -1430,7 +1430,7 @@ as $$
 -- Returns: lead_now's.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: lead_now, workspace. One scan, planned as count_scopes' is.
--- INVOKER: called by recount_workspace only.
+-- INVOKER: called by compared_leads only.
 declare
   lead_estimate bigint;
 begin
@@ -2253,7 +2253,7 @@ as $$
   --   since), or where somebody is just changing its row, who is not waited for.
   -- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
   -- Writes: the change log, inbox_counts_dirty.
-  -- INVOKER: called by claim_next and collect only.
+  -- INVOKER: called by claim_next, collect and quarantine only.
   with
   standing as materialized (
     select d.client_id

@@ -380,6 +380,7 @@ NOT_PINNED = {
     "inbox_api.inbox_counts",  # to be inlined
     "inboxdb.clock",  # to be inlined
     "inboxdb.drain_dirty",  # to commit
+    "inboxdb.lock_class",  # to be inlined
 }
 
 

@@ -20,6 +20,7 @@ ROUTINE = re.compile(
     r"as \$\$\n(?P<body>.*?)^\$\$;$",
     re.MULTILINE | re.DOTALL,
 )
+FOUND = {found["name"]: found for text in TEXTS.values() for found in ROUTINE.finditer(text)}
 ROUTINES = [pytest.param(found, id=found["name"]) for text in TEXTS.values() for found in ROUTINE.finditer(text)]
 QUOTED = re.compile(r"""--.*|\$re\$.*?\$re\$|'(?:[^']|'')*'|"[^"]*\"""")
 
@@ -111,6 +112,15 @@ def test_routine_says_what_it_does_and_for_whom(routine: re.Match[str]) -> None:
         assert re.search(rf"-- Errors: .*{code}", header, re.DOTALL)
 
 
+@pytest.mark.parametrize("name", [name for name, one in FOUND.items() if re.search(r"called by .* only", one["body"])])
+def test_routine_is_called_by_just_those_it_says(name: str) -> None:
+    said = re.search(r"called by ([^.]*?) only", re.sub(r"\n *--", "", FOUND[name]["body"]))
+    assert said
+    if not said[1].endswith("functions"):
+        callers = {one for one in FOUND if re.search(rf"\b{name}\(", re.sub(r"--.*", "", FOUND[one]["body"]))}
+        assert set(re.findall(r"\w+", said[1])) - {"and"} == callers
+
+
 @pytest.mark.parametrize("routine", ROUTINES)
 def test_routine_pins_its_search_path(routine: re.Match[str]) -> None:
     if "\nset search_path = ''\n" in routine["head"] + "\n":
@@ -138,12 +148,19 @@ def test_errors_say_what_to_do(name: str) -> None:
 
 def test_numbers_that_sql_cannot_share_are_the_same() -> None:
     """`inboxdb migrate` takes its lock, and `plan` looks for it, before anything is installed."""
-    classes = dict(re.findall(r"when '(\w+)' then (\d+)", TEXTS["base/lock_class.sql"]))
+    classes = dict(re.findall(r"\) '(\w+)' then (\d+)", TEXTS["base/lock_class.sql"]))
     assert classes["migration"] == str(migrate.LOCK_CLASS)
     assert f"l.classid = {classes['migration']}\n" in TEXTS["checks/plan/runner.sql"]
     assert f"`classid` {classes['workspace']}." in documented()
     for name in TEXTS.keys() - {"base/lock_class.sql", "checks/plan/runner.sql"}:
         assert not re.search(r"17688418\d\d|x'696e62", TEXTS[name])
+
+
+def test_a_wait_that_is_too_long_is_one_beyond_the_longest_delay() -> None:
+    """collect brings forward what waits for longer, as after a clock that was set back."""
+    assert "least(interval '1 second' * " in TEXTS["jobs/retry_delay.sql"]
+    assert ", interval '5 minutes')" in TEXTS["jobs/retry_delay.sql"]
+    assert "d.next_attempt_at > now + interval '5 minutes'" in TEXTS["drain/collect.sql"]
 
 
 def test_the_promise_is_written_once() -> None:

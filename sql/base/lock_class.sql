@@ -1,4 +1,4 @@
--- No SET, so that the planner puts the number in its place: = on text is the server's own whatever the search_path.
+-- No SET, so that the planner puts the number in its place: operators are written out for want of a search_path.
 create or replace function inboxdb.lock_class(what text) returns integer
 language sql immutable
 as $$
@@ -7,10 +7,10 @@ as $$
   -- Returns: null for anything else. `inboxdb migrate` has its own number, needed before the installation: a test
   --   holds the two together.
   -- INVOKER: reads nothing.
-  select case what
-    when 'workspace' then 1768841848
-    when 'collector' then 1768841849
-    when 'migration' then 1768841850
-    when 'grants' then 1768841851
+  select case
+    when what operator(pg_catalog.=) 'workspace' then 1768841848
+    when what operator(pg_catalog.=) 'collector' then 1768841849
+    when what operator(pg_catalog.=) 'migration' then 1768841850
+    when what operator(pg_catalog.=) 'grants' then 1768841851
   end
 $$;

@@ -17,7 +17,7 @@ as $$
 -- Returns: lead_now's.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: lead_now, workspace. One scan, planned as count_scopes' is.
--- INVOKER: called by recount_workspace only.
+-- INVOKER: called by compared_leads only.
 declare
   lead_estimate bigint;
 begin

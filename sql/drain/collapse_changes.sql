@@ -11,7 +11,7 @@ as $$
   --   since), or where somebody is just changing its row, who is not waited for.
   -- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
   -- Writes: the change log, inbox_counts_dirty.
-  -- INVOKER: called by claim_next and collect only.
+  -- INVOKER: called by claim_next, collect and quarantine only.
   with
   standing as materialized (
     select d.client_id

@@ -16,7 +16,7 @@ as $$
 --   (from the host); null for none.
 -- Reads: workspace, inbox_counts, "Client", the change log: no more of it than decides.
 -- Source: a tenth: `python -m tests.bench --only refresh`: a changed lead costs about as much as ten that are counted.
--- INVOKER: called by refresh_workspace only.
+-- INVOKER: called by refresh_workspace and audit_workspace only.
 declare
   kept inboxdb.workspace;
   enough integer;

@@ -14,8 +14,8 @@ from pg_catalog.pg_class as c
 where c.relnamespace = pg_catalog.to_regnamespace('public')
   and c.relkind in ('r', 'p')
   and c.relname in (
-    'inbox_counts', 'inbox_counts_dirty', 'cache_version', 'job_status', 'change_0', 'change_1', 'change_2', 'change_3',
-    'drain_state', 'freshness'
+    'cache_version', 'change_0', 'change_1', 'change_2', 'change_3', 'counted_lead', 'drain_state', 'drift',
+    'freshness', 'inbox_counts', 'inbox_counts_dirty', 'installation', 'job_status', 'run', 'setting', 'workspace'
   )
   -- with ours in its place, a table of the same name in public is the host's
   and not exists (
