@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
 
+from tests.programs import find
+
 ROOT = Path(__file__).parents[2]
 
 At = Mapping[str, int | str]  # circumstances, by name: a number of leads, a kind of load
@@ -127,9 +129,10 @@ def begin(size: str, server: Mapping[str, str]) -> Results:
     """
     model = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.M)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    commit = "unknown"
+    if git := find("git"):
+        describe = [git, "describe", "--always", "--dirty"]
+        commit = subprocess.run(describe, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
     return Results(
         size=size,
         machine={
@@ -138,5 +141,5 @@ def begin(size: str, server: Mapping[str, str]) -> Results:
             "system": f"{platform.system()} {platform.release().partition('-')[0]}",
         },
         versions={**server, "Python": platform.python_version()},
-        commit=commit.stdout.strip(),
+        commit=commit,
     )
