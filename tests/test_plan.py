@@ -544,14 +544,15 @@ def test_apply_and_rollback_go_as_far_as_they_are_told(bare_database: Database) 
 
 
 def test_apply_in_parts_asks_about_leads_with_the_last(bare_database: Database) -> None:
+    rest = NAMES[NAMES.index(LEADS) + 1 :]
     first = invoke("migrate", "apply", "--batch", "2", "--create-roles", "--dsn", bare_database.dsn)
     assert first.exit_code == 0, first.stderr
-    assert first.stdout.endswith(f" has 5 migrations pending: next {INDEXES}\n")
+    assert first.stdout.endswith(f" has {len(NAMES) - 2} migrations pending: next {INDEXES}\n")
     assert 'row-level security on "Lead" and roles wait for the last migration\n' in first.stderr
-    assert answer(bare_database, "migrate", "apply", "--to", LEADS, "--without-rls")["applied"] == NAMES[2:6]
+    assert answer(bare_database, "migrate", "apply", "--to", LEADS, "--without-rls")["applied"] == NAMES[2 : -len(rest)]
     assert WRITER in invoke("migrate", "apply", "--to", LAST, "--dsn", bare_database.dsn).stderr
-    assert not_applied(bare_database) == [LAST]
-    assert answer(bare_database, "migrate", "apply", "--to", LAST, "--trust", WRITER)["applied"] == [LAST]
+    assert not_applied(bare_database) == rest
+    assert answer(bare_database, "migrate", "apply", "--to", LAST, "--trust", WRITER)["applied"] == rest
     assert answer(bare_database, "rls", "plan")["decided"] == "enabled"
 
 
