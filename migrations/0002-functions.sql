@@ -1081,12 +1081,12 @@ set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
--- Purpose: say why a workspace is to be counted whole, and not by what changed.
--- Parameters: target_client_id; as_of, the instant the counts are to speak of; otherwise, what to say where what is
---   remembered of its leads holds, null where that is to be decided.
--- Returns: first_fill, definitions_changed (what is remembered of its leads is not what they count now), clock_set_back
---   (a snooze that ended lasts on), whole_workspace (a change says no more than that), many_changes, workspace_gone
---   (from the host); null for none.
+-- Purpose: say why a workspace is to be recounted, and not refreshed by change.
+-- Parameters: target_client_id; as_of, the instant of the new counts; otherwise, the answer where counted_lead can be
+--   trusted, null to look at the changes.
+-- Returns: first_fill, definitions_changed (counted_lead is by old definitions), clock_set_back (snoozes that ended
+--   last on), whole_workspace (a change names no lead), many_changes, workspace_gone (from the host); null for by
+--   change.
 -- Reads: workspace, inbox_counts, "Client", the change log: no more of it than decides.
 -- Source: a tenth: `python -m tests.bench --only refresh`: a changed lead costs about as much as ten that are counted.
 -- INVOKER: called by refresh_workspace and audit_workspace only.
@@ -2025,32 +2025,32 @@ create or replace function inboxdb.refresh_workspace(
 )
 language plpgsql volatile
 set search_path = ''
--- a plan made while the log is small is kept, and must do for a bloated one
+-- no sequential scan: a plan made while the log is small is kept for the session, and has to do for a bloated log
 set enable_seqscan = off
--- as collect
+-- generic plan, because no parameter changes the best plan, and planning takes longer than all else (D9)
 set plan_cache_mode = force_generic_plan
--- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+-- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
 set jit = off
 as $$
--- Purpose: bring one workspace's counts up to date: by what changed, or where that is not known, or dearer, by counting
---   all of it.
--- Parameters: target_client_id; recount_because, the reason for counting all of it whatever is known. The caller took
---   its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
---   it has none; with a new one also the users whose counts or leads changed, and how long the oldest reason for it had
---   waited, from when it was noted.
+-- Purpose: bring a workspace's counts up to date, by change, or by a recount where the changed leads are not known or a
+--   recount is cheaper.
+-- Parameters: target_client_id; recount_because, a reason for a recount in any case. The caller took the workspace's
+--   lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: the inbox cache version: a new version if a change was taken or a snooze ended, else the present version or
+--   null; with a new version also the users with changed counts or leads, and how long the oldest reason for the
+--   refresh had waited since noted.
 -- Errors: those of recount_workspace; 40001 where somebody else wrote the workspace's counts meanwhile.
--- Reads, writes: what apply_changes and recount_workspace do; cache_version, job_status, inbox_counts_dirty. A
---   workspace that the host deleted loses its rows, its versions excepted.
+-- Reads, writes: as apply_changes and recount_workspace; cache_version, job_status, inbox_counts_dirty. A workspace
+--   deleted by the host loses its rows, except its versions (D34).
 -- INVOKER: called by our DEFINER functions only.
 declare
-  -- read after the lock, before the snapshot: never later than what the counts see
+  -- read after the lock and before the snapshot: never later than the leads evaluated
   as_of pg_catalog.timestamptz := inboxdb.clock();
-  -- changes taken out of the log before; their row on the work list is ours as long as the lock is
+  -- changes collapsed onto the work list's row, which nobody else changes under our lock
   collapsed_since pg_catalog.timestamptz := (
     select d.dirty_since
     from inboxdb.inbox_counts_dirty as d
-    -- here and below as claim_next does
+    -- here and below: the live row alone, written so that only the primary key can answer (D8)
     where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
       and d.client_id <= target_client_id
       and d.collapsed
@@ -2200,11 +2200,11 @@ $$;
 create or replace function inboxdb.assign_changes() returns void
 language plpgsql volatile
 set search_path = ''
--- a policy that hid a lead or a workspace would lose its change: raise instead
+-- a policy hiding a lead or a workspace would lose its change: raise instead (D37)
 set row_security = off
--- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
+-- no sequential scan: the planner expects a third of the log to be undrained, but a bloated log is mostly dead rows
 set enable_seqscan = off
--- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+-- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
 set jit = off
 as $$
 -- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is
@@ -2394,20 +2394,20 @@ $$;
 create or replace function inboxdb.collect() returns integer
 language plpgsql volatile security definer
 set search_path = ''
--- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
+-- no sequential scan: the planner expects a third of the log to be undrained, but a bloated log is mostly dead rows
 set enable_seqscan = off
--- No parameter changes the plan. Left to itself the server plans anew each time, which takes longer than all else: what
--- plans cost when the log was small it takes for what they cost now.
+-- generic plan, because no parameter changes the best plan; the server would choose custom plans, whose average cost it
+-- remembers from when the log was small, and planning takes longer than all else (D9)
 set plan_cache_mode = force_generic_plan
--- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+-- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
 set jit = off
 as $$
--- Purpose: find the workspaces that became dirty since, and put them on the work list. Meant to be a short transaction
---   of its own; it never waits: one collector at a time, and only keys without a visible row are inserted.
--- Returns: how many workspaces it added; 0 also while another collector is at work, or inboxdb is suspended.
+-- Purpose: find dirty workspaces not on the work list yet, and put them there. Meant to be a short transaction of its
+--   own. Never waits: collectors are alone by a try-lock, and only keys without a visible row are inserted.
+-- Returns: how many workspaces were added; 0 also while another collector is at work, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace.
--- Writes: inbox_counts_dirty, drain_state; names the workspace in changes that name none; collapses the changes of
+-- Writes: inbox_counts_dirty, drain_state; fills in the workspace of changes without one; collapses the changes of
 --   quarantined workspaces.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
@@ -2434,7 +2434,7 @@ begin
     from inboxdb.work_list as d
     where d.next_attempt_at >= 'infinity' and d.quarantined_at is not null
       and exists (select from inboxdb.changes_of(d.client_id) offset 0)
-    -- a lock each, of which a transaction has room for some thousands
+    -- at most 100, because each takes a lock, and the lock table has room for some thousands
     limit 100
   loop
     if inboxdb.try_lock_workspace(quarantined) then
@@ -2444,7 +2444,7 @@ begin
 
   select f.claim_from into floor_of_claims from inboxdb.read_floor as f;
   if floor_of_claims > now then
-    -- The clock went back, and so must the floor: not now, if a publisher has its row, who is not waited for.
+    -- The clock went back, so the floor has to as well; but a publisher with a lock on the row is not waited for.
     perform 1 from inboxdb.drain_state for update skip locked;
     if not found then
       return 0;
@@ -2452,7 +2452,7 @@ begin
     floor_of_claims := '-infinity';
   end if;
 
-  -- Later than any delay: claimed by a clock that was ahead. Not waited for where a refresh is deleting it.
+  -- Due later than any delay, because claimed by a clock that was ahead. Rows being deleted by a refresh are skipped.
   for late in
     select d.client_id, d.next_attempt_at
     from inboxdb.inbox_counts_dirty as d
@@ -2466,8 +2466,8 @@ begin
   end loop;
 
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
-  -- Due at once, also where the clock that noted the change was ahead of this one; in the order of the changes, but
-  -- not where claims no longer look.
+  -- Due at once, even if the change was noted by a clock ahead of this one; in the order of the changes, but not below
+  -- the floor of claims (D11).
   select found.client_id, found.since, greatest(least(found.since, now), floor_of_claims)
   from (
     select reason.client_id, pg_catalog.min(reason.since) as since
@@ -2480,15 +2480,15 @@ begin
       where w.next_snooze_at <= now
     ) as reason
     group by reason.client_id
-    -- not null: said like this it is no condition for an index
+    -- not null, written as HAVING count() > 0, because WHERE … is not null would let a partial index be read whole
     having pg_catalog.count(reason.client_id) > 0
   ) as found
   where not exists (
     select
     from inboxdb.inbox_counts_dirty as d
-    -- those of work_list, as only the primary key can answer it: see changes_of
+    -- the live row alone, written so that only the primary key can answer (D8)
     where (d.client_id, d.next_attempt_at) >= (found.client_id, floor_of_claims) and d.client_id <= found.client_id
-    -- looked up for each, never joined, for which the planner would read the whole index
+    -- OFFSET 0: a lookup for each workspace, because for an anti-join the planner would read the whole index
     offset 0
   );
   get diagnostics added = row_count;
@@ -2532,21 +2532,21 @@ $$;
 create or replace function inboxdb.claim_next(may_collect boolean default true) returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
--- the work list's dead rows below the floor are not for a sequential scan either
+-- no sequential scan: it would read the work list's dead rows below the floor
 set enable_seqscan = off
--- as collect
+-- generic plan, because no parameter changes the best plan, and planning takes longer than all else (D9)
 set plan_cache_mode = force_generic_plan
--- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+-- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
 set jit = off
 as $$
--- Purpose: claim the workspace that is due longest; collect first when none is due. Commit before refreshing it: its
---   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line. One that
---   has used up its attempts is quarantined instead.
--- Parameters: may_collect; false where this is the end of a transaction that has refreshed another workspace, which a
---   collector that fails would undo.
+-- Purpose: claim the workspace that is due longest; collect first when none is due. To be committed before the refresh:
+--   the attempt then counts even if the refresh kills its backend (D18). A workspace without attempts left is
+--   quarantined instead (D39).
+-- Parameters: may_collect; false at the end of a transaction that has refreshed another workspace, because a failing
+--   collector would roll back the refresh.
 -- Returns: the workspace, null when nothing is due, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
--- Reads, writes: inbox_counts_dirty, job_status, and what collect does.
+-- Reads, writes: inbox_counts_dirty, job_status, and as collect.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   candidate inboxdb.client_id;
@@ -2577,18 +2577,18 @@ begin
       continue;
     end if;
 
-    -- In a block of its own, which gives the lock back where another drain overtook this one: that has claimed the
-    -- workspace in a transaction that is over, and is about to refresh it, or it has done so.
+    -- A block of its own, whose rollback gives the lock back if another drain was first: its claim is committed, and
+    -- its refresh needs the lock (D19).
     begin
-      -- A lock call per chosen candidate: as a condition of the query above it would lock whatever the plan visits.
-      -- Claims and refreshes hold it while they change the workspace's row, so that none waits for another's row lock.
+      -- A lock call for the chosen candidate: as a condition of the query above, the call would lock every row visited.
+      -- Claims and refreshes change the workspace's row under this lock, so that none waits for another's row lock.
       if not inboxdb.try_lock_workspace(candidate) then
         raise no_data_found;
       end if;
       select
         d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into strict spent
       from inboxdb.inbox_counts_dirty as d
-      -- as work_list does; for one workspace, only the primary key can answer it like this: see changes_of
+      -- the live row alone, written so that only the primary key can answer (D8)
       where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
         and d.client_id <= candidate
         and d.next_attempt_at <= inboxdb.clock();
@@ -2596,15 +2596,15 @@ begin
     exception when no_data_found then
       is_ours := false;
     end;
-    -- A lock each, of which a transaction has room for some thousands. Where that many are spent at once, the next of
-    -- them is tried once more.
+    -- At most 100, because each quarantine keeps a lock, and the lock table has room for some thousands; the next spent
+    -- workspace is tried once more.
     if is_ours and spent and pg_catalog.cardinality(busy) < 100 then
       perform inboxdb.quarantine(candidate);
     elsif is_ours then
       update inboxdb.inbox_counts_dirty as d
       set
         attempts = d.attempts + 1,
-        -- never sooner than it was: see raise_floor
+        -- never sooner than before: below claim_from the row would not be found (D11)
         next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1))
       where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
         and d.client_id <= candidate
@@ -2658,17 +2658,16 @@ create or replace function inboxdb.drain_next(
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: refresh one dirty workspace in this transaction; collects when nothing is due.
--- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
---   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once,
---   and nobody else collects until this transaction ends. is_audit, where next_audit returned it: all of it is
---   held to the truth, and counted where it is not.
--- Returns: the workspace; the outcome: refreshed, audited (all of it was as it
---   should be), failed (recorded; its changes stay), skipped (somebody else has it,
---   or inboxdb is suspended), idle (nothing is due; workspace null); the inbox cache version after a refresh; the users
---   whose counts or leads changed with it, null where nothing did: once this is committed, they are for send_signals;
+-- Purpose: refresh a dirty workspace in this transaction; collect first when nothing is due.
+-- Parameters: claimed, a workspace claimed by claim_next in an earlier, committed transaction (or any other, due or
+--   not); null: claim in this transaction, by hand, but then a refresh killing its backend is tried again at once, and
+--   nobody else collects until this transaction ends (D18). is_audit, for a workspace from next_audit: audit first, and
+--   recount in case of drift.
+-- Returns: the workspace; the outcome: refreshed, audited (all was right), failed (recorded; the changes stay), skipped
+--   (locked by another drain, or inboxdb is suspended), idle (nothing due; workspace null); the inbox cache version
+--   after a refresh; the users with changed counts or leads, null without changes, for send_signals after the commit;
 --   how long the oldest reason for the refresh had waited, for heartbeat.
--- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.
+-- Errors: IB004 above READ COMMITTED; 57014 when cancelled, not recorded here.
 -- Reads, writes: as claim_next, audit_workspace, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
@@ -2683,28 +2682,28 @@ begin
     outcome := 'idle';
     return;
   end if;
-  -- claimed before: it would be taken for a failure of its own once the host's migration is under way
+  -- claimed before suspension: during the host's migration the refresh would fail, and count as a failed attempt
   if inboxdb.suspended_since() is not null then
     outcome := 'skipped';
     return;
   end if;
 
-  -- before the lock: others go on refreshing it while all of it is looked at
+  -- before the lock, so that other drains go on refreshing the workspace during the audit (D29)
   if is_audit then
     started_at := inboxdb.clock();
     begin
       is_sound := inboxdb.audit_workspace(client_id);
     exception when others then
-      -- a refresh finds the same, with a record, further attempts and an end to them
+      -- a refresh will fail likewise, with a record, further attempts and a quarantine at last
       perform inboxdb.note_change(client_id, null);
       outcome := 'failed';
       return;
     end;
   end if;
 
-  -- outside the exception block, whose rollback would give the lock away before the failure is recorded
+  -- outside of the exception block, whose rollback would release the lock before the failure is recorded
   is_ours := inboxdb.try_lock_workspace(client_id);
-  -- a claim that came too late has it for a moment, see claim_next; a refresh for as long as that takes
+  -- the lock may be held for a moment by a late claim (D19), or for a refresh's duration
   for retry in 1 .. case when is_audit then 100 when claimed is not null then 1 else 0 end loop
     exit when is_ours;
     perform pg_catalog.pg_sleep(0.005);

@@ -1,21 +1,21 @@
 create or replace function inboxdb.claim_next(may_collect boolean default true) returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
--- the work list's dead rows below the floor are not for a sequential scan either
+-- no sequential scan: it would read the work list's dead rows below the floor
 set enable_seqscan = off
--- as collect
+-- generic plan, because no parameter changes the best plan, and planning takes longer than all else (D9)
 set plan_cache_mode = force_generic_plan
--- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+-- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
 set jit = off
 as $$
--- Purpose: claim the workspace that is due longest; collect first when none is due. Commit before refreshing it: its
---   attempt and next attempt then stand, and a refresh that kills its backend goes to the back of the line. One that
---   has used up its attempts is quarantined instead.
--- Parameters: may_collect; false where this is the end of a transaction that has refreshed another workspace, which a
---   collector that fails would undo.
+-- Purpose: claim the workspace that is due longest; collect first when none is due. To be committed before the refresh:
+--   the attempt then counts even if the refresh kills its backend (D18). A workspace without attempts left is
+--   quarantined instead (D39).
+-- Parameters: may_collect; false at the end of a transaction that has refreshed another workspace, because a failing
+--   collector would roll back the refresh.
 -- Returns: the workspace, null when nothing is due, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
--- Reads, writes: inbox_counts_dirty, job_status, and what collect does.
+-- Reads, writes: inbox_counts_dirty, job_status, and as collect.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   candidate inboxdb.client_id;
@@ -46,18 +46,18 @@ begin
       continue;
     end if;
 
-    -- In a block of its own, which gives the lock back where another drain overtook this one: that has claimed the
-    -- workspace in a transaction that is over, and is about to refresh it, or it has done so.
+    -- A block of its own, whose rollback gives the lock back if another drain was first: its claim is committed, and
+    -- its refresh needs the lock (D19).
     begin
-      -- A lock call per chosen candidate: as a condition of the query above it would lock whatever the plan visits.
-      -- Claims and refreshes hold it while they change the workspace's row, so that none waits for another's row lock.
+      -- A lock call for the chosen candidate: as a condition of the query above, the call would lock every row visited.
+      -- Claims and refreshes change the workspace's row under this lock, so that none waits for another's row lock.
       if not inboxdb.try_lock_workspace(candidate) then
         raise no_data_found;
       end if;
       select
         d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into strict spent
       from inboxdb.inbox_counts_dirty as d
-      -- as work_list does; for one workspace, only the primary key can answer it like this: see changes_of
+      -- the live row alone, written so that only the primary key can answer (D8)
       where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
         and d.client_id <= candidate
         and d.next_attempt_at <= inboxdb.clock();
@@ -65,15 +65,15 @@ begin
     exception when no_data_found then
       is_ours := false;
     end;
-    -- A lock each, of which a transaction has room for some thousands. Where that many are spent at once, the next of
-    -- them is tried once more.
+    -- At most 100, because each quarantine keeps a lock, and the lock table has room for some thousands; the next spent
+    -- workspace is tried once more.
     if is_ours and spent and pg_catalog.cardinality(busy) < 100 then
       perform inboxdb.quarantine(candidate);
     elsif is_ours then
       update inboxdb.inbox_counts_dirty as d
       set
         attempts = d.attempts + 1,
-        -- never sooner than it was: see raise_floor
+        -- never sooner than before: below claim_from the row would not be found (D11)
         next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1))
       where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
         and d.client_id <= candidate

@@ -1,20 +1,20 @@
 create or replace function inboxdb.collect() returns integer
 language plpgsql volatile security definer
 set search_path = ''
--- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
+-- no sequential scan: the planner expects a third of the log to be undrained, but a bloated log is mostly dead rows
 set enable_seqscan = off
--- No parameter changes the plan. Left to itself the server plans anew each time, which takes longer than all else: what
--- plans cost when the log was small it takes for what they cost now.
+-- generic plan, because no parameter changes the best plan; the server would choose custom plans, whose average cost it
+-- remembers from when the log was small, and planning takes longer than all else (D9)
 set plan_cache_mode = force_generic_plan
--- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+-- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
 set jit = off
 as $$
--- Purpose: find the workspaces that became dirty since, and put them on the work list. Meant to be a short transaction
---   of its own; it never waits: one collector at a time, and only keys without a visible row are inserted.
--- Returns: how many workspaces it added; 0 also while another collector is at work, or inboxdb is suspended.
+-- Purpose: find dirty workspaces not on the work list yet, and put them there. Meant to be a short transaction of its
+--   own. Never waits: collectors are alone by a try-lock, and only keys without a visible row are inserted.
+-- Returns: how many workspaces were added; 0 also while another collector is at work, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace.
--- Writes: inbox_counts_dirty, drain_state; names the workspace in changes that name none; collapses the changes of
+-- Writes: inbox_counts_dirty, drain_state; fills in the workspace of changes without one; collapses the changes of
 --   quarantined workspaces.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
@@ -41,7 +41,7 @@ begin
     from inboxdb.work_list as d
     where d.next_attempt_at >= 'infinity' and d.quarantined_at is not null
       and exists (select from inboxdb.changes_of(d.client_id) offset 0)
-    -- a lock each, of which a transaction has room for some thousands
+    -- at most 100, because each takes a lock, and the lock table has room for some thousands
     limit 100
   loop
     if inboxdb.try_lock_workspace(quarantined) then
@@ -51,7 +51,7 @@ begin
 
   select f.claim_from into floor_of_claims from inboxdb.read_floor as f;
   if floor_of_claims > now then
-    -- The clock went back, and so must the floor: not now, if a publisher has its row, who is not waited for.
+    -- The clock went back, so the floor has to as well; but a publisher with a lock on the row is not waited for.
     perform 1 from inboxdb.drain_state for update skip locked;
     if not found then
       return 0;
@@ -59,7 +59,7 @@ begin
     floor_of_claims := '-infinity';
   end if;
 
-  -- Later than any delay: claimed by a clock that was ahead. Not waited for where a refresh is deleting it.
+  -- Due later than any delay, because claimed by a clock that was ahead. Rows being deleted by a refresh are skipped.
   for late in
     select d.client_id, d.next_attempt_at
     from inboxdb.inbox_counts_dirty as d
@@ -73,8 +73,8 @@ begin
   end loop;
 
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
-  -- Due at once, also where the clock that noted the change was ahead of this one; in the order of the changes, but
-  -- not where claims no longer look.
+  -- Due at once, even if the change was noted by a clock ahead of this one; in the order of the changes, but not below
+  -- the floor of claims (D11).
   select found.client_id, found.since, greatest(least(found.since, now), floor_of_claims)
   from (
     select reason.client_id, pg_catalog.min(reason.since) as since
@@ -87,15 +87,15 @@ begin
       where w.next_snooze_at <= now
     ) as reason
     group by reason.client_id
-    -- not null: said like this it is no condition for an index
+    -- not null, written as HAVING count() > 0, because WHERE … is not null would let a partial index be read whole
     having pg_catalog.count(reason.client_id) > 0
   ) as found
   where not exists (
     select
     from inboxdb.inbox_counts_dirty as d
-    -- those of work_list, as only the primary key can answer it: see changes_of
+    -- the live row alone, written so that only the primary key can answer (D8)
     where (d.client_id, d.next_attempt_at) >= (found.client_id, floor_of_claims) and d.client_id <= found.client_id
-    -- looked up for each, never joined, for which the planner would read the whole index
+    -- OFFSET 0: a lookup for each workspace, because for an anti-join the planner would read the whole index
     offset 0
   );
   get diagnostics added = row_count;

@@ -6,17 +6,16 @@ create or replace function inboxdb.drain_next(
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: refresh one dirty workspace in this transaction; collects when nothing is due.
--- Parameters: claimed, a workspace that claim_next returned in an earlier, committed transaction (or any other, due or
---   not); null claims in this one, which is simpler, but then a refresh that kills its backend is tried again at once,
---   and nobody else collects until this transaction ends. is_audit, where next_audit returned it: all of it is
---   held to the truth, and counted where it is not.
--- Returns: the workspace; the outcome: refreshed, audited (all of it was as it
---   should be), failed (recorded; its changes stay), skipped (somebody else has it,
---   or inboxdb is suspended), idle (nothing is due; workspace null); the inbox cache version after a refresh; the users
---   whose counts or leads changed with it, null where nothing did: once this is committed, they are for send_signals;
+-- Purpose: refresh a dirty workspace in this transaction; collect first when nothing is due.
+-- Parameters: claimed, a workspace claimed by claim_next in an earlier, committed transaction (or any other, due or
+--   not); null: claim in this transaction, by hand, but then a refresh killing its backend is tried again at once, and
+--   nobody else collects until this transaction ends (D18). is_audit, for a workspace from next_audit: audit first, and
+--   recount in case of drift.
+-- Returns: the workspace; the outcome: refreshed, audited (all was right), failed (recorded; the changes stay), skipped
+--   (locked by another drain, or inboxdb is suspended), idle (nothing due; workspace null); the inbox cache version
+--   after a refresh; the users with changed counts or leads, null without changes, for send_signals after the commit;
 --   how long the oldest reason for the refresh had waited, for heartbeat.
--- Errors: IB004 above READ COMMITTED; 57014 when cancelled, which is not recorded here.
+-- Errors: IB004 above READ COMMITTED; 57014 when cancelled, not recorded here.
 -- Reads, writes: as claim_next, audit_workspace, refresh_workspace, record_failure.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
@@ -31,28 +30,28 @@ begin
     outcome := 'idle';
     return;
   end if;
-  -- claimed before: it would be taken for a failure of its own once the host's migration is under way
+  -- claimed before suspension: during the host's migration the refresh would fail, and count as a failed attempt
   if inboxdb.suspended_since() is not null then
     outcome := 'skipped';
     return;
   end if;
 
-  -- before the lock: others go on refreshing it while all of it is looked at
+  -- before the lock, so that other drains go on refreshing the workspace during the audit (D29)
   if is_audit then
     started_at := inboxdb.clock();
     begin
       is_sound := inboxdb.audit_workspace(client_id);
     exception when others then
-      -- a refresh finds the same, with a record, further attempts and an end to them
+      -- a refresh will fail likewise, with a record, further attempts and a quarantine at last
       perform inboxdb.note_change(client_id, null);
       outcome := 'failed';
       return;
     end;
   end if;
 
-  -- outside the exception block, whose rollback would give the lock away before the failure is recorded
+  -- outside of the exception block, whose rollback would release the lock before the failure is recorded
   is_ours := inboxdb.try_lock_workspace(client_id);
-  -- a claim that came too late has it for a moment, see claim_next; a refresh for as long as that takes
+  -- the lock may be held for a moment by a late claim (D19), or for a refresh's duration
   for retry in 1 .. case when is_audit then 100 when claimed is not null then 1 else 0 end loop
     exit when is_ours;
     perform pg_catalog.pg_sleep(0.005);

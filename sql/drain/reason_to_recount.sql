@@ -8,12 +8,12 @@ set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
--- Purpose: say why a workspace is to be counted whole, and not by what changed.
--- Parameters: target_client_id; as_of, the instant the counts are to speak of; otherwise, what to say where what is
---   remembered of its leads holds, null where that is to be decided.
--- Returns: first_fill, definitions_changed (what is remembered of its leads is not what they count now), clock_set_back
---   (a snooze that ended lasts on), whole_workspace (a change says no more than that), many_changes, workspace_gone
---   (from the host); null for none.
+-- Purpose: say why a workspace is to be recounted, and not refreshed by change.
+-- Parameters: target_client_id; as_of, the instant of the new counts; otherwise, the answer where counted_lead can be
+--   trusted, null to look at the changes.
+-- Returns: first_fill, definitions_changed (counted_lead is by old definitions), clock_set_back (snoozes that ended
+--   last on), whole_workspace (a change names no lead), many_changes, workspace_gone (from the host); null for by
+--   change.
 -- Reads: workspace, inbox_counts, "Client", the change log: no more of it than decides.
 -- Source: a tenth: `python -m tests.bench --only refresh`: a changed lead costs about as much as ten that are counted.
 -- INVOKER: called by refresh_workspace and audit_workspace only.

@@ -4,32 +4,32 @@ create or replace function inboxdb.refresh_workspace(
 )
 language plpgsql volatile
 set search_path = ''
--- a plan made while the log is small is kept, and must do for a bloated one
+-- no sequential scan: a plan made while the log is small is kept for the session, and has to do for a bloated log
 set enable_seqscan = off
--- as collect
+-- generic plan, because no parameter changes the best plan, and planning takes longer than all else (D9)
 set plan_cache_mode = force_generic_plan
--- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+-- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
 set jit = off
 as $$
--- Purpose: bring one workspace's counts up to date: by what changed, or where that is not known, or dearer, by counting
---   all of it.
--- Parameters: target_client_id; recount_because, the reason for counting all of it whatever is known. The caller took
---   its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: the inbox cache version: a new one if a change was taken or a snooze ran out, else the present one, null if
---   it has none; with a new one also the users whose counts or leads changed, and how long the oldest reason for it had
---   waited, from when it was noted.
+-- Purpose: bring a workspace's counts up to date, by change, or by a recount where the changed leads are not known or a
+--   recount is cheaper.
+-- Parameters: target_client_id; recount_because, a reason for a recount in any case. The caller took the workspace's
+--   lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: the inbox cache version: a new version if a change was taken or a snooze ended, else the present version or
+--   null; with a new version also the users with changed counts or leads, and how long the oldest reason for the
+--   refresh had waited since noted.
 -- Errors: those of recount_workspace; 40001 where somebody else wrote the workspace's counts meanwhile.
--- Reads, writes: what apply_changes and recount_workspace do; cache_version, job_status, inbox_counts_dirty. A
---   workspace that the host deleted loses its rows, its versions excepted.
+-- Reads, writes: as apply_changes and recount_workspace; cache_version, job_status, inbox_counts_dirty. A workspace
+--   deleted by the host loses its rows, except its versions (D34).
 -- INVOKER: called by our DEFINER functions only.
 declare
-  -- read after the lock, before the snapshot: never later than what the counts see
+  -- read after the lock and before the snapshot: never later than the leads evaluated
   as_of pg_catalog.timestamptz := inboxdb.clock();
-  -- changes taken out of the log before; their row on the work list is ours as long as the lock is
+  -- changes collapsed onto the work list's row, which nobody else changes under our lock
   collapsed_since pg_catalog.timestamptz := (
     select d.dirty_since
     from inboxdb.inbox_counts_dirty as d
-    -- here and below as claim_next does
+    -- here and below: the live row alone, written so that only the primary key can answer (D8)
     where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
       and d.client_id <= target_client_id
       and d.collapsed

@@ -1,11 +1,11 @@
 create or replace function inboxdb.assign_changes() returns void
 language plpgsql volatile
 set search_path = ''
--- a policy that hid a lead or a workspace would lose its change: raise instead
+-- a policy hiding a lead or a workspace would lose its change: raise instead (D37)
 set row_security = off
--- the planner takes a third of the log for undrained, when nearly all of a bloated one is dead rows below the floor
+-- no sequential scan: the planner expects a third of the log to be undrained, but a bloated log is mostly dead rows
 set enable_seqscan = off
--- up to PostgreSQL 17 what that forbids looks dear enough to be compiled, which takes seconds
+-- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
 set jit = off
 as $$
 -- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is
