@@ -368,7 +368,7 @@ def test_roles_that_are_missing_are_no_difference(database: Database) -> None:
     superuser.execute("select inboxdb.apply_grants()")
     found = superuser.execute("select count(*) from pg_roles where rolname = 'inboxdb_drainer'").fetchone()
     assert found == (0,)
-    assert not [one for one in differences(superuser) if one.about.kind == "privilege"]
+    assert not [one for one in differences(superuser) if one.object.kind == "privilege"]
     superuser.rollback()
 
 

@@ -165,10 +165,10 @@ def test_plan_and_dry_run_change_nothing_and_take_no_lock(bare_database: Databas
     steps = answer(bare_database, "migrate", "plan")["steps"]
     assert [(one["id"], one["transactional"]) for one in steps] == [(name, name != INDEXES) for name in NAMES]
     for one in steps:
-        assert one["about"].startswith(f"inboxdb {one['id'][:4]}: ")
-        assert "\nLocks: " in one["about"]
-        assert "\nUndo: " in one["about"]
-        assert "depends" not in one["about"]
+        assert one["summary"].startswith(f"inboxdb {one['id'][:4]}: ")
+        assert "\nLocks: " in one["summary"]
+        assert "\nUndo: " in one["summary"]
+        assert "depends" not in one["summary"]
         assert one["undo"].startswith(f"Undoes {one['id']}: ")
     shown = invoke("migrate", "plan", "--to", INDEXES, "--dsn", bare_database.dsn).stdout
     assert f"{INDEXES}, NOT in a transaction\n" in shown

@@ -156,7 +156,7 @@ def plan(planned: Plan, database: str) -> str:
 
 def _step(step: Step) -> str:
     how = "in one transaction" if step.transactional else "NOT in a transaction"
-    return f"{step.id}, {how}\n{step.about}" + "".join(map(_lock, step.locks))
+    return f"{step.id}, {how}\n{step.summary}" + "".join(map(_lock, step.locks))
 
 
 def _lock(lock: Lock) -> str:
@@ -181,7 +181,7 @@ def verification(result: Verification, repair: bool, database: str) -> str:
     if result.findings and repair:
         text += f", {sum(outcome.mended for outcome in result.findings)} of them mended"
     for outcome in result.findings:
-        text += f"\n{outcome.object}: shipped {outcome.shipped}; here {outcome.there}"
+        text += f"\n{outcome.object}: shipped {outcome.shipped}; here {outcome.installed}"
         text += "\n  mended" if outcome.mended else f"\n  to mend it: {outcome.command}"
         text += f"\n  not mended: {outcome.reason}" if outcome.reason else ""
     if result.marked:

@@ -33,7 +33,7 @@ relation as (
   inner join space as s on c.relnamespace = s.oid
 ),
 -- privileges of anyone but the owner, who has them all: as default (null) or spelled out
-privilege (about, acl, owner) as (
+privilege (granted_on, acl, owner) as (
   select format('schema %I', s.nspname), coalesce(s.nspacl, acldefault('n', s.nspowner)), s.nspowner
   from space as s
   union all
@@ -175,7 +175,7 @@ object (kind, name, facts) as (
   union all
   select
     'privilege',
-    format('%s to %s', p.about, coalesce(nullif(e.grantee, 0)::regrole::text, 'public')),
+    format('%s to %s', p.granted_on, coalesce(nullif(e.grantee, 0)::regrole::text, 'public')),
     json_build_object(
       'rights', string_agg(lower(e.privilege_type), ',' order by e.privilege_type),
       'grantable', nullif(bool_or(e.is_grantable), false)
@@ -184,7 +184,7 @@ object (kind, name, facts) as (
   cross join aclexplode(p.acl) as e
   -- from 17 on
   where e.grantee <> p.owner and e.privilege_type <> 'MAINTAIN'
-  group by p.about, e.grantee
+  group by p.granted_on, e.grantee
   union all
   select
     'publication',
@@ -270,20 +270,20 @@ def installed(connection: Connection[Any]) -> Objects:
 
     Parameters: connection, in autocommit mode.
     """
-    found = {about: facts for about, facts in _read(connection, WHERE_OURS_ARE).items() if _is_ours(about)}
+    found = {obj: facts for obj, facts in _read(connection, WHERE_OURS_ARE).items() if _is_ours(obj)}
     owner = found.get(Object("schema", "inboxdb"), {}).get("owner")
-    views = {about.name for about, facts in found.items() if facts.get("kind") == "v"}
+    views = {obj.name for obj, facts in found.items() if facts.get("kind") == "v"}
     host_types = _host_types(connection)
-    for about, facts in found.items():
+    for obj, facts in found.items():
         for name in facts.keys() & {"definition", "using", "check", "default", "arguments"}:
             facts[name] = without_host_types(facts[name])
         if facts.get("owner") == owner:
             facts["owner"] = "the owner of schema inboxdb"
-        if about.kind == "column" and about.table in views:
+        if obj.kind == "column" and obj.table in views:
             facts.pop("collation", None)
             facts["type"] = CHOSEN_TYPE.sub("text", facts["type"])
-        if about.kind == "type" and about.name in DOMAINS and facts["base"] == host_types.get(DOMAINS[about.name]):
-            facts["base"] = AS_THE_HOST.format(*DOMAINS[about.name])
+        if obj.kind == "type" and obj.name in DOMAINS and facts["base"] == host_types.get(DOMAINS[obj.name]):
+            facts["base"] = AS_THE_HOST.format(*DOMAINS[obj.name])
         _hash_definition(facts)
     return found
 
@@ -293,12 +293,12 @@ def shipped() -> Objects:
     what is not everywhere, inboxdb_member on "Lead", the publication, and the policies on realtime.messages.
     """
     entries: Mapping[str, Facts] = json.loads(SNAPSHOT.read_text())
-    return {Object(*about.split(" ", 1)): facts for about, facts in entries.items()}
+    return {Object(*obj.split(" ", 1)): facts for obj, facts in entries.items()}
 
 
 def as_snapshot(objects: Objects) -> str:
     """Write objects as the snapshot has them: a line each, sorted."""
-    lines = sorted(f"{json.dumps(str(about))}: {json.dumps(facts)}" for about, facts in objects.items())
+    lines = sorted(f"{json.dumps(str(obj))}: {json.dumps(facts)}" for obj, facts in objects.items())
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
@@ -362,13 +362,13 @@ def _host_types(connection: Connection[Any]) -> dict[tuple[str, str], str]:
     return {(table, column): type_name for table, column, type_name in rows}
 
 
-def _is_ours(about: Object) -> bool:
-    name = about.name.partition(" ")[2] if about.kind == "privilege" else about.name
-    if about.kind == "publication":
+def _is_ours(obj: Object) -> bool:
+    name = obj.name.partition(" ")[2] if obj.kind == "privilege" else obj.name
+    if obj.kind == "publication":
         return name == "inboxdb_lead"
-    if about.kind != "privilege" and BOOKKEEPING.search(name):
+    if obj.kind != "privilege" and BOOKKEEPING.search(name):
         return False
-    if about.table.startswith(("public.", "realtime.")):
+    if obj.table.startswith(("public.", "realtime.")):
         on_host = {"index": "public.inboxdb_", "trigger": "inboxdb_", "policy": "inboxdb_"}
-        return about.kind in on_host and name.startswith(on_host[about.kind])
-    return re.match(r"inboxdb\b|inbox_api\b", about.table if about.kind != "privilege" else name) is not None
+        return obj.kind in on_host and name.startswith(on_host[obj.kind])
+    return re.match(r"inboxdb\b|inbox_api\b", obj.table if obj.kind != "privilege" else name) is not None

@@ -1,8 +1,8 @@
 """Where an installation differs from what we ship, and what mends it.
 
-Whatever has to be there by the snapshot (see catalog.py) is looked for, and whatever else is in our schemas, or has our
-name on the host's tables, is named. What differs from one installation to the next is no difference: which of our roles
-exist, what was decided about "Lead", whether there is a publication, or Supabase's realtime.
+Compared are the objects of the snapshot (see catalog.py), and whatever else is in our schemas or has our name on the
+host's tables. What differs from one installation to the next is no difference: which of our roles exist, the decision
+about "Lead", whether there is a publication, or Supabase's realtime.
 """
 
 import re
@@ -86,19 +86,19 @@ class Remedy:
 
 @dataclass(frozen=True)
 class Difference:
-    """An object that is not as we ship it: what is shipped, what is there, and what mends it."""
+    """An object that is not as we ship it: as shipped, as installed, and what mends it."""
 
-    about: Object
+    object: Object
     shipped: str
-    there: str
+    installed: str
     remedy: Remedy
 
 
 class _State(NamedTuple):
-    """What is expected of an installation, what is there, and what a remedy has to know besides."""
+    """What is expected of an installation, what is installed, and what a remedy has to know besides."""
 
     expected: Objects
-    there: Objects
+    installed: Objects
     owner: str
     decided: str | None
     named: Mapping[str, list[str]]
@@ -110,24 +110,24 @@ def differences(connection: Connection) -> list[Difference]:
     Parameters: connection, of a role that may read inboxdb's tables.
     Returns what differs; not what is on something that is missing, or is nobody's, itself.
     """
-    state = _look(connection)
+    state = _read_state(connection)
     changed = {
-        about
-        for about in state.expected.keys() | state.there.keys()
-        if state.expected.get(about) != state.there.get(about)
+        obj
+        for obj in state.expected.keys() | state.installed.keys()
+        if state.expected.get(obj) != state.installed.get(obj)
     }
     found = []
-    for about in sorted(changed):
-        if not any(part in changed for part in _told_by(about, state)):
-            shipped, there = state.expected.get(about), state.there.get(about)
-            found.append(Difference(about, *_said(about, shipped, there), _remedy(about, shipped, there, state)))
+    for obj in sorted(changed):
+        if not any(part in changed for part in _explained_by(obj, state)):
+            shipped, installed = state.expected.get(obj), state.installed.get(obj)
+            found.append(Difference(obj, *_in_words(obj, shipped, installed), _remedy(obj, shipped, installed, state)))
     return found + list(_lost_rows(connection, state))
 
 
 def _lost_rows(connection: Connection, state: _State) -> Iterator[Difference]:
     """Name the rows that installing makes, and nothing else ever does, of which there is not just one."""
     for table, statement in FILL.items():
-        if Object("relation", table) in state.there:
+        if Object("relation", table) in state.installed:
             # a restore of the data alone leaves the one of the dump beside the one that was there
             count = SQL("select pg_catalog.count(*) from {}").format(Identifier(*table.split(".")))
             [(number,)] = connection.execute(count).fetchall()
@@ -135,45 +135,45 @@ def _lost_rows(connection: Connection, state: _State) -> Iterator[Difference]:
                 yield Difference(Object("row", f"state on {table}"), "1", str(number), Remedy(REPAIR, (statement,)))
 
 
-def _look(connection: Connection) -> _State:
-    there = catalog.installed(connection)
+def _read_state(connection: Connection) -> _State:
+    installed = catalog.installed(connection)
     expected = catalog.shipped()
-    for facts in there.values():
+    for facts in installed.values():
         if facts.get("enabled") == "A":  # on a subscriber they have to be
             facts["enabled"] = "O"
     decided, drifted, owner, rls, named = _decided(connection)
 
-    grantees = {about: about.name.rpartition(" to ")[2] for about in expected if about.kind == "privilege"}
+    grantees = {obj: obj.name.rpartition(" to ")[2] for obj in expected if obj.kind == "privilege"}
     known = _known_roles(connection, set(grantees.values()))
-    for about, grantee in grantees.items():
+    for obj, grantee in grantees.items():
         if grantee not in known:
-            del expected[about]
-    for role in there.get(MEMBER, {}).get("roles", ()):
+            del expected[obj]
+    for role in installed.get(MEMBER, {}).get("roles", ()):
         for function in CALLED_BY_POLICY:
             expected[Object("privilege", f"routine inboxdb.{function}() to {role}")] = {"rights": "execute"}
 
     if decided is None:  # a routine that says so is lost, which is a difference of its own
-        for about in (MEMBER, TRUSTED):
-            there.pop(about, None)
-    if PUBLICATION not in there:
+        for obj in (MEMBER, TRUSTED):
+            installed.pop(obj, None)
+    if PUBLICATION not in installed:
         del expected[PUBLICATION]
-    if not any(about.table == REALTIME for about in there):
-        expected = {about: facts for about, facts in expected.items() if about.table != REALTIME}
+    if not any(obj.table == REALTIME for obj in installed):
+        expected = {obj: facts for obj, facts in expected.items() if obj.table != REALTIME}
     member = expected.pop(MEMBER) | {"command": "*" if decided == "enabled" else "r"}
     trusted = {"command": "*", "permissive": True, "using": "true"}
     if decided in ("enabled", "joined"):
-        expected[LEAD], there[LEAD] = {"rls": True}, {"rls": rls}
-        if MEMBER in there:
+        expected[LEAD], installed[LEAD] = {"rls": True}, {"rls": rls}
+        if MEMBER in installed:
             expected[MEMBER] = member
-    if decided in ("enabled", "left_out") and TRUSTED in there:
+    if decided in ("enabled", "left_out") and TRUSTED in installed:
         expected[TRUSTED] = trusted
     if drifted and rls:
-        # of two, the one that is not there
-        lost, facts = (TRUSTED, trusted) if MEMBER in there else (MEMBER, member)
+        # of the two policies, the missing one
+        lost, facts = (TRUSTED, trusted) if MEMBER in installed else (MEMBER, member)
         expected.setdefault(lost, facts)
-    for about in (MEMBER, TRUSTED):
-        there.get(about, {}).pop("roles", None)
-    return _State(expected, there, owner, decided, named)
+    for obj in (MEMBER, TRUSTED):
+        installed.get(obj, {}).pop("roles", None)
+    return _State(expected, installed, owner, decided, named)
 
 
 def _decided(connection: Connection) -> tuple[str | None, bool, str, bool, dict[str, list[str]]]:
@@ -214,47 +214,47 @@ def _known_roles(connection: Connection, names: set[str]) -> set[str]:
     return {name for (name,) in connection.execute(query, (list(names),))} | {"public"}
 
 
-def _told_by(about: Object, state: _State) -> Iterator[Object]:
-    """Name the objects whose own difference says what is the matter with this one, too."""
+def _explained_by(obj: Object, state: _State) -> Iterator[Object]:
+    """Name the objects whose own difference explains this one's."""
 
     def is_on_one_side(other: Object) -> bool:
-        return (other in state.expected) != (other in state.there)
+        return (other in state.expected) != (other in state.installed)
 
-    table = Object("relation", about.table)
-    if about.kind == "privilege":
-        thing = about.name.rpartition(" to ")[0]
+    table = Object("relation", obj.table)
+    if obj.kind == "privilege":
+        thing = obj.name.rpartition(" to ")[0]
         kind, name = thing.split(" ", 1)
         candidates = [Object(kind, name)]
         if kind == "column":
             candidates.append(Object("relation", name.rpartition(".")[0]))
-    elif about.kind in ("column", "constraint", "trigger", "policy", "rule"):
+    elif obj.kind in ("column", "constraint", "trigger", "policy", "rule"):
         candidates = [table]
-    elif about.kind == "index":
+    elif obj.kind == "index":
         # one that a constraint made has its name
-        own = about.name.partition(" on ")[0].partition(".")[2]
-        candidates = [table, Object("constraint", f"{own} on {about.table}")]
-    elif about.kind == "sequence":
+        own = obj.name.partition(" on ")[0].partition(".")[2]
+        candidates = [table, Object("constraint", f"{own} on {obj.table}")]
+    elif obj.kind == "sequence":
         candidates = [table]
     else:
         # an identity column's sequence goes with its table
-        own_table = re.sub(r"_[a-z]+_seq$", "", about.name)
-        candidates = [Object("relation", own_table)] if own_table != about.name else []
+        own_table = re.sub(r"_[a-z]+_seq$", "", obj.name)
+        candidates = [Object("relation", own_table)] if own_table != obj.name else []
     yield from filter(is_on_one_side, candidates)
     facts = state.expected.get(table, {})
-    if about.kind == "column" and facts.get("kind") == "v":
+    if obj.kind == "column" and facts.get("kind") == "v":
         yield table
 
 
-def _said(about: Object, shipped: Facts | None, there: Facts | None) -> tuple[str, str]:
-    """Say what is shipped and what is there, as far as they differ."""
-    if shipped is None or there is None:
-        rights = (shipped or there or {}).get("rights")
+def _in_words(obj: Object, shipped: Facts | None, installed: Facts | None) -> tuple[str, str]:
+    """Say what is shipped and what is installed, as far as they differ."""
+    if shipped is None or installed is None:
+        rights = (shipped or installed or {}).get("rights")
         what = f"may {rights}" if rights else "present"
-        return (what, "missing") if there is None else ("none", what)
-    names = [name for name in {**shipped, **there} if shipped.get(name) != there.get(name)]
+        return (what, "missing") if installed is None else ("none", what)
+    names = [name for name in {**shipped, **installed} if shipped.get(name) != installed.get(name)]
     return (
         "; ".join(_fact(name, shipped.get(name), "as shipped") for name in names),
-        "; ".join(_fact(name, there.get(name), "another") for name in names),
+        "; ".join(_fact(name, installed.get(name), "another") for name in names),
     )
 
 
@@ -268,15 +268,17 @@ def _fact(name: str, value: Any, opaque: str) -> str:
     return WORDS.get((name, value)) or f"{name} {'none' if value is None else value}"
 
 
-def _remedy(about: Object, shipped: Facts | None, there: Facts | None, state: _State) -> Remedy:
-    if about in (LEAD, MEMBER, TRUSTED):
-        return _for_lead(about, shipped, there, state)
+def _remedy(obj: Object, shipped: Facts | None, installed: Facts | None, state: _State) -> Remedy:
+    if obj in (LEAD, MEMBER, TRUSTED):
+        return _for_lead(obj, shipped, installed, state)
     changed = {
-        name for name in {**(shipped or {}), **(there or {})} if (shipped or {}).get(name) != (there or {}).get(name)
+        name
+        for name in {**(shipped or {}), **(installed or {})}
+        if (shipped or {}).get(name) != (installed or {}).get(name)
     }
-    if shipped and there and changed == {"owner"}:
-        kind = {"relation": _relation_kind(there), "type": "domain"}.get(about.kind, about.kind)
-        return _by(f"alter {kind} {about.name} owner to {state.owner}")
+    if shipped and installed and changed == {"owner"}:
+        kind = {"relation": _relation_kind(installed), "type": "domain"}.get(obj.kind, obj.kind)
+        return _by(f"alter {kind} {obj.name} owner to {state.owner}")
     known: dict[str, Callable[[Object, Facts | None, Facts | None], Remedy]] = {
         "relation": _for_relation,
         "column": _for_column,
@@ -286,11 +288,11 @@ def _remedy(about: Object, shipped: Facts | None, there: Facts | None, state: _S
         "policy": _for_policy,
         "routine": _for_routine,
     }
-    if about.kind in known:
-        return known[about.kind](about, shipped, there)
-    match about.kind:
+    if obj.kind in known:
+        return known[obj.kind](obj, shipped, installed)
+    match obj.kind:
         case "schema":
-            return _by(f"create schema {about.name}") if there is None else Remedy(REBUILD)
+            return _by(f"create schema {obj.name}") if installed is None else Remedy(REBUILD)
         case "privilege":
             return _by("select inboxdb.apply_grants()")
         case "publication":
@@ -298,15 +300,15 @@ def _remedy(about: Object, shipped: Facts | None, there: Facts | None, state: _S
                 "`inboxdb publication off`, then `inboxdb publication on`",
                 ("drop publication inboxdb_lead", "select inboxdb.publish_leads()"),
             )
-        case "sequence" if shipped and there:
+        case "sequence" if shipped and installed:
             cycle = "cycle" if shipped["cycle"] else "no cycle"
             return _by(
-                f"alter sequence {about.name} as {shipped['type']} increment {shipped['increment']} "
+                f"alter sequence {obj.name} as {shipped['type']} increment {shipped['increment']} "
                 f"minvalue {shipped['min']} maxvalue {shipped['max']} start {shipped['start']} "
                 f"cache {shipped['cache']} {cycle}"
             )
         case "rule" | "type" if shipped is None:
-            return _unknown(f"drop {about}")
+            return _unknown(f"drop {obj}")
     return Remedy(REBUILD)
 
 
@@ -319,12 +321,12 @@ def _unknown(statement: str) -> Remedy:
     return Remedy(f"`{statement}`, unless somebody needs it: it is not inboxdb's")
 
 
-def _for_lead(about: Object, shipped: Facts | None, there: Facts | None, state: _State) -> Remedy:
-    if about != LEAD and shipped is None:
-        return Remedy(f'`drop {about}`: row-level security on "Lead" was decided otherwise; see `inboxdb rls plan`')
-    if state.decided != "enabled" and about == LEAD:
+def _for_lead(obj: Object, shipped: Facts | None, installed: Facts | None, state: _State) -> Remedy:
+    if obj != LEAD and shipped is None:
+        return Remedy(f'`drop {obj}`: row-level security on "Lead" was decided otherwise; see `inboxdb rls plan`')
+    if state.decided != "enabled" and obj == LEAD:
         return Remedy('`alter table public."Lead" enable row level security`, or `inboxdb rls off` to leave it off')
-    if there is None or not state.named:
+    if installed is None or not state.named:
         return Remedy(NAME_THE_ROLES)
     trusted, restricted = (
         SQL("array[{}]::text[]").format(SQL(", ").join(state.named.get(name, []))).as_string()
@@ -340,24 +342,24 @@ def _relation_kind(facts: Facts) -> str:
     return {"v": "view", "m": "materialized view", "S": "sequence"}.get(facts["kind"], "table")
 
 
-def _for_relation(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
+def _for_relation(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:
     if shipped is None:
-        return _unknown(f"drop {_relation_kind(there or {})} {about.name}")
+        return _unknown(f"drop {_relation_kind(installed or {})} {obj.name}")
     if shipped["kind"] == "v":
-        return _loading(about)
-    if there is None or there["kind"] != shipped["kind"]:
+        return _loading(obj)
+    if installed is None or installed["kind"] != shipped["kind"]:
         return Remedy(REBUILD)
-    alter = f"alter {_relation_kind(shipped)} {about.name}"
-    if there["persistence"] != shipped["persistence"]:
+    alter = f"alter {_relation_kind(shipped)} {obj.name}"
+    if installed["persistence"] != shipped["persistence"]:
         return Remedy(f"`{alter} set logged` when nobody drains, since it rewrites the table: a crash would empty it")
     statements = []
-    if there["rls"] != shipped["rls"]:
+    if installed["rls"] != shipped["rls"]:
         statements.append(f"{alter} {'enable' if shipped['rls'] else 'disable'} row level security")
-    if there["force_rls"] != shipped["force_rls"]:
+    if installed["force_rls"] != shipped["force_rls"]:
         statements.append(f"{alter} {'' if shipped['force_rls'] else 'no '}force row level security")
-    if there["replica_identity"] != shipped["replica_identity"]:
+    if installed["replica_identity"] != shipped["replica_identity"]:
         statements.append(f"{alter} replica identity default")
-    given, wanted = there.get("options") or [], shipped.get("options") or []
+    given, wanted = installed.get("options") or [], shipped.get("options") or []
     if others := [option.partition("=")[0] for option in given if option not in wanted]:
         statements.append(f"{alter} reset ({', '.join(others)})")
     if lost := [option for option in wanted if option not in given]:
@@ -365,50 +367,50 @@ def _for_relation(about: Object, shipped: Facts | None, there: Facts | None) -> 
     return Remedy(f"`{'; '.join(statements)}`, or {REPAIR}", tuple(statements))
 
 
-def _for_column(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
-    column = about.name.rpartition(".")[2]
-    alter = f"alter table {about.table} alter column {column}"
+def _for_column(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:
+    column = obj.name.rpartition(".")[2]
+    alter = f"alter table {obj.table} alter column {column}"
     if shipped is None:
-        return _unknown(f"alter table {about.table} drop column {column}")
+        return _unknown(f"alter table {obj.table} drop column {column}")
     settable = ("not_null", "default", "statistics")
-    if there is None or any(shipped.get(name) != there.get(name) for name in shipped if name not in settable):
+    if installed is None or any(shipped.get(name) != installed.get(name) for name in shipped if name not in settable):
         return Remedy(REBUILD)
     statements = []
-    if shipped.get("not_null") != there.get("not_null"):
+    if shipped.get("not_null") != installed.get("not_null"):
         statements.append(f"{alter} {'set' if shipped.get('not_null') else 'drop'} not null")
-    if shipped.get("default") != there.get("default"):
+    if shipped.get("default") != installed.get("default"):
         statements.append(
             f"{alter} set default {shipped['default']}" if "default" in shipped else f"{alter} drop default"
         )
-    if shipped.get("statistics") != there.get("statistics"):
+    if shipped.get("statistics") != installed.get("statistics"):
         statements.append(f"{alter} set statistics {shipped.get('statistics', -1)}")
     return Remedy(f"`{'; '.join(statements)}`, or {REPAIR}", tuple(statements)) if statements else Remedy(REBUILD)
 
 
-def _for_constraint(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
-    name = about.name.partition(" on ")[0]
-    alter = f"alter table {about.table}"
+def _for_constraint(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:
+    name = obj.name.partition(" on ")[0]
+    alter = f"alter table {obj.table}"
     drop = f"{alter} drop constraint {name}"
     if shipped is None:
         return _unknown(drop)
     add = f"{alter} add constraint {name} {shipped['definition']}"
-    if there is None:
+    if installed is None:
         return _by(add)
-    if there["definition"] == shipped["definition"]:
+    if installed["definition"] == shipped["definition"]:
         return _by(f"{alter} validate constraint {name}")
     return Remedy(f"`{drop}; {add}`, or {REPAIR}", (drop, add))
 
 
-def _for_index(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
-    name = about.name.partition(" on ")[0]
+def _for_index(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:
+    name = obj.name.partition(" on ")[0]
     drop = f"drop index concurrently {name}"
     if shipped is None:
-        if there and there["valid"]:
+        if installed and installed["valid"]:
             return _unknown(drop)
         # what a build that was broken off has left
         return Remedy(f"`{drop}`, or {REPAIR}", (drop,), concurrently=True)
     create = re.sub(r"^(CREATE (?:UNIQUE )?INDEX) ", r"\1 CONCURRENTLY ", shipped["definition"])
-    if there is None:
+    if installed is None:
         return Remedy(f"`{create}`, or {REPAIR}", (create,), concurrently=True)
     if name.endswith("_pkey"):
         again = f"reindex index concurrently {name}"
@@ -416,12 +418,12 @@ def _for_index(about: Object, shipped: Facts | None, there: Facts | None) -> Rem
     return Remedy(f"`{drop}`, then `{create}`, or {REPAIR}", (drop, create), concurrently=True)
 
 
-def _for_trigger(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
-    name = about.name.partition(" on ")[0]
+def _for_trigger(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:
+    name = obj.name.partition(" on ")[0]
     if shipped is None:
-        return _unknown(f"drop {about}")
-    enable = f"alter table {about.table} enable trigger {name}"
-    if there and there["definition"] == shipped["definition"]:
+        return _unknown(f"drop {obj}")
+    enable = f"alter table {obj.table} enable trigger {name}"
+    if installed and installed["definition"] == shipped["definition"]:
         mark = "`inboxdb mark --all`"
         return Remedy(f"`{enable}` and then {mark}, since changes were not noted, or {REPAIR} for both", (enable,))
     [(file, create)] = [
@@ -429,33 +431,33 @@ def _for_trigger(about: Object, shipped: Facts | None, there: Facts | None) -> R
         for file in sources.contents()
         if file.endswith(".trigger.sql")
         for found in TRIGGER.finditer((sources.SQL / file).read_text())
-        if (found[1], found[2]) == (name, about.table)
+        if (found[1], found[2]) == (name, obj.table)
     ]
     return Remedy(f"{REPAIR}, which makes it anew from sql/{file} and marks every workspace", (create,))
 
 
-def _for_policy(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
-    drop = f"drop {about}"
+def _for_policy(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:
+    drop = f"drop {obj}"
     if shipped is None:
         return _by(drop)
-    if about.table == REALTIME:
+    if obj.table == REALTIME:
         make = "select inboxdb.protect_topics()"
         return Remedy(
             f"{REPAIR} as the owner of {REALTIME}, or its policies by hand, as docs/contracts.md has them",
-            (drop, make) if there else (make,),
+            (drop, make) if installed else (make,),
         )
-    file = f"access/{about.table.rpartition('.')[2]}.policy.sql"
+    file = f"access/{obj.table.rpartition('.')[2]}.policy.sql"
     create = (sources.SQL / file).read_text()
-    return Remedy(f"{REPAIR}, which makes it anew from sql/{file}", (drop, create) if there else (create,))
+    return Remedy(f"{REPAIR}, which makes it anew from sql/{file}", (drop, create) if installed else (create,))
 
 
-def _for_routine(about: Object, shipped: Facts | None, there: Facts | None) -> Remedy:
+def _for_routine(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:
     if shipped is None:
-        return _unknown(f"drop routine {about.name}")
-    return _loading(about)
+        return _unknown(f"drop routine {obj.name}")
+    return _loading(obj)
 
 
-def _loading(about: Object) -> Remedy:
-    name = about.name.partition("(")[0]
+def _loading(obj: Object) -> Remedy:
+    name = obj.name.partition("(")[0]
     [file] = [file for file in sources.contents() if name in ROUTINE.findall((sources.SQL / file).read_text())]
     return Remedy(f"{REPAIR}, which loads sql/{file}", file=file)

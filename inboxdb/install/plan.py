@@ -102,7 +102,7 @@ class Step:
 
     id: str
     transactional: bool
-    about: str
+    summary: str
     locks: list[Lock]
     undo: str
 
@@ -189,7 +189,7 @@ def _step(connection: Connection, migration: Migration, lock_timeout: float) -> 
         for mode, table in declared_locks(ledger.text(migration))
         if table in there or not table.startswith("realtime.")
     ]
-    return Step(migration.id, transactional(migration), _about(migration), locks, meaning(migration))
+    return Step(migration.id, transactional(migration), _summary(migration), locks, meaning(migration))
 
 
 def declared_locks(text: str) -> list[tuple[str, str]]:
@@ -295,7 +295,7 @@ def _parts(migration: Migration, lock_timeout: float) -> Iterator[str]:
         yield from (text, RESET, "begin;\n", record, "commit;\n")
 
 
-def _about(migration: Migration) -> str:
+def _summary(migration: Migration) -> str:
     """Read the comment on top of a migration, without what is meant for others."""
     lines = itertools.takewhile(lambda line: line.startswith("-- "), ledger.text(migration).splitlines())
     said = (line.removeprefix("-- ") for line in lines)

@@ -30,13 +30,13 @@ MARK = "select inboxdb.mark_all_inbox_counts_dirty()"
 class Outcome:
     """What became of an object that is, or was, not as we ship it.
 
-    Fields: object; shipped and there, in words; command, what mends it; mended, whether we did just now; reason, why
+    Fields: object; shipped and installed, in words; command, what mends it; mended, whether we just did; reason, why
     not, where we tried.
     """
 
     object: str
     shipped: str
-    there: str
+    installed: str
     command: str
     mended: bool = False
     reason: str | None = None
@@ -84,7 +84,7 @@ def mend(connection: Connection, dsn: str, lock_timeout: float) -> list[Outcome]
 
 def _outcome(difference: Difference, *, mended: bool = False, reason: str | None = None) -> Outcome:
     return Outcome(
-        str(difference.about), difference.shipped, difference.there, difference.remedy.command, mended, reason
+        str(difference.object), difference.shipped, difference.installed, difference.remedy.command, mended, reason
     )
 
 
@@ -100,32 +100,32 @@ class _Repair:
 
     def run(self) -> Verification:
         """Mend, and look again, until nothing is left, or what is left was tried."""
-        found: dict[Object, Difference] = {}
+        known: dict[Object, Difference] = {}
         tried: list[Difference] = []
         left = differences(self._connection)
         for _ in range(PASSES):
-            found = {difference.about: difference for difference in left} | found
+            known = {difference.object: difference for difference in left} | known
             to_try = [difference for difference in left if difference.remedy.is_ours and difference not in tried]
             if not to_try:
                 break
             tried += to_try
             self._mend(to_try)
             left = differences(self._connection)
-        still = {difference.about for difference in left}
+        still = {difference.object for difference in left}
         findings = [
-            _outcome(difference, mended=about not in still, reason=self._reasons.get(about) if about in still else None)
-            for about, difference in found.items()
+            _outcome(difference, mended=obj not in still, reason=self._reasons.get(obj) if obj in still else None)
+            for obj, difference in known.items()
         ]
         return Verification(findings, self._marked)
 
     def _mend(self, to_try: list[Difference]) -> None:
         """Mend in an order in which each finds what it needs; indexes, which take longest, at the end."""
-        schemas = [one for one in to_try if one.about.kind == "schema"]
-        bodies = [one for one in to_try if one.remedy.file]
-        columns = [one for one in to_try if one.about.kind == "column"]
-        triggers = [one for one in to_try if one.about.kind == "trigger"]
-        rows = [one for one in to_try if one.about.kind == "row"]
-        rest = [one for one in to_try if one not in schemas + bodies + columns + triggers + rows]
+        schemas = [difference for difference in to_try if difference.object.kind == "schema"]
+        bodies = [difference for difference in to_try if difference.remedy.file]
+        columns = [difference for difference in to_try if difference.object.kind == "column"]
+        triggers = [difference for difference in to_try if difference.object.kind == "trigger"]
+        rows = [difference for difference in to_try if difference.object.kind == "row"]
+        rest = [difference for difference in to_try if difference not in schemas + bodies + columns + triggers + rows]
         self._run(schemas)
         if bodies:
             self._load(bodies, columns)
@@ -133,14 +133,14 @@ class _Repair:
             self._run(columns)
         if rows:
             self._refill(rows)
-        for table in dict.fromkeys(one.about.table for one in triggers):
-            self._watch(table, [one for one in triggers if one.about.table == table])
-        self._run(sorted(rest, key=lambda one: one.remedy.concurrently))
+        for table in dict.fromkeys(difference.object.table for difference in triggers):
+            self._watch(table, [difference for difference in triggers if difference.object.table == table])
+        self._run(sorted(rest, key=lambda difference: difference.remedy.concurrently))
 
     def _run(self, to_try: Sequence[Difference]) -> None:
         """Mend one after the other; what one remedy mends together, at once."""
-        for remedy in dict.fromkeys(one.remedy for one in to_try):
-            self._try([one for one in to_try if one.remedy == remedy], partial(self._once, remedy))
+        for remedy in dict.fromkeys(difference.remedy for difference in to_try):
+            self._try([difference for difference in to_try if difference.remedy == remedy], partial(self._once, remedy))
 
     def _once(self, remedy: Remedy) -> None:
         if remedy.concurrently:
@@ -157,32 +157,35 @@ class _Repair:
         nobody has a right that is not to be, and every workspace is marked.
         """
         parts = [
-            ([(sources.SQL / file).read_text()], [one for one in bodies if one.remedy.file == file])
+            (
+                [(sources.SQL / file).read_text()],
+                [difference for difference in bodies if difference.remedy.file == file],
+            )
             for file in sources.contents()
-        ] + [(list(one.remedy.statements), [one]) for one in columns]
+        ] + [(list(difference.remedy.statements), [difference]) for difference in columns]
         failed: list[tuple[list[Difference], psycopg.Error]] = []
 
         def once() -> None:
             failed.clear()
             with self._connection.transaction():
                 self._settings()
-                for statements, about in parts:
-                    if about:
+                for statements, concerned in parts:
+                    if concerned:
                         try:
                             with self._connection.transaction():
                                 self._execute(statements)
                         except psycopg.Error as error:
                             if is_lost(error) or isinstance(error, LOCK_ERRORS):
                                 raise
-                            failed.append((about, error))
+                            failed.append((concerned, error))
                 self._execute(["select inboxdb.apply_grants()", MARK])
 
         if not self._try([*bodies, *columns], once):
             return
         self._marked = True
-        for about, error in failed:
-            self._note(about, error)
-        if any(NOTING.match(one.about.name) for one in bodies):
+        for concerned, error in failed:
+            self._explain(concerned, error)
+        if any(NOTING.match(difference.object.name) for difference in bodies):
             # a writer who began before may have called the old one
             for table in WATCHED:
                 if not self._watch(table, []):
@@ -197,8 +200,8 @@ class _Repair:
         def once() -> None:
             with self._connection.transaction():
                 self._settings()
-                for one in rows:
-                    self._execute(one.remedy.statements)
+                for difference in rows:
+                    self._execute(difference.remedy.statements)
                 self._execute([MARK])
 
         self._marked |= self._try(rows, once)
@@ -213,8 +216,8 @@ class _Repair:
             with self._connection.transaction():
                 self._settings()
                 self._execute([f"lock table {table} in share row exclusive mode"])
-                for one in triggers:
-                    self._execute(one.remedy.statements)
+                for difference in triggers:
+                    self._execute(difference.remedy.statements)
                 self._execute([MARK])
 
         succeeded = self._try(triggers, once)
@@ -229,16 +232,16 @@ class _Repair:
         for statement in statements:
             self._connection.execute(statement.encode())
 
-    def _try(self, about: Sequence[Difference], once: Callable[[], None]) -> bool:
+    def _try(self, concerned: Sequence[Difference], once: Callable[[], None]) -> bool:
         try:
             retrying(once)
         except psycopg.Error as error:
             if is_lost(error):
                 raise
-            self._note(about, error)
+            self._explain(concerned, error)
             return False
         return True
 
-    def _note(self, about: Sequence[Difference], error: psycopg.Error) -> None:
-        for one in about:
-            self._reasons[one.about] = str(DatabaseRefused(error, self._database))
+    def _explain(self, concerned: Sequence[Difference], error: psycopg.Error) -> None:
+        for difference in concerned:
+            self._reasons[difference.object] = str(DatabaseRefused(error, self._database))

@@ -107,7 +107,7 @@ def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
         if lost:
             raise InboxdbError(
                 "not resumed, since not every trigger could be put back: "
-                + "; ".join(f"{one.object} ({one.reason or one.there}): {one.command}" for one in lost)
+                + "; ".join(f"{one.object} ({one.reason or one.installed}): {one.command}" for one in lost)
                 + ". Mend that, then run `inboxdb migrate resume` again."
             )
         with connection.transaction():

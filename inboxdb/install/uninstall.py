@@ -92,18 +92,18 @@ def uninstall(
 
 
 def _named(ours: Objects) -> list[str]:
-    return sorted(str(about) for about in ours if about.kind in NAMED)
+    return sorted(str(obj) for obj in ours if obj.kind in NAMED)
 
 
 def _refuse_what_is_not_ours(connection: Connection, ours: Objects, dsn: str) -> None:
     shipped = catalog.shipped()
     strange = [
-        str(about)
-        for about in sorted(ours)
-        if about.kind in ("relation", "routine", "type", "trigger", "policy", "index")
-        and about not in shipped
-        and about != TRUSTED
-        and not about.name.startswith(STAND_IN)
+        str(obj)
+        for obj in sorted(ours)
+        if obj.kind in ("relation", "routine", "type", "trigger", "policy", "index")
+        and obj not in shipped
+        and obj != TRUSTED
+        and not obj.name.startswith(STAND_IN)
     ]
     if strange := strange + _dependents(connection):
         raise InboxdbError(
@@ -130,30 +130,28 @@ def _remove(
         retrying(once)
 
     def of(kind: str) -> list[Object]:
-        return sorted(
-            about for about in ours if about.kind == kind and about.table.startswith(("public.", "realtime."))
-        )
+        return sorted(obj for obj in ours if obj.kind == kind and obj.table.startswith(("public.", "realtime.")))
 
     there = connection.execute("select pg_catalog.to_regproc('inboxdb.unprotect_leads') is not null").fetchone()
     if there == (True,) and (MEMBER in ours or TRUSTED in ours):
         on_step('row-level security on "Lead"')
         access.turn_off(dsn, lock_timeout=lock_timeout)
         ours = catalog.installed(connection)
-    for table in dict.fromkeys(about.table for about in of("trigger")):
+    for table in dict.fromkeys(obj.table for obj in of("trigger")):
         on_step(f"triggers on {table}")
-        step([f"drop trigger if exists {about.name}" for about in of("trigger") if about.table == table])
-    for about in of("policy"):
-        if about != TRUSTED:
-            on_step(str(about))
-            step([f"drop policy if exists {about.name}"])
+        step([f"drop trigger if exists {obj.name}" for obj in of("trigger") if obj.table == table])
+    for obj in of("policy"):
+        if obj != TRUSTED:
+            on_step(str(obj))
+            step([f"drop policy if exists {obj.name}"])
     if Object("publication", "inboxdb_lead") in ours:
         on_step("publication inboxdb_lead")
         step(["drop publication if exists inboxdb_lead"])
-    for about in of("index"):
-        on_step(str(about))
+    for obj in of("index"):
+        on_step(str(obj))
         connection.execute("set lock_timeout = 0")
         connection.execute("set statement_timeout = 0")
-        connection.execute(f"drop index concurrently if exists {about.name.partition(' on ')[0]}".encode())
+        connection.execute(f"drop index concurrently if exists {obj.name.partition(' on ')[0]}".encode())
 
     def drop_schemas() -> None:
         with connection.transaction():
