@@ -576,7 +576,7 @@ def resumes(killed: Database, whole: Database, pending: list[str]) -> None:
 
 
 def goes_on_undoing(killed: Database, bare: list[str], name: str) -> None:
-    """See that a rollback goes on where the one that was killed stopped, and leaves nothing but the books."""
+    """See that a rollback goes on where the one that was killed stopped, and leaves nothing but the ledger."""
     owner = killed.connect()
     assert [one.id for one in migrate.rollback(killed.dsn, count=None)] == NAMES[NAMES.index(name) :: -1]
     assert {one.state for one in migrate.status(killed.dsn)} == {"pending"}

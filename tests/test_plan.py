@@ -12,7 +12,7 @@ import pytest
 from psycopg import Connection
 
 from inboxdb.database import checks, connection, sources
-from inboxdb.database.errors import BooksLost, InboxdbError, MigrationFailed, NotNext, UnknownMigration
+from inboxdb.database.errors import InboxdbError, LedgerLost, MigrationFailed, NotNext, UnknownMigration
 from inboxdb.demo import embedded
 from inboxdb.install import access, ledger, migrate, plan
 from tests.catalog import catalog, difference
@@ -567,7 +567,7 @@ def test_each_migration_is_shown_with_its_duration(bare_database: Database) -> N
 def test_what_was_run_by_hand_is_marked(bare_database: Database, database: Database) -> None:
     by_psql(bare_database)
     assert not_applied(bare_database) == NAMES
-    with pytest.raises(BooksLost, match="name those to `inboxdb migrate mark`"):
+    with pytest.raises(LedgerLost, match="name those to `inboxdb migrate mark`"):
         migrate.apply(bare_database.dsn)
     assert answer(bare_database, "migrate", "mark", *NAMES[:2]) == {"marked": NAMES[:2]}
     assert not_applied(bare_database) == NAMES[2:]

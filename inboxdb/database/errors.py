@@ -165,7 +165,7 @@ class DatabaseNewer(InboxdbError):
         )
 
 
-class BooksLost(InboxdbError):
+class LedgerLost(InboxdbError):
     """A database with objects of ours, and no record of any migration: restored from a dump of the schema alone."""
 
     def __init__(self, database: str) -> None:

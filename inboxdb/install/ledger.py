@@ -93,7 +93,7 @@ class Entry:
 
 def read(connection: Connection) -> dict[str, Entry]:
     """Return the applied migrations, by id. Changes nothing, and works without the ledger's tables."""
-    if not _there(connection, "inboxdb._yoyo_migration"):
+    if not _exists(connection, "inboxdb._yoyo_migration"):
         return {}
     rows = connection.execute(
         """
@@ -103,7 +103,7 @@ def read(connection: Connection) -> dict[str, Entry]:
         """
     ).fetchall()
     bodies: dict[tuple[str, datetime], str] = {}
-    if _there(connection, "inboxdb.migration_text"):
+    if _exists(connection, "inboxdb.migration_text"):
         texts = connection.execute("select t.migration_id, t.applied_at, t.body from inboxdb.migration_text as t")
         bodies = {(migration, applied_at): body for migration, applied_at, body in texts}
     # yoyo alone leaves our table as it is: a text of another time is not what was applied
@@ -125,17 +125,17 @@ def difference(migration: Migration, applied: str) -> list[str]:
     return found or ([] if applied == text(migration) else ["the ends of lines differ"])
 
 
-def applied(migration: Migration, operation: str = "apply") -> str:
+def record_applied(migration: Migration, operation: str = "apply") -> str:
     """Write the SQL to record a migration as applied: operation is yoyo's word for how (apply, mark)."""
-    return _fill(_APPLIED, migration) + _fill(_LOG, migration, operation) + kept(migration)
+    return _fill(_APPLIED, migration) + _fill(_LOG, migration, operation) + record_text(migration)
 
 
-def undone(migration: Migration) -> str:
+def record_undone(migration: Migration) -> str:
     """Write the SQL to record a migration as undone."""
     return _fill(_UNDONE, migration) + _fill(_LOG, migration, "rollback")
 
 
-def kept(migration: Migration) -> str:
+def record_text(migration: Migration) -> str:
     """Write the SQL to store the shipped text of an applied migration."""
     return _fill(_TEXT, migration)
 
@@ -154,5 +154,5 @@ def _fill(statement: sql.SQL, migration: Migration, operation: str = "") -> str:
     ).as_string(None)
 
 
-def _there(connection: Connection, table: str) -> bool:
+def _exists(connection: Connection, table: str) -> bool:
     return connection.execute("select pg_catalog.to_regclass(%s) is not null", (table,)).fetchone() == (True,)

@@ -1,6 +1,6 @@
 """Apply, list and undo the migrations.
 
-yoyo finds them; the books (ledger.py) are its own, and ours. What its runner leaves open is closed here: a migration
+yoyo finds them; the ledger (ledger.py) is its own, and ours. What its runner leaves open is closed here: a migration
 runs and is recorded in one transaction where it is transactional, the lock frees itself when we crash, a lock that is
 not to be had in time is tried again, a rollback file must exist, a file that runs in a transaction is sent as it is,
 not cut up into what looks like statements, and what is shipped has to be what was applied.
@@ -24,11 +24,11 @@ from yoyo.migrations import Migration, parse_metadata_from_sql_comments
 from inboxdb.database import sources
 from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session, shares_backends
 from inboxdb.database.errors import (
-    BooksLost,
     DamagedFiles,
     DatabaseNewer,
     DatabaseRefused,
     InboxdbError,
+    LedgerLost,
     MigrationEdited,
     MigrationFailed,
     MigrationsBusy,
@@ -69,7 +69,7 @@ class MigrationStatus:
 
 
 @dataclass(frozen=True)
-class Survey:
+class History:
     """The shipped migrations, in order, beside a database's; unrecorded, whether the database has our tables and no
     record of any migration.
     """
@@ -89,7 +89,7 @@ class Survey:
         return [migration for migration in self.shipped[::-1] if migration.id in self.entries]
 
     @property
-    def unread(self) -> list[Migration]:
+    def without_text(self) -> list[Migration]:
         """Applied migrations without a recorded text: applied by yoyo alone, or by an inboxdb before migration_text."""
         return [one for one in self.shipped if one.id in self.entries and self.entries[one.id].body is None]
 
@@ -103,12 +103,12 @@ class Survey:
         entry = self.entries.get(migration.id)
         return ledger.difference(migration, entry.body)[:DIFFERENCE_SHOWN] if entry and entry.body is not None else []
 
-    def refusals(self, database: str) -> Iterator[DatabaseNewer | BooksLost | MigrationEdited]:
+    def refusals(self, database: str) -> Iterator[DatabaseNewer | LedgerLost | MigrationEdited]:
         """Find the reasons why `apply` must not go on in this database."""
         if self.unknown:
             yield DatabaseNewer(database, self.unknown)
         if self.unrecorded:
-            yield BooksLost(database)
+            yield LedgerLost(database)
         for migration in self.shipped:
             if difference := self.difference(migration):
                 yield MigrationEdited(migration.id, difference)
@@ -193,18 +193,18 @@ def apply(
     wait at a time for a lock that stops writers; on_step; on_done; before, called once the host is known to fit and
     before anything is changed: what it raises stops everything.
     Returns the ids of the migrations applied.
-    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, BooksLost, MigrationEdited
-    and UnknownMigration, before anything is changed; MigrationFailed; MigrationsBusy.
+    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, LedgerLost,
+    MigrationEdited and UnknownMigration, before anything is changed; MigrationFailed; MigrationsBusy.
     """
     with alone(dsn) as connection:
-        found = survey(connection, dsn)
-        pending = found.up_to(to)[:batch]
+        history = checked_history(connection, dsn)
+        pending = history.up_to(to)[:batch]
         before()
         connection.execute("create schema if not exists inboxdb")
         connection.execute(ledger.MAKE)
-        for migration in found.unread:
+        for migration in history.without_text:
             logger.warning("the text in which %s was applied is not known: taking it as shipped", migration.id)
-            connection.execute(ledger.kept(migration).encode())
+            connection.execute(ledger.record_text(migration).encode())
         backend = _Backend(connection)
         for migration in pending:
             on_step(migration.id)
@@ -222,7 +222,7 @@ def pending(dsn: str, *, to: str | None = None, batch: int | None = None) -> lis
     Raises what apply raises before anything is changed.
     """
     with session(dsn, application_name="inboxdb migrate") as connection:
-        return [migration.id for migration in survey(connection, dsn).up_to(to)[:batch]]
+        return [migration.id for migration in checked_history(connection, dsn).up_to(to)[:batch]]
 
 
 def rollback(
@@ -244,10 +244,10 @@ def rollback(
     with alone(dsn) as connection:
         if names := sources.damaged():
             raise DamagedFiles(names)
-        found = compare(connection)
-        if found.unknown:
-            raise DatabaseNewer(describe(dsn), found.unknown)
-        latest = found.applied[:count] if to is None else found.above(to)
+        history = read_history(connection)
+        if history.unknown:
+            raise DatabaseNewer(describe(dsn), history.unknown)
+        latest = history.applied[:count] if to is None else history.above(to)
         undone = [Undone(migration.id, meaning(migration)) for migration in latest]
         if not latest:
             return []
@@ -268,9 +268,9 @@ def mark(dsn: str, ids: Sequence[str] | None) -> list[str]:
     that is recorded already, is not the next, or in a database without schema inboxdb; MigrationsBusy.
     """
     with alone(dsn) as connection:
-        found = survey(connection, dsn, marking=True)
-        pending = [migration.id for migration in found.pending]
-        known = [migration.id for migration in found.shipped]
+        history = checked_history(connection, dsn, marking=True)
+        pending = [migration.id for migration in history.pending]
+        known = [migration.id for migration in history.shipped]
         wanted = pending if ids is None else list(ids)
         for place, migration in enumerate(wanted):
             if migration not in known:
@@ -285,38 +285,38 @@ def mark(dsn: str, ids: Sequence[str] | None) -> list[str]:
             raise NotNext(wanted[0], "there is no schema inboxdb here, so it was not run")
         with connection.transaction():
             connection.execute(ledger.MAKE)
-            for migration in found.pending[: len(wanted)]:
-                connection.execute(ledger.applied(migration, "mark").encode())
+            for migration in history.pending[: len(wanted)]:
+                connection.execute(ledger.record_applied(migration, "mark").encode())
         return wanted
 
 
 def status(dsn: str) -> list[MigrationStatus]:
     """List every migration that is shipped or applied. Changes nothing, and needs no lock."""
     with session(dsn, application_name="inboxdb migrate") as connection:
-        found = compare(connection)
+        history = read_history(connection)
     listed = []
-    for migration in found.shipped:
-        entry, difference = found.entries.get(migration.id), found.difference(migration)
-        state = "edited" if difference else "applied" if entry else "unrecorded" if found.unrecorded else "pending"
+    for migration in history.shipped:
+        entry, difference = history.entries.get(migration.id), history.difference(migration)
+        state = "edited" if difference else "applied" if entry else "unrecorded" if history.unrecorded else "pending"
         listed.append(MigrationStatus(migration.id, entry.applied_at if entry else None, state, difference))
-    return listed + [MigrationStatus(one, found.entries[one].applied_at, "unknown") for one in found.unknown]
+    return listed + [MigrationStatus(one, history.entries[one].applied_at, "unknown") for one in history.unknown]
 
 
-def survey(connection: Connection, dsn: str, *, marking: bool = False) -> Survey:
+def checked_history(connection: Connection, dsn: str, *, marking: bool = False) -> History:
     """Compare the shipped migrations with a database's, and refuse where `apply` must not go on. Changes nothing.
 
     Parameters: connection; dsn; marking, whether what was never recorded is about to be.
-    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, BooksLost,
+    Raises DatabaseRefused (IB001) for a host that does not fit, DamagedFiles, DatabaseNewer, LedgerLost,
     MigrationEdited.
     """
     if names := sources.damaged():
         raise DamagedFiles(names)
     check_host(connection)
-    found = compare(connection)
-    for refusal in found.refusals(describe(dsn)):
-        if not (marking and isinstance(refusal, BooksLost)):
+    history = read_history(connection)
+    for refusal in history.refusals(describe(dsn)):
+        if not (marking and isinstance(refusal, LedgerLost)):
             raise refusal
-    return found
+    return history
 
 
 def check_host(connection: Connection) -> None:
@@ -327,11 +327,11 @@ def check_host(connection: Connection) -> None:
     connection.execute((sources.SQL / "host" / "check.sql").read_bytes())
 
 
-def compare(connection: Connection) -> Survey:
+def read_history(connection: Connection) -> History:
     """Read the shipped migrations and a database's. Changes nothing."""
     entries = ledger.read(connection)
     installed = connection.execute("select pg_catalog.to_regclass('inboxdb.drain_state') is not null").fetchone()
-    return Survey(shipped(), entries, unrecorded=installed == (True,) and not entries)
+    return History(shipped(), entries, unrecorded=installed == (True,) and not entries)
 
 
 def shipped() -> list[Migration]:
@@ -407,7 +407,7 @@ def _run(backend: _Backend, migration: Migration, direction: str, lock_timeout: 
 
 
 def _process(backend: _Backend, migration: Migration, direction: str, lock_timeout: float) -> None:
-    record = (ledger.applied(migration) if direction == "apply" else ledger.undone(migration)).encode()
+    record = (ledger.record_applied(migration) if direction == "apply" else ledger.record_undone(migration)).encode()
     if transactional(migration):
         with backend.transaction():
             backend.connection.execute(statements(migration, lock_timeout, direction).encode())

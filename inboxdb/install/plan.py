@@ -15,11 +15,11 @@ from inboxdb.database import checks, sources
 from inboxdb.database.checks import OBSTACLE, WARNING, Finding
 from inboxdb.database.connection import ATTEMPTS, LOCK_TIMEOUT, Connection, describe, session, shares_backends
 from inboxdb.database.errors import (
-    BooksLost,
     DamagedFiles,
     DatabaseNewer,
     DatabaseRefused,
     InboxdbError,
+    LedgerLost,
     MigrationEdited,
     PoolerInBetween,
 )
@@ -27,13 +27,13 @@ from inboxdb.install import access, ledger
 from inboxdb.install.migrate import (
     LOCK_CLASS,
     RESET,
-    Survey,
+    History,
     check_host,
-    compare,
+    checked_history,
     meaning,
+    read_history,
     shipped,
     statements,
-    survey,
     transactional,
 )
 from inboxdb.install.suspend import suspended_since
@@ -50,7 +50,7 @@ $alone$;
 
 REFUSALS: dict[type[InboxdbError], str] = {
     DatabaseNewer: "newer_database",
-    BooksLost: "lost_books",
+    LedgerLost: "lost_ledger",
     MigrationEdited: "edited_migration",
 }
 
@@ -146,25 +146,25 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
                 raise
             findings.append(_refusal("host", DatabaseRefused(error, describe(dsn))))
         try:
-            found = compare(connection)
+            history = read_history(connection)
         except errors.InsufficientPrivilege:
             # the host check has said whose schema it is
-            found = Survey(shipped(), {})
-        for refusal in found.refusals(describe(dsn)):
+            history = History(shipped(), {})
+        for refusal in history.refusals(describe(dsn)):
             findings.append(_refusal(REFUSALS[type(refusal)], refusal))
         if suspended_since(connection):
             remedy = "`inboxdb migrate resume`, with the inboxdb that suspended it"
             findings.append(Finding("suspended", OBSTACLE, "inboxdb is suspended here", remedy))
-        pending = found.up_to(to)
+        pending = history.up_to(to)
         steps = [_step(connection, migration, lock_timeout) for migration in pending]
         examined = checks.run(
-            connection, "plan", {"inboxdb.plan": json.dumps(_planned(found.shipped, steps, lock_timeout))}
+            connection, "plan", {"inboxdb.plan": json.dumps(_planned(history.shipped, steps, lock_timeout))}
         )
-        if found.unrecorded:
-            # what is left over there is the installation, of which the books were lost
+        if history.unrecorded:
+            # what is left over there is the installation, whose ledger was lost
             examined.pop("leftovers", None)
         findings += itertools.chain.from_iterable(examined.values())
-    if pending and pending[-1] is found.shipped[-1] and all(one.severity != OBSTACLE for one in findings):
+    if pending and pending[-1] is history.shipped[-1] and all(one.severity != OBSTACLE for one in findings):
         findings += _undecided(dsn, pending[-1].id)
     return Plan(steps, checks.worst_first(findings))
 
@@ -259,8 +259,8 @@ def script(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOU
     Raises what `apply` raises before anything is changed.
     """
     with session(dsn, application_name="inboxdb migrate") as connection:
-        found = survey(connection, dsn)
-        pending = found.up_to(to)
+        history = checked_history(connection, dsn)
+        pending = history.up_to(to)
     # on one line, as everything in a comment
     database = " ".join(describe(dsn).split())
     if not pending:
@@ -275,11 +275,11 @@ def script(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOU
             "-- one at a time; the lock ends with the session",
             ALONE,
             (sources.SQL / "host" / "check.sql").read_text(),
-            "-- the books: yoyo's tables, and the text of each migration",
+            "-- the ledger: yoyo's tables, and the text of each migration",
             "begin;\n",
             "create schema if not exists inboxdb;\n",
             ledger.MAKE,
-            *(ledger.kept(migration) for migration in found.unread),
+            *(ledger.record_text(migration) for migration in history.without_text),
             "commit;\n",
             "set search_path = inboxdb;\n",
             *itertools.chain.from_iterable(_parts(migration, lock_timeout) for migration in pending),
@@ -288,7 +288,7 @@ def script(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOU
 
 
 def _parts(migration: Migration, lock_timeout: float) -> Iterator[str]:
-    text, record = statements(migration, lock_timeout), ledger.applied(migration)
+    text, record = statements(migration, lock_timeout), ledger.record_applied(migration)
     if transactional(migration):
         yield from ("begin;\n", text, record, "commit;\n")
     else:

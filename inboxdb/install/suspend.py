@@ -70,7 +70,7 @@ def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
     with migrate.alone(dsn) as connection:
         if suspended_since(connection) is None:
             return False
-        if pending := [one.id for one in migrate.survey(connection, dsn).pending]:
+        if pending := [one.id for one in migrate.checked_history(connection, dsn).pending]:
             raise _pending(dsn, pending)
         connection.execute((sources.SQL / "host" / "ids.sql").read_bytes())
 
@@ -130,7 +130,7 @@ def refuse_while_suspended(dsn: str, what: str) -> None:
 
 
 def _require_all_applied(connection: Connection, dsn: str) -> None:
-    found = migrate.compare(connection)
+    found = migrate.read_history(connection)
     if found.unknown or found.pending:
         raise _pending(dsn, found.unknown or [one.id for one in found.pending])
 
