@@ -389,7 +389,7 @@ comment on column inboxdb.inbox_counts_dirty.quarantined_at is
 -- >>> sql/announce/cache_version.table.sql
 create table inboxdb.cache_version (
   client_id inboxdb.client_id not null,
-  family text not null check (family in ('inbox', 'analytics')),
+  family text not null check (family ~ '^[a-z]+$'),
   version bigint not null,
   bumped_at timestamptz not null,
   unpublished_since timestamptz,
@@ -404,6 +404,7 @@ where unpublished_since is not null;
 comment on table inboxdb.cache_version is
 'Cache versions, the truth of {family}:v1:ver:{clientId}: they only grow. A row outlives its workspace, so that '
 'versions of a workspace made anew do not go back.';
+comment on column inboxdb.cache_version.family is 'One of the families of a job, see view job.';
 comment on column inboxdb.cache_version.version is 'Greatest of the last version + 1 and the epoch in milliseconds.';
 comment on column inboxdb.cache_version.unpublished_since is
 'When the oldest bump not yet copied to the cache was made; null once copied.';
@@ -411,7 +412,7 @@ comment on column inboxdb.cache_version.unpublished_since is
 
 -- >>> sql/jobs/job_status.table.sql
 create table inboxdb.job_status (
-  job_name text not null check (job_name in ('recompute-inbox-counts', 'recompute-analytics-aggregates')),
+  job_name text not null check (job_name ~ '^[a-z]+(-[a-z]+)*$'),
   client_id inboxdb.client_id not null,
   last_started_at timestamptz not null,
   last_finished_at timestamptz not null,
@@ -431,6 +432,8 @@ create index job_status_unpublished_since_idx on inboxdb.job_status (unpublished
 where unpublished_since is not null;
 
 comment on table inboxdb.job_status is 'How the last run of each job went, per workspace.';
+comment on column inboxdb.job_status.job_name is
+'As in view job, by record_job; a part of a key in Redis, so without a colon.';
 comment on column inboxdb.job_status.last_error is 'SQLSTATE and our own sentence; never a server message.';
 comment on column inboxdb.job_status.attempt is 'Which attempt since the workspace became dirty this run was.';
 comment on column inboxdb.job_status.recount_reason is

@@ -820,25 +820,49 @@ as $$
 $$;
 -- <<< sql/drain/try_lock_workspace.sql
 
+-- >>> sql/jobs/job.view.sql
+create or replace view inboxdb.job as
+-- The jobs per workspace, a row each. A new job adds a row here, and a function that takes the workspace's lock, does
+-- the work, and calls record_job and bump_versions with the name of the job; then a line in docs/contracts.md. Nothing
+-- else is touched: record_job, time_limit, failure, bump_versions, unpublished and job_status read this view.
+select j.job_name, j.run_name, j.function_name, j.families, j.seconds_per_lead, j.has_modes
+from (
+  values (
+    'recompute-inbox-counts', 'refresh', 'inboxdb.recompute_inbox_counts', array['inbox', 'analytics'],
+    0.00002::double precision, true
+  )
+) as j (job_name, run_name, function_name, families, seconds_per_lead, has_modes);
+
+comment on view inboxdb.job is 'The jobs per workspace: job_status tells how the last run of each went.';
+comment on column inboxdb.job.job_name is 'Also in job_status, and in the key jobs:v1:{job_name}:{workspace}.';
+comment on column inboxdb.job.run_name is 'The word for a run of the job in sentences about a failure.';
+comment on column inboxdb.job.function_name is
+'Runs the job for one workspace by hand, given its id, and raises every error in full.';
+comment on column inboxdb.job.families is 'The cache families to get new versions after a run: its own first.';
+comment on column inboxdb.job.seconds_per_lead is
+'The least time limit per lead: several times the duration of a run that evaluates all leads.';
+comment on column inboxdb.job.has_modes is 'Whether a run is by change or a recount: mode and recountReason in Redis.';
+-- <<< sql/jobs/job.view.sql
+
 -- >>> sql/announce/bump_versions.sql
-create or replace function inboxdb.bump_versions(target_client_id inboxdb.client_id) returns bigint
+create or replace function inboxdb.bump_versions(this_job text, target_client_id inboxdb.client_id) returns bigint
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: give the workspace new cache versions, one per family, committed together with the new counts.
--- Parameters: target_client_id; the caller holds its lock.
--- Returns: the inbox family's new version: greatest(old + 1, epoch milliseconds), so that neither a restore nor a
---   workspace made anew goes back.
+-- Purpose: give the workspace new cache versions, one per family of the job, committed together with the job's work.
+-- Parameters: this_job, as in view job; target_client_id; the caller holds its lock.
+-- Returns: the new version of the job's first family: greatest(old + 1, epoch milliseconds), so that neither a restore
+--   nor a workspace made anew goes back.
 -- Writes: cache_version.
--- INVOKER: called by refresh_workspace only.
+-- INVOKER: called by job functions only.
 declare
   now pg_catalog.timestamptz := inboxdb.clock();
   epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
   this_family pg_catalog.text;
+  job_version bigint;
   new_version bigint;
-  inbox_version bigint;
 begin
-  foreach this_family in array array['inbox', 'analytics'] loop
+  foreach this_family in array (select j.families from inboxdb.job as j where j.job_name = this_job) loop
     update inboxdb.cache_version as v
     set
       version = greatest(v.version + 1, epoch),
@@ -859,9 +883,9 @@ begin
       values (target_client_id, this_family, epoch, now, now)
       returning v.version into new_version;
     end if;
-    inbox_version := coalesce(inbox_version, new_version);
+    job_version := coalesce(job_version, new_version);
   end loop;
-  return inbox_version;
+  return job_version;
 end
 $$;
 -- <<< sql/announce/bump_versions.sql
@@ -881,19 +905,19 @@ $$;
 
 -- >>> sql/jobs/record_job.sql
 create or replace function inboxdb.record_job(
-  target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
+  this_job text, target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
   why_recounted text default null
 ) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: store the outcome of a workspace's last refresh in job_status, to be published.
--- Parameters: target_client_id; started_at; attempt_number since the workspace became dirty; error, null for success,
---   else SQLSTATE and our own sentence; why_recounted, as in job_status.
+-- Purpose: store the outcome of a job's last run for a workspace in job_status, to be published.
+-- Parameters: this_job, as in view job; target_client_id, whose lock the caller holds; started_at; attempt_number since
+--   the job was due; error, null for success, else SQLSTATE and our own sentence; why_recounted, as in job_status.
+-- Errors: 22023 for a job that view job does not list.
 -- Writes: job_status.
--- INVOKER: called by the drain's functions only.
+-- INVOKER: called by job functions only.
 declare
-  this_job pg_catalog.text := 'recompute-inbox-counts';
   finished_at pg_catalog.timestamptz := inboxdb.clock();
   this_status pg_catalog.text := case when error is null then 'succeeded' else 'failed' end;
   took_ms double precision := pg_catalog.date_part('epoch', finished_at - started_at) * 1000;
@@ -906,6 +930,12 @@ declare
     limit 1
   );
 begin
+  if not exists (select from inboxdb.job as j where j.job_name = this_job) then
+    raise invalid_parameter_value using
+      message = pg_catalog.format('%L is no job', this_job),
+      detail = 'Nothing was recorded.',
+      hint = 'Give the job a row of view inboxdb.job.';
+  end if;
   if newest is null then
     insert into inboxdb.job_status (
       job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt,
@@ -939,41 +969,45 @@ $$;
 
 -- >>> sql/jobs/failure.sql
 create or replace function inboxdb.failure(
-  error_code text, out sentence text, out is_transient boolean, out attempts_allowed integer
+  this_job text, error_code text, out sentence text, out is_transient boolean, out attempts_allowed integer
 )
-language sql immutable
+language sql stable
 set search_path = ''
 as $$
-  -- Purpose: our sentence for a failed refresh, and how many attempts the failure is worth.
-  -- Parameters: error_code, a SQLSTATE; null where the refresh's session was gone before it could record a failure.
+  -- Purpose: our sentence for a failed run of a job, and how many attempts the failure is worth.
+  -- Parameters: this_job, as in view job; error_code, a SQLSTATE; null where the run's session was gone before it could
+  --   record a failure.
   -- Returns: SQLSTATE and our own sentence, because the server's message may quote rows; whether the failure may pass
   --   by itself; after how many attempts the workspace is quarantined: 15 (half an hour) where the failure may pass,
   --   else 8 (4 minutes).
   -- Source: docs/errors.md.
-  -- INVOKER: reads nothing.
+  -- Reads: job.
+  -- INVOKER: called by job functions only.
   select
-    pg_catalog.format('%s: %s', known.code, known.said),
+    pg_catalog.format('%s: ', known.code)
+    || pg_catalog.replace(pg_catalog.replace(known.said, '{run}', j.run_name), '{function}', j.function_name),
     known.may_pass,
     case when known.may_pass then 15 else 8 end
-  from (
+  from inboxdb.job as j
+  cross join (
     select
       coalesce(error_code, '08006'),
       case
-        when error_code is null then 'whoever refreshed it was gone before the end'
-        when error_code = '57014' then 'the refresh was cancelled, or hit its time limit'
-        when error_code in ('40001', '40P01', '55P03') then 'the refresh lost against another transaction'
-        when error_code = '42501'
-          then 'the refresh may not read what it counts (row-level security or a missing right)'
+        when error_code is null then 'the session of the {run} was gone before the end'
+        when error_code = '57014' then 'the {run} was cancelled, or hit its time limit'
+        when error_code in ('40001', '40P01', '55P03') then 'the {run} lost against another transaction'
+        when error_code = '42501' then 'the {run} may not read what it needs (row-level security or a missing right)'
         when error_code in ('42P01', '42703', '42883', '42804')
           then 'the host''s tables no longer fit: apply the migrations again'
         when error_code like '53%' then 'the server is out of resources'
         when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
-        else 'the refresh failed; inboxdb.recompute_inbox_counts raises the error in full'
+        else 'the {run} failed; {function} raises the error in full'
       end,
       error_code is null
       or error_code in ('57014', '40001', '40P01', '55P03')
       or error_code like '53%' or error_code like '08%' or error_code like '57P%' or error_code like '58%'
   ) as known (code, said, may_pass)
+  where j.job_name = this_job
 $$;
 -- <<< sql/jobs/failure.sql
 
@@ -1009,7 +1043,7 @@ as $$
 -- Writes: inbox_counts_dirty, job_status.
 -- DEFINER: the runner calls it for a refresh that was cancelled, or whose connection was lost.
 declare
-  said pg_catalog.text := (inboxdb.failure(error_code)).sentence;
+  said pg_catalog.text := (inboxdb.failure('recompute-inbox-counts', error_code)).sentence;
   attempt_number integer;
 begin
   -- another drain refreshes the workspace by now, and its outcome counts
@@ -1027,7 +1061,7 @@ begin
     and d.attempts > 0 and d.quarantined_at is null
   returning d.attempts into attempt_number;
   if found then
-    perform inboxdb.record_job(target_client_id, started_at, attempt_number, said);
+    perform inboxdb.record_job('recompute-inbox-counts', target_client_id, started_at, attempt_number, said);
   end if;
 end
 $$;
@@ -2077,7 +2111,7 @@ begin
   end if;
 
   if oldest_reason is not null then
-    version := inboxdb.bump_versions(target_client_id);
+    version := inboxdb.bump_versions('recompute-inbox-counts', target_client_id);
   else
     changed_scopes := null;
     version := (
@@ -2090,10 +2124,11 @@ begin
     and d.client_id <= target_client_id
   returning d.attempts into attempt_number;
   if still_exists then
-    perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null, reason);
+    perform inboxdb.record_job(
+      'recompute-inbox-counts', target_client_id, as_of, coalesce(attempt_number, 1), null, reason
+    );
   else
-    delete from inboxdb.job_status as j
-    where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts';
+    delete from inboxdb.job_status as j where j.client_id = target_client_id;
   end if;
   seconds_waited := pg_catalog.date_part('epoch', inboxdb.clock() - oldest_reason);
 end
@@ -2517,8 +2552,8 @@ begin
   from inboxdb.work_list as d
   where d.client_id = target_client_id;
   if reason is null then
-    reason := (inboxdb.failure(null)).sentence;
-    perform inboxdb.record_job(target_client_id, inboxdb.clock(), attempt_number, reason);
+    reason := (inboxdb.failure('recompute-inbox-counts', null)).sentence;
+    perform inboxdb.record_job('recompute-inbox-counts', target_client_id, inboxdb.clock(), attempt_number, reason);
   end if;
   update inboxdb.work_list as d
   set quarantined_at = inboxdb.clock(), next_attempt_at = 'infinity', last_error = reason
@@ -2586,7 +2621,9 @@ begin
         raise no_data_found;
       end if;
       select
-        d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into strict spent
+        d.attempts >= (
+          inboxdb.failure('recompute-inbox-counts', pg_catalog.left(d.last_error, 5))
+        ).attempts_allowed into strict spent
       from inboxdb.inbox_counts_dirty as d
       -- the live row alone, written so that only the primary key can answer (D8)
       where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
@@ -2622,29 +2659,35 @@ $$;
 
 -- >>> sql/jobs/time_limit.sql
 create or replace function inboxdb.time_limit(
-  target_client_id inboxdb.client_id, least_seconds double precision default 60
+  target_client_id inboxdb.client_id, least_seconds double precision default 60,
+  this_job text default 'recompute-inbox-counts'
 ) returns double precision
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: how long a refresh of the workspace may take: twice the duration of the last refresh, so that the limit
-  --   doubles after each timeout (D38); at least 20 microseconds a lead, several times the duration of a recount,
-  --   because the last refresh may have been by change.
-  -- Parameters: target_client_id; least_seconds, the minimum for every workspace.
+  -- Purpose: how long a run of the job may take for the workspace: twice the duration of the last run, so that the
+  --   limit doubles after each timeout (D38); at least its seconds_per_lead, because the last run may have been by
+  --   change.
+  -- Parameters: target_client_id; least_seconds, the minimum for every workspace; this_job, as in view job.
   -- Returns: seconds, 900 at most (or least_seconds, if greater).
-  -- Reads: job_status, workspace.
+  -- Reads: job, job_status, workspace.
   -- DEFINER: its callers have no rights in inboxdb.
   select greatest(
     least_seconds,
-    -- null, not 900, without a last refresh
+    -- null, not 900, without a last run
     (
       select least(j.duration_ms / 500.0, 900)
       from inboxdb.job_status as j
-      where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts'
+      where j.client_id = target_client_id and j.job_name = this_job
       order by j.last_started_at desc
       limit 1
     ),
-    (select least(w.leads / 50000.0, 900) from inboxdb.workspace as w where w.client_id = target_client_id)
+    (
+      select least(w.leads * j.seconds_per_lead, 900)
+      from inboxdb.workspace as w
+      cross join inboxdb.job as j
+      where w.client_id = target_client_id and j.job_name = this_job
+    )
   )
 $$;
 -- <<< sql/jobs/time_limit.sql
@@ -3416,7 +3459,7 @@ as $$
   -- Returns: kind, version or job; the workspace; the version's family or the job's name; rank, the greater in a newer
   --   copy: the version, or when the job started, in microseconds since 1970; key and value.
   -- Source: docs/contracts.md.
-  -- Reads: cache_version, job_status.
+  -- Reads: cache_version, job_status, job.
   -- DEFINER: its callers have no rights in inboxdb.
   select u.kind, u.client_id, u.item, u.rank, u.redis_key, u.value
   from (
@@ -3432,27 +3475,34 @@ as $$
     union all
     (
       select
-        j.unpublished_since, 'job', j.client_id::pg_catalog.text, j.job_name,
-        (pg_catalog.date_part('epoch', j.last_started_at) * 1000000)::pg_catalog.int8,
-        pg_catalog.format('jobs:v1:%s:%s', j.job_name, j.client_id),
-        pg_catalog.json_build_object(
-          'lastStartedAt', inboxdb.iso(j.last_started_at),
-          'lastFinishedAt', inboxdb.iso(j.last_finished_at),
-          'lastStatus', j.last_status,
-          'lastError', j.last_error,
-          'durationMs', j.duration_ms,
-          'attempt', j.attempt,
-          'mode', case
-            when j.last_status = 'failed' then null
-            when j.recount_reason is null then 'by_change'
-            else 'recount'
-          end,
-          'recountReason', j.recount_reason,
-          'runId', j.run_id
+        s.unpublished_since, 'job', s.client_id::pg_catalog.text, s.job_name,
+        (pg_catalog.date_part('epoch', s.last_started_at) * 1000000)::pg_catalog.int8,
+        pg_catalog.format('jobs:v1:%s:%s', s.job_name, s.client_id),
+        (
+          pg_catalog.jsonb_build_object(
+            'lastStartedAt', inboxdb.iso(s.last_started_at),
+            'lastFinishedAt', inboxdb.iso(s.last_finished_at),
+            'lastStatus', s.last_status,
+            'lastError', s.last_error,
+            'durationMs', s.duration_ms,
+            'attempt', s.attempt,
+            'runId', s.run_id
+          )
+          || case when (select j.has_modes from inboxdb.job as j where j.job_name = s.job_name)
+            then pg_catalog.jsonb_build_object(
+              'mode', case
+                when s.last_status = 'failed' then null
+                when s.recount_reason is null then 'by_change'
+                else 'recount'
+              end,
+              'recountReason', s.recount_reason
+            )
+            else '{}'
+          end
         )::pg_catalog.text
-      from inboxdb.job_status as j
-      where j.unpublished_since is not null
-      order by j.unpublished_since
+      from inboxdb.job_status as s
+      where s.unpublished_since is not null
+      order by s.unpublished_since
       limit at_most
     )
   ) as u (unpublished_since, kind, client_id, item, rank, redis_key, value)

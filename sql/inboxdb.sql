@@ -77,6 +77,7 @@ create schema if not exists inboxdb;
 
 -- jobs: shared by every job per workspace.
 -- How its last run went, time limits, retries, the runs at work and their heartbeat.
+\ir jobs/job.view.sql
 \ir jobs/job_status.table.sql
 \ir jobs/run.table.sql
 \ir jobs/freshness.table.sql

@@ -418,7 +418,7 @@ class Scene:
     def fail(self, workspace: str, started_at: datetime) -> None:
         """Have a status of a failed attempt written."""
         self.owner.execute(
-            "select inboxdb.record_job(%s, %s, 3, '57014: the refresh was cancelled')", [workspace, started_at]
+            "select inboxdb.record_job(%s, %s, %s, 3, '57014: the refresh was cancelled')", [JOB, workspace, started_at]
         )
 
     def unpublished(self) -> list[Unpublished]:
@@ -572,7 +572,7 @@ def test_rows_that_somebody_is_writing_are_not_waited_for(
     scene.refresh(busy, free)
     before = scene.truth()
     writer = database.connect(autocommit=False)
-    writer.execute("select inboxdb.bump_versions(%s)", [busy])
+    writer.execute("select inboxdb.bump_versions(%s, %s)", [JOB, busy])
     scene.publisher.execute("set statement_timeout = '5s'")
     publish(scene.publisher, cache)
     assert copy(redis) == before

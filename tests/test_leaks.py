@@ -82,6 +82,7 @@ inboxdb.freshness
 inboxdb.freshness_id_seq
 inboxdb.grant_matrix
 inboxdb.inbox_counts_dirty
+inboxdb.job
 inboxdb.known_workspace
 inboxdb.lead_id
 inboxdb.lead_now

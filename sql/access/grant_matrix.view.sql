@@ -37,7 +37,7 @@ from (
   ),
   ('inboxdb_drainer', 'function', 'inboxdb.empty_slice()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.seconds_to_next_attempt(text[])', 'execute'),
-  ('inboxdb_drainer', 'function', 'inboxdb.time_limit(inboxdb.client_id, double precision)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.time_limit(inboxdb.client_id, double precision, text)', 'execute'),
   (
     'inboxdb_drainer', 'function',
     'inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean)', 'execute'

@@ -1,21 +1,21 @@
-create or replace function inboxdb.bump_versions(target_client_id inboxdb.client_id) returns bigint
+create or replace function inboxdb.bump_versions(this_job text, target_client_id inboxdb.client_id) returns bigint
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: give the workspace new cache versions, one per family, committed together with the new counts.
--- Parameters: target_client_id; the caller holds its lock.
--- Returns: the inbox family's new version: greatest(old + 1, epoch milliseconds), so that neither a restore nor a
---   workspace made anew goes back.
+-- Purpose: give the workspace new cache versions, one per family of the job, committed together with the job's work.
+-- Parameters: this_job, as in view job; target_client_id; the caller holds its lock.
+-- Returns: the new version of the job's first family: greatest(old + 1, epoch milliseconds), so that neither a restore
+--   nor a workspace made anew goes back.
 -- Writes: cache_version.
--- INVOKER: called by refresh_workspace only.
+-- INVOKER: called by job functions only.
 declare
   now pg_catalog.timestamptz := inboxdb.clock();
   epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
   this_family pg_catalog.text;
+  job_version bigint;
   new_version bigint;
-  inbox_version bigint;
 begin
-  foreach this_family in array array['inbox', 'analytics'] loop
+  foreach this_family in array (select j.families from inboxdb.job as j where j.job_name = this_job) loop
     update inboxdb.cache_version as v
     set
       version = greatest(v.version + 1, epoch),
@@ -36,8 +36,8 @@ begin
       values (target_client_id, this_family, epoch, now, now)
       returning v.version into new_version;
     end if;
-    inbox_version := coalesce(inbox_version, new_version);
+    job_version := coalesce(job_version, new_version);
   end loop;
-  return inbox_version;
+  return job_version;
 end
 $$;

@@ -1,6 +1,6 @@
 create table inboxdb.cache_version (
   client_id inboxdb.client_id not null,
-  family text not null check (family in ('inbox', 'analytics')),
+  family text not null check (family ~ '^[a-z]+$'),
   version bigint not null,
   bumped_at timestamptz not null,
   unpublished_since timestamptz,
@@ -15,6 +15,7 @@ where unpublished_since is not null;
 comment on table inboxdb.cache_version is
 'Cache versions, the truth of {family}:v1:ver:{clientId}: they only grow. A row outlives its workspace, so that '
 'versions of a workspace made anew do not go back.';
+comment on column inboxdb.cache_version.family is 'One of the families of a job, see view job.';
 comment on column inboxdb.cache_version.version is 'Greatest of the last version + 1 and the epoch in milliseconds.';
 comment on column inboxdb.cache_version.unpublished_since is
 'When the oldest bump not yet copied to the cache was made; null once copied.';

@@ -55,7 +55,9 @@ begin
         raise no_data_found;
       end if;
       select
-        d.attempts >= (inboxdb.failure(pg_catalog.left(d.last_error, 5))).attempts_allowed into strict spent
+        d.attempts >= (
+          inboxdb.failure('recompute-inbox-counts', pg_catalog.left(d.last_error, 5))
+        ).attempts_allowed into strict spent
       from inboxdb.inbox_counts_dirty as d
       -- the live row alone, written so that only the primary key can answer (D8)
       where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))

@@ -15,8 +15,8 @@ begin
   from inboxdb.work_list as d
   where d.client_id = target_client_id;
   if reason is null then
-    reason := (inboxdb.failure(null)).sentence;
-    perform inboxdb.record_job(target_client_id, inboxdb.clock(), attempt_number, reason);
+    reason := (inboxdb.failure('recompute-inbox-counts', null)).sentence;
+    perform inboxdb.record_job('recompute-inbox-counts', target_client_id, inboxdb.clock(), attempt_number, reason);
   end if;
   update inboxdb.work_list as d
   set quarantined_at = inboxdb.clock(), next_attempt_at = 'infinity', last_error = reason

@@ -13,7 +13,7 @@ as $$
 -- Writes: inbox_counts_dirty, job_status.
 -- DEFINER: the runner calls it for a refresh that was cancelled, or whose connection was lost.
 declare
-  said pg_catalog.text := (inboxdb.failure(error_code)).sentence;
+  said pg_catalog.text := (inboxdb.failure('recompute-inbox-counts', error_code)).sentence;
   attempt_number integer;
 begin
   -- another drain refreshes the workspace by now, and its outcome counts
@@ -31,7 +31,7 @@ begin
     and d.attempts > 0 and d.quarantined_at is null
   returning d.attempts into attempt_number;
   if found then
-    perform inboxdb.record_job(target_client_id, started_at, attempt_number, said);
+    perform inboxdb.record_job('recompute-inbox-counts', target_client_id, started_at, attempt_number, said);
   end if;
 end
 $$;

@@ -56,7 +56,7 @@ begin
   end if;
 
   if oldest_reason is not null then
-    version := inboxdb.bump_versions(target_client_id);
+    version := inboxdb.bump_versions('recompute-inbox-counts', target_client_id);
   else
     changed_scopes := null;
     version := (
@@ -69,10 +69,11 @@ begin
     and d.client_id <= target_client_id
   returning d.attempts into attempt_number;
   if still_exists then
-    perform inboxdb.record_job(target_client_id, as_of, coalesce(attempt_number, 1), null, reason);
+    perform inboxdb.record_job(
+      'recompute-inbox-counts', target_client_id, as_of, coalesce(attempt_number, 1), null, reason
+    );
   else
-    delete from inboxdb.job_status as j
-    where j.client_id = target_client_id and j.job_name = 'recompute-inbox-counts';
+    delete from inboxdb.job_status as j where j.client_id = target_client_id;
   end if;
   seconds_waited := pg_catalog.date_part('epoch', inboxdb.clock() - oldest_reason);
 end

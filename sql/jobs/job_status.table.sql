@@ -1,5 +1,5 @@
 create table inboxdb.job_status (
-  job_name text not null check (job_name in ('recompute-inbox-counts', 'recompute-analytics-aggregates')),
+  job_name text not null check (job_name ~ '^[a-z]+(-[a-z]+)*$'),
   client_id inboxdb.client_id not null,
   last_started_at timestamptz not null,
   last_finished_at timestamptz not null,
@@ -19,6 +19,8 @@ create index job_status_unpublished_since_idx on inboxdb.job_status (unpublished
 where unpublished_since is not null;
 
 comment on table inboxdb.job_status is 'How the last run of each job went, per workspace.';
+comment on column inboxdb.job_status.job_name is
+'As in view job, by record_job; a part of a key in Redis, so without a colon.';
 comment on column inboxdb.job_status.last_error is 'SQLSTATE and our own sentence; never a server message.';
 comment on column inboxdb.job_status.attempt is 'Which attempt since the workspace became dirty this run was.';
 comment on column inboxdb.job_status.recount_reason is

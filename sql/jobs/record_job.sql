@@ -1,17 +1,17 @@
 create or replace function inboxdb.record_job(
-  target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
+  this_job text, target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
   why_recounted text default null
 ) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: store the outcome of a workspace's last refresh in job_status, to be published.
--- Parameters: target_client_id; started_at; attempt_number since the workspace became dirty; error, null for success,
---   else SQLSTATE and our own sentence; why_recounted, as in job_status.
+-- Purpose: store the outcome of a job's last run for a workspace in job_status, to be published.
+-- Parameters: this_job, as in view job; target_client_id, whose lock the caller holds; started_at; attempt_number since
+--   the job was due; error, null for success, else SQLSTATE and our own sentence; why_recounted, as in job_status.
+-- Errors: 22023 for a job that view job does not list.
 -- Writes: job_status.
--- INVOKER: called by the drain's functions only.
+-- INVOKER: called by job functions only.
 declare
-  this_job pg_catalog.text := 'recompute-inbox-counts';
   finished_at pg_catalog.timestamptz := inboxdb.clock();
   this_status pg_catalog.text := case when error is null then 'succeeded' else 'failed' end;
   took_ms double precision := pg_catalog.date_part('epoch', finished_at - started_at) * 1000;
@@ -24,6 +24,12 @@ declare
     limit 1
   );
 begin
+  if not exists (select from inboxdb.job as j where j.job_name = this_job) then
+    raise invalid_parameter_value using
+      message = pg_catalog.format('%L is no job', this_job),
+      detail = 'Nothing was recorded.',
+      hint = 'Give the job a row of view inboxdb.job.';
+  end if;
   if newest is null then
     insert into inboxdb.job_status (
       job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt,
