@@ -137,9 +137,6 @@ class MortalServer(Server):
             self._restarted.send_signal(signal.SIGINT)
             self._restarted.wait()
 
-    def _drop(self, name: str) -> None:
-        """Leave a database: it goes with the server."""
-
 
 def _is_gone(pid: str) -> bool:
     try:

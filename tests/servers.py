@@ -110,6 +110,11 @@ class Janitor(DatabaseJanitor):
         with self._admin.cursor() as cursor:
             yield cursor
 
+    def drop(self) -> None:
+        """Drop the database, unless its server was taken away from us."""
+        if not self._admin.closed:
+            super().drop()
+
     def disconnect(self) -> None:
         """End what a pooler holds open, too."""
         with self.cursor() as cursor:
