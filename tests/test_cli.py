@@ -136,8 +136,9 @@ def test_the_whole_life_of_an_installation(bare_database: Database) -> None:
         return done.stdout if status == 0 else done.stderr
 
     assert "not installed" in run("status", status=1)
-    assert run("migrate", "status").count("pending") == 7
-    assert "applied 7 migrations" in run("migrate", "apply", "--without-rls")
+    pending = run("migrate", "status").count("pending")
+    assert pending > 1
+    assert f"applied {pending} migrations" in run("migrate", "apply", "--without-rls")
     workspace = small_workspace(Host(bare_database.writer()), user)
     assert "refreshed 1, failed 0, skipped 0, remaining 0" in run("drain-dirty")
     assert "total                          2" in run("counts", workspace)
@@ -146,7 +147,7 @@ def test_the_whole_life_of_an_installation(bare_database: Database) -> None:
     assert "total was stored as 7, live 2" in program("verify", env=env).stdout
     assert program("verify", env=env).returncode == 3
     assert "dirty workspaces        0" in run("status")
-    assert "no role but the owner reads counts any more" in run("migrate", "rollback")
+    assert "no role but the owner reads counts any more" in run("migrate", "rollback", "--to", "0006-lead-triggers")
     assert "Undoes 0001-tables" in run("migrate", "rollback", "--all")
     assert "nothing to undo" in run("migrate", "rollback")
 
