@@ -13,7 +13,7 @@ demo: .venv/embedded ## show the whole thing working on an embedded Postgres
 
 # The whole suite on 18; what depends most on the server also on 16, and on 15 where Debian's is installed.
 comma := ,
-PYTEST := $(BIN)/pytest --numprocesses 2 --dist worksteal -m 'not slow'
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist worksteal -m 'not slow'
 OTHERS := 16$(if $(wildcard /usr/lib/postgresql/15/bin/initdb),$(comma)15)
 
 test: .venv/test ## run the tests, on the PostgreSQL versions at hand

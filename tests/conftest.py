@@ -37,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="RELEASE",
         help="test on installations of this commit, or folder, upgraded with data",
     )
+    group.addoption("--slowest", type=int, metavar="N", help="draw a chart of the N slowest tests, at the end")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -76,7 +77,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say in a line for each reason what was skipped, and remember the tests that wanted what this machine lacks."""
+    """Say in a line for each reason what was skipped, and remember the tests that wanted what this machine lacks.
+
+    With --slowest also draw a chart of the slowest tests, a test's setup and teardown included.
+    """
     skipped = {report.nodeid: str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ())}
     reasons = Counter(reason.removeprefix("Skipped: ") for reason in skipped.values())
     if reasons:
@@ -89,6 +93,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         seen = {report.nodeid for reports in terminalreporter.stats.values() for report in reports if report.nodeid}
         wanting = {test for test, reason in skipped.items() if reason.startswith(f"Skipped: {programs.WANTS}")}
         cache.set(WANTING, sorted(set(cache.get(WANTING, [])) - seen | wanting))
+
+    if number := config.getoption("--slowest"):
+        terminalreporter.section("slowest")
+        reports = [report for reports in terminalreporter.stats.values() for report in reports]
+        took: Counter[str] = Counter()
+        for report in reports:
+            took[report.nodeid] += getattr(report, "duration", 0)
+        for test, seconds in took.most_common(number):
+            bar = "█" * round(40 * seconds / max(took.values()))
+            terminalreporter.line(f"{seconds:5.1f} s {bar:40} {test.removeprefix('tests/test_')}")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
