@@ -270,3 +270,56 @@ def test_figure_of_status(copy: Copy) -> None:
     copy.pytest("tests/test_watching.py", "tests/test_metrics.py", "-k", "nothing_to_do or says or watches")
     copy.pytest("tests/test_sources.py", "tests/test_documents.py", "-k", "not test_every_command_runs")
     assert copy.touched == listed("A figure of status", "", "counted-workspaces")
+
+
+JOB = """\
+create or replace function inboxdb.tidy_workspace(target_client_id inboxdb.client_id) returns bigint
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: tidy a workspace now.
+-- Parameters: target_client_id.
+-- Returns: the first family's new cache version; null where the workspace is locked by another.
+-- Writes: job_status, cache_version.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  started_at pg_catalog.timestamptz := inboxdb.clock();
+begin
+  if not inboxdb.try_lock_workspace(target_client_id) then
+    return null;
+  end if;
+  perform inboxdb.record_job('tidy', target_client_id, started_at, 1, null);
+  return inboxdb.bump_versions('tidy', target_client_id);
+end
+$$;
+"""
+
+TEST_OF_JOB = """\
+from tests.rows import Host
+from tests.servers import Database
+
+
+def test_status_is_told(database: Database) -> None:
+    owner = database.connect()
+    workspace = Host(database.writer()).workspace()
+    owner.execute("select inboxdb.tidy_workspace(%s)", [workspace])
+    assert owner.execute("select job_name, last_status from inboxdb.job_status").fetchall() == [("tidy", "succeeded")]
+"""
+
+
+def test_job(copy: Copy) -> None:
+    copy.release()
+    row = "    'tidy', 'run', 'inboxdb.tidy_workspace', array['inbox'], 0.00001::double precision, false\n  ), (\n"
+    copy.insert("sql/jobs/job.view.sql", "    'recompute-inbox-counts', 'refresh',", row)
+    copy.write("sql/drain/tidy_workspace.sql", JOB)
+    contents = copy.root / "sql/inboxdb.sql"
+    last = re.findall(r"^\\ir drain/.*\n", contents.read_text(), re.M)[-1]
+    copy.replace("sql/inboxdb.sql", last, f"{last}\\ir drain/tidy_workspace.sql\n")
+    copy.insert("tests/test_leaks.py", "\ninboxdb.try_lock_workspace()\n", "\ninboxdb.tidy_workspace()")
+    copy.write("tests/test_tidy_workspace.py", TEST_OF_JOB)
+    copy.insert("docs/contracts.md", "## Reading counts\n", "The job `tidy` tidies.\n\n")
+    copy.insert("CHANGELOG.md", "### Changed\n", "- The job `tidy`.\n\n")
+    copy.make("migration", "NAME=tidy")
+    copy.pytest("tests/test_tidy_workspace.py", "tests/test_jobs.py", "-k", "told or function")
+    copy.pytest("tests/test_sources.py", "tests/test_leaks.py", "-k", "everything_is_declared or routine or rooms")
+    assert copy.touched == listed("A job", "tidy_workspace", "tidy")
