@@ -171,7 +171,10 @@ def undone(undone: Sequence[Undone], to: str | None, database: str) -> str:
     """`migrate rollback`."""
     if not undone:
         return f"nothing to undo: {database} has no migration of inboxdb" + (f" after {to}" if to else "")
-    return "\n".join(one.meaning for one in undone) + "\n`inboxdb migrate apply` brings it back, counts included."
+    return (
+        "\n".join(migration.meaning for migration in undone)
+        + "\n`inboxdb migrate apply` brings it back, counts included."
+    )
 
 
 def verification(result: Verification, repair: bool, database: str) -> str:

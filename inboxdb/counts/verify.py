@@ -119,17 +119,17 @@ def verify(
 def _verify_workspace(
     connection: Connection, client_id: str, repair: bool, time_limit: float, result: VerifyResult
 ) -> None:
-    found = _settled_comparison(connection, client_id, time_limit)
+    comparison = _settled_comparison(connection, client_id, time_limit)
     repaired = False
-    result.scopes += found.scopes
-    result.drifted += found.drifted
+    result.scopes += comparison.scopes
+    result.drifted += comparison.drifted
     try:
-        if repair and found.drifted:
+        if repair and comparison.drifted:
             mark(connection, [client_id])
             repaired = _settled_comparison(connection, client_id, time_limit).drifted == 0
-            result.repaired += found.drifted if repaired else 0
+            result.repaired += comparison.drifted if repaired else 0
     finally:
-        result.differences.extend(_by_count(client_id, found.differences, repaired))
+        result.differences.extend(_by_count(client_id, comparison.differences, repaired))
 
 
 def _settled_comparison(connection: Connection, client_id: str, time_limit: float) -> _Comparison:

@@ -55,8 +55,8 @@ class DatabaseRefused(InboxdbError):
         """Keep messages of inboxdb itself; the server's are dropped, because they may quote rows."""
         self.sqlstate = error.sqlstate
         if self.sqlstate and self.sqlstate.startswith("IB"):
-            said = ". ".join(filter(None, (error.diag.message_primary, error.diag.message_detail)))
-            super().__init__(f"{said.rstrip('.')}. {error.diag.message_hint or ''} ({self.sqlstate})")
+            message = ". ".join(filter(None, (error.diag.message_primary, error.diag.message_detail)))
+            super().__init__(f"{message.rstrip('.')}. {error.diag.message_hint or ''} ({self.sqlstate})")
         else:
             code = f"SQLSTATE {self.sqlstate}" if self.sqlstate else type(error).__name__
             super().__init__(f"{database}: {self._remedy(error)} ({code})")

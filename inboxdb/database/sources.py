@@ -31,5 +31,5 @@ def checksums() -> str:
 def damaged() -> list[str]:
     """List the files of migrations/ that are not as checksums.txt says: changed, missing, or not named in it."""
     file = MIGRATIONS / CHECKSUMS
-    said = file.read_text().splitlines() if file.exists() else []
-    return sorted({line.partition("  ")[2] for line in set(said) ^ set(checksums().splitlines())})
+    recorded = file.read_text().splitlines() if file.exists() else []
+    return sorted({line.partition("  ")[2] for line in set(recorded) ^ set(checksums().splitlines())})

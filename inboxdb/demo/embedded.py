@@ -101,9 +101,9 @@ def server(
                 break
             except psycopg.OperationalError as error:
                 if process.poll() is not None or time.monotonic() > deadline:
-                    said = " ".join((directory / "log").read_text(errors="replace").splitlines()[-3:])
+                    log = " ".join((directory / "log").read_text(errors="replace").splitlines()[-3:])
                     raise EmbeddedServerFailed(
-                        f"PostgreSQL did not start in {directory}: {said}. Mend that; if root starts it, `nobody` "
+                        f"PostgreSQL did not start in {directory}: {log}. Mend that; if root starts it, `nobody` "
                         "must get at the directory."
                     ) from error
                 time.sleep(0.02)

@@ -159,7 +159,7 @@ def run(
             with _step(console, "Starting a PostgreSQL of its own") as step:
                 dsn = stack.enter_context(embedded.server(directory, keep=keep))
                 stack.callback(ignore_signals)  # called first: nothing is to disturb the cleaning up
-                step.said = f"PostgreSQL 18 is up in {escape(str(directory))}"
+                step.outcome = f"PostgreSQL 18 is up in {escape(str(directory))}"
             healthy = _show(console, dsn, workspaces, leads, seconds)
     except SystemExit:
         console.print("Interrupted. The server is stopped and its directory removed.")
@@ -206,11 +206,11 @@ def _stopping_on_signals() -> Iterator[Callable[[], None]]:
 
 @dataclass
 class _Step:
-    """A step under way; `said` is what to print once it is done."""
+    """A step under way; `outcome` is printed once the step is done."""
 
     bar: Progress
     task: TaskID
-    said: str = ""
+    outcome: str = ""
 
     def progress(self, done: int, total: int, _: float | None) -> None:
         """Move the bar."""
@@ -226,7 +226,7 @@ def _step(console: Console, doing: str) -> Iterator[_Step]:
         step = _Step(bar, bar.add_task(doing, total=None))
         yield step
     mark = "" if console.options.ascii_only else "[green]✓[/] "
-    console.print(f"{mark}{step.said} [dim]({time.monotonic() - started:.1f} s)[/]")
+    console.print(f"{mark}{step.outcome} [dim]({time.monotonic() - started:.1f} s)[/]")
 
 
 def _is_terminal(console: Console) -> bool:
@@ -238,24 +238,24 @@ def _show(console: Console, dsn: str, workspaces: int, leads: int, seconds: floa
     """Go through the steps on an empty server. Returns whether verify found nothing."""
     with _step(console, "Making the host application's tables") as step:
         made = _make_host(dsn, workspaces, leads)
-        step.said = "Synthetic host data: "
-        step.said += f"{made['Client']:,} workspaces, {made['Lead']:,} leads, {made['Message']:,} messages"
+        step.outcome = "Synthetic host data: "
+        step.outcome += f"{made['Client']:,} workspaces, {made['Lead']:,} leads, {made['Message']:,} messages"
     with _step(console, "Installing inboxdb") as step:
         installed = install(dsn, Named(trusted=["app_writer"], restricted=["authenticated"]), create_roles=True)
-        step.said = f"inboxdb is installed by {len(installed.applied)} migrations; row-level security is on"
+        step.outcome = f"inboxdb is installed by {len(installed.applied)} migrations; row-level security is on"
     with _step(console, "Counting every workspace") as step:
         filled = drain(dsn, DrainOptions(workers=2), on_progress=step.progress)
-        step.said = f"First fill: {filled.refreshed} workspaces are counted"
+        step.outcome = f"First fill: {filled.refreshed} workspaces are counted"
 
     with session(dsn, application_name="inboxdb demo") as connection:
         live = _Live(dsn, connection, seconds)
         live.run(console)
         with _step(console, "Draining what is left") as step:
             drain(dsn)
-            step.said = "The writers have stopped; what they left is drained"
+            step.outcome = "The writers have stopped; what they left is drained"
         with _step(console, "Comparing every count with the host's tables") as step:
             result = verify(dsn, on_progress=step.progress)
-            step.said = _verdict(result)
+            step.outcome = _verdict(result)
         console.print("\n[bold]What you saw[/]")
         console.print(live.summary())
         console.print(_comparison(connection, live.watched[0]))
@@ -455,14 +455,14 @@ class _Live:
     def summary(self) -> str:
         """Print the summary."""
         measured = sum(len(workspace.shown_after) for workspace in self.watched)
-        said = (
+        text = (
             f"{sum(self.writes):,} writes in {self.seconds:g} s by a role that has no rights in inboxdb, and "
             f"{self.refreshes:,} refreshes beside them. A committed change showed {self.freshness()} "
             f"(15 s are allowed), measured on {measured:,} changes."
         )
         if self.unseen():
-            said += f" [red]{self.unseen():,} more did not show within {GIVE_UP:g} s.[/]"
-        return said
+            text += f" [red]{self.unseen():,} more did not show within {GIVE_UP:g} s.[/]"
+        return text
 
 
 def _percentile(values: Sequence[float], percent: int) -> str:

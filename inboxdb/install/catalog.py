@@ -258,10 +258,10 @@ def read(connection: Connection[Any], spaces: str) -> Objects:
     Parameters: connection, in autocommit mode; spaces, which schemas: a condition on pg_namespace as n.
     Returns the facts about each; a view's definition as a hash.
     """
-    found = _read(connection, spaces)
-    for facts in found.values():
+    objects = _read(connection, spaces)
+    for facts in objects.values():
         _hash_definition(facts)
-    return found
+    return objects
 
 
 def installed(connection: Connection[Any]) -> Objects:
@@ -270,11 +270,11 @@ def installed(connection: Connection[Any]) -> Objects:
 
     Parameters: connection, in autocommit mode.
     """
-    found = {obj: facts for obj, facts in _read(connection, WHERE_OURS_ARE).items() if _is_ours(obj)}
-    owner = found.get(Object("schema", "inboxdb"), {}).get("owner")
-    views = {obj.name for obj, facts in found.items() if facts.get("kind") == "v"}
+    objects = {obj: facts for obj, facts in _read(connection, WHERE_OURS_ARE).items() if _is_ours(obj)}
+    owner = objects.get(Object("schema", "inboxdb"), {}).get("owner")
+    views = {obj.name for obj, facts in objects.items() if facts.get("kind") == "v"}
     host_types = _host_types(connection)
-    for obj, facts in found.items():
+    for obj, facts in objects.items():
         for name in facts.keys() & {"definition", "using", "check", "default", "arguments"}:
             facts[name] = without_host_types(facts[name])
         if facts.get("owner") == owner:
@@ -285,7 +285,7 @@ def installed(connection: Connection[Any]) -> Objects:
         if obj.kind == "type" and obj.name in DOMAINS and facts["base"] == host_types.get(DOMAINS[obj.name]):
             facts["base"] = AS_THE_HOST.format(*DOMAINS[obj.name])
         _hash_definition(facts)
-    return found
+    return objects
 
 
 def shipped() -> Objects:

@@ -116,12 +116,12 @@ def differences(connection: Connection) -> list[Difference]:
         for obj in state.expected.keys() | state.installed.keys()
         if state.expected.get(obj) != state.installed.get(obj)
     }
-    found = []
+    differ = []
     for obj in sorted(changed):
         if not any(part in changed for part in _explained_by(obj, state)):
             shipped, installed = state.expected.get(obj), state.installed.get(obj)
-            found.append(Difference(obj, *_in_words(obj, shipped, installed), _remedy(obj, shipped, installed, state)))
-    return found + list(_lost_rows(connection, state))
+            differ.append(Difference(obj, *_in_words(obj, shipped, installed), _remedy(obj, shipped, installed, state)))
+    return differ + list(_lost_rows(connection, state))
 
 
 def _lost_rows(connection: Connection, state: _State) -> Iterator[Difference]:
@@ -427,11 +427,11 @@ def _for_trigger(obj: Object, shipped: Facts | None, installed: Facts | None) ->
         mark = "`inboxdb mark --all`"
         return Remedy(f"`{enable}` and then {mark}, since changes were not noted, or {REPAIR} for both", (enable,))
     [(file, create)] = [
-        (file, found[0])
+        (file, trigger[0])
         for file in sources.contents()
         if file.endswith(".trigger.sql")
-        for found in TRIGGER.finditer((sources.SQL / file).read_text())
-        if (found[1], found[2]) == (name, obj.table)
+        for trigger in TRIGGER.finditer((sources.SQL / file).read_text())
+        if (trigger[1], trigger[2]) == (name, obj.table)
     ]
     return Remedy(f"{REPAIR}, which makes it anew from sql/{file} and marks every workspace", (create,))
 

@@ -121,8 +121,8 @@ def difference(migration: Migration, applied: str) -> list[str]:
     Empty without a difference.
     """
     lines = unified_diff(applied.splitlines(), text(migration).splitlines(), n=0, lineterm="")
-    found = list(lines)[2:]
-    return found or ([] if applied == text(migration) else ["the ends of lines differ"])
+    differing = list(lines)[2:]
+    return differing or ([] if applied == text(migration) else ["the ends of lines differ"])
 
 
 def record_applied(migration: Migration, operation: str = "apply") -> str:

@@ -91,7 +91,7 @@ class History:
     @property
     def without_text(self) -> list[Migration]:
         """Applied migrations without a recorded text: applied by yoyo alone, or by an inboxdb before migration_text."""
-        return [one for one in self.shipped if one.id in self.entries and self.entries[one.id].body is None]
+        return [migration for migration in self.applied[::-1] if self.entries[migration.id].body is None]
 
     @property
     def unknown(self) -> list[str]:
@@ -118,7 +118,11 @@ class History:
 
         Raises UnknownMigration.
         """
-        return self.pending if last is None else [one for one in self.pending if one in self._first(last)]
+        return (
+            self.pending
+            if last is None
+            else [migration for migration in self.pending if migration in self._first(last)]
+        )
 
     def above(self, last: str) -> list[Migration]:
         """Return the applied migrations above one, newest first.
@@ -126,7 +130,7 @@ class History:
         Raises UnknownMigration.
         """
         first = self._first(last)
-        return [one for one in self.applied if one not in first]
+        return [migration for migration in self.applied if migration not in first]
 
     def _first(self, last: str) -> list[Migration]:
         names = [migration.id for migration in self.shipped]
@@ -299,7 +303,7 @@ def status(dsn: str) -> list[MigrationStatus]:
         entry, difference = history.entries.get(migration.id), history.difference(migration)
         state = "edited" if difference else "applied" if entry else "unrecorded" if history.unrecorded else "pending"
         listed.append(MigrationStatus(migration.id, entry.applied_at if entry else None, state, difference))
-    return listed + [MigrationStatus(one, history.entries[one].applied_at, "unknown") for one in history.unknown]
+    return listed + [MigrationStatus(id, history.entries[id].applied_at, "unknown") for id in history.unknown]
 
 
 def checked_history(connection: Connection, dsn: str, *, marking: bool = False) -> History:

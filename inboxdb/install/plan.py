@@ -55,7 +55,7 @@ REFUSALS: dict[type[InboxdbError], str] = {
 }
 
 # What the comment on top of a migration says to yoyo, to squawk, and to whoever runs the file by itself.
-NOT_SAID = ("depends:", "transactional:", "squawk-", "By hand:")
+NOT_FOR_PEOPLE = ("depends:", "transactional:", "squawk-", "By hand:")
 
 # How the comment on top of a migration names locks. A test holds what it says to what is taken.
 TABLE = r'"\w+"|\w+\.\w+'
@@ -164,7 +164,7 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
             # what is left over there is the installation, whose ledger was lost
             examined.pop("leftovers", None)
         findings += itertools.chain.from_iterable(examined.values())
-    if pending and pending[-1] is history.shipped[-1] and all(one.severity != OBSTACLE for one in findings):
+    if pending and pending[-1] is history.shipped[-1] and all(finding.severity != OBSTACLE for finding in findings):
         findings += _undecided(dsn, pending[-1].id)
     return Plan(steps, checks.worst_first(findings))
 
@@ -199,11 +199,11 @@ def declared_locks(text: str) -> list[tuple[str, str]]:
     Returns mode and table, each with its schema.
     """
     header = " ".join(line.removeprefix("--").strip() for line in text.partition("\n\n")[0].splitlines())
-    said = re.search(r" Locks: (.*?) Undo: ", header)
+    locks = re.search(r" Locks: (.*?) Undo: ", header)
     return [
-        (found["mode"], table if "." in table else f"public.{table}")
-        for found in LOCKS.finditer(said[1] if said else "")
-        for table in re.findall(TABLE, found["tables"])
+        (lock["mode"], table if "." in table else f"public.{table}")
+        for lock in LOCKS.finditer(locks[1] if locks else "")
+        for table in re.findall(TABLE, lock["tables"])
     ]
 
 
@@ -213,8 +213,8 @@ def _planned(shipped: list[Migration], steps: list[Step], lock_timeout: float) -
     """
     first: dict[tuple[str, ...], str] = {}
     for migration in shipped:
-        for found in MAKES.findall(ledger.text(migration)):
-            first.setdefault(found, migration.id)
+        for made in MAKES.findall(ledger.text(migration)):
+            first.setdefault(made, migration.id)
     pending = [step.id for step in steps]
     return {
         "makes": [
@@ -222,7 +222,9 @@ def _planned(shipped: list[Migration], steps: list[Step], lock_timeout: float) -
             for (relation, on_host, name, host_table), migration in first.items()
             if migration in pending
         ],
-        "grants": [one.id for one in shipped if one.id in pending and GRANTS.search(ledger.text(one))],
+        "grants": [
+            migration.id for migration in shipped if migration.id in pending and GRANTS.search(ledger.text(migration))
+        ],
         "builds": [step.id for step in steps if not step.transactional],
         "locks": [
             {"migration": step.id, "host_table": lock.host_table, "mode": lock.mode}
@@ -298,5 +300,5 @@ def _parts(migration: Migration, lock_timeout: float) -> Iterator[str]:
 def _summary(migration: Migration) -> str:
     """Read the comment on top of a migration, without what is meant for others."""
     lines = itertools.takewhile(lambda line: line.startswith("-- "), ledger.text(migration).splitlines())
-    said = (line.removeprefix("-- ") for line in lines)
-    return "\n".join(line for line in said if not line.startswith(NOT_SAID))
+    comment = (line.removeprefix("-- ") for line in lines)
+    return "\n".join(line for line in comment if not line.startswith(NOT_FOR_PEOPLE))

@@ -70,7 +70,7 @@ def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
     with migrate.alone(dsn) as connection:
         if suspended_since(connection) is None:
             return False
-        if pending := [one.id for one in migrate.checked_history(connection, dsn).pending]:
+        if pending := [migration.id for migration in migrate.checked_history(connection, dsn).pending]:
             raise _pending(dsn, pending)
         connection.execute((sources.SQL / "host" / "ids.sql").read_bytes())
 
@@ -102,12 +102,16 @@ def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
         )
         # without an index counting is slow, without a trigger it is wrong
         lost = [
-            one for one in mend(connection, dsn, lock_timeout) if not one.mended and one.object.startswith("trigger")
+            outcome
+            for outcome in mend(connection, dsn, lock_timeout)
+            if not outcome.mended and outcome.object.startswith("trigger")
         ]
         if lost:
             raise InboxdbError(
                 "not resumed, since not every trigger could be put back: "
-                + "; ".join(f"{one.object} ({one.reason or one.installed}): {one.command}" for one in lost)
+                + "; ".join(
+                    f"{trigger.object} ({trigger.reason or trigger.installed}): {trigger.command}" for trigger in lost
+                )
                 + ". Mend that, then run `inboxdb migrate resume` again."
             )
         with connection.transaction():
@@ -130,9 +134,9 @@ def refuse_while_suspended(dsn: str, what: str) -> None:
 
 
 def _require_all_applied(connection: Connection, dsn: str) -> None:
-    found = migrate.read_history(connection)
-    if found.unknown or found.pending:
-        raise _pending(dsn, found.unknown or [one.id for one in found.pending])
+    history = migrate.read_history(connection)
+    if history.unknown or history.pending:
+        raise _pending(dsn, history.unknown or [migration.id for migration in history.pending])
 
 
 def _pending(dsn: str, names: list[str]) -> InboxdbError:

@@ -75,8 +75,8 @@ def uninstall(
             return Uninstalled(_named(ours), [f"role {role}: see --drop-roles" for role in roles])
         _remove(connection, dsn, ours, lock_timeout, on_step)
         left = _named(catalog.installed(connection))
-        removed = [one for one in _named(ours) if one not in left]
-        left = [f"{one}: without it the roles that it names would see no row of that table any more" for one in left]
+        removed = [name for name in _named(ours) if name not in left]
+        left = [f"{name}: without it the roles that it names would see no row of that table any more" for name in left]
         if (MEMBER in ours or TRUSTED in ours) and connection.execute(CLOSED).rowcount:
             left.append(
                 'row-level security on public."Lead": it is on without a policy of the host\'s; '

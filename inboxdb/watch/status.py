@@ -32,7 +32,7 @@ def read(connection: Connection) -> Status:
     Raises RowsLost.
     """
     with connection.cursor(row_factory=class_row(Status)) as cursor:
-        found = cursor.execute(
+        now = cursor.execute(
             """
             select
               s.*,
@@ -44,9 +44,9 @@ def read(connection: Connection) -> Status:
             where s.workers_seen is not null
             """
         ).fetchone()
-    if found is None:
+    if now is None:
         raise RowsLost
-    return found
+    return now
 
 
 def failing(connection: Connection, *, limit: int | None = None) -> list[FailingWorkspace]:
