@@ -9,6 +9,7 @@ set local lock_timeout = '2s';
 drop table inboxdb.setting;
 drop table inboxdb.installation;
 drop table inboxdb.freshness;
+drop table inboxdb.maintenance_failure;
 drop table inboxdb.run;
 drop table inboxdb.drain_state;
 drop table inboxdb.drift;

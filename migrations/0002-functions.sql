@@ -14,7 +14,8 @@ create or replace function inboxdb.lock_class(what text) returns integer
 language sql immutable
 as $$
   -- Purpose: the class of an advisory lock of ours, as pg_locks.classid shows it.
-  -- Parameters: what, workspace (objid: hashtext of its id), collector, grants or migration (objid: 0).
+  -- Parameters: what, workspace (objid: hashtext of its id), collector, grants or migration (objid: 0), maintenance
+  --   (objid: hashtext of the item).
   -- Returns: null for anything else. `inboxdb migrate` has its own number, needed before the installation: a test
   --   holds the two together.
   -- INVOKER: reads nothing.
@@ -23,6 +24,7 @@ as $$
     when what operator(pg_catalog.=) 'collector' then 1768841849
     when what operator(pg_catalog.=) 'migration' then 1768841850
     when what operator(pg_catalog.=) 'grants' then 1768841851
+    when what operator(pg_catalog.=) 'maintenance' then 1768841852
   end
 $$;
 -- <<< sql/base/lock_class.sql
@@ -819,6 +821,33 @@ as $$
     inboxdb.lock_class('workspace'), pg_catalog.hashtext(target_client_id::pg_catalog.text))
 $$;
 -- <<< sql/drain/try_lock_workspace.sql
+
+-- >>> sql/jobs/maintenance.view.sql
+create or replace view inboxdb.maintenance as
+-- The work of drains besides refreshes, a row each. A new row and its function are all that both drains need; maintain
+-- keeps the clock, the share of time and failures.
+select
+  m.item, m.run_every::interval as run_every, m.time_limit::interval as time_limit,
+  m.time_share::double precision as time_share, m.burst::interval as burst, m.chooser, m.function_name
+from (
+  values
+  ('empty-slice', '5 s', '5 s', null, null, null, 'inboxdb.empty_slice'),
+  ('prune', '5 s', '5 s', null, null, null, 'inboxdb.prune'),
+  ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')
+) as m (item, run_every, time_limit, time_share, burst, chooser, function_name);
+
+comment on view inboxdb.maintenance is 'The work of drains besides refreshes: see function maintain.';
+comment on column inboxdb.maintenance.run_every is 'How long after its end the item is due again, in each run.';
+comment on column inboxdb.maintenance.time_limit is
+'The runner cancels the function after so long; with a workspace after the time limit of a refresh, if longer.';
+comment on column inboxdb.maintenance.time_share is
+'The share of a worker''s time, spent while no workspace is due; null beside the refreshes, in each run once.';
+comment on column inboxdb.maintenance.burst is 'The time that a worker may save up for the item.';
+comment on column inboxdb.maintenance.chooser is
+'A function that returns a workspace, null if none is due; committed before the work. Null without workspaces.';
+comment on column inboxdb.maintenance.function_name is
+'A function without parameters; after a chooser of the workspace, and returning outcome, version and changed_scopes.';
+-- <<< sql/jobs/maintenance.view.sql
 
 -- >>> sql/jobs/job.view.sql
 create or replace view inboxdb.job as
@@ -2983,7 +3012,7 @@ as $$
   -- Purpose: delete samples of freshness after an hour, runs a day after their last heartbeat, drift after 30 days.
   -- Parameters: at_most, rows of each table per call, the oldest first.
   -- Writes: freshness, run, drift; rows locked by others are skipped.
-  -- INVOKER: called by heartbeat only.
+  -- INVOKER: called by maintain, by its name in view maintenance.
   with
   -- MATERIALIZED: inside the delete's condition the sub-select with LIMIT could run again for each row and delete more
   old as materialized (
@@ -3031,10 +3060,10 @@ create or replace function inboxdb.heartbeat(
 language sql volatile security definer
 set search_path = ''
 as $$
-  -- Purpose: a run's sign of life, at its beginning and end and every 5 seconds between; deletes old rows by prune.
+  -- Purpose: a run's sign of life, at its beginning and end and every 5 seconds between.
   -- Parameters: this_run_id, eight hexadecimal digits; this_kind, as in table run; connections at work; refreshes and
   --   failures so far; samples, seconds_waited of the refreshes since the last call; is_over at the end.
-  -- Writes: run (the run's own row only, so without waiting for others), freshness; as prune.
+  -- Writes: run (the run's own row only, so without waiting for others), freshness.
   -- DEFINER: its callers have no rights in inboxdb.
   insert into inboxdb.run as r (run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed)
   select
@@ -3048,11 +3077,201 @@ as $$
 
   insert into inboxdb.freshness (seconds)
   select samples
-  where samples <> '{}';
-
-  select inboxdb.prune()
+  where samples <> '{}'
 $$;
 -- <<< sql/jobs/heartbeat.sql
+
+-- >>> sql/jobs/maintenance_credit.sql
+create or replace function inboxdb.maintenance_credit(kept jsonb, item inboxdb.maintenance, now double precision)
+returns double precision
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: how many seconds a worker may spend on an item of maintenance: a share of the time that passes, saved up
+  --   to a burst, less the time spent.
+  -- Parameters: kept, as maintain keeps it; item, with a share; now, in seconds since 1970.
+  -- Returns: seconds, the burst at first; infinite for an item without a share.
+  -- INVOKER: reads nothing.
+  select case
+    when item.time_share is null then 'infinity'
+    else least(
+      pg_catalog.date_part('epoch', item.burst),
+      coalesce((kept #>> array[item.item, 'credit'])::double precision, pg_catalog.date_part('epoch', item.burst))
+      + item.time_share * greatest(now - coalesce((kept #>> array[item.item, 'at'])::double precision, now), 0)
+    )
+  end
+$$;
+-- <<< sql/jobs/maintenance_credit.sql
+
+-- >>> sql/jobs/after_maintenance.sql
+create or replace function inboxdb.after_maintenance(kept jsonb, item inboxdb.maintenance, now double precision)
+returns jsonb
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: put the item at hand down: note when it ended, and subtract the time that it took from its credit.
+  -- Parameters: kept, as maintain keeps it; item, as in view maintenance; now, in seconds since 1970.
+  -- Returns: kept, with nothing at hand.
+  -- INVOKER: reads nothing.
+  select (kept - 'at_hand') || pg_catalog.jsonb_build_object(
+    item.item, pg_catalog.jsonb_build_object(
+      'at', now,
+      'credit', case
+        when item.time_share is not null
+          then inboxdb.maintenance_credit(kept, item, now) - greatest(
+            now - (kept #>> '{at_hand,began_at}')::double precision, 0
+          )
+      end
+    )
+  )
+$$;
+-- <<< sql/jobs/after_maintenance.sql
+
+-- >>> sql/jobs/record_maintenance_failure.sql
+create or replace function inboxdb.record_maintenance_failure(item text, error_code text) returns void
+language sql volatile
+set search_path = ''
+as $$
+  -- Purpose: record that an item of maintenance failed, for inboxdb doctor.
+  -- Parameters: item, as in view maintenance; error_code, the SQLSTATE.
+  -- Writes: maintenance_failure: not waiting for another drain that writes the same row.
+  -- INVOKER: called by maintain only.
+  insert into inboxdb.maintenance_failure as f (item, failed_at, last_error)
+  select failed.item, clock.now, failed.error_code
+  from (select record_maintenance_failure.item, record_maintenance_failure.error_code) as failed
+  cross join inboxdb.clock() as clock (now)
+  where pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('maintenance'), pg_catalog.hashtext(failed.item))
+  on conflict on constraint maintenance_failure_pkey do update
+  set failed_at = excluded.failed_at, last_error = excluded.last_error
+  where f.failed_at not between excluded.failed_at - interval '1 minute' and excluded.failed_at
+$$;
+-- <<< sql/jobs/record_maintenance_failure.sql
+
+-- >>> sql/jobs/failing_maintenance.sql
+create or replace function inboxdb.failing_maintenance()
+returns table (item text, failed_at timestamptz, last_error text)
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: the items of maintenance that failed in the last hour, for inboxdb doctor.
+  -- Returns: the item, when it last failed, and the SQLSTATE.
+  -- Reads: maintenance_failure.
+  -- DEFINER: its callers have no rights in inboxdb.
+  select f.item, f.failed_at, f.last_error
+  from inboxdb.maintenance_failure as f
+  where f.failed_at > inboxdb.clock() - interval '1 hour'
+$$;
+-- <<< sql/jobs/failing_maintenance.sql
+
+-- >>> sql/jobs/maintain.sql
+create or replace function inboxdb.maintain(
+  inout kept jsonb, at_rest boolean, error_code text default null,
+  out item text, out time_limit double precision, out client_id inboxdb.client_id, out outcome text,
+  out version bigint, out changed_scopes inboxdb.user_id[]
+)
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: the next step of maintenance, to be called in a transaction of its own until item is null. Steps alternate:
+--   one chooses a due item, one runs the chosen item; so the choice is committed before the work that may kill its
+--   backend, and the runner knows the time limit.
+-- Parameters: kept, of the last step, null at first; at_rest, whether items with a share are meant, while no workspace
+--   is due; error_code, why the last step did not come back: its SQLSTATE.
+-- Returns: kept, for the next step: clocks and credits of this caller, so that nothing is written and no drain waits
+--   for another; the item, null if none is due. After a choice, time_limit in seconds. After the work, its outcome:
+--   done, failed, or with a workspace the outcome, version and changed_scopes of a refresh, for send_signals.
+-- Errors: IB004 above READ COMMITTED; 57014 when cancelled, to be given as error_code.
+-- Reads: maintenance. Writes: maintenance_failure; as the function of the item.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  now double precision := pg_catalog.date_part('epoch', pg_catalog.clock_timestamp());
+  chosen inboxdb.maintenance;
+begin
+  perform inboxdb.require_read_committed();
+  kept := coalesce(kept, '{}');
+  if kept ? 'at_hand' then
+    item := kept #>> '{at_hand,item}';
+    client_id := kept #>> '{at_hand,client_id}';
+    select m.* into chosen from inboxdb.maintenance as m where m.item = maintain.item;
+    if not found then
+      -- the row is gone since: an upgrade
+      kept := kept - 'at_hand';
+      outcome := 'failed';
+      return;
+    end if;
+    outcome := 'done';
+    begin
+      if error_code is not null then
+        outcome := 'failed';
+      elsif chosen.chooser is null then
+        execute pg_catalog.format('select %s()', chosen.function_name);
+      else
+        execute pg_catalog.format(
+          'select d.outcome, d.version, d.changed_scopes from %s($1) as d', chosen.function_name
+        ) into outcome, version, changed_scopes using client_id;
+      end if;
+    exception when others then
+      get stacked diagnostics error_code = returned_sqlstate;
+      outcome := 'failed';
+    end;
+    if error_code is not null then
+      perform inboxdb.record_maintenance_failure(item, pg_catalog.left(error_code, 5));
+    end if;
+    kept := inboxdb.after_maintenance(kept, chosen, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()));
+    return;
+  end if;
+
+  for chosen in
+    select m.*
+    from inboxdb.maintenance as m
+    where (m.time_share is not null) = at_rest
+      and inboxdb.maintenance_credit(kept, m, now) > 0
+      -- not ahead: a clock that went back stops no maintenance
+      and coalesce(
+        (kept #>> array[m.item, 'at'])::double precision
+        not between now - pg_catalog.date_part('epoch', m.run_every) + 0.001 and now,
+        true
+      )
+    order by m.item
+  loop
+    if chosen.chooser is not null then
+      begin
+        execute pg_catalog.format('select %s()', chosen.chooser) into client_id;
+      exception when others then
+        get stacked diagnostics error_code = returned_sqlstate;
+        perform inboxdb.record_maintenance_failure(chosen.item, error_code);
+      end;
+      continue when client_id is null;
+    end if;
+    item := chosen.item;
+    time_limit := greatest(
+      pg_catalog.date_part('epoch', chosen.time_limit),
+      case when client_id is not null then inboxdb.time_limit(client_id, 0) end
+    );
+    kept := kept || pg_catalog.jsonb_build_object(
+      'at_hand', pg_catalog.jsonb_build_object('item', item, 'client_id', client_id, 'began_at', now)
+    );
+    return;
+  end loop;
+end
+$$;
+-- <<< sql/jobs/maintain.sql
+
+-- >>> sql/drain/audit_claimed.sql
+create or replace function inboxdb.audit_claimed(
+  claimed inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[]
+)
+language sql volatile
+set search_path = ''
+as $$
+  -- Purpose: hold a workspace that next_audit returned to the truth; a row of view maintenance names this function.
+  -- Parameters: claimed.
+  -- Returns: the outcome, the version and the changed scopes of drain_next.
+  -- Reads, writes: as drain_next.
+  -- INVOKER: called by maintain, by its name in view maintenance.
+  select d.outcome, d.version, d.changed_scopes from inboxdb.drain_next(claimed, true) as d
+$$;
+-- <<< sql/drain/audit_claimed.sql
 
 -- >>> sql/drain/drain_dirty.sql
 -- A committing procedure may have neither SET nor SECURITY DEFINER, so every name is qualified here, operators too.
@@ -3066,9 +3285,9 @@ as $$
 --   the whole call, not a refresh; a refresh waiting for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, because of the COMMIT after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
--- With nothing due, workspaces are audited (next_audit), for a second, or a tenth of the time.
--- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
--- INVOKER: its caller needs EXECUTE on these six functions, and on clock, lock_class and suspended_since.
+-- Beside the refreshes, and with nothing due, view maintenance says what else is done.
+-- Reads, writes: as claim_next, drain_next, maintain, send_signals, heartbeat.
+-- INVOKER: its caller needs EXECUTE on these five functions, and on clock, lock_class and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
@@ -3087,9 +3306,10 @@ declare
   waited pg_catalog.float8;
   -- once realtime hangs, no further signals are sent
   silent boolean := false;
-  is_audit boolean;
-  audits_began pg_catalog.timestamptz;
-  audits_took pg_catalog.interval := '0';
+  -- of maintenance: beside the refreshes, and at rest
+  beside pg_catalog.jsonb;
+  at_rest pg_catalog.jsonb;
+  item pg_catalog.text;
 begin
   loop
     -- READ COMMITTED, against another default_transaction_isolation
@@ -3101,27 +3321,35 @@ begin
       samples := '{}';
       commit;
       set transaction isolation level read committed;
-      perform inboxdb.empty_slice();
-      commit;
-      set transaction isolation level read committed;
+      loop
+        perform pg_catalog.set_config('lock_timeout', '60s', true);
+        select m.kept, m.item into beside, item from inboxdb.maintain(beside, false) as m;
+        commit;
+        set transaction isolation level read committed;
+        exit when item is null;
+      end loop;
     end if;
     exit when drained operator(pg_catalog.>=) max_workspaces;
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
-    is_audit := false;
-    if claimed is null
-      and audits_took operator(pg_catalog.<) greatest(
-        interval '1 second',
-        (
-          pg_catalog.clock_timestamp() operator(pg_catalog.-) began_at
-        ) operator(pg_catalog./) 10::pg_catalog.float8
-      )
-    then
+    if claimed is null then
       commit;
       set transaction isolation level read committed;
-      audits_began := pg_catalog.clock_timestamp();
-      claimed := inboxdb.next_audit();
-      is_audit := claimed is not null;
+      select m.kept, m.item into at_rest, item from inboxdb.maintain(at_rest, true) as m;
+      commit;
+      set transaction isolation level read committed;
+      if item is not null then
+        perform pg_catalog.set_config('lock_timeout', '60s', true),
+          pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+        select m.kept, m.client_id, m.version, m.changed_scopes into at_rest, claimed, new_version, scopes
+        from inboxdb.maintain(at_rest, true) as m;
+        if scopes is not null and not silent then
+          commit;
+          set transaction isolation level read committed;
+          silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
+        end if;
+        continue;
+      end if;
     end if;
     if claimed is null and not looks_again then
       -- While another drain collects, the workspaces found are not yet visible. With the collector's lock taken here no
@@ -3136,19 +3364,14 @@ begin
       perform pg_catalog.pg_sleep(case when looks_again then 1 else 0.05 end);
       continue;
     end if;
-    if not is_audit then
-      drained := drained operator(pg_catalog.+) 1;
-    end if;
+    drained := drained operator(pg_catalog.+) 1;
     commit;
     set transaction isolation level read committed;
     perform pg_catalog.set_config('lock_timeout', '60s', true),
       pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
     select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
-    from inboxdb.drain_next(claimed, is_audit) as d;
-    if is_audit then
-      audits_took := audits_took
-        operator(pg_catalog.+) (pg_catalog.clock_timestamp() operator(pg_catalog.-) audits_began);
-    elsif drain_outcome operator(pg_catalog.=) 'failed' then
+    from inboxdb.drain_next(claimed) as d;
+    if drain_outcome operator(pg_catalog.=) 'failed' then
       failures := failures operator(pg_catalog.+) 1;
     elsif drain_outcome operator(pg_catalog.=) 'refreshed' then
       refreshes := refreshes operator(pg_catalog.+) 1;
@@ -3162,9 +3385,6 @@ begin
       silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
     end if;
   end loop;
-  commit;
-  set transaction isolation level read committed;
-  perform inboxdb.empty_slice();
   commit;
   set transaction isolation level read committed;
   perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);

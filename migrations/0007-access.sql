@@ -566,7 +566,7 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.collect()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.claim_next(boolean)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id, boolean)', 'execute'),
-  ('inboxdb_drainer', 'function', 'inboxdb.next_audit()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.maintain(jsonb, boolean, text)', 'execute'),
   (
     'inboxdb_drainer', 'function',
     'inboxdb.record_failure(inboxdb.client_id, timestamp with time zone, text)', 'execute'
@@ -575,7 +575,6 @@ from (
     'inboxdb_drainer', 'function',
     'inboxdb.send_signals(inboxdb.client_id, bigint, inboxdb.user_id[])', 'execute'
   ),
-  ('inboxdb_drainer', 'function', 'inboxdb.empty_slice()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.seconds_to_next_attempt(text[])', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.time_limit(inboxdb.client_id, double precision, text)', 'execute'),
   (
@@ -592,6 +591,7 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.lead_rls_state()', 'execute'),
   -- roles of monitoring: no counts
   ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
+  ('inboxdb_monitor', 'function', 'inboxdb.failing_maintenance()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.held_snapshot()', 'execute'),

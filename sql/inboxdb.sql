@@ -78,6 +78,8 @@ create schema if not exists inboxdb;
 -- jobs: shared by every job per workspace.
 -- How its last run went, time limits, retries, the runs at work and their heartbeat.
 \ir jobs/job.view.sql
+\ir jobs/maintenance.view.sql
+\ir jobs/maintenance_failure.table.sql
 \ir jobs/job_status.table.sql
 \ir jobs/run.table.sql
 \ir jobs/freshness.table.sql
@@ -87,6 +89,11 @@ create schema if not exists inboxdb;
 \ir jobs/retry_delay.sql
 \ir jobs/prune.sql
 \ir jobs/heartbeat.sql
+\ir jobs/maintenance_credit.sql
+\ir jobs/after_maintenance.sql
+\ir jobs/record_maintenance_failure.sql
+\ir jobs/failing_maintenance.sql
+\ir jobs/maintain.sql
 
 -- announce: TELLING others.
 -- Cache versions, publishing versions and job statuses to Redis, realtime signals, the publication.
@@ -127,6 +134,7 @@ create schema if not exists inboxdb;
 \ir drain/requeue_inbox_counts.sql
 \ir drain/drain_next.sql
 \ir drain/next_audit.sql
+\ir drain/audit_claimed.sql
 \ir drain/drain_dirty.sql
 
 -- access: WHO sees what.

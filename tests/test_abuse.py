@@ -748,13 +748,14 @@ CALLS = {
     "read_inbox_counts": f"select * from inboxdb.read_inbox_counts('{HERE}')",
     "inbox_counts": f"select * from inbox_api.inbox_counts('{HERE}')",
     "clock": "select inboxdb.clock()",
+    "lock_class": "select inboxdb.lock_class('workspace')",
     "collect": "select inboxdb.collect()",
     "claim_next": "select inboxdb.claim_next()",
     "drain_next": f"select inboxdb.drain_next('{HERE}')",
     "time_limit": f"select inboxdb.time_limit('{HERE}')",
     "record_failure": f"select inboxdb.record_failure('{THERE}', '{NOW}', '57014')",
     "send_signals": f"select inboxdb.send_signals('{HERE}', 1, '{{{ANN},{SUE}}}')",
-    "empty_slice": "select inboxdb.empty_slice()",
+    "maintain": "select inboxdb.maintain(null, true)",
     "seconds_to_next_attempt": "select inboxdb.seconds_to_next_attempt()",
     # all but how large the log is: that grows by what was undone, too
     "drain_status": (
@@ -762,7 +763,7 @@ CALLS = {
         "quarantined_workspaces, workers_seen, last_drain_at, freshness_p99, unpublished_keys, unpublished_seconds, "
         "counts_source from inboxdb.drain_status()"
     ),
-    "next_audit": "select inboxdb.next_audit()",
+    "failing_maintenance": "select * from inboxdb.failing_maintenance()",
     "work_left": "select workspaces from inboxdb.work_left()",
     "failing_workspaces": "select * from inboxdb.failing_workspaces()",
     "held_snapshot": "select all_seen from inboxdb.held_snapshot()",

@@ -706,6 +706,18 @@ def test_workspace_is_quarantined(database: Database) -> None:
     mend(database, [finding])
 
 
+def test_maintenance_failed(database: Database) -> None:
+    owner = database.connect()
+    owner.execute("alter function inboxdb.prune rename to elsewhere")
+    owner.execute("call inboxdb.drain_dirty()")
+    owner.execute("alter function inboxdb.elsewhere rename to prune")
+    [finding] = only_complaint(database, "maintenance", "warning")
+    assert finding["evidence"].startswith("prune failed at ")
+    assert finding["evidence"].endswith(": 42883")
+    owner.execute("update inboxdb.maintenance_failure set failed_at = failed_at - interval '1 hour'")
+    assert complaints(database) == {}
+
+
 def test_counts_drifted_and_were_mended(database: Database) -> None:
     owner = database.connect()
     [(workspace,)] = owner.execute('select id from public."Client" limit 1').fetchall()

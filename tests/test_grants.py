@@ -369,6 +369,7 @@ where p.pronamespace in ('inboxdb'::regnamespace, 'inbox_api'::regnamespace)
 EXECUTES = {
     "inboxdb.apply_grants",  # grant_matrix, the catalog
     "inboxdb.empty_slice",  # the catalog
+    "inboxdb.maintain",  # view maintenance
     "inboxdb.protect_leads",  # for the owner, with the owner's rights
     "inboxdb.send_signals",  # a literal
     "inboxdb.suspend_table",

@@ -42,11 +42,10 @@ inboxdb.collect()                      |               |      |        | x      
 inboxdb.confirm_published()            |               |      |        | x               |                 |
 inboxdb.drain_dirty()                  |               |      |        | x               |                 |
 inboxdb.drain_next()                   |               |      |        | x               |                 |
-inboxdb.empty_slice()                  |               |      |        | x               |                 |
 inboxdb.heartbeat()                    |               |      |        | x               |                 |
 inboxdb.lock_class()                   |               |      |        | x               |                 |
+inboxdb.maintain()                     |               |      |        | x               |                 |
 inboxdb.mark_all_unpublished()         |               |      |        | x               |                 |
-inboxdb.next_audit()                   |               |      |        | x               |                 |
 inboxdb.record_failure()               |               |      |        | x               |                 |
 inboxdb.seconds_to_next_attempt()      |               |      |        | x               |                 |
 inboxdb.send_signals()                 |               |      |        | x               |                 |
@@ -55,6 +54,7 @@ inboxdb.time_limit()                   |               |      |        | x      
 inboxdb.unpublished()                  |               |      |        | x               |                 |
 inboxdb.work_left()                    |               |      |        | x               |                 |
 inboxdb.drain_status()                 |               |      |        | x               | x               |
+inboxdb.failing_maintenance()          |               |      |        |                 | x               |
 inboxdb.failing_workspaces()           |               |      |        | x               | x               |
 inboxdb.held_snapshot()                |               |      |        | x               | x               |
 inboxdb.lead_rls_state()                |               |      |        | x               | x               |
@@ -83,6 +83,8 @@ inboxdb.freshness_id_seq
 inboxdb.grant_matrix
 inboxdb.inbox_counts_dirty
 inboxdb.job
+inboxdb.maintenance
+inboxdb.maintenance_failure
 inboxdb.known_workspace
 inboxdb.lead_id
 inboxdb.lead_now
@@ -122,6 +124,12 @@ inboxdb.is_json()
 inboxdb.key_id()
 inboxdb.lead_rls()
 inboxdb.live_inbox_counts()
+inboxdb.after_maintenance()
+inboxdb.audit_claimed()
+inboxdb.empty_slice()
+inboxdb.maintenance_credit()
+inboxdb.next_audit()
+inboxdb.record_maintenance_failure()
 inboxdb.mark_all_inbox_counts_dirty()
 inboxdb.mark_inbox_counts_dirty()
 inboxdb.member_condition()

@@ -5,7 +5,6 @@ import pytest
 
 from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused
 from inboxdb.drain import pace
-from inboxdb.drain.pace import AuditCredit
 
 
 def test_a_pause_is_shortened_by_a_quarter_at_most() -> None:
@@ -119,18 +118,3 @@ def test_when_a_connection_is_made_anew(
     again: bool,
 ) -> None:
     assert pace.may_reconnect(error, kind, lost_for, was_connected) is again
-
-
-def test_audits_get_a_tenth_of_the_time_saved_up_to_a_second() -> None:
-    credit = AuditCredit(since=100)
-    assert credit.seconds == 1  # a single run may audit for a second
-    credit.earn(200)
-    assert credit.seconds == 1
-    credit.spend(1.5)
-    assert credit.seconds == -0.5  # an audit is not broken off
-    credit.earn(204)
-    assert credit.seconds == pytest.approx(-0.1)
-    credit.earn(206)
-    assert credit.seconds == pytest.approx(0.1)
-    credit.earn(206)
-    assert credit.seconds == pytest.approx(0.1)  # the same time is not paid twice

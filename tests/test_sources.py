@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from inboxdb.database import sources
-from inboxdb.drain import pace
 from inboxdb.install import migrate
 
 FILES = sorted(sources.SQL.rglob("*.sql"))
@@ -162,12 +161,6 @@ def test_a_wait_that_is_too_long_is_one_beyond_the_longest_delay() -> None:
     assert "least(interval '1 second' * " in TEXTS["jobs/retry_delay.sql"]
     assert ", interval '5 minutes')" in TEXTS["jobs/retry_delay.sql"]
     assert "d.next_attempt_at > now + interval '5 minutes'" in TEXTS["drain/collect.sql"]
-
-
-def test_both_drains_audit_for_the_same_share_of_their_time() -> None:
-    text = re.sub(r"\s+", " ", TEXTS["drain/drain_dirty.sql"])
-    burst, share = re.findall(r"greatest\( interval '(\d+) second', .*?operator\(pg_catalog\./\) (\d+)::", text)[0]
-    assert (float(burst), 1 / int(share)) == (pace.AUDIT_BURST, pace.AUDIT_SHARE)
 
 
 def test_the_promise_is_written_once() -> None:

@@ -48,12 +48,13 @@ def status(connection: Connection[Any]) -> dict[str, Any]:
 
 
 def beat(connection: Connection[Any], run: str = RUN, *, samples: str = "{}", over: bool = False, **of: Any) -> None:
-    """Give a sign of life of a run."""
+    """Give a sign of life of a run, then prune, as its maintenance does."""
     told = {"kind": "watch", "workers": 1, "refreshed": 0, "failed": 0, **of}
     connection.execute(
         "select inboxdb.heartbeat(%s, %s, %s, %s, %s, %s, %s)",
         [run, told["kind"], told["workers"], told["refreshed"], told["failed"], samples, over],
     )
+    connection.execute("select inboxdb.prune()")
 
 
 # --- Late

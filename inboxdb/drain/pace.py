@@ -1,7 +1,5 @@
 """The arithmetic of a drain: how long to pause, to rest and to wait, and after which error a run goes on."""
 
-from dataclasses import dataclass
-
 from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused
 
 # A single run waits this long, in all, for workspaces that are not due: a claim by a killed process, or a refresh in
@@ -15,8 +13,6 @@ IDLE_FIRST, IDLE_MOST = 0.1, 1.0  # seconds between passes of a watching run: af
 RECONNECT_FIRST, RECONNECT_MOST, RECONNECT_PATIENCE = 0.5, 30.0, 20.0  # seconds
 
 LONGEST_REST = 5.0  # seconds that a paced worker rests at most: changes are promised to be counted within 15
-
-AUDIT_BURST, AUDIT_SHARE = 1.0, 0.1  # seconds of audits a worker does at a time, and the share of its time for them
 
 # Refusals that a run which goes on may outlive: timeouts and deadlocks, resources, a server that became a standby.
 MAY_PASS = ("57014", "40001", "40P01", "55P03", "53", "25006")
@@ -92,20 +88,3 @@ def may_reconnect(
             return outlives(kind, error.sqlstate)
         case _:
             return True
-
-
-@dataclass
-class AuditCredit:
-    """The seconds that a worker may spend on audits: a share of the time that passes, saved up to a burst."""
-
-    since: float
-    seconds: float = AUDIT_BURST
-
-    def earn(self, now: float) -> None:
-        """Add what has been earned until now, by the same clock as `since`."""
-        self.seconds = min(AUDIT_BURST, self.seconds + AUDIT_SHARE * (now - self.since))
-        self.since = now
-
-    def spend(self, seconds: float) -> None:
-        """Subtract what an audit took."""
-        self.seconds -= seconds

@@ -1,4 +1,4 @@
-"""Passes: refresh what is due, each workspace in a transaction of its own, then audit a little."""
+"""Passes: refresh what is due, each workspace in a transaction of its own, then maintain a little."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,8 @@ from inboxdb.database import logs
 from inboxdb.database.connection import Connection, in_one_trip
 from inboxdb.database.errors import is_lost
 from inboxdb.drain import pace
-from inboxdb.drain.refresh import Claim, Refresh, claim_next, drain_next, next_audit, record_failure
+from inboxdb.drain.maintenance import Maintenance, Outcome
+from inboxdb.drain.refresh import Claim, Refresh, claim_next, drain_next, record_failure
 from inboxdb.drain.state import RunState
 
 GRACE = 10.0  # seconds beyond a time limit that the server itself is to keep
@@ -32,10 +33,10 @@ class Refresher:
         self.deadline = inf  # when a silent server is taken for gone, by the monotonic clock
         self._announce = announce
         self._at_hand: Claim | None = None
-        self._audit_credit = pace.AuditCredit(monotonic())
+        self._maintenance = Maintenance(at_rest=True)
 
     def make_pass(self, connection: Connection) -> bool:
-        """Refresh until nothing is due, or a workspace comes up for the second time in this pass; then audit a little.
+        """Refresh until nothing is due, or a workspace comes up for the second time in this pass; then maintain.
 
         Returns whether there was anything to refresh; if not, the pass was a single query.
         Raises psycopg.Error; the next pass, on another connection, records the workspace at hand as failed.
@@ -56,7 +57,7 @@ class Refresher:
                 break
             seen.add(claim.client_id)
             self._rest(monotonic() - began)
-        self._audit(connection)
+        self._maintain(connection)
         return bool(seen)
 
     def _record_lost(self, connection: Connection) -> None:
@@ -113,27 +114,28 @@ class Refresher:
         self._keep_at_hand(following)
         self._finish(connection, refresh)
 
-    def _audit(self, connection: Connection) -> None:
-        """Audit workspaces, for a small share of this worker's time."""
-        credit, limit = self._audit_credit, self.options.time_limit
-        credit.earn(monotonic())
-        while credit.seconds > 0 and self.state.may_claim:
+    def _maintain(self, connection: Connection) -> None:
+        """Do what is done at rest, as audits: the database keeps the share of this worker's time."""
+        limit = self.options.time_limit
+        while self.state.may_claim:
             began = monotonic()
             with self._bounded(limit):
-                [[(client_id, time_limit)]] = in_one_trip(connection, (limit, next_audit(limit)))
-            if client_id is None:
+                item = self._maintenance.choose(connection, limit)
+            if item is None:
                 break
             try:
-                with self._bounded(time_limit):
-                    [[row]] = in_one_trip(connection, (time_limit, drain_next(client_id, is_audit=True)))
-            except psycopg.errors.QueryCanceled:
+                with self._bounded(max(item.time_limit, limit)):
+                    outcome = self._maintenance.run(connection, item, limit)
+            except psycopg.errors.QueryCanceled as error:
                 if self.state.is_interrupted:
                     raise
-                row = ("failed",)
-            took = monotonic() - began
-            credit.spend(took)
-            self._finish_audit(Refresh(client_id, *row))
-            self._rest(took)
+                with self._bounded(limit):
+                    self._maintenance.give_up(connection, limit, error.sqlstate)
+                outcome = Outcome("failed")
+            if item.client_id is not None:
+                refresh = Refresh(item.client_id, outcome.outcome, outcome.version, outcome.changed_scopes)
+                self._finish_audit(refresh)
+            self._rest(monotonic() - began)
 
     def _keep_at_hand(self, row: tuple[Any, ...]) -> None:
         """Keep the answer to a claim at hand, if it is a workspace."""

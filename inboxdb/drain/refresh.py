@@ -43,12 +43,12 @@ def refresh(connection: Connection, client_id: str, time_limit: float = TIME_LIM
     return Refresh(client_id, *row)
 
 
-def drain_next(client_id: str, *, is_audit: bool = False) -> Composed:
-    """Write the statement that refreshes or audits a workspace; its row is the rest of a Refresh."""
+def drain_next(client_id: str) -> Composed:
+    """Write the statement that refreshes a workspace; its row is the rest of a Refresh."""
     return SQL(
         "select outcome, version, changed_scopes::text[], seconds_waited "
-        "from inboxdb.drain_next({}::text::inboxdb.client_id, {})"
-    ).format(Literal(client_id), Literal(is_audit))
+        "from inboxdb.drain_next({}::text::inboxdb.client_id)"
+    ).format(Literal(client_id))
 
 
 def claim_next(time_limit: float, *, may_collect: bool) -> Composed:
@@ -56,11 +56,6 @@ def claim_next(time_limit: float, *, may_collect: bool) -> Composed:
     return SQL("select c::text, inboxdb.clock(), inboxdb.time_limit(c, {}) from inboxdb.claim_next({}) as c").format(
         Literal(time_limit), Literal(may_collect)
     )
-
-
-def next_audit(time_limit: float) -> Composed:
-    """Write the statement that finds the workspace to audit, and how many seconds that may take."""
-    return SQL("select c::text, inboxdb.time_limit(c, {}) from inboxdb.next_audit() as c").format(time_limit)
 
 
 def record_failure(claim: Claim, sqlstate: str | None) -> Composed:

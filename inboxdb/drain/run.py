@@ -7,12 +7,14 @@ from datetime import datetime
 from threading import Event
 from time import monotonic
 
+import psycopg
 from psycopg.sql import SQL
 
 from inboxdb.database.connection import Connection, in_one_trip, session
 from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused
 from inboxdb.drain import pace
 from inboxdb.drain.announce import Announcer
+from inboxdb.drain.maintenance import Maintenance
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.state import Progress, RunState
 from inboxdb.drain.worker import Worker
@@ -74,6 +76,7 @@ class _Run:
         self.options = options
         self.state = RunState(options, stop, on_progress)
         self.announcer = Announcer(dsn, options.cache, self.heartbeat, application_name=options.application_name)
+        self.maintenance = Maintenance(at_rest=False)
         self.leads: int | None = None  # to be counted, when it began
 
     def work(self) -> DrainResult:
@@ -116,7 +119,7 @@ class _Run:
             raise
 
     def heartbeat(self, connection: Connection, *, is_over: bool = False) -> None:
-        """Send a heartbeat, and see to the change log's slices."""
+        """Send a heartbeat, and do the maintenance beside refreshes."""
         state, options = self.state, self.options
         samples = state.samples[:]
         heartbeat = SQL("select inboxdb.heartbeat({}, {}, {}, {}, {}, {}::real[], {})").format(
@@ -125,9 +128,17 @@ class _Run:
         # In one trip, each: were this machine lost with a slice locked, every drain and soon every writer would wait.
         in_one_trip(connection, (HEARTBEAT_LIMIT, heartbeat))
         del state.samples[: len(samples)]
-        in_one_trip(connection, (HEARTBEAT_LIMIT, SQL("select inboxdb.empty_slice()")))
+        self.maintain(connection)
         if state.on_progress and not is_over:
             self.estimate(connection)
+
+    def maintain(self, connection: Connection) -> None:
+        """Do the maintenance that is due; what exceeds its time limit is recorded, and left."""
+        while item := self.maintenance.choose(connection, HEARTBEAT_LIMIT):
+            try:
+                self.maintenance.run(connection, item)
+            except psycopg.errors.QueryCanceled as error:
+                self.maintenance.give_up(connection, HEARTBEAT_LIMIT, error.sqlstate)
 
     def estimate(self, connection: Connection) -> None:
         """Report how far the run is, and how long the rest takes if leads go on being counted as fast as until now."""

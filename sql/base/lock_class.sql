@@ -3,7 +3,8 @@ create or replace function inboxdb.lock_class(what text) returns integer
 language sql immutable
 as $$
   -- Purpose: the class of an advisory lock of ours, as pg_locks.classid shows it.
-  -- Parameters: what, workspace (objid: hashtext of its id), collector, grants or migration (objid: 0).
+  -- Parameters: what, workspace (objid: hashtext of its id), collector, grants or migration (objid: 0), maintenance
+  --   (objid: hashtext of the item).
   -- Returns: null for anything else. `inboxdb migrate` has its own number, needed before the installation: a test
   --   holds the two together.
   -- INVOKER: reads nothing.
@@ -12,5 +13,6 @@ as $$
     when what operator(pg_catalog.=) 'collector' then 1768841849
     when what operator(pg_catalog.=) 'migration' then 1768841850
     when what operator(pg_catalog.=) 'grants' then 1768841851
+    when what operator(pg_catalog.=) 'maintenance' then 1768841852
   end
 $$;

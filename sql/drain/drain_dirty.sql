@@ -9,9 +9,9 @@ as $$
 --   the whole call, not a refresh; a refresh waiting for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, because of the COMMIT after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
--- With nothing due, workspaces are audited (next_audit), for a second, or a tenth of the time.
--- Reads, writes: as claim_next, drain_next, next_audit, send_signals, empty_slice, heartbeat.
--- INVOKER: its caller needs EXECUTE on these six functions, and on clock, lock_class and suspended_since.
+-- Beside the refreshes, and with nothing due, view maintenance says what else is done.
+-- Reads, writes: as claim_next, drain_next, maintain, send_signals, heartbeat.
+-- INVOKER: its caller needs EXECUTE on these five functions, and on clock, lock_class and suspended_since.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
@@ -30,9 +30,10 @@ declare
   waited pg_catalog.float8;
   -- once realtime hangs, no further signals are sent
   silent boolean := false;
-  is_audit boolean;
-  audits_began pg_catalog.timestamptz;
-  audits_took pg_catalog.interval := '0';
+  -- of maintenance: beside the refreshes, and at rest
+  beside pg_catalog.jsonb;
+  at_rest pg_catalog.jsonb;
+  item pg_catalog.text;
 begin
   loop
     -- READ COMMITTED, against another default_transaction_isolation
@@ -44,27 +45,35 @@ begin
       samples := '{}';
       commit;
       set transaction isolation level read committed;
-      perform inboxdb.empty_slice();
-      commit;
-      set transaction isolation level read committed;
+      loop
+        perform pg_catalog.set_config('lock_timeout', '60s', true);
+        select m.kept, m.item into beside, item from inboxdb.maintain(beside, false) as m;
+        commit;
+        set transaction isolation level read committed;
+        exit when item is null;
+      end loop;
     end if;
     exit when drained operator(pg_catalog.>=) max_workspaces;
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
-    is_audit := false;
-    if claimed is null
-      and audits_took operator(pg_catalog.<) greatest(
-        interval '1 second',
-        (
-          pg_catalog.clock_timestamp() operator(pg_catalog.-) began_at
-        ) operator(pg_catalog./) 10::pg_catalog.float8
-      )
-    then
+    if claimed is null then
       commit;
       set transaction isolation level read committed;
-      audits_began := pg_catalog.clock_timestamp();
-      claimed := inboxdb.next_audit();
-      is_audit := claimed is not null;
+      select m.kept, m.item into at_rest, item from inboxdb.maintain(at_rest, true) as m;
+      commit;
+      set transaction isolation level read committed;
+      if item is not null then
+        perform pg_catalog.set_config('lock_timeout', '60s', true),
+          pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+        select m.kept, m.client_id, m.version, m.changed_scopes into at_rest, claimed, new_version, scopes
+        from inboxdb.maintain(at_rest, true) as m;
+        if scopes is not null and not silent then
+          commit;
+          set transaction isolation level read committed;
+          silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
+        end if;
+        continue;
+      end if;
     end if;
     if claimed is null and not looks_again then
       -- While another drain collects, the workspaces found are not yet visible. With the collector's lock taken here no
@@ -79,19 +88,14 @@ begin
       perform pg_catalog.pg_sleep(case when looks_again then 1 else 0.05 end);
       continue;
     end if;
-    if not is_audit then
-      drained := drained operator(pg_catalog.+) 1;
-    end if;
+    drained := drained operator(pg_catalog.+) 1;
     commit;
     set transaction isolation level read committed;
     perform pg_catalog.set_config('lock_timeout', '60s', true),
       pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
     select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
-    from inboxdb.drain_next(claimed, is_audit) as d;
-    if is_audit then
-      audits_took := audits_took
-        operator(pg_catalog.+) (pg_catalog.clock_timestamp() operator(pg_catalog.-) audits_began);
-    elsif drain_outcome operator(pg_catalog.=) 'failed' then
+    from inboxdb.drain_next(claimed) as d;
+    if drain_outcome operator(pg_catalog.=) 'failed' then
       failures := failures operator(pg_catalog.+) 1;
     elsif drain_outcome operator(pg_catalog.=) 'refreshed' then
       refreshes := refreshes operator(pg_catalog.+) 1;
@@ -105,9 +109,6 @@ begin
       silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
     end if;
   end loop;
-  commit;
-  set transaction isolation level read committed;
-  perform inboxdb.empty_slice();
   commit;
   set transaction isolation level read committed;
   perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);

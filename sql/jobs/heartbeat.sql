@@ -5,10 +5,10 @@ create or replace function inboxdb.heartbeat(
 language sql volatile security definer
 set search_path = ''
 as $$
-  -- Purpose: a run's sign of life, at its beginning and end and every 5 seconds between; deletes old rows by prune.
+  -- Purpose: a run's sign of life, at its beginning and end and every 5 seconds between.
   -- Parameters: this_run_id, eight hexadecimal digits; this_kind, as in table run; connections at work; refreshes and
   --   failures so far; samples, seconds_waited of the refreshes since the last call; is_over at the end.
-  -- Writes: run (the run's own row only, so without waiting for others), freshness; as prune.
+  -- Writes: run (the run's own row only, so without waiting for others), freshness.
   -- DEFINER: its callers have no rights in inboxdb.
   insert into inboxdb.run as r (run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed)
   select
@@ -22,7 +22,5 @@ as $$
 
   insert into inboxdb.freshness (seconds)
   select samples
-  where samples <> '{}';
-
-  select inboxdb.prune()
+  where samples <> '{}'
 $$;

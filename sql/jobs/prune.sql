@@ -5,7 +5,7 @@ as $$
   -- Purpose: delete samples of freshness after an hour, runs a day after their last heartbeat, drift after 30 days.
   -- Parameters: at_most, rows of each table per call, the oldest first.
   -- Writes: freshness, run, drift; rows locked by others are skipped.
-  -- INVOKER: called by heartbeat only.
+  -- INVOKER: called by maintain, by its name in view maintenance.
   with
   -- MATERIALIZED: inside the delete's condition the sub-select with LIMIT could run again for each row and delete more
   old as materialized (

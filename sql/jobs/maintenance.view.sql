@@ -1,0 +1,24 @@
+create or replace view inboxdb.maintenance as
+-- The work of drains besides refreshes, a row each. A new row and its function are all that both drains need; maintain
+-- keeps the clock, the share of time and failures.
+select
+  m.item, m.run_every::interval as run_every, m.time_limit::interval as time_limit,
+  m.time_share::double precision as time_share, m.burst::interval as burst, m.chooser, m.function_name
+from (
+  values
+  ('empty-slice', '5 s', '5 s', null, null, null, 'inboxdb.empty_slice'),
+  ('prune', '5 s', '5 s', null, null, null, 'inboxdb.prune'),
+  ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')
+) as m (item, run_every, time_limit, time_share, burst, chooser, function_name);
+
+comment on view inboxdb.maintenance is 'The work of drains besides refreshes: see function maintain.';
+comment on column inboxdb.maintenance.run_every is 'How long after its end the item is due again, in each run.';
+comment on column inboxdb.maintenance.time_limit is
+'The runner cancels the function after so long; with a workspace after the time limit of a refresh, if longer.';
+comment on column inboxdb.maintenance.time_share is
+'The share of a worker''s time, spent while no workspace is due; null beside the refreshes, in each run once.';
+comment on column inboxdb.maintenance.burst is 'The time that a worker may save up for the item.';
+comment on column inboxdb.maintenance.chooser is
+'A function that returns a workspace, null if none is due; committed before the work. Null without workspaces.';
+comment on column inboxdb.maintenance.function_name is
+'A function without parameters; after a chooser of the workspace, and returning outcome, version and changed_scopes.';
