@@ -19,3 +19,9 @@ def inboxdb_in(folder: Path, arguments: tuple[str, ...], environment: Mapping[st
         setattr(sys, name, os.fdopen(number, "w", buffering=1, closefd=False))
     warnings.simplefilter("error")
     main(arguments, prog_name="inboxdb")
+
+
+def python(code: str, arguments: tuple[str, ...]) -> None:
+    """Become `python -c`."""
+    sys.argv = ["-c", *arguments]
+    exec(code, {"__name__": "__main__"})

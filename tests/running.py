@@ -86,6 +86,20 @@ def programs(dsn: str) -> Iterator[Start]:
         yield start
 
 
+def python(code: str, *arguments: str) -> ForkServerProcess:
+    """Start `python -c`, as a process that has inboxdb imported."""
+    process = FORKS.Process(target=forked.python, args=(code, arguments))
+    process.start()
+    return process
+
+
+def python_ends(code: str, *arguments: str) -> int | None:
+    """Run `python -c`; return its exit status (negative: the signal that killed it), None if it has none in time."""
+    process = python(code, *arguments)
+    process.join(DEADLINE)
+    return process.exitcode
+
+
 def own_postgres(config: pytest.Config) -> int | Path:
     """Name a PostgreSQL that is ours to start and to crash: the first that --pg names."""
     for name in config.stash[SERVERS].sources:

@@ -5,7 +5,6 @@ import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import sysconfig
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ from release import frozen, migration
 from tests.catalog import COMMITTED, HOW_TO_WRITE, catalog, difference
 from tests.interleave import DEADLINE, until
 from tests.rows import GLOBAL, Host, live_counts, new_id, stored_counts
+from tests.running import python, python_ends
 from tests.servers import OWNER, Database
 
 FILES = sorted(file for file in sources.MIGRATIONS.glob("*.sql") if not file.name.endswith(".rollback.sql"))
@@ -338,8 +338,7 @@ def test_runner_killed_before_a_migration(name: str, bare_database: Database, da
         "    if name == sys.argv[2]: os.kill(os.getpid(), signal.SIGKILL)\n"
         "migrate.apply(sys.argv[1], on_step=kill)"
     )
-    killed = subprocess.run([sys.executable, "-c", apply, bare_database.dsn, name], cwd=sources.ROOT)
-    assert killed.returncode == -signal.SIGKILL
+    assert python_ends(apply, bare_database.dsn, name) == -signal.SIGKILL
     resumes(bare_database, database, NAMES[NAMES.index(name) :])
 
 
@@ -376,8 +375,7 @@ def test_runner_killed_before_it_undoes_a_migration(name: str, bare_database: Da
         "    if name == sys.argv[2]: os.kill(os.getpid(), signal.SIGKILL)\n"
         "migrate.rollback(sys.argv[1], count=None, on_step=kill)"
     )
-    killed = subprocess.run([sys.executable, "-c", undo, database.dsn, name], cwd=sources.ROOT)
-    assert killed.returncode == -signal.SIGKILL
+    assert python_ends(undo, database.dsn, name) == -signal.SIGKILL
     goes_on_undoing(database, bare, name)
 
 
@@ -558,12 +556,13 @@ APPLY = "import sys; from inboxdb.install import migrate; migrate.apply(sys.argv
 
 def killed_while_it_waits_for(holder: Connection[Any], database: Database, program: str = APPLY) -> None:
     """Run a program until a lock that `holder` holds is in its way, and kill it then."""
-    runner = subprocess.Popen([sys.executable, "-c", program, database.dsn], cwd=sources.ROOT)
+    runner = python(program, database.dsn)
     try:
         waiting_for(holder, database)
     finally:
         runner.kill()
-    assert runner.wait() == -signal.SIGKILL
+    runner.join()
+    assert runner.exitcode == -signal.SIGKILL
 
 
 def resumes(killed: Database, whole: Database, pending: list[str]) -> None:

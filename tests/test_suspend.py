@@ -1,8 +1,6 @@
 """`migrate suspend` and `resume`: the host's own migration passes, nothing is opened or lost, and all is put back."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from inboxdb.cli import main
-from inboxdb.database import connection, sources
+from inboxdb.database import connection
 from inboxdb.database.errors import DatabaseRefused, InboxdbError, MigrationFailed
 from inboxdb.drain.run import drain
 from inboxdb.install import access, migrate
@@ -23,6 +21,7 @@ from inboxdb.watch.doctor import examine
 from tests.catalog import catalog, difference
 from tests.interleave import DEADLINE, until
 from tests.rows import GLOBAL, Host, new_id, stored_counts
+from tests.running import python_ends
 from tests.servers import WRITER, Database
 from tests.test_migrations import LAST
 
@@ -270,9 +269,9 @@ def test_killed_between_steps_and_gone_on(database: Database, command: str, step
         "suspend.retrying = repair.retrying = counting\n"
         f"suspend.{command}(sys.argv[1])"
     )
-    killed = subprocess.run([sys.executable, "-c", code, database.dsn, str(step)], cwd=sources.ROOT)
-    assert killed.returncode in (-signal.SIGKILL, 0)
-    assert killed.returncode == -signal.SIGKILL or step >= len(STEPS)
+    status_of_end = python_ends(code, database.dsn, str(step))
+    assert status_of_end in (-signal.SIGKILL, 0)
+    assert status_of_end == -signal.SIGKILL or step >= len(STEPS)
     until(lambda: not owner.execute("select from pg_stat_activity where application_name = 'inboxdb migrate'").rowcount)
     reader = database.signed_in(None)
     assert reader.execute('select from public."Lead"').rowcount == 0

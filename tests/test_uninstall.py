@@ -2,15 +2,13 @@
 
 import re
 import signal
-import subprocess
-import sys
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from inboxdb.cli import main
-from inboxdb.database import connection, sources
+from inboxdb.database import connection
 from inboxdb.database.errors import DatabaseRefused, InboxdbError
 from inboxdb.install import access, migrate
 from inboxdb.install.access import Named
@@ -19,6 +17,7 @@ from inboxdb.install.uninstall import uninstall
 from tests.catalog import SUPABASE, catalog, difference
 from tests.interleave import until
 from tests.rows import Host
+from tests.running import python_ends
 from tests.servers import WRITER, Database
 from tests.test_migrations import FILES, by_contents, by_hand, host_rows, run_psql
 
@@ -183,8 +182,7 @@ def test_killed_between_steps_and_gone_on(bare_database: Database, step: int) ->
         "    if next(steps) == int(sys.argv[2]): os.kill(os.getpid(), signal.SIGKILL)\n"
         "uninstall(sys.argv[1], rls_off=True, on_step=kill)"
     )
-    killed = subprocess.run([sys.executable, "-c", code, bare_database.dsn, str(step)], cwd=sources.ROOT)
-    assert killed.returncode == -signal.SIGKILL
+    assert python_ends(code, bare_database.dsn, str(step)) == -signal.SIGKILL
     until(lambda: not owner.execute("select from pg_stat_activity where application_name = 'inboxdb migrate'").rowcount)
     # writers meet nothing that is gone
     host = Host(bare_database.writer())
