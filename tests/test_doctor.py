@@ -768,7 +768,7 @@ def test_server_version(database: Database, queries: Path, version: int, leaks: 
     assert f"update to {mended} or later" in finding["remedy"]
 
 
-def test_books_of_yoyo_in_public(database: Database) -> None:
+def test_ledger_of_yoyo_in_public(database: Database) -> None:
     dsn = conninfo_to_dict(database.dsn)
     uri = f"postgresql+psycopg://{dsn['user']}:{dsn['password']}@/{database.name}?host={dsn['host']}"
     yoyo = Path(sysconfig.get_path("scripts")) / "yoyo"

@@ -291,7 +291,7 @@ FAULTS: dict[str, Plant] = {
     "Prisma manages a schema of ours": lambda database, _, __, folder: doctors.test_prisma_manages_a_schema_of_ours(
         database, folder
     ),
-    "a table of ours is in public": lambda database, *_: doctors.test_books_of_yoyo_in_public(database),
+    "a table of ours is in public": lambda database, *_: doctors.test_ledger_of_yoyo_in_public(database),
 }
 
 

@@ -89,7 +89,7 @@ def test_script_in_steps(bare_database: Database, database: Database) -> None:
     assert not difference(catalog(database.connect()), catalog(bare_database.connect()))
 
 
-def test_books_are_as_yoyo_makes_them(bare_database: Database, database: Database) -> None:
+def test_ledger_is_as_yoyo_makes_it(bare_database: Database, database: Database) -> None:
     bare_database.connect().execute("create schema inboxdb")
     run_yoyo(bare_database, "apply")
     described = (

@@ -73,7 +73,7 @@ def test_part_of_the_migrations(bare_database: Database, migrations: int) -> Non
     assert not difference(before, catalog(owner))
 
 
-def test_without_books(bare_database: Database) -> None:
+def test_without_a_ledger(bare_database: Database) -> None:
     before = catalog(bare_database.connect())
     by_contents(bare_database)
     uninstall(bare_database.dsn)

@@ -25,7 +25,7 @@ where c.relnamespace = pg_catalog.to_regnamespace('public')
 union all
 select
   'warning' as severity,
-  pg_catalog.format('yoyo keeps books in public.%I, which `prisma db push` drops', c.relname) as evidence,
+  pg_catalog.format('yoyo keeps a ledger in public.%I, which `prisma db push` drops', c.relname) as evidence,
   pg_catalog.format(
     'run yoyo with ?schema=inboxdb, as docs/operations.md has it; if no other program uses the table: `drop table '
     'public.%I`', c.relname
@@ -38,7 +38,7 @@ union all
 select
   'problem' as severity,
   pg_catalog.format(
-    'Prisma keeps its books in schema %I: it manages that, and drops what it does not know', n.nspname
+    'Prisma keeps its ledger in schema %I: it manages that, and drops what it does not know', n.nspname
   ) as evidence,
   pg_catalog.format(
     'take %1$I out of the schemas in the Prisma schema and out of its URL, then '
