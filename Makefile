@@ -25,7 +25,7 @@ lint: .venv/dev ## formatting, lint, types and rooms of Python; lint of sql/ and
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
-	$(BIN)/python -m release.migration --check
+	$(BIN)/python -m inboxdb.release.migration --check
 	$(BIN)/sqlfluff lint --disable-progress-bar sql
 	$(BIN)/squawk migrations/*.sql
 
@@ -33,13 +33,13 @@ ci: ## all that CI runs
 	.ci/run
 
 migration: .venv/test ## write migrations/ anew from sql/ (NAME=...: the next one), the catalogs that tests compare with, the runbook's table
-	$(BIN)/python -m release.migration $(NAME)
+	$(BIN)/python -m inboxdb.release.migration $(NAME)
 	$(BIN)/python -m tests.catalog --write
 	$(BIN)/python -m tests.runbook
 
 release: .venv/test ## cut a release: make release VERSION=0.1.0
 	$(BIN)/python -m tests.catalog --check
-	$(BIN)/python -m release.cut $(VERSION)
+	$(BIN)/python -m inboxdb.release.cut $(VERSION)
 
 bench: .venv/bench ## run the benchmarks, fifteen minutes, and write docs/benchmarks/ (ARGS="--size full": hours)
 	$(BIN)/python -m tests.bench $(ARGS)

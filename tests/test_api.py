@@ -352,7 +352,7 @@ def test_the_switch_shows_in_the_status(tenants: Tenants) -> None:
 def test_the_switch_has_two_positions(tenants: Tenants, source: str) -> None:
     with pytest.raises(psycopg.Error) as raised:
         go_live(tenants.owner, source)
-    assert raised.value.sqlstate == "IB015"
+    assert raised.value.sqlstate == "IB017"
     with pytest.raises(psycopg.Error, match="no setting 'counts_sourse'"):
         tenants.owner.execute("select inboxdb.set_setting('counts_sourse', 'live')")
     assert tenants.owner.execute("select from inboxdb.setting").rowcount == 0

@@ -10,7 +10,7 @@ import pytest
 from inboxdb.database import sources
 from inboxdb.database.errors import DamagedFiles, DatabaseNewer, MigrationEdited
 from inboxdb.install import migrate, plan
-from release import frozen, migration
+from inboxdb.release import frozen, migration
 from tests.catalog import catalog, difference
 from tests.servers import Database
 from tests.test_cli import answer, invoke, refusal

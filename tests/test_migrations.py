@@ -22,7 +22,7 @@ from inboxdb.database import connection, sources
 from inboxdb.database.errors import InboxdbError, MigrationFailed, MigrationsBusy
 from inboxdb.demo import embedded
 from inboxdb.install import migrate
-from release import frozen, migration
+from inboxdb.release import frozen, migration
 from tests.catalog import COMMITTED, HOW_TO_WRITE, catalog, difference
 from tests.interleave import DEADLINE, until
 from tests.rows import GLOBAL, Host, live_counts, new_id, stored_counts

@@ -111,16 +111,16 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Repository:
         repository.write(f"sql/operations/{name}.sql", text)
     contents = "".join(f"\\ir operations/{name}.sql\n" for name in made_up)
     repository.replace("sql/inboxdb.sql", PLACE, PLACE + contents)
-    assert "No migration has sql/operations/" in repository.python("release.migration", status=1)
-    repository.python("release.migration", "make-up")
+    assert "No migration has sql/operations/" in repository.python("inboxdb.release.migration", status=1)
+    repository.python("inboxdb.release.migration", "make-up")
     repository.python("tests.catalog", "--write")
-    said = repository.python("release.cut", "0.1.0", status=1)
+    said = repository.python("inboxdb.release.cut", "0.1.0", status=1)
     assert "CHANGELOG.md has no section '## [0.1.0] - '" in said
     assert "not committed" in said
     section = "## [0.1.0] - 2026-11-29\n\n### Upgrade\n\n- Migrations 0001 to 0008.\n\n"
     repository.replace("CHANGELOG.md", "## [Unreleased]\n", section)
     repository.commit()
-    repository.python("release.cut", "0.1.0")
+    repository.python("inboxdb.release.cut", "0.1.0")
     return repository
 
 
@@ -141,13 +141,13 @@ def followed(released: Repository, tmp_path_factory: pytest.TempPathFactory) -> 
     repository.write("sql/operations/new_made_up.table.sql", TABLE.replace("kept", "new"))
     repository.replace("sql/inboxdb.sql", "operations/going_made_up.view", "operations/new_made_up.table")
     (root / "sql/operations/going_made_up.view.sql").unlink()
-    assert "`make migration NAME=...` writes the next one" in repository.python("release.migration", status=1)
-    repository.python("release.migration", "go-on")
+    assert "`make migration NAME=...` writes the next one" in repository.python("inboxdb.release.migration", status=1)
+    repository.python("inboxdb.release.migration", "go-on")
     locks = "Locks: ACCESS EXCLUSIVE on inboxdb.kept_made_up."
     repository.replace("migrations/0009-go-on.sql", "Locks: none on the host's tables.", locks)
     repository.replace("migrations/0009-go-on.sql", BY_HAND, BY_HAND + ADD)
     repository.replace("migrations/0009-go-on.rollback.sql", BY_HAND, BY_HAND + DROP)
-    repository.python("release.migration")
+    repository.python("inboxdb.release.migration")
     repository.python("tests.catalog", "--write")
     repository.commit()
     return repository
@@ -160,8 +160,8 @@ def test_a_release_is_a_commit_and_a_line_that_names_it(released: Repository) ->
     assert '__version__ = "0.1.0"\n' in released.run("git", "show", f"{commit}:inboxdb/__init__.py")
     assert '__version__ = "0.2.0.dev0"\n' in released.read("inboxdb/__init__.py")
     assert released.run("git", "status", "--porcelain") == ""
-    assert "0.1.0 does not come after 0.1.0" in released.python("release.cut", "0.1.0", status=1)
-    assert "'1.0' is no version" in released.python("release.cut", "1.0", status=1)
+    assert "0.1.0 does not come after 0.1.0" in released.python("inboxdb.release.cut", "0.1.0", status=1)
+    assert "'1.0' is no version" in released.python("inboxdb.release.cut", "1.0", status=1)
 
 
 def test_the_next_migration_carries_what_changed_and_its_rollback_what_was(followed: Repository) -> None:
@@ -233,15 +233,15 @@ def test_an_edited_file_of_a_release_is_refused(followed: Repository, blessed: b
     before = {file: file.read_bytes() for file in (followed.root / "migrations").iterdir()}
     try:
         assert re.search(
-            r"^lint:.*\n(\t.*\n)*\t.*-m release.migration --check$", followed.read("Makefile"), re.MULTILINE
+            r"^lint:.*\n(\t.*\n)*\t.*-m inboxdb.release.migration --check$", followed.read("Makefile"), re.MULTILINE
         )
         for arguments in ((), ("--check",), ("later",)):
-            said = followed.python("release.migration", *arguments, status=1)
+            said = followed.python("inboxdb.release.migration", *arguments, status=1)
             assert "+-- edited\n" in said
             assert "What is released is not edited" in said
             assert ("checksums.txt (0.1.0)" in said) == blessed
         assert "+-- edited" in followed.pytest("tests/test_migrations.py", "-k", "last_release", status=1)
-        assert "not up to date" in followed.python("release.cut", "0.2.0", status=1)
+        assert "not up to date" in followed.python("inboxdb.release.cut", "0.2.0", status=1)
         assert {file: file.read_bytes() for file in (followed.root / "migrations").iterdir()} == before
     finally:
         followed.run("git", "checkout", "--quiet", "migrations")

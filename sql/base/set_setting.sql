@@ -4,7 +4,7 @@ set search_path = ''
 as $$
 -- Purpose: change a setting, from this transaction's commit on.
 -- Parameters: name, one of setting_definition; value, null for the default.
--- Errors: IB015 for an unknown name, or a value that it may not have; nothing is changed then.
+-- Errors: IB017 for an unknown name, or a value that it may not have; nothing is changed then.
 -- Reads: setting_definition. Writes: setting.
 -- INVOKER: for the owner.
 declare
@@ -14,7 +14,7 @@ declare
 begin
   if pattern is null or value !~ ('^(' || pattern || ')$') then
     raise exception using
-      errcode = 'IB015',
+      errcode = 'IB017',
       message = case
         when pattern is null then pg_catalog.format('inboxdb has no setting %L', name)
         else pg_catalog.format('setting %s cannot be %L', name, value)

@@ -4,9 +4,9 @@ A migration carries whole bodies from sql/, between markers that name their sour
 bottom; the rollback of a later one carries the bodies before. What is on top of a file, and between its markers "by
 hand", is its author's. migrations/checksums.txt says what each file has to be.
 
-``python -m release.migration`` (``make migration``) brings every file that is not released up to date; with a name
-(``make migration NAME=add-meetings``) it writes the next migration, or more into that one. ``--check`` only says what
-is not up to date. A released file is never written: where one was edited nothing is, and the difference is shown.
+``python -m inboxdb.release.migration`` (``make migration``) brings every file that is not released up to date; with a
+name (``make migration NAME=add-meetings``) it writes the next migration, or more into that one. ``--check`` only says
+what is not up to date. A released file is never written: where one was edited nothing is, and the difference is shown.
 """
 
 import re
@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from inboxdb.database import sources
-from release import frozen, step
-from release.step import NOTHING, State
+from inboxdb.release import frozen, step
+from inboxdb.release.step import NOTHING, State
 
 
 class Refused(Exception):

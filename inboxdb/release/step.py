@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from release.made import Made, is_named, made
+from inboxdb.release.made import Made, is_named, made
 
 BODY = re.compile(
     r"^-- >>> (?P<from>sql/|[\w-]+:)(?P<source>\S+)(?P<altered>, altered by hand above)?\n"

@@ -1,4 +1,4 @@
-"""Cuts a release: ``python -m release.cut 0.1.0`` (``make release VERSION=0.1.0``).
+"""Cuts a release: ``python -m inboxdb.release.cut 0.1.0`` (``make release VERSION=0.1.0``).
 
 Two commits: one that is the release, with its version, and one that names the first in migrations/RELEASED, from where
 on its migrations stay as they are. Nothing is pushed, and nothing tagged.
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 
 from inboxdb.database import sources
-from release import frozen, migration
+from inboxdb.release import frozen, migration
 
 VERSION_FILE = sources.ROOT / "inboxdb" / "__init__.py"
 
