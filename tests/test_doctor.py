@@ -51,16 +51,20 @@ def own_server(request: pytest.FixtureRequest) -> Iterator[Server]:
         server.close()
 
 
+def prepare(database: Database) -> None:
+    access.turn_off(database.dsn)
+    host = Host(database.writer())
+    for workspace in (host.workspace(), host.workspace()):
+        lead = host.lead(workspace, email=PERSONAL, assignedToUserId=new_id())
+        host.draft(lead)
+    drain(database.dsn)
+
+
 @pytest.fixture
 def database(own_server: Server) -> Iterator[Database]:
     """A healthy database: two workspaces, drained just now, row-level security on "Lead" left out."""
-    with own_server.database("text", installed=True) as database:
-        access.turn_off(database.dsn)
-        host = Host(database.writer())
-        for workspace in (host.workspace(), host.workspace()):
-            lead = host.lead(workspace, email=PERSONAL, assignedToUserId=new_id())
-            host.draft(lead)
-        drain(database.dsn)
+    with own_server.database("text", installed=True, prepare=prepare) as database:
+        database.connect().execute("call inboxdb.drain_dirty()")
         yield database
 
 

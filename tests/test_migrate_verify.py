@@ -18,7 +18,7 @@ from tests.catalog import HOW_TO_WRITE, SUPABASE, difference, snapshot
 from tests.catalog import catalog as everything
 from tests.interleave import DEADLINE, until
 from tests.rows import Host, live_counts, new_id, stored_counts
-from tests.servers import HELD, WRITER, Database
+from tests.servers import HELD, WRITER, Database, Server
 
 MESSAGE_INDEX = 'index public.inboxdb_message_ai_sent on public."Message"'
 
@@ -297,9 +297,7 @@ NAMED = {
 }
 
 
-@pytest.fixture
-def filled(database: Database) -> Database:
-    """An installation with counts, drained."""
+def fill(database: Database) -> None:
     host = Host(database.writer())
     for _ in range(2):
         workspace = host.workspace()
@@ -307,7 +305,13 @@ def filled(database: Database) -> Database:
         host.draft(lead)
         host.ai_sent(lead)
     database.connect().execute("call inboxdb.drain_dirty()")
-    return database
+
+
+@pytest.fixture
+def filled(server: Server, host_variant: str) -> Iterator[Database]:
+    """An installation with counts, drained."""
+    with server.database(host_variant, installed=True, prepare=fill) as database:
+        yield database
 
 
 # Fresh ones

@@ -19,7 +19,7 @@ from inboxdb.drain import announce, run
 from inboxdb.install import migrate
 from tests.interleave import DEADLINE, Stage, until
 from tests.rows import BY_AI, GLOBAL, Host, new_id, set_clock, stored_counts
-from tests.servers import DRAINER, OWNER, WRITER, Database
+from tests.servers import DRAINER, OWNER, WRITER, Database, Server
 
 SUPABASE = (Path(__file__).parent / "supabase.sql").read_bytes()
 CONTRACTS = (Path(__file__).parent.parent / "docs" / "contracts.md").read_text()
@@ -328,12 +328,16 @@ def test_the_version_is_there_before_the_signal(
 # On Supabase
 
 
+def install_on_supabase(bare: Database) -> None:
+    bare.superuser().execute(SUPABASE)
+    migrate.apply(bare.direct_dsn)
+
+
 @pytest.fixture
-def supabase(bare_database: Database) -> Database:
+def supabase(server: Server, host_variant: str) -> Iterator[Database]:
     """A database like Supabase's, with inboxdb."""
-    bare_database.superuser().execute(SUPABASE)
-    migrate.apply(bare_database.direct_dsn)
-    return bare_database
+    with server.database(host_variant, installed=False, prepare=install_on_supabase) as database:
+        yield database
 
 
 def broadcasts(database: Database) -> list[tuple[str, dict[str, Any]]]:
