@@ -2,7 +2,7 @@
 -- are in it.
 -- Locks: none on the host's tables.
 
--- squawk-ignore-file ban-drop-table, ban-drop-function, ban-drop-domain
+-- squawk-ignore-file ban-drop-table, ban-drop-function, ban-drop-domain, ban-drop-type
 
 set local lock_timeout = '2s';
 
@@ -22,6 +22,9 @@ drop table inboxdb.change_0;
 drop table inboxdb.job_status;
 drop table inboxdb.cache_version;
 drop table inboxdb.inbox_counts_dirty;
+drop type inboxdb.compared_lead;
+drop type inboxdb.counts_row;
+drop type inboxdb.lead_kind;
 drop table inboxdb.inbox_counts;
 drop function inboxdb.definitions();
 drop function inboxdb.key_id(bytea);

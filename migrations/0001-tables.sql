@@ -3,8 +3,6 @@
 -- Undo: 0001-tables.rollback.sql drops the types and tables, the counts with them; the schema stays, because yoyo's own
 --   tables are in it.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0001-tables.sql (one transaction).
--- squawk-ignore-file prefer-bigint-over-smallint
--- (bits, and a number that starts over: counted_lead has a row for every lead)
 
 set local lock_timeout = '2s';
 set local search_path = '';
@@ -306,7 +304,7 @@ as $$
   --   host/id_key.sql, one after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select 'c6dfc522'
+  select '858a331f'
 $$;
 -- <<< sql/counts/definitions.sql
 
@@ -315,18 +313,20 @@ create table inboxdb.inbox_counts (
   client_id inboxdb.client_id not null,
   is_global boolean not null,
   scope_user_id inboxdb.user_id not null,
-  all_responses integer not null check (all_responses >= 0),
-  requires_attention integer not null check (requires_attention >= 0),
-  previously_required_attention integer not null check (previously_required_attention >= 0),
-  total_non_blacklisted integer not null check (total_non_blacklisted >= 0),
-  awaiting_reply integer not null check (awaiting_reply >= 0),
-  needs_repair integer not null check (needs_repair >= 0),
-  ai_sent integer not null check (ai_sent >= 0),
-  ai_review integer not null check (ai_review >= 0),
-  total integer not null check (total >= 0),
   leads integer not null default 0 check (leads >= 0),
   computed_at timestamptz not null,
   updated_at timestamptz not null,
+  -- each count: {name} integer not null default 0 check ({name} >= 0),
+  all_responses integer not null default 0 check (all_responses >= 0),
+  requires_attention integer not null default 0 check (requires_attention >= 0),
+  previously_required_attention integer not null default 0 check (previously_required_attention >= 0),
+  total_non_blacklisted integer not null default 0 check (total_non_blacklisted >= 0),
+  awaiting_reply integer not null default 0 check (awaiting_reply >= 0),
+  needs_repair integer not null default 0 check (needs_repair >= 0),
+  ai_sent integer not null default 0 check (ai_sent >= 0),
+  ai_review integer not null default 0 check (ai_review >= 0),
+  total integer not null default 0 check (total >= 0),
+  -- end
   primary key (client_id, is_global, scope_user_id),
   constraint inbox_counts_sentinel_is_global check (is_global = (scope_user_id = inboxdb.sentinel()))
 )
@@ -344,6 +344,47 @@ comment on column inboxdb.inbox_counts.computed_at is
 'snoozes are judged as of then, and no row is rewritten that is still true.';
 comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';
 -- <<< sql/counts/inbox_counts.table.sql
+
+-- >>> sql/counts/lead_kind.type.sql
+create type inboxdb.lead_kind as (user_key bytea, counts integer, leads integer);
+
+comment on type inboxdb.lead_kind is
+'Leads that are counted alike: whose they are, the counts they belong to, a bit each, none while hidden, and how many '
+'they are; negative where they are to be taken off.';
+-- <<< sql/counts/lead_kind.type.sql
+
+-- >>> sql/counts/counts_row.type.sql
+create type inboxdb.counts_row as (
+  tid tid,
+  is_global boolean,
+  scope_user_id inboxdb.user_id,
+  leads integer,
+  counts integer array
+);
+
+comment on type inboxdb.counts_row is
+'A row of inbox_counts as it is, is to be, or is to change: the place of the row there, null for none; whose it is; '
+'leads; counts in the order of view count.';
+-- <<< sql/counts/counts_row.type.sql
+
+-- >>> sql/drain/compared_lead.type.sql
+create type inboxdb.compared_lead as (
+  tid tid,
+  lead_key bytea,
+  old_user bytea,
+  old_counts integer,
+  old_hidden timestamptz,
+  is_here boolean,
+  new_user bytea,
+  new_counts integer,
+  new_hidden timestamptz,
+  explained_by text
+);
+
+comment on type inboxdb.compared_lead is
+'A lead as counted_lead remembers it (old; place null where it does not) beside what the lead counts now (new; is_here '
+'is null where the workspace has no such lead); and what says why they differ, as compared_leads has it.';
+-- <<< sql/drain/compared_lead.type.sql
 
 -- >>> sql/drain/inbox_counts_dirty.table.sql
 create table inboxdb.inbox_counts_dirty (
@@ -523,16 +564,14 @@ comment on column inboxdb.workspace.audit_not_before is
 -- <<< sql/counts/workspace.table.sql
 
 -- >>> sql/counts/counted_lead.table.sql
--- Columns in this order, and keys for ids, make it compact: 108 bytes a lead, index included, where ids are UUIDs.
+-- Columns in this order, and keys for ids, make a row compact (D21).
 create table inboxdb.counted_lead (
   workspace integer not null,
-  counts smallint not null,
-  revision smallint not null default 0,
+  counts integer not null,
   lead_key bytea not null,
   user_key bytea,
   hidden_until timestamptz,
-  -- one row per lead all the same: see cache_version
-  primary key (workspace, lead_key, revision)
+  primary key (workspace, lead_key)
 )
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 

@@ -146,6 +146,43 @@ end
 $$;
 -- <<< sql/base/require_resumed.sql
 
+-- >>> sql/base/checkpoint.sql
+create or replace function inboxdb.checkpoint(name text, about text default null) returns void
+language sql volatile
+as $$
+  -- Purpose: a moment with a name, at which a test stops a session, or has it fail, by replacing this function. Does
+  --   nothing.
+  -- Parameters: name, of the moment; about, which workspace, where that is known.
+  -- Inlined, hence no search_path of its own: a call takes a microsecond.
+  -- INVOKER: reads nothing.
+  select null::pg_catalog.void
+$$;
+-- <<< sql/base/checkpoint.sql
+
+-- >>> sql/counts/count.view.sql
+create or replace view inboxdb.count as
+-- THE list of what is counted. Every other list of counts in sql/ is written from this one by `make migration`, between
+-- the lines "each count" and "end"; classified_lead has a condition of each name.
+select
+  c.bit,
+  c.name,
+  c.meaning
+from (
+  values
+  (0, 'all_responses', 'the lead wrote last'),
+  (1, 'requires_attention', 'the lead wrote last, is workable, and has a tag that asks for attention'),
+  (2, 'previously_required_attention', 'the lead was answered, is workable, and has a tag that asks for attention'),
+  (3, 'total_non_blacklisted', 'the lead is workable: neither blacklisted nor unqualified'),
+  (4, 'awaiting_reply', 'the lead is workable, and does not require attention'),
+  (5, 'needs_repair', 'the lead has the status needs_repair'),
+  (6, 'ai_sent', 'the AI has sent an email to the lead'),
+  (7, 'ai_review', 'a draft to the lead waits for a review'),
+  (8, 'total', 'the lead is not unqualified')
+) as c (bit, name, meaning);
+
+comment on view inboxdb.count is 'What is counted: the bit of each count, its name, and the leads that belong to it.';
+-- <<< sql/counts/count.view.sql
+
 -- >>> sql/counts/classified_lead.view.sql
 create or replace view inboxdb.classified_lead as
 -- The one definition of what is counted. Live counts, refreshes and checks all read it, so that a badge and the list
@@ -161,6 +198,7 @@ select
   l."lastInboundAt" is not null and not term.open_reply and term.attention_tag and term.workable
     as previously_required_attention,
   term.workable as total_non_blacklisted,
+  term.workable and not (term.open_reply and term.attention_tag) as awaiting_reply,
   l.status = 'needs_repair' as needs_repair,
   -- these two are found through our partial indexes, whose WHERE they repeat
   exists (
@@ -206,25 +244,29 @@ comment on view inboxdb.classified_lead is
 
 -- >>> sql/counts/lead_now.view.sql
 create or replace view inboxdb.lead_now as
--- classified_lead as counted_lead keeps it.
+-- classified_lead as counted_lead remembers it: a bit per count.
 select
   c.client_id,
   c.lead_id,
   inboxdb.id_key(c.scope_user_id) as user_key,
   (
-    c.all_responses::integer
-    + c.requires_attention::integer * 2
-    + c.previously_required_attention::integer * 4
-    + c.total_non_blacklisted::integer * 8
-    + c.needs_repair::integer * 16
-    + c.ai_sent::integer * 32
-    + c.ai_review::integer * 64
-    + c.total::integer * 128
-  )::smallint as counts,
+    0
+    -- each count: | (c.{name}::integer << {bit})
+    | (c.all_responses::integer << 0)
+    | (c.requires_attention::integer << 1)
+    | (c.previously_required_attention::integer << 2)
+    | (c.total_non_blacklisted::integer << 3)
+    | (c.awaiting_reply::integer << 4)
+    | (c.needs_repair::integer << 5)
+    | (c.ai_sent::integer << 6)
+    | (c.ai_review::integer << 7)
+    | (c.total::integer << 8)
+    -- end
+  ) as counts,
   c.snoozed_until
 from inboxdb.classified_lead as c;
 
-comment on view inboxdb.lead_now is 'What each lead counts now, as counted_lead keeps it.';
+comment on view inboxdb.lead_now is 'What each lead counts now, as counted_lead remembers it.';
 -- <<< sql/counts/lead_now.view.sql
 
 -- >>> sql/counts/known_workspace.view.sql
@@ -360,31 +402,76 @@ from inboxdb.work_list as d;
 comment on view inboxdb.waiting is 'Dirty workspaces, and since when.';
 -- <<< sql/drain/waiting.view.sql
 
--- >>> sql/counts/count_scopes.sql
-create or replace function inboxdb.count_scopes(target_client_id inboxdb.client_id, as_of timestamptz)
-returns table (
-  is_global boolean,
-  scope_user_id inboxdb.user_id,
-  all_responses integer,
-  requires_attention integer,
-  previously_required_attention integer,
-  total_non_blacklisted integer,
-  awaiting_reply integer,
-  needs_repair integer,
-  ai_sent integer,
-  ai_review integer,
-  total integer,
-  leads integer,
-  next_snooze_at timestamptz
+-- >>> sql/counts/counts_vector.view.sql
+create or replace view inboxdb.counts_vector as
+-- inbox_counts as refreshes read it: the counts as a vector in the order of view count, and the place of each row.
+select
+  s.ctid as tid,
+  s.client_id,
+  s.is_global,
+  s.scope_user_id,
+  s.leads,
+  array[
+    -- each count, with commas between: s.{name}
+    s.all_responses,
+    s.requires_attention,
+    s.previously_required_attention,
+    s.total_non_blacklisted,
+    s.awaiting_reply,
+    s.needs_repair,
+    s.ai_sent,
+    s.ai_review,
+    s.total
+    -- end
+  ] as counts
+from inboxdb.inbox_counts as s;
+
+comment on view inboxdb.counts_vector is 'The rows of inbox_counts, each with its place and its counts as a vector.';
+-- <<< sql/counts/counts_vector.view.sql
+
+-- >>> sql/counts/fit_plan.sql
+create or replace function inboxdb.fit_plan(target_client_id inboxdb.client_id) returns void
+-- No search_path of its own: what it sets would end with it. Everything in it is qualified.
+language plpgsql volatile
+as $$
+-- Purpose: have the calling function plan its scan of a workspace by the size of that workspace. AI-sent messages and
+--   drafts of every tenant may be hashed only where that hash is no larger than the workspace itself (D16). Up to 5,000
+--   leads there is one plan, kept in the session, because planning takes as long as counting 1,000 leads (D17).
+-- Parameters: target_client_id. The caller sets plan_cache_mode, work_mem and enable_* at its own head, so that these
+--   settings end with it.
+-- Reads: workspace; "Lead" where the workspace was never counted.
+-- INVOKER: called by our DEFINER functions only.
+declare
+  lead_estimate bigint;
+begin
+  lead_estimate := coalesce(
+    (select w.leads from inboxdb.workspace as w where w.client_id = target_client_id),
+    (select pg_catalog.count(*) from public."Lead" as l where l."clientId" = target_client_id)
+  );
+  if lead_estimate > 5000 then
+    perform pg_catalog.set_config('work_mem', least(lead_estimate / 10, 262144)::pg_catalog.text || 'kB', true);
+  else
+    perform pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
+      pg_catalog.set_config('work_mem', '64kB', true),
+      pg_catalog.set_config('enable_seqscan', 'off', true),
+      pg_catalog.set_config('enable_hashjoin', 'off', true),
+      pg_catalog.set_config('enable_mergejoin', 'off', true);
+  end if;
+end
+$$;
+-- <<< sql/counts/fit_plan.sql
+
+-- >>> sql/counts/live_inbox_counts.sql
+create or replace function inboxdb.live_inbox_counts(
+  target_client_id inboxdb.client_id, as_of timestamptz default inboxdb.clock()
 )
--- STABLE matters: it makes the count run in the caller's snapshot, the one in which the caller takes its changes.
+returns setof inboxdb.inbox_counts
+-- STABLE matters: it makes the count run in the caller's snapshot.
 language plpgsql stable security definer
 set search_path = ''
 -- a policy that hid leads would make this count too little: raise instead
 set row_security = off
--- the statistics of this workspace, not of an average one, but for small ones: see below
 set plan_cache_mode = force_custom_plan
--- refresh_workspace, which calls this, does without
 set enable_seqscan = on
 set enable_hashjoin = on
 set enable_mergejoin = on
@@ -392,56 +479,39 @@ set work_mem = '4MB'
 set jit = off
 set max_parallel_workers_per_gather = 0
 as $$
--- Purpose: count one workspace's leads in one scan, for the whole workspace and for each user.
+-- Purpose: the truth that the stored counts are held to, computed from the host's tables on the spot, in one scan.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
--- Returns: the global row, zeros included, and one row per user with a lead assigned, visible or not; `leads` counts
---   those, `next_snooze_at` is the first snooze to run out after as_of. No rows where the host has no such workspace.
+-- Returns: the rows that inbox_counts should have: the global row, zeros included, and one row per user with a lead
+--   assigned, visible or not. No rows where the host has no such workspace.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: classified_lead, "Client", workspace.
+-- Reads: classified_lead, "Client", workspace. By the names of the counts, not by their bits: a bit in the wrong
+--   place shows as drift.
 -- DEFINER: also called on behalf of roles that may not read the host's tables.
-declare
-  lead_estimate bigint;
 begin
   if not exists (select from public."Client" as c where c.id = target_client_id) then
     return;
   end if;
-
-  lead_estimate := coalesce(
-    (select w.leads from inboxdb.workspace as w where w.client_id = target_client_id),
-    (select pg_catalog.count(*) from public."Lead" as l where l."clientId" = target_client_id)
-  );
-  -- AI-sent messages and drafts of every tenant may be hashed only where that hash is no larger than the workspace
-  -- itself: looking 5,000 leads up in an index beats hashing the messages of everyone else, for a million it does not.
-  if lead_estimate > 5000 then
-    perform pg_catalog.set_config('work_mem', least(lead_estimate / 10, 262144)::pg_catalog.text || 'kB', true);
-  else
-    -- so there is one plan for all of these; it is kept, since making it takes as long as counting 1,000 leads
-    perform pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
-      pg_catalog.set_config('work_mem', '64kB', true),
-      pg_catalog.set_config('enable_seqscan', 'off', true),
-      pg_catalog.set_config('enable_hashjoin', 'off', true),
-      pg_catalog.set_config('enable_mergejoin', 'off', true);
-  end if;
-
+  perform inboxdb.fit_plan(target_client_id);
   return query
   select
+    target_client_id,
     grouping(l.scope_user_id) = 1,
-    (case when grouping(l.scope_user_id) = 1 then inboxdb.sentinel() else l.scope_user_id end)::inboxdb.user_id,
+    (case when grouping(l.scope_user_id) = 1 then inboxdb.sentinel() else l.scope_user_id end)
+    ::inboxdb.user_id,
+    pg_catalog.count(*)::integer,
+    as_of,
+    as_of,
+    -- each count, with commas between: (pg_catalog.count(*) filter (where l.visible and l.{name}))::integer
     (pg_catalog.count(*) filter (where l.visible and l.all_responses))::integer,
     (pg_catalog.count(*) filter (where l.visible and l.requires_attention))::integer,
     (pg_catalog.count(*) filter (where l.visible and l.previously_required_attention))::integer,
     (pg_catalog.count(*) filter (where l.visible and l.total_non_blacklisted))::integer,
-    greatest(
-      pg_catalog.count(*) filter (where l.visible and l.total_non_blacklisted)
-      - pg_catalog.count(*) filter (where l.visible and l.requires_attention),
-      0
-    )::integer,
+    (pg_catalog.count(*) filter (where l.visible and l.awaiting_reply))::integer,
     (pg_catalog.count(*) filter (where l.visible and l.needs_repair))::integer,
     (pg_catalog.count(*) filter (where l.visible and l.ai_sent))::integer,
     (pg_catalog.count(*) filter (where l.visible and l.ai_review))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.total))::integer,
-    pg_catalog.count(*)::integer,
-    pg_catalog.min(l.snoozed_until) filter (where l.snoozed_until > as_of and l.snoozed_until < 'infinity')
+    (pg_catalog.count(*) filter (where l.visible and l.total))::integer
+    -- end
   from (
     select c.*, c.snoozed_until is null or c.snoozed_until <= as_of as visible
     from inboxdb.classified_lead as c
@@ -453,39 +523,6 @@ begin
   -- the leads that nobody has are a group of their own, and in the global row only
   having grouping(l.scope_user_id) = 1 or l.scope_user_id is not null;
 end
-$$;
--- <<< sql/counts/count_scopes.sql
-
--- >>> sql/counts/live_inbox_counts.sql
-create or replace function inboxdb.live_inbox_counts(
-  target_client_id inboxdb.client_id, as_of timestamptz default inboxdb.clock()
-)
-returns table (
-  is_global boolean,
-  scope_user_id inboxdb.user_id,
-  all_responses integer,
-  requires_attention integer,
-  previously_required_attention integer,
-  total_non_blacklisted integer,
-  awaiting_reply integer,
-  needs_repair integer,
-  ai_sent integer,
-  ai_review integer,
-  total integer
-)
-language sql stable security definer
-set search_path = ''
-as $$
-  -- Purpose: the truth that the stored counts are held to, computed from the host's tables on the spot.
-  -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
-  -- Returns: one row per scope that should be stored; none where the host has no such workspace.
-  -- Errors: 42501 where row-level security would filter what the owner of this function sees.
-  -- Reads: through count_scopes. Costs a scan of the workspace.
-  -- DEFINER: as count_scopes.
-  select
-    c.is_global, c.scope_user_id, c.all_responses, c.requires_attention, c.previously_required_attention,
-    c.total_non_blacklisted, c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total
-  from inboxdb.count_scopes(target_client_id, as_of) as c
 $$;
 -- <<< sql/counts/live_inbox_counts.sql
 
@@ -503,7 +540,7 @@ as $$
 -- Returns: settled, false while changes wait or a snooze is due, when a difference proves nothing yet; scopes compared;
 --   drifted, how many of them differ, are missing or are superfluous; differences, an array of objects with is_global,
 --   scope_user_id, stored and live (null for a missing row).
--- Errors: those of count_scopes and require_resumed.
+-- Errors: those of live_inbox_counts and require_resumed.
 -- Reads: inbox_counts, waiting, and as live_inbox_counts. Costs a scan of the workspace.
 -- DEFINER: as live_inbox_counts.
 declare
@@ -527,7 +564,8 @@ begin
   live as (
     select
       l.is_global, l.scope_user_id,
-      pg_catalog.to_jsonb(l) - '{is_global,scope_user_id}'::pg_catalog.text[] as counts
+      pg_catalog.to_jsonb(l)
+      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
     from inboxdb.live_inbox_counts(target_client_id, as_of) as l
   )
   select
@@ -762,6 +800,53 @@ as $$
 $$;
 -- <<< sql/log/changes_of.sql
 
+-- >>> sql/log/take_changes.sql
+create or replace function inboxdb.take_changes(slices integer[], tids tid[]) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: take changes out of the log. None is missed or taken twice: whoever read a workspace's changes holds its
+--   lock, and those that name no workspace are the collector's, which has a lock of its own.
+-- Parameters: slices and tids, the place of each change, as changes_of and view change say it.
+-- Writes: the change log.
+-- INVOKER: called by remember_leads, collapse_changes and assign_changes only.
+begin
+  if 0 = any (slices) then
+    delete from inboxdb.change_0 as c
+    where c.ctid = any (array(
+      select p.tid
+      from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+      where p.slice = 0
+    ));
+  end if;
+  if 1 = any (slices) then
+    delete from inboxdb.change_1 as c
+    where c.ctid = any (array(
+      select p.tid
+      from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+      where p.slice = 1
+    ));
+  end if;
+  if 2 = any (slices) then
+    delete from inboxdb.change_2 as c
+    where c.ctid = any (array(
+      select p.tid
+      from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+      where p.slice = 2
+    ));
+  end if;
+  if 3 = any (slices) then
+    delete from inboxdb.change_3 as c
+    where c.ctid = any (array(
+      select p.tid
+      from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+      where p.slice = 3
+    ));
+  end if;
+end
+$$;
+-- <<< sql/log/take_changes.sql
+
 -- >>> sql/base/require_read_committed.sql
 create or replace function inboxdb.require_read_committed() returns void
 language plpgsql stable
@@ -791,7 +876,8 @@ set row_security = off
 as $$
 -- Purpose: refuse an unknown workspace.
 -- Parameters: target_client_id.
--- Errors: IB002 where neither the host nor our tables know the workspace; 42501 as count_scopes.
+-- Errors: IB002 where neither the host nor our tables know the workspace; 42501 where row-level security would filter
+--   what the owner of this function sees.
 -- Reads: "Client", workspace, inbox_counts (each by key).
 -- INVOKER: called by our DEFINER functions only.
 begin
@@ -808,17 +894,21 @@ $$;
 
 -- >>> sql/drain/try_lock_workspace.sql
 create or replace function inboxdb.try_lock_workspace(target_client_id inboxdb.client_id) returns boolean
-language sql volatile
+language plpgsql volatile
 set search_path = ''
 as $$
-  -- Purpose: lock the workspace for this transaction, without waiting. In a statement of its own, before the statement
-  --   counting: with a snapshot older than the lock a newer result would be overwritten (D14).
-  -- Parameters: target_client_id.
-  -- Returns: whether the workspace was free. The lock ends with the transaction or with its backend; it survives
-  --   poolers.
-  -- INVOKER: an advisory lock, see lock_class.
-  select pg_catalog.pg_try_advisory_xact_lock(
-    inboxdb.lock_class('workspace'), pg_catalog.hashtext(target_client_id::pg_catalog.text))
+-- Purpose: lock the workspace for this transaction, without waiting. In a statement of its own, before the statement
+--   counting: with a snapshot older than the lock a newer result would be overwritten (D14).
+-- Parameters: target_client_id.
+-- Returns: whether the workspace was free. The lock ends with the transaction or with its backend; it survives
+--   poolers.
+-- INVOKER: an advisory lock, see lock_class.
+begin
+  perform inboxdb.checkpoint('lock asked for');
+  return pg_catalog.pg_try_advisory_xact_lock(
+    inboxdb.lock_class('workspace'), pg_catalog.hashtext(target_client_id::pg_catalog.text)
+  );
+end
 $$;
 -- <<< sql/drain/try_lock_workspace.sql
 
@@ -1109,40 +1199,12 @@ as $$
 $$;
 -- <<< sql/drain/audit_period.sql
 
--- >>> sql/counts/next_snooze.sql
-create or replace function inboxdb.next_snooze(this_workspace integer, as_of timestamptz) returns timestamptz
-language sql stable
-set search_path = ''
--- as refresh_workspace
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
-set jit = off
-as $$
-  -- Purpose: when the first of a workspace's snoozes runs out. Call it after the statement that remembers its leads,
-  --   which does not see what it wrote.
-  -- Parameters: this_workspace, its number; as_of, after which: what a held snapshot keeps of those that ended is not
-  --   visited.
-  -- Returns: the instant; null for never.
-  -- Reads: counted_lead, by an index.
-  -- INVOKER: called by apply_changes and store_counts only.
-  select k.hidden_until
-  from inboxdb.counted_lead as k
-  where k.workspace = this_workspace and k.hidden_until > as_of and k.hidden_until < 'infinity'
-  order by k.workspace, k.hidden_until
-  limit 1
-$$;
--- <<< sql/counts/next_snooze.sql
-
 -- >>> sql/drain/reason_to_recount.sql
 create or replace function inboxdb.reason_to_recount(
   target_client_id inboxdb.client_id, as_of timestamptz, otherwise text
 ) returns text
 language plpgsql stable
 set search_path = ''
--- as refresh_workspace
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
-set jit = off
 as $$
 -- Purpose: say why a workspace is to be recounted, and not refreshed by change.
 -- Parameters: target_client_id; as_of, the instant of the new counts; otherwise, the answer where counted_lead can be
@@ -1152,7 +1214,7 @@ as $$
 --   change.
 -- Reads: workspace, inbox_counts, "Client", the change log: no more of it than decides.
 -- Source: a tenth: `python -m tests.bench --only refresh`: a changed lead costs about as much as ten that are counted.
--- INVOKER: called by refresh_workspace and audit_workspace only.
+-- INVOKER: called by refresh_workspace and audit_workspace only, which forbid sequential scans.
 declare
   kept inboxdb.workspace;
   enough integer;
@@ -1187,296 +1249,10 @@ end
 $$;
 -- <<< sql/drain/reason_to_recount.sql
 
--- >>> sql/counts/require_own_counts.sql
-create or replace function inboxdb.require_own_counts(
-  target_client_id inboxdb.client_id, is_complete boolean
-) returns void
-language plpgsql stable
-set search_path = ''
-as $$
--- Purpose: see that a refresh wrote all the counts it meant to write.
--- Parameters: target_client_id; is_complete, whether it did.
--- Errors: 40001 where not: somebody else wrote the workspace's counts meanwhile.
--- INVOKER: called by apply_changes and store_counts only.
-begin
-  if not is_complete then
-    raise exception using
-      errcode = '40001',
-      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
-      detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
-      hint = 'The drain tries again.';
-  end if;
-end
-$$;
--- <<< sql/counts/require_own_counts.sql
-
--- >>> sql/drain/apply_changes.sql
-create or replace function inboxdb.apply_changes(
-  target_client_id inboxdb.client_id, as_of timestamptz,
-  out noted_since timestamptz, out changed_scopes inboxdb.user_id[]
-)
-language plpgsql volatile
-set search_path = ''
-set row_security = off
--- by key, all of it: a plan made while the log is small is kept, and must do for a bloated one
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set plan_cache_mode = force_generic_plan
-set jit = off
-as $$
--- Purpose: take the changes of single leads and the snoozes that ended, and apply what they make of the counts.
--- Parameters: target_client_id, whose leads were all counted into counted_lead before; as_of, not earlier than the
---   last time. The caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed.
--- Errors: IB014 where a count would fall below zero or exceed its leads: something was missed before; 40001 where
---   somebody else wrote the workspace's counts meanwhile.
--- A change of the whole workspace stays in the log, for a refresh that counts all of it.
--- Reads: lead_now. Writes: the change log, counted_lead, inbox_counts, workspace.
--- INVOKER: called by refresh_workspace only.
-declare
-  this_workspace integer;
-  first_snooze pg_catalog.timestamptz;
-  next_snooze pg_catalog.timestamptz;
-  leads_now integer;
-  is_possible boolean;
-  is_complete boolean;
-begin
-  select w.number, w.next_snooze_at into strict this_workspace, first_snooze
-  from inboxdb.workspace as w
-  where w.client_id = target_client_id;
-
-  with
-  changed as materialized (
-    select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
-    from inboxdb.changes_of(target_client_id) as c
-    where c.lead_id is not null
-  ),
-  taken_0 as (delete from inboxdb.change_0 as t using changed as c where c.slice = 0 and t.ctid = c.tid),
-  taken_1 as (delete from inboxdb.change_1 as t using changed as c where c.slice = 1 and t.ctid = c.tid),
-  taken_2 as (delete from inboxdb.change_2 as t using changed as c where c.slice = 2 and t.ctid = c.tid),
-  taken_3 as (delete from inboxdb.change_3 as t using changed as c where c.slice = 3 and t.ctid = c.tid),
-  lead as materialized (
-    select c.lead_id, inboxdb.id_key(c.lead_id) as lead_key
-    from changed as c
-    group by c.lead_id
-  ),
-  compared as materialized (
-    select
-      l.lead_key,
-      b.tid, b.revision, b.user_key as old_user, b.counts as old_counts, b.hidden_until as old_hidden,
-      n.counts is not null as is_here, n.user_key as new_user, n.counts as new_counts, n.hidden_until as new_hidden
-    from lead as l
-    left join lateral (
-      select k.ctid as tid, k.revision, k.user_key, k.counts, k.hidden_until
-      from inboxdb.counted_lead as k
-      where k.workspace = this_workspace and k.lead_key = l.lead_key
-      order by k.revision desc
-      limit 1
-    ) as b on true
-    left join lateral (
-      select f.user_key, f.counts, case when f.snoozed_until > as_of then f.snoozed_until end as hidden_until
-      from inboxdb.lead_now as f
-      where f.lead_id = l.lead_id and f.client_id = target_client_id
-      offset 0
-    ) as n on true
-  ),
-  -- what a lead counts does not change when its snooze ends, only that it does: nothing of the host's is read
-  ended as materialized (
-    select k.ctid as tid, k.lead_key, k.revision, k.user_key, k.counts
-    from inboxdb.counted_lead as k
-    where k.workspace = this_workspace
-      and k.hidden_until >= first_snooze and k.hidden_until <= as_of
-  ),
-  gone as (
-    delete from inboxdb.counted_lead as k
-    using compared as c
-    where k.ctid = c.tid and not c.is_here
-  ),
-  rewritten as (
-    update inboxdb.counted_lead as k
-    set
-      counts = c.new_counts, user_key = c.new_user, hidden_until = c.new_hidden,
-      revision = case when c.revision < 32767 then c.revision + 1 else 0 end
-    from compared as c
-    where k.ctid = c.tid and c.is_here
-      and (c.old_user, c.old_counts, c.old_hidden) is distinct from (c.new_user, c.new_counts, c.new_hidden)
-  ),
-  added as (
-    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, hidden_until)
-    select this_workspace, c.new_counts, c.lead_key, c.new_user, c.new_hidden
-    from compared as c
-    where c.tid is null and c.is_here
-  ),
-  woken as (
-    update inboxdb.counted_lead as k
-    set hidden_until = null, revision = case when e.revision < 32767 then e.revision + 1 else 0 end
-    from ended as e
-    where k.ctid = e.tid and e.tid not in (select c.tid from compared as c where c.tid is not null)
-  ),
-  moved as (
-    select c.old_user as user_key, c.old_counts as counts, c.old_hidden is null as counts_now, -1 as direction, -1 as n
-    from compared as c
-    where c.tid is not null
-    union all
-    select c.new_user, c.new_counts, c.new_hidden is null, 1, 1
-    from compared as c
-    where c.is_here
-    union all
-    select e.user_key, e.counts, true, 1, 0
-    from ended as e
-    -- a hash, where `not exists` would be a join, and a nested one here
-    where e.tid not in (select c.tid from compared as c where c.tid is not null)
-  ),
-  difference as materialized (
-    select
-      d.is_global,
-      (case when d.is_global then inboxdb.sentinel() else inboxdb.key_id(d.user_key)::inboxdb.user_id end)
-      ::inboxdb.user_id as scope_user_id,
-      d.n, d.c0, d.c1, d.c2, d.c3, d.c4, d.c5, d.c6, d.c7,
-      p.tid,
-      coalesce(p.leads, 0) + d.n as leads,
-      coalesce(p.all_responses, 0) + d.c0 as all_responses,
-      coalesce(p.requires_attention, 0) + d.c1 as requires_attention,
-      coalesce(p.previously_required_attention, 0) + d.c2 as previously_required_attention,
-      coalesce(p.total_non_blacklisted, 0) + d.c3 as total_non_blacklisted,
-      coalesce(p.needs_repair, 0) + d.c4 as needs_repair,
-      coalesce(p.ai_sent, 0) + d.c5 as ai_sent,
-      coalesce(p.ai_review, 0) + d.c6 as ai_review,
-      coalesce(p.total, 0) + d.c7 as total
-    from (
-      select
-        grouping(m.user_key) = 1 as is_global, m.user_key,
-        coalesce(pg_catalog.sum(m.n), 0)::integer as n,
-        coalesce(pg_catalog.sum(m.direction * (m.counts & 1)) filter (where m.counts_now), 0)::integer as c0,
-        coalesce(pg_catalog.sum(m.direction * (m.counts >> 1 & 1)) filter (where m.counts_now), 0)::integer as c1,
-        coalesce(pg_catalog.sum(m.direction * (m.counts >> 2 & 1)) filter (where m.counts_now), 0)::integer as c2,
-        coalesce(pg_catalog.sum(m.direction * (m.counts >> 3 & 1)) filter (where m.counts_now), 0)::integer as c3,
-        coalesce(pg_catalog.sum(m.direction * (m.counts >> 4 & 1)) filter (where m.counts_now), 0)::integer as c4,
-        coalesce(pg_catalog.sum(m.direction * (m.counts >> 5 & 1)) filter (where m.counts_now), 0)::integer as c5,
-        coalesce(pg_catalog.sum(m.direction * (m.counts >> 6 & 1)) filter (where m.counts_now), 0)::integer as c6,
-        coalesce(pg_catalog.sum(m.direction * (m.counts >> 7 & 1)) filter (where m.counts_now), 0)::integer as c7
-      from moved as m
-      group by grouping sets ((), (m.user_key))
-      having grouping(m.user_key) = 1 or m.user_key is not null
-    ) as d
-    left join lateral (
-      select s.ctid as tid, s.*
-      from inboxdb.inbox_counts as s
-      where s.client_id = target_client_id and s.is_global = d.is_global
-        and s.scope_user_id = case
-          when d.is_global then inboxdb.sentinel() else inboxdb.key_id(d.user_key)::inboxdb.user_id
-        end
-      order by s.client_id desc, s.is_global desc, s.scope_user_id desc
-      limit 1
-    ) as p on true
-  ),
-  judged as materialized (
-    select
-      d.*,
-      -- the least and the greatest of them: a subset of the leads each
-      least(
-        d.leads, d.all_responses, d.requires_attention, d.previously_required_attention, d.total_non_blacklisted,
-        d.needs_repair, d.ai_sent, d.ai_review, d.total
-      ) >= 0
-      and greatest(
-        d.all_responses, d.previously_required_attention, d.total_non_blacklisted,
-        d.needs_repair, d.ai_sent, d.ai_review, d.total
-      ) <= d.leads
-      and d.requires_attention <= d.total_non_blacklisted
-      and (d.tid is not null or not d.is_global) as is_possible,
-      (d.n, d.c0, d.c1, d.c2, d.c3, d.c4, d.c5, d.c6, d.c7) <> (0, 0, 0, 0, 0, 0, 0, 0, 0) as differs
-    from difference as d
-  ),
-  vanished as (
-    delete from inboxdb.inbox_counts as s
-    using judged as j
-    where s.ctid = j.tid and not j.is_global and j.leads = 0 and j.is_possible
-    returning s.scope_user_id
-  ),
-  updated as (
-    update inboxdb.inbox_counts as s
-    set
-      leads = j.leads,
-      all_responses = j.all_responses,
-      requires_attention = j.requires_attention,
-      previously_required_attention = j.previously_required_attention,
-      total_non_blacklisted = j.total_non_blacklisted,
-      awaiting_reply = j.total_non_blacklisted - j.requires_attention,
-      needs_repair = j.needs_repair,
-      ai_sent = j.ai_sent,
-      ai_review = j.ai_review,
-      total = j.total,
-      computed_at = as_of,
-      updated_at = case
-        when (j.c0, j.c1, j.c2, j.c3, j.c4, j.c5, j.c6, j.c7) = (0, 0, 0, 0, 0, 0, 0, 0) then s.updated_at
-        else as_of
-      end
-    from judged as j
-    where s.ctid = j.tid and j.is_possible and (j.is_global or (j.leads > 0 and j.differs))
-    returning s.scope_user_id
-  ),
-  made as (
-    insert into inboxdb.inbox_counts as s (
-      client_id, is_global, scope_user_id, all_responses, requires_attention, previously_required_attention,
-      total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total, leads, computed_at, updated_at
-    )
-    select
-      target_client_id, false, j.scope_user_id, j.all_responses, j.requires_attention, j.previously_required_attention,
-      j.total_non_blacklisted, j.total_non_blacklisted - j.requires_attention, j.needs_repair, j.ai_sent, j.ai_review,
-      j.total, j.leads, as_of, as_of
-    from judged as j
-    where j.tid is null and j.is_possible and j.leads > 0
-    returning s.scope_user_id
-  ),
-  touched as (
-    select j.scope_user_id from judged as j where j.differs and not j.is_global
-    union
-    select c.left_user_id from changed as c where c.left_user_id is not null
-    union
-    select inboxdb.key_id(c.new_user)::inboxdb.user_id from compared as c where c.new_user is not null
-  )
-  select
-    least(
-      (select pg_catalog.min(c.noted_at) from changed as c),
-      case when first_snooze <= as_of then first_snooze end
-    ),
-    array(select t.scope_user_id from touched as t where t.scope_user_id <> inboxdb.sentinel()),
-    (select j.leads from judged as j where j.is_global),
-    (select pg_catalog.bool_and(j.is_possible) from judged as j),
-    (select pg_catalog.count(*) from vanished)
-    + (select pg_catalog.count(*) from updated)
-    + (select pg_catalog.count(*) from made)
-    = (
-      select pg_catalog.count(*)
-      from judged as j
-      where case when j.tid is null then j.leads > 0 else j.is_global or j.differs or j.leads = 0 end
-    )
-  into noted_since, changed_scopes, leads_now, is_possible, is_complete;
-  if not is_possible then
-    raise exception using
-      errcode = 'IB014',
-      message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id),
-      detail = 'A count would fall below zero, or exceed the leads. Nothing was changed.',
-      hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
-  end if;
-
-  perform inboxdb.require_own_counts(target_client_id, is_complete);
-
-  -- only now: the statement above did not see what it wrote
-  next_snooze := inboxdb.next_snooze(this_workspace, as_of);
-  update inboxdb.workspace as w
-  set next_snooze_at = next_snooze, leads = leads_now
-  where w.client_id = target_client_id
-    and (w.next_snooze_at is distinct from next_snooze or pg_catalog.abs(w.leads - leads_now) > w.leads / 10);
-end
-$$;
--- <<< sql/drain/apply_changes.sql
-
 -- >>> sql/counts/classify_leads.sql
 create or replace function inboxdb.classify_leads(target_client_id inboxdb.client_id)
-returns table (lead_key bytea, user_key bytea, counts smallint, snoozed_until timestamptz)
--- STABLE matters: as count_scopes
+returns table (lead_key bytea, user_key bytea, counts integer, snoozed_until timestamptz)
+-- STABLE matters: it makes the scan run in the caller's snapshot.
 language plpgsql stable rows 10000
 set search_path = ''
 set row_security = off
@@ -1488,28 +1264,14 @@ set work_mem = '4MB'
 set jit = off
 set max_parallel_workers_per_gather = 0
 as $$
--- Purpose: one workspace's leads, all of them, as counted_lead keeps them.
+-- Purpose: one workspace's leads, all of them, as counted_lead remembers them.
 -- Parameters: target_client_id.
 -- Returns: lead_now's.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: lead_now, workspace. One scan, planned as count_scopes' is.
+-- Reads: lead_now, workspace, in one scan.
 -- INVOKER: called by compared_leads only.
-declare
-  lead_estimate bigint;
 begin
-  lead_estimate := coalesce(
-    (select w.leads from inboxdb.workspace as w where w.client_id = target_client_id),
-    (select pg_catalog.count(*) from public."Lead" as l where l."clientId" = target_client_id)
-  );
-  if lead_estimate > 5000 then
-    perform pg_catalog.set_config('work_mem', least(lead_estimate / 10, 262144)::pg_catalog.text || 'kB', true);
-  else
-    perform pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true),
-      pg_catalog.set_config('work_mem', '64kB', true),
-      pg_catalog.set_config('enable_seqscan', 'off', true),
-      pg_catalog.set_config('enable_hashjoin', 'off', true),
-      pg_catalog.set_config('enable_mergejoin', 'off', true);
-  end if;
+  perform inboxdb.fit_plan(target_client_id);
   return query
   select inboxdb.id_key(l.lead_id), l.user_key, l.counts, l.snoozed_until
   from inboxdb.lead_now as l
@@ -1518,38 +1280,75 @@ end
 $$;
 -- <<< sql/counts/classify_leads.sql
 
--- >>> sql/drain/compared_leads.sql
-create or replace function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
-returns table (
-  tid tid,
-  revision smallint,
-  is_here boolean,
-  lead_key bytea,
-  user_key bytea,
-  counts smallint,
-  hidden_until timestamptz,
-  explained_by text
+-- >>> sql/drain/changed_leads.sql
+create or replace function inboxdb.changed_leads(
+  target_client_id inboxdb.client_id, as_of timestamptz, lead_ids inboxdb.lead_id[]
 )
+returns setof inboxdb.compared_lead
 -- STABLE matters: it makes this look at everything in the caller's snapshot.
 language plpgsql stable rows 100
 set search_path = ''
 set row_security = off
--- as refresh_workspace
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
+as $$
+-- Purpose: compare leads by key, each with what is remembered of it.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged; lead_ids, of each lead once.
+-- Returns: all of these leads that the workspace has, or that are remembered.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: counted_lead, lead_now, workspace.
+-- INVOKER: called by remember_leads only, which forbids all but nested loops.
+declare
+  this_workspace integer := (
+    select w.number from inboxdb.workspace as w where w.client_id = target_client_id
+  );
+begin
+  perform inboxdb.checkpoint('snapshot taken');
+  return query
+  select
+    k.tid, c.lead_key, k.user_key, k.counts, k.hidden_until,
+    n.is_here, n.user_key, n.counts, n.hidden_until, 'change'
+  from (
+    select c.lead_id, inboxdb.id_key(c.lead_id) as lead_key from pg_catalog.unnest(lead_ids) as c (lead_id)
+  ) as c
+  left join lateral (
+    select k.ctid as tid, k.user_key, k.counts, k.hidden_until
+    from inboxdb.counted_lead as k
+    where k.workspace = this_workspace and k.lead_key = c.lead_key
+    offset 0
+  ) as k on true
+  left join lateral (
+    select
+      true as is_here, f.user_key, f.counts, case when f.snoozed_until > as_of then f.snoozed_until end as hidden_until
+    from inboxdb.lead_now as f
+    where f.lead_id = c.lead_id and f.client_id = target_client_id
+    offset 0
+  ) as n on true
+  where k.tid is not null or n.is_here;
+  perform inboxdb.checkpoint('counted');
+end
+$$;
+-- <<< sql/drain/changed_leads.sql
+
+-- >>> sql/drain/compared_leads.sql
+create or replace function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
+returns setof inboxdb.compared_lead
+-- STABLE matters: it makes this look at everything in the caller's snapshot.
+language plpgsql stable rows 100
+set search_path = ''
+set row_security = off
+set enable_hashjoin = on
+set enable_mergejoin = on
 set work_mem = '64MB'
-set jit = off
 as $$
 -- Purpose: the leads of a workspace that count otherwise than is remembered of them.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
--- Returns: for each, the place and revision of what is remembered, null where nothing is; whether the workspace has it,
---   null where not; its key; what it counts now, as counted_lead keeps it; and what says so: change (noted, whoever
---   has yet to name its workspace), whole (a change that names no lead), snooze (it ended), message (one that the AI
---   sent is stored, and its lead is yet to be written), gone (the workspace is); null where nothing does.
+-- Returns: each, and what says why it differs: change (noted, whoever has yet to name its workspace), whole (a change
+--   that names no lead), snooze (it ended), message (one that the AI sent is stored, and its lead is yet to be
+--   written), gone (the workspace is); null where nothing does.
 -- Errors: those of classify_leads.
 -- Reads: counted_lead, classify_leads, "Client", workspace, the change log, the work list.
--- INVOKER: called by remember_leads and audit_workspace only.
+-- INVOKER: called by remember_leads and audit_workspace only, which forbid sequential scans.
 begin
+  perform inboxdb.checkpoint('snapshot taken');
   return query
   with
   noted as materialized (
@@ -1560,11 +1359,11 @@ begin
   ),
   compared as (
     select
-      k.tid, k.revision, l.is_here, coalesce(k.lead_key, l.lead_key) as lead_key,
+      k.tid, coalesce(k.lead_key, l.lead_key) as lead_key,
       k.user_key as old_user, k.counts as old_counts, k.hidden_until as old_hidden,
-      l.user_key, l.counts, l.hidden_until
+      l.is_here, l.user_key as new_user, l.counts as new_counts, l.hidden_until as new_hidden
     from (
-      select k.ctid as tid, k.lead_key, k.revision, k.user_key, k.counts, k.hidden_until
+      select k.ctid as tid, k.lead_key, k.user_key, k.counts, k.hidden_until
       from inboxdb.workspace as w
       inner join inboxdb.counted_lead as k on w.number = k.workspace
       where w.client_id = target_client_id
@@ -1580,7 +1379,7 @@ begin
       or (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
   )
   select
-    c.tid, c.revision, c.is_here, c.lead_key, c.user_key, c.counts, c.hidden_until,
+    c.*,
     case
       when not (select h.has_it from host as h) then 'gone'
       when exists (select from noted as n where n.lead_id is null) then 'whole'
@@ -1588,10 +1387,11 @@ begin
         select from inboxdb.work_list as d where d.client_id = target_client_id and d.collapsed
       ) then 'whole'
       when c.lead_key in (select inboxdb.id_key(n.lead_id) from noted as n) then 'change'
-      when c.is_here and (c.user_key, c.counts) is not distinct from (c.old_user, c.old_counts)
+      when c.is_here and (c.new_user, c.new_counts) is not distinct from (c.old_user, c.old_counts)
         and c.old_hidden <= as_of then 'snooze'
-      when c.is_here and (c.user_key, c.hidden_until) is not distinct from (c.old_user, c.old_hidden)
-        and c.counts = c.old_counts | 32::smallint then 'message'
+      when c.is_here and (c.new_user, c.new_hidden) is not distinct from (c.old_user, c.old_hidden)
+        and c.new_counts = c.old_counts | (1 << (select k.bit from inboxdb.count as k where k.name = 'ai_sent'))
+        then 'message'
       -- last, for the whole log is read for it: of drafts and of TRUNCATE, which name no workspace before they are
       -- collected
       when exists (
@@ -1602,208 +1402,209 @@ begin
       ) then 'change'
     end
   from compared as c;
+  perform inboxdb.checkpoint('counted');
 end
 $$;
 -- <<< sql/drain/compared_leads.sql
 
 -- >>> sql/drain/remember_leads.sql
 create or replace function inboxdb.remember_leads(
-  target_client_id inboxdb.client_id, as_of timestamptz, collapsed_since timestamptz,
-  out noted_since timestamptz, out still_exists boolean, out touched_scopes inboxdb.user_id[], out drifted integer
+  target_client_id inboxdb.client_id, as_of timestamptz, is_recount boolean,
+  out noted_since timestamptz, out touched_scopes inboxdb.user_id[], out moved inboxdb.lead_kind[], out drifted integer,
+  out still_exists boolean
 )
 language plpgsql volatile
 set search_path = ''
 set row_security = off
--- as refresh_workspace
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
+-- by key, all of it: a plan made while the log is small is kept, and must do for a bloated one
+set enable_hashjoin = off
+set enable_mergejoin = off
 set work_mem = '64MB'
-set jit = off
 as $$
--- Purpose: take a workspace's changes, and remember of each of its leads what it counts now: rows that differ are
---   written, others not.
+-- Purpose: take a workspace's changes, evaluate the leads concerned, and remember what each counts now: rows that
+--   differ are written, others not.
 -- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged;
---   collapsed_since, as recount_workspace's. The caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; whether the host
---   still has the workspace: nothing is remembered where not; the users whose leads changed, null for anybody; how many
---   leads differ from what was remembered though nothing says why.
+--   is_recount: of all leads, and with the changes of the whole workspace, which stay in the log otherwise. The caller
+--   took its lock in an EARLIER statement and is READ COMMITTED.
+-- Returns: when the oldest change was noted, null for none; the users whose leads changed, null for anybody; by change
+--   the kinds of leads that came, and that went; how many leads differ from what was remembered though nothing says
+--   why; whether the host still has the workspace.
 -- Errors: those of compared_leads.
--- Reads: compared_leads, "Client", "Lead", workspace. Writes: the change log, counted_lead.
--- INVOKER: called by recount_workspace only.
+-- Reads: changed_leads or compared_leads, "Client", "Lead". Writes: counted_lead, the change log.
+-- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
-  this_workspace integer;
-  first_snooze pg_catalog.timestamptz;
+  slices integer[];
+  tids pg_catalog.tid[];
 begin
-  select w.number, w.next_snooze_at into strict this_workspace, first_snooze
-  from inboxdb.workspace as w
-  where w.client_id = target_client_id;
-
-  -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
+  -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it sees was evaluated.
   with
   changed as materialized (
     select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
     from inboxdb.changes_of(target_client_id) as c
-  ),
-  taken_0 as (delete from inboxdb.change_0 as t using changed as c where c.slice = 0 and t.ctid = c.tid),
-  taken_1 as (delete from inboxdb.change_1 as t using changed as c where c.slice = 1 and t.ctid = c.tid),
-  taken_2 as (delete from inboxdb.change_2 as t using changed as c where c.slice = 2 and t.ctid = c.tid),
-  taken_3 as (delete from inboxdb.change_3 as t using changed as c where c.slice = 3 and t.ctid = c.tid),
-  taken as materialized (
-    select
-      pg_catalog.count(*) as changes,
-      coalesce(pg_catalog.bool_or(c.lead_id is null), false) or collapsed_since is not null as whole,
-      pg_catalog.min(c.noted_at) as noted_since
-    from changed as c
-  ),
-  host as materialized (
-    select exists (select from public."Client" as c where c.id = target_client_id) as has_it
+    where is_recount or c.lead_id is not null
   ),
   compared as materialized (
-    select c.* from inboxdb.compared_leads(target_client_id, as_of) as c
+    select c.* from inboxdb.compared_leads(target_client_id, as_of) as c where is_recount
+    union all
+    select c.*
+    from inboxdb.changed_leads(target_client_id, as_of, array(select distinct n.lead_id from changed as n)) as c
+    where not is_recount
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
   ),
   rewritten as (
     update inboxdb.counted_lead as k
-    set
-      counts = c.counts, user_key = c.user_key, hidden_until = c.hidden_until,
-      revision = case when c.revision < 32767 then c.revision + 1 else 0 end
+    set counts = c.new_counts, user_key = c.new_user, hidden_until = c.new_hidden
     from compared as c
     where k.ctid = c.tid and c.is_here
+      and (c.old_user, c.old_counts, c.old_hidden) is distinct from (c.new_user, c.new_counts, c.new_hidden)
   ),
   added as (
     insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, hidden_until)
-    select this_workspace, c.counts, c.lead_key, c.user_key, c.hidden_until
-    from compared as c
-    where c.tid is null
+    select w.number, c.new_counts, c.lead_key, c.new_user, c.new_hidden
+    from inboxdb.workspace as w
+    cross join compared as c
+    where w.client_id = target_client_id and c.tid is null
     order by c.lead_key
+  ),
+  kind as (
+    select m.user_key, m.counts, pg_catalog.sum(m.leads) as leads
+    from (
+      select c.old_user as user_key, case when c.old_hidden is null then c.old_counts else 0 end as counts, -1 as leads
+      from compared as c
+      where c.tid is not null and not is_recount
+      union all
+      select c.new_user, case when c.new_hidden is null then c.new_counts else 0 end, 1
+      from compared as c
+      where c.is_here and not is_recount
+    ) as m
+    group by m.user_key, m.counts
   ),
   touched as (
     select c.left_user_id as user_id from changed as c where c.left_user_id is not null
     union
-    select l.user_id
+    select inboxdb.key_id(c.new_user)::inboxdb.user_id
+    from compared as c
+    where c.new_user is not null and not is_recount
+    union
+    select l."assignedToUserId"
     from changed as c
-    -- by key, whatever the planner takes `changed` for
-    cross join lateral (
-      select l."assignedToUserId" as user_id
-      from public."Lead" as l
-      where l.id = c.lead_id and l."clientId" = target_client_id
-      offset 0
-    ) as l
-    where l.user_id is not null
+    inner join public."Lead" as l on c.lead_id = l.id
+    where l."clientId" = target_client_id and is_recount
   )
   select
-    least(collapsed_since, t.noted_since, case when first_snooze <= as_of then first_snooze end),
-    h.has_it,
+    pg_catalog.min(c.noted_at), pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid),
     -- more leads than are worth looking up one by one: then anybody's
-    case when not t.whole and t.changes <= 1000 then array(select u.user_id from touched as u) end,
-    (select pg_catalog.count(*) from compared as c where c.explained_by is null)
-  into noted_since, still_exists, touched_scopes, drifted
-  from taken as t
-  cross join host as h;
+    case
+      when not is_recount or pg_catalog.count(*) <= 1000 and pg_catalog.count(c.lead_id) = pg_catalog.count(*)
+        then array(select t.user_id from touched as t where t.user_id <> inboxdb.sentinel())
+    end,
+    array(select (k.user_key, k.counts, k.leads)::inboxdb.lead_kind from kind as k where k.leads <> 0),
+    (select pg_catalog.count(*) from compared as d where d.explained_by is null),
+    exists (select from public."Client" as h where h.id = target_client_id)
+  into noted_since, slices, tids, touched_scopes, moved, drifted, still_exists
+  from changed as c;
+
+  perform inboxdb.take_changes(slices, tids);
 end
 $$;
 -- <<< sql/drain/remember_leads.sql
 
+-- >>> sql/counts/scope_counts.sql
+create or replace function inboxdb.scope_counts(kinds inboxdb.lead_kind[]) returns setof inboxdb.counts_row
+language plpgsql stable rows 100
+set search_path = ''
+as $$
+-- Purpose: add leads up, for the whole workspace and for each user: the only place that does.
+-- Parameters: kinds, of leads, each kind of each user once or more often.
+-- Returns: the global row, zeros included, and one row per user; leads and counts are sums, so differences where kinds
+--   are taken off.
+-- INVOKER: reads view count alone.
+begin
+  return query
+  select
+    null::pg_catalog.tid,
+    s.is_global,
+    (case when s.is_global then inboxdb.sentinel() else inboxdb.key_id(s.user_key)::inboxdb.user_id end)
+    ::inboxdb.user_id,
+    pg_catalog.min(s.leads)::integer,
+    pg_catalog.array_agg(s.n order by s.bit)
+  from (
+    select
+      grouping(k.user_key) = 1 as is_global,
+      k.user_key,
+      c.bit,
+      pg_catalog.sum(k.leads) as leads,
+      pg_catalog.sum(k.leads * (k.counts >> c.bit & 1))::integer as n
+    from pg_catalog.unnest(kinds || (null, 0, 0)::inboxdb.lead_kind) as k
+    cross join inboxdb.count as c
+    group by grouping sets ((c.bit), (c.bit, k.user_key))
+  ) as s
+  where s.is_global or s.user_key is not null
+  group by s.is_global, s.user_key;
+end
+$$;
+-- <<< sql/counts/scope_counts.sql
+
 -- >>> sql/counts/remembered_counts.sql
-create or replace function inboxdb.remembered_counts(this_workspace integer)
-returns table (
-  is_global boolean,
-  scope_user_id inboxdb.user_id,
-  all_responses integer,
-  requires_attention integer,
-  previously_required_attention integer,
-  total_non_blacklisted integer,
-  awaiting_reply integer,
-  needs_repair integer,
-  ai_sent integer,
-  ai_review integer,
-  total integer,
-  leads integer
-)
+create or replace function inboxdb.remembered_counts(target_client_id inboxdb.client_id)
+returns setof inboxdb.counts_row
 language sql stable rows 100
 set search_path = ''
 set work_mem = '64MB'
 set jit = off
 as $$
-  -- Purpose: add up what a workspace's leads last counted, for the whole workspace and for each user.
-  -- Parameters: this_workspace, its number.
-  -- Returns: the rows that inbox_counts should have: the global row, zeros included, and one row per user with a lead
-  --   assigned, hidden or not, whose number `leads` is.
-  -- Reads: counted_lead.
-  -- INVOKER: called by drifted_scopes and store_counts only.
-  select
-    s.is_global,
-    (case when s.is_global then inboxdb.sentinel() else inboxdb.key_id(s.user_key)::inboxdb.user_id end)
-    ::inboxdb.user_id,
-    s.c0, s.c1, s.c2, s.c3, s.c3 - s.c1, s.c4, s.c5, s.c6, s.c7, s.leads
-  from (
-    select
-      grouping(k.user_key) = 1 as is_global, k.user_key,
-      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 1 > 0))::integer as c0,
-      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 2 > 0))::integer as c1,
-      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 4 > 0))::integer as c2,
-      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 8 > 0))::integer as c3,
-      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 16 > 0))::integer as c4,
-      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 32 > 0))::integer as c5,
-      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 64 > 0))::integer as c6,
-      (pg_catalog.count(*) filter (where k.hidden_until is null and k.counts & 128 > 0))::integer as c7,
-      pg_catalog.count(*)::integer as leads
-    from inboxdb.counted_lead as k
-    where k.workspace = this_workspace
-    group by grouping sets ((), (k.user_key))
-    having grouping(k.user_key) = 1 or k.user_key is not null
-  ) as s
+  -- Purpose: add up what a workspace's leads last counted.
+  -- Parameters: target_client_id.
+  -- Returns: the rows that inbox_counts should have by that: those of scope_counts.
+  -- Reads: counted_lead, workspace.
+  -- INVOKER: called by drifted_scopes and recount_workspace only.
+  select s.*
+  from inboxdb.scope_counts(array(
+    select (k.user_key, k.counts, k.leads)::inboxdb.lead_kind
+    from (
+      select
+        k.user_key,
+        case when k.hidden_until is null then k.counts else 0 end as counts,
+        pg_catalog.count(*) as leads
+      from inboxdb.workspace as w
+      inner join inboxdb.counted_lead as k on w.number = k.workspace
+      where w.client_id = target_client_id
+      group by 1, 2
+    ) as k
+  )) as s
 $$;
 -- <<< sql/counts/remembered_counts.sql
 
 -- >>> sql/counts/stored_counts.sql
 create or replace function inboxdb.stored_counts(target_client_id inboxdb.client_id)
-returns table (
-  tid tid,
-  is_global boolean,
-  scope_user_id inboxdb.user_id,
-  all_responses integer,
-  requires_attention integer,
-  previously_required_attention integer,
-  total_non_blacklisted integer,
-  awaiting_reply integer,
-  needs_repair integer,
-  ai_sent integer,
-  ai_review integer,
-  total integer,
-  leads integer
-)
+returns setof inboxdb.counts_row
 language sql stable rows 100
 set search_path = ''
--- as refresh_workspace
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
-set jit = off
 as $$
   -- Purpose: a workspace's rows of inbox_counts, one after the other from the last in the index, and of each the
   --   version that is: a held snapshot keeps all the others, one for each refresh, and those lie before it there. By
-  --   key, each would be visited.
+  --   key, each would be visited (D36).
   -- Parameters: target_client_id.
   -- Returns: the rows, and the place of each.
   -- Reads: inbox_counts.
-  -- INVOKER: called by recount_workspace, drifted_scopes and store_counts only.
+  -- INVOKER: called by recount_workspace and drifted_scopes only, which forbid sequential scans.
   with recursive
   newest as (
     (
-      select s.ctid as tid, s as kept
-      from inboxdb.inbox_counts as s
+      select s as kept
+      from inboxdb.counts_vector as s
       where s.client_id >= target_client_id and s.client_id <= target_client_id
       order by s.client_id desc, s.is_global desc, s.scope_user_id desc
       limit 1
     )
     union all
-    select before.tid, before.kept
+    select before.kept
     from newest as n
     cross join lateral (
-      select s.ctid as tid, s as kept
-      from inboxdb.inbox_counts as s
+      select s as kept
+      from inboxdb.counts_vector as s
       where s.client_id >= target_client_id
         and (s.client_id, s.is_global, s.scope_user_id)
         < ((n.kept).client_id, (n.kept).is_global, (n.kept).scope_user_id)
@@ -1811,10 +1612,7 @@ as $$
       limit 1
     ) as before
   )
-  select
-    n.tid, (n.kept).is_global, (n.kept).scope_user_id, (n.kept).all_responses, (n.kept).requires_attention,
-    (n.kept).previously_required_attention, (n.kept).total_non_blacklisted, (n.kept).awaiting_reply,
-    (n.kept).needs_repair, (n.kept).ai_sent, (n.kept).ai_review, (n.kept).total, (n.kept).leads
+  select (n.kept).tid, (n.kept).is_global, (n.kept).scope_user_id, (n.kept).leads, (n.kept).counts
   from newest as n
 $$;
 -- <<< sql/counts/stored_counts.sql
@@ -1823,172 +1621,302 @@ $$;
 create or replace function inboxdb.drifted_scopes(target_client_id inboxdb.client_id) returns integer
 language sql stable
 set search_path = ''
--- as refresh_workspace
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
-set jit = off
 as $$
   -- Purpose: how many of a workspace's rows of counts are not the sum of what is remembered of its leads, whatever
   --   waits: every refresh leaves them so.
   -- Parameters: target_client_id.
   -- Returns: rows that differ, are missing or should not be there.
-  -- Reads: stored_counts, remembered_counts, workspace.
-  -- INVOKER: called by recount_workspace and audit_workspace only.
+  -- Reads: stored_counts, remembered_counts.
+  -- INVOKER: called by recount_workspace and audit_workspace only, which forbid sequential scans.
   select pg_catalog.count(*)
-  from (
-    select s.is_global, s.scope_user_id, s.leads, array[
-      s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
-      s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total
-    ] as counts
-    from inboxdb.stored_counts(target_client_id) as s
-  ) as s
-  full join (
-    select r.is_global, r.scope_user_id, r.leads, array[
-      r.all_responses, r.requires_attention, r.previously_required_attention, r.total_non_blacklisted,
-      r.awaiting_reply, r.needs_repair, r.ai_sent, r.ai_review, r.total
-    ] as counts
-    from inboxdb.workspace as w
-    cross join lateral inboxdb.remembered_counts(w.number) as r
-    where w.client_id = target_client_id
-  ) as r using (is_global, scope_user_id)
+  from inboxdb.stored_counts(target_client_id) as s
+  full join inboxdb.remembered_counts(target_client_id) as r using (is_global, scope_user_id)
   where (s.leads, s.counts) is distinct from (r.leads, r.counts)
 $$;
 -- <<< sql/counts/drifted_scopes.sql
 
--- >>> sql/drain/store_counts.sql
-create or replace function inboxdb.store_counts(
-  target_client_id inboxdb.client_id, as_of timestamptz, still_exists boolean
-)
-returns inboxdb.user_id[]
-language plpgsql volatile
+-- >>> sql/counts/changed_counts.sql
+create or replace function inboxdb.changed_counts(target_client_id inboxdb.client_id, kinds inboxdb.lead_kind[])
+returns setof inboxdb.counts_row
+language plpgsql stable rows 100
 set search_path = ''
--- as refresh_workspace
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
-set jit = off
 as $$
--- Purpose: make a workspace's counts the sum of what is remembered of its leads, and note that it was counted whole.
---   Rows that differ are written, and the global one, whose computed_at is the whole workspace's.
--- Parameters: target_client_id; as_of, the instant the counts speak of; still_exists, whether the host has it: where
---   not, it loses its rows.
--- Returns: the users whose counts changed.
--- Errors: 40001 where somebody else wrote the workspace's counts meanwhile.
--- Reads: counted_lead. Writes: inbox_counts, workspace.
--- INVOKER: called by recount_workspace only.
-declare
-  changed_scopes inboxdb.user_id[];
-  is_complete boolean;
-  leads_now integer;
+-- Purpose: the rows of inbox_counts that change with leads, as they will be.
+-- Parameters: target_client_id; kinds, of leads that came, and that went.
+-- Returns: the global row, and the rows of users whose leads or counts change, with the place of each one's newest
+--   version: by key from the end of the index, because a held snapshot keeps all others (D36).
+-- Reads: inbox_counts.
+-- INVOKER: called by apply_changes only, which forbids sequential scans.
 begin
-  with
-  counted as materialized (
-    select r.*
-    from inboxdb.workspace as w
-    cross join lateral inboxdb.remembered_counts(w.number) as r
-    where w.client_id = target_client_id and still_exists
-  ),
-  present as materialized (
-    select p.* from inboxdb.stored_counts(target_client_id) as p
-  ),
-  compared as materialized (
-    select
-      c.*, p.tid,
-      p.tid is null or (
-        p.all_responses, p.requires_attention, p.previously_required_attention, p.total_non_blacklisted,
-        p.awaiting_reply, p.needs_repair, p.ai_sent, p.ai_review, p.total
-      ) <> (
-        c.all_responses, c.requires_attention, c.previously_required_attention, c.total_non_blacklisted,
-        c.awaiting_reply, c.needs_repair, c.ai_sent, c.ai_review, c.total
-      ) as differs,
-      c.is_global or p.leads is distinct from c.leads as is_due
-    from counted as c
-    left join present as p on c.is_global = p.is_global and c.scope_user_id = p.scope_user_id
-  ),
-  vanished as (
-    delete from inboxdb.inbox_counts as s
-    using present as p
-    where s.ctid = p.tid
-      and not exists (
-        select from counted as c where c.is_global = p.is_global and c.scope_user_id = p.scope_user_id
-      )
-    returning s.is_global, s.scope_user_id
-  ),
-  updated as (
-    update inboxdb.inbox_counts as s
-    set
-      all_responses = c.all_responses,
-      requires_attention = c.requires_attention,
-      previously_required_attention = c.previously_required_attention,
-      total_non_blacklisted = c.total_non_blacklisted,
-      awaiting_reply = c.awaiting_reply,
-      needs_repair = c.needs_repair,
-      ai_sent = c.ai_sent,
-      ai_review = c.ai_review,
-      total = c.total,
-      leads = c.leads,
-      computed_at = as_of,
-      updated_at = case when c.differs then as_of else s.updated_at end
-    from compared as c
-    where s.ctid = c.tid and (c.differs or c.is_due)
-    returning s.is_global, s.scope_user_id, c.differs
-  ),
-  made as (
-    insert into inboxdb.inbox_counts as s (
-      client_id, is_global, scope_user_id, all_responses, requires_attention, previously_required_attention,
-      total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total, leads, computed_at, updated_at
-    )
-    select
-      target_client_id, c.is_global, c.scope_user_id, c.all_responses, c.requires_attention,
-      c.previously_required_attention, c.total_non_blacklisted, c.awaiting_reply, c.needs_repair, c.ai_sent,
-      c.ai_review, c.total, c.leads, as_of, as_of
-    from compared as c
-    where c.tid is null
-    returning s.is_global, s.scope_user_id
-  ),
-  written as (
-    select u.is_global, u.scope_user_id, u.differs from updated as u
-    union all
-    select m.is_global, m.scope_user_id, true from made as m
-  )
+  return query
   select
+    p.tid, d.is_global, d.scope_user_id,
+    coalesce(p.leads, 0) + d.leads,
     array(
-      select w.scope_user_id from written as w where w.differs and not w.is_global
-      union
-      select v.scope_user_id from vanished as v where not v.is_global
-    ),
-    (select pg_catalog.count(*) from written)
-    = (select pg_catalog.count(*) from compared as c where c.differs or c.is_due),
-    (select c.leads from counted as c where c.is_global)
-  into changed_scopes, is_complete, leads_now;
-  perform inboxdb.require_own_counts(target_client_id, is_complete);
-
-  if still_exists then
-    -- not each time: a held snapshot keeps all its versions, and each lookup visits them
-    update inboxdb.workspace as w
-    set
-      leads = leads_now,
-      next_snooze_at = s.next_snooze_at,
-      definitions = inboxdb.definitions(),
-      audited_at = as_of
-    from (
-      select inboxdb.next_snooze(k.number, as_of) as next_snooze_at
-      from inboxdb.workspace as k
-      where k.client_id = target_client_id
-    ) as s
-    where w.client_id = target_client_id
-      and (
-        w.next_snooze_at is distinct from s.next_snooze_at
-        or pg_catalog.abs(w.leads - leads_now) > w.leads / 10
-        or w.definitions is distinct from inboxdb.definitions()
-        or w.audited_at not between as_of - interval '1 minute' and as_of
-      );
-  else
-    delete from inboxdb.workspace as w where w.client_id = target_client_id;
-  end if;
-  return changed_scopes;
+      select coalesce(v.stored, 0) + coalesce(v.difference, 0)
+      from rows from (pg_catalog.unnest(p.counts), pg_catalog.unnest(d.counts)) with ordinality
+        as v (stored, difference, place)
+      order by v.place
+    )
+  from inboxdb.scope_counts(kinds) as d
+  left join lateral (
+    select s.tid, s.leads, s.counts
+    from inboxdb.counts_vector as s
+    where s.client_id = target_client_id and s.is_global = d.is_global and s.scope_user_id = d.scope_user_id
+    order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+    limit 1
+  ) as p on true
+  where d.is_global or d.leads <> 0 or 0 <> any (d.counts);
 end
 $$;
--- <<< sql/drain/store_counts.sql
+-- <<< sql/counts/changed_counts.sql
+
+-- >>> sql/counts/store_counts.sql
+create or replace function inboxdb.store_counts(
+  target_client_id inboxdb.client_id, as_of timestamptz, due inboxdb.counts_row[]
+) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: write rows of inbox_counts: the only place that does.
+-- Parameters: target_client_id; as_of, the instant the counts speak of; due, the rows as they are to be, each with the
+--   place of the row there; leads are null where there is to be none.
+-- Errors: 40001 where somebody else wrote the workspace's counts meanwhile.
+-- Writes: inbox_counts, by place (D36), inserts last (D23).
+-- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
+declare
+  written integer := 0;
+  more integer;
+begin
+  delete from inboxdb.inbox_counts as s
+  using pg_catalog.unnest(due) as d
+  where s.ctid = d.tid and s.client_id = target_client_id and d.leads is null;
+  get diagnostics written = row_count;
+
+  update inboxdb.inbox_counts as s
+  set
+    leads = d.leads,
+    -- each count: {name} = d.counts[{place}],
+    all_responses = d.counts[1],
+    requires_attention = d.counts[2],
+    previously_required_attention = d.counts[3],
+    total_non_blacklisted = d.counts[4],
+    awaiting_reply = d.counts[5],
+    needs_repair = d.counts[6],
+    ai_sent = d.counts[7],
+    ai_review = d.counts[8],
+    total = d.counts[9],
+    -- end
+    computed_at = as_of,
+    updated_at = case
+      when
+        -- each count: s.{name} = d.counts[{place}] and
+        s.all_responses = d.counts[1] and
+        s.requires_attention = d.counts[2] and
+        s.previously_required_attention = d.counts[3] and
+        s.total_non_blacklisted = d.counts[4] and
+        s.awaiting_reply = d.counts[5] and
+        s.needs_repair = d.counts[6] and
+        s.ai_sent = d.counts[7] and
+        s.ai_review = d.counts[8] and
+        s.total = d.counts[9] and
+        -- end
+        true
+        then s.updated_at
+      else as_of
+    end
+  from pg_catalog.unnest(due) as d
+  where s.ctid = d.tid and s.client_id = target_client_id and d.leads is not null;
+  get diagnostics more = row_count;
+  written := written + more;
+
+  insert into inboxdb.inbox_counts (
+    client_id, is_global, scope_user_id, leads,
+    -- each count: {name},
+    all_responses,
+    requires_attention,
+    previously_required_attention,
+    total_non_blacklisted,
+    awaiting_reply,
+    needs_repair,
+    ai_sent,
+    ai_review,
+    total,
+    -- end
+    computed_at, updated_at
+  )
+  select
+    target_client_id, d.is_global, d.scope_user_id, d.leads,
+    -- each count: d.counts[{place}],
+    d.counts[1],
+    d.counts[2],
+    d.counts[3],
+    d.counts[4],
+    d.counts[5],
+    d.counts[6],
+    d.counts[7],
+    d.counts[8],
+    d.counts[9],
+    -- end
+    as_of, as_of
+  from pg_catalog.unnest(due) as d
+  where d.tid is null;
+  get diagnostics more = row_count;
+
+  if written + more <> pg_catalog.cardinality(due) then
+    raise exception using
+      errcode = '40001',
+      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
+      detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
+      hint = 'The drain tries again.';
+  end if;
+end
+$$;
+-- <<< sql/counts/store_counts.sql
+
+-- >>> sql/counts/note_refresh.sql
+create or replace function inboxdb.note_refresh(
+  target_client_id inboxdb.client_id, as_of timestamptz, leads_now integer, is_recount boolean
+) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: note in workspace what a refresh knows now: how many leads there are, when the next snooze runs out, and
+--   after a recount by which definitions all of them were counted, and when. Call it in a statement after the one that
+--   remembers the leads, which does not see what it wrote.
+-- Parameters: target_client_id; as_of; leads_now; is_recount.
+-- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps the snoozes that ended.
+-- Writes: workspace, only where it makes a difference, because a held snapshot keeps each version of the row.
+-- INVOKER: called by apply_changes and recount_workspace only.
+declare
+  this_workspace integer := (
+    select w.number from inboxdb.workspace as w where w.client_id = target_client_id
+  );
+  next_snooze pg_catalog.timestamptz := (
+    select k.hidden_until
+    from inboxdb.counted_lead as k
+    where k.workspace = this_workspace and k.hidden_until > as_of and k.hidden_until < 'infinity'
+    order by k.workspace, k.hidden_until
+    limit 1
+  );
+begin
+  update inboxdb.workspace as w
+  set
+    leads = leads_now,
+    next_snooze_at = next_snooze,
+    definitions = inboxdb.definitions(),
+    audited_at = case when is_recount then as_of else w.audited_at end
+  where w.client_id = target_client_id
+    and (
+      w.next_snooze_at is distinct from next_snooze
+      or pg_catalog.abs(w.leads - leads_now) > w.leads / 10
+      or w.definitions is distinct from inboxdb.definitions()
+      or is_recount and (w.audited_at between as_of - interval '1 minute' and as_of) is not true
+    );
+end
+$$;
+-- <<< sql/counts/note_refresh.sql
+
+-- >>> sql/drain/wake_leads.sql
+create or replace function inboxdb.wake_leads(
+  target_client_id inboxdb.client_id, first_snooze timestamptz, as_of timestamptz
+) returns inboxdb.lead_kind[]
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: let leads count whose snooze ended. Nothing of the host's is read: what a lead counts does not change when
+--   its snooze ends, only that it does.
+-- Parameters: target_client_id; first_snooze and as_of, from and until when snoozes end that are due: earlier ones are
+--   dead rows. Called after changed leads were remembered, which are awake, or hidden for longer.
+-- Returns: the kinds of leads that came, and that went.
+-- Writes: counted_lead, by its index on hidden_until.
+-- INVOKER: called by apply_changes only, which forbids sequential scans.
+declare
+  moved inboxdb.lead_kind[];
+begin
+  with
+  woken as (
+    update inboxdb.counted_lead as k
+    set hidden_until = null
+    from inboxdb.workspace as w
+    where w.client_id = target_client_id and k.workspace = w.number
+      and k.hidden_until >= first_snooze and k.hidden_until <= as_of
+    returning k.user_key, k.counts
+  )
+  select pg_catalog.array_agg((k.user_key, k.counts, k.leads)::inboxdb.lead_kind) into moved
+  from (
+    select w.user_key, w.counts, pg_catalog.count(*) as leads from woken as w group by w.user_key, w.counts
+    union all
+    select w.user_key, 0, - pg_catalog.count(*) from woken as w group by w.user_key
+  ) as k;
+  return moved;
+end
+$$;
+-- <<< sql/drain/wake_leads.sql
+
+-- >>> sql/drain/apply_changes.sql
+create or replace function inboxdb.apply_changes(
+  target_client_id inboxdb.client_id, as_of timestamptz,
+  out noted_since timestamptz, out changed_scopes inboxdb.user_id[]
+)
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: take the changes of single leads and the snoozes that ended, and apply what they make of the counts.
+-- Parameters: target_client_id, whose leads were all counted into counted_lead before; as_of, not earlier than the
+--   last time. The caller took its lock in an EARLIER statement and is READ COMMITTED.
+-- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed.
+-- Errors: IB014 where a count would fall below zero or exceed its leads: something was missed before; those of
+--   remember_leads and store_counts.
+-- A change of the whole workspace stays in the log, for a refresh that counts all of it.
+-- Reads, writes: what remember_leads, wake_leads, changed_counts, store_counts and note_refresh do.
+-- INVOKER: called by refresh_workspace only.
+declare
+  first_snooze pg_catalog.timestamptz;
+  moved inboxdb.lead_kind[];
+  due inboxdb.counts_row[];
+  leads_now integer;
+begin
+  select r.noted_since, r.touched_scopes, r.moved into noted_since, changed_scopes, moved
+  from inboxdb.remember_leads(target_client_id, as_of, false) as r;
+
+  select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
+  if first_snooze <= as_of then
+    noted_since := least(noted_since, first_snooze);
+    moved := moved || inboxdb.wake_leads(target_client_id, first_snooze, as_of);
+  end if;
+
+  due := array(select d from inboxdb.changed_counts(target_client_id, moved) as d);
+  if exists (
+    select
+    from pg_catalog.unnest(due) as d
+    where d.leads < any (0 || d.counts) or 0 > any (d.counts) or d.is_global and d.tid is null
+  ) then
+    raise exception using
+      errcode = 'IB014',
+      message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id),
+      detail = 'A count would fall below zero, or exceed the leads. Nothing was changed.',
+      hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
+  end if;
+
+  select
+    pg_catalog.array_agg(
+      (d.tid, d.is_global, d.scope_user_id, case when d.is_global or d.leads > 0 then d.leads end, d.counts)
+      ::inboxdb.counts_row
+    ),
+    array(
+      select pg_catalog.unnest(changed_scopes)
+      union
+      select d.scope_user_id from pg_catalog.unnest(due) as d where not d.is_global
+    ),
+    pg_catalog.max(d.leads) filter (where d.is_global)
+  into due, changed_scopes, leads_now
+  from pg_catalog.unnest(due) as d;
+  perform inboxdb.store_counts(target_client_id, as_of, due);
+  perform inboxdb.note_refresh(target_client_id, as_of, leads_now, false);
+end
+$$;
+-- <<< sql/drain/apply_changes.sql
 
 -- >>> sql/drain/recount_workspace.sql
 create or replace function inboxdb.recount_workspace(
@@ -2003,20 +1931,24 @@ as $$
 --   collapsed_since, when the oldest of the changes was noted that were taken out of the log before, null for none. The
 --   caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, null for none of it;
---   the users whose
---   counts or leads changed; whether the host still has the workspace.
--- Errors: those of classify_leads and store_counts.
+--   the users whose counts or leads changed; whether the host still has the workspace: where not, it loses its rows.
+-- Errors: those of remember_leads and store_counts.
 -- What differs though no change says why is noted in drift, but for a first fill, for new definitions and where the
 -- clock went back: then nothing is known of what was.
--- Reads: what remember_leads does. Writes: that too, inbox_counts, workspace, drift.
+-- Reads: what remember_leads does, stored_counts, remembered_counts. Writes: what remember_leads and store_counts do,
+--   workspace, drift.
 -- INVOKER: called by refresh_workspace only.
 declare
-  -- else nothing is known of what was
   is_judged boolean := reason not in ('first_fill', 'definitions_changed', 'clock_set_back');
-  remembered pg_catalog.record;
+  first_snooze pg_catalog.timestamptz;
   drifted_scopes integer := 0;
+  drifted_leads integer;
+  touched_scopes inboxdb.user_id[];
+  due inboxdb.counts_row[];
+  leads_now integer;
 begin
-  if not exists (select from inboxdb.workspace as w where w.client_id = target_client_id) then
+  select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
+  if not found then
     insert into inboxdb.workspace (client_id, leads)
     select target_client_id, pg_catalog.count(*)
     from public."Lead" as l
@@ -2026,26 +1958,37 @@ begin
     drifted_scopes := inboxdb.drifted_scopes(target_client_id);
   end if;
 
-  select r.* into remembered from inboxdb.remember_leads(target_client_id, as_of, collapsed_since) as r;
-  noted_since := remembered.noted_since;
-  still_exists := remembered.still_exists;
-  changed_scopes := inboxdb.store_counts(target_client_id, as_of, still_exists);
-  changed_scopes := array(
-    select u.user_id
-    from (
-      select pg_catalog.unnest(changed_scopes || remembered.touched_scopes)
-      union
-      select s.scope_user_id
-      from inboxdb.stored_counts(target_client_id) as s
-      where remembered.touched_scopes is null
-    ) as u (user_id)
-    where u.user_id <> inboxdb.sentinel()
-  );
+  select r.noted_since, r.touched_scopes, r.drifted, r.still_exists
+  into noted_since, touched_scopes, drifted_leads, still_exists
+  from inboxdb.remember_leads(target_client_id, as_of, true) as r;
+  noted_since := least(noted_since, collapsed_since, case when first_snooze <= as_of then first_snooze end);
 
-  if is_judged and (reason = 'did_not_fit' or remembered.drifted > 0 or drifted_scopes > 0) then
+  select
+    pg_catalog.array_agg((s.tid, is_global, scope_user_id, r.leads, r.counts)::inboxdb.counts_row)
+    filter (where is_global or (s.leads, s.counts) is distinct from (r.leads, r.counts)),
+    pg_catalog.array_agg(scope_user_id)
+    filter (
+      where not is_global
+        and (s.counts is distinct from r.counts or touched_scopes is null or collapsed_since is not null)
+    ),
+    pg_catalog.max(r.leads) filter (where is_global)
+  into due, changed_scopes, leads_now
+  from inboxdb.stored_counts(target_client_id) as s
+  full join (
+    select c.* from inboxdb.remembered_counts(target_client_id) as c where still_exists
+  ) as r using (is_global, scope_user_id);
+  changed_scopes := array(select pg_catalog.unnest(changed_scopes) union select pg_catalog.unnest(touched_scopes));
+  perform inboxdb.store_counts(target_client_id, as_of, coalesce(due, '{}'));
+
+  if still_exists then
+    perform inboxdb.note_refresh(target_client_id, as_of, leads_now, true);
+  else
+    delete from inboxdb.workspace as w where w.client_id = target_client_id;
+  end if;
+  if is_judged and (reason = 'did_not_fit' or drifted_leads > 0 or drifted_scopes > 0) then
     insert into inboxdb.drift (client_id, found_by, leads, scopes)
-    values (target_client_id, reason, remembered.drifted, drifted_scopes);
-    -- what nobody noted was a change all the same; a recompute by hand keeps the version (docs/contracts.md)
+    values (target_client_id, reason, drifted_leads, drifted_scopes);
+    -- what nobody noted was a change all the same (D32); a recompute by hand keeps the version (D33)
     if reason = 'audit' then
       noted_since := coalesce(noted_since, as_of);
     end if;
@@ -2059,6 +2002,9 @@ create or replace function inboxdb.audit_workspace(target_client_id inboxdb.clie
 -- STABLE matters: one snapshot for everything
 language plpgsql stable
 set search_path = ''
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 -- Purpose: hold what is stored of a workspace to the truth, all of it, while others may refresh it.
 -- Parameters: target_client_id.
@@ -2123,6 +2069,7 @@ declare
   still_exists boolean := true;
   attempt_number integer;
 begin
+  perform inboxdb.checkpoint('workspace locked', target_client_id::pg_catalog.text);
   reason := inboxdb.reason_to_recount(
     target_client_id, as_of, coalesce(recount_because, case when collapsed_since is not null then 'whole_workspace' end)
   );
@@ -2139,6 +2086,7 @@ begin
     from inboxdb.recount_workspace(target_client_id, as_of, reason, collapsed_since) as r;
   end if;
 
+  perform inboxdb.checkpoint('counts stored', target_client_id::pg_catalog.text);
   if oldest_reason is not null then
     version := inboxdb.bump_versions('recompute-inbox-counts', target_client_id);
   else
@@ -2148,6 +2096,7 @@ begin
     );
   end if;
 
+  perform inboxdb.checkpoint('versions bumped', target_client_id::pg_catalog.text);
   delete from inboxdb.inbox_counts_dirty as d
   where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
     and d.client_id <= target_client_id
@@ -2277,69 +2226,71 @@ as $$
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: the change log, "Lead", known_workspace. Writes: the change log.
 -- INVOKER: called by collect only, under its lock.
+declare
+  slices integer[];
+  tids pg_catalog.tid[];
 begin
   with
   open_change as materialized (
     select c.slice, c.tid, c.lead_id, c.noted_at from inboxdb.change as c where c.client_id is null
   ),
-  gone_0 as (delete from inboxdb.change_0 as c using open_change as o where o.slice = 0 and c.ctid = o.tid),
-  gone_1 as (delete from inboxdb.change_1 as c using open_change as o where o.slice = 1 and c.ctid = o.tid),
-  gone_2 as (delete from inboxdb.change_2 as c using open_change as o where o.slice = 2 and c.ctid = o.tid),
-  gone_3 as (delete from inboxdb.change_3 as c using open_change as o where o.slice = 3 and c.ctid = o.tid),
   by_lead as (
     select o.lead_id, pg_catalog.min(o.noted_at) as noted_at from open_change as o group by o.lead_id
+  ),
+  assigned as (
+    -- any slice will do, the late writer included: readers read all of them
+    insert into inboxdb.change_0 (client_id, lead_id, noted_at)
+    select l."clientId", o.lead_id, o.noted_at
+    from by_lead as o
+    inner join public."Lead" as l on o.lead_id = l.id
+    union all
+    select k.client_id, null, o.noted_at
+    from by_lead as o
+    cross join inboxdb.known_workspace as k
+    where o.lead_id is null
   )
-  -- any slice will do, the late writer included: readers read all of them
-  insert into inboxdb.change_0 (client_id, lead_id, noted_at)
-  select l."clientId", o.lead_id, o.noted_at
-  from by_lead as o
-  inner join public."Lead" as l on o.lead_id = l.id
-  union all
-  select k.client_id, null, o.noted_at
-  from by_lead as o
-  cross join inboxdb.known_workspace as k
-  where o.lead_id is null;
+  select pg_catalog.array_agg(o.slice), pg_catalog.array_agg(o.tid) into slices, tids from open_change as o;
+  perform inboxdb.take_changes(slices, tids);
 end
 $$;
 -- <<< sql/log/assign_changes.sql
 
 -- >>> sql/drain/collapse_changes.sql
 create or replace function inboxdb.collapse_changes(target_client_id inboxdb.client_id) returns void
-language sql volatile
+language plpgsql volatile
 set search_path = ''
 set enable_seqscan = off
 set jit = off
 as $$
-  -- Purpose: take a workspace's changes out of the log without a refresh, so that one which keeps failing does not hold
-  --   the log. Its row on the work list stands for them from then on, and for the whole workspace.
-  -- A hundred thousand of them: a claim is over soon, whatever has piled up. The next one goes on.
-  -- Does nothing where it is not on the work list (somebody refreshed it meanwhile: nothing would stand for what came
-  --   since), or where somebody is just changing its row, who is not waited for.
-  -- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
-  -- Writes: the change log, inbox_counts_dirty.
-  -- INVOKER: called by claim_next, collect and quarantine only.
-  with
-  standing as materialized (
-    select d.client_id
-    from inboxdb.inbox_counts_dirty as d
-    -- as claim_next does
-    where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
-      and d.client_id <= target_client_id
-    for update skip locked
-  ),
-  taken as materialized (
-    select c.slice, c.tid
-    from inboxdb.changes_of(target_client_id) as c
-    where exists (select from standing)
-    limit 100000
-  ),
-  gone_0 as (delete from inboxdb.change_0 as c using taken as t where t.slice = 0 and c.ctid = t.tid),
-  gone_1 as (delete from inboxdb.change_1 as c using taken as t where t.slice = 1 and c.ctid = t.tid),
-  gone_2 as (delete from inboxdb.change_2 as c using taken as t where t.slice = 2 and c.ctid = t.tid),
-  gone_3 as (delete from inboxdb.change_3 as c using taken as t where t.slice = 3 and c.ctid = t.tid)
-  update inboxdb.work_list as d
-  set collapsed = true
-  where d.client_id = target_client_id and exists (select from taken)
+-- Purpose: take a workspace's changes out of the log without a refresh, so that one which keeps failing does not hold
+--   the log. Its row on the work list stands for them from then on, and for the whole workspace.
+-- A hundred thousand of them: a claim is over soon, whatever has piled up. The next one goes on.
+-- Does nothing where it is not on the work list (somebody refreshed it meanwhile: nothing would stand for what came
+--   since), or where somebody is just changing its row, who is not waited for.
+-- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
+-- Writes: the change log, inbox_counts_dirty.
+-- INVOKER: called by claim_next, collect and quarantine only.
+declare
+  slices integer[];
+  tids pg_catalog.tid[];
+begin
+  perform
+  from inboxdb.inbox_counts_dirty as d
+  -- as claim_next does
+  where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
+    and d.client_id <= target_client_id
+  for update skip locked;
+  if not found then
+    return;
+  end if;
+
+  select pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid) into slices, tids
+  from (select c.slice, c.tid from inboxdb.changes_of(target_client_id) as c limit 100000) as c;
+  if slices is not null then
+    perform inboxdb.take_changes(slices, tids);
+    update inboxdb.work_list as d set collapsed = true where d.client_id = target_client_id;
+  end if;
+end
 $$;
 -- <<< sql/drain/collapse_changes.sql
 
@@ -2489,6 +2440,7 @@ begin
     return 0;
   end if;
 
+  perform inboxdb.checkpoint('collector locked');
   if exists (select from inboxdb.change as c where c.client_id is null) then
     perform inboxdb.assign_changes();
   end if;
@@ -2501,6 +2453,7 @@ begin
     -- at most 100, because each takes a lock, and the lock table has room for some thousands
     limit 100
   loop
+    perform inboxdb.checkpoint('quarantined found');
     if inboxdb.try_lock_workspace(quarantined) then
       perform inboxdb.collapse_changes(quarantined);
     end if;
@@ -2529,6 +2482,7 @@ begin
     where d.client_id = late.client_id and d.next_attempt_at = late.next_attempt_at;
   end loop;
 
+  perform inboxdb.checkpoint('changes assigned');
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
   -- Due at once, even if the change was noted by a clock ahead of this one; in the order of the changes, but not below
   -- the floor of claims (D11).
@@ -2641,6 +2595,7 @@ begin
       continue;
     end if;
 
+    perform inboxdb.checkpoint('candidate chosen');
     -- A block of its own, whose rollback gives the lock back if another drain was first: its claim is committed, and
     -- its refresh needs the lock (D19).
     begin
@@ -2667,6 +2622,7 @@ begin
     if is_ours and spent and pg_catalog.cardinality(busy) < 100 then
       perform inboxdb.quarantine(candidate);
     elsif is_ours then
+      perform inboxdb.checkpoint('claiming');
       update inboxdb.inbox_counts_dirty as d
       set
         attempts = d.attempts + 1,
@@ -2976,6 +2932,7 @@ begin
     );
   end if;
 
+  perform inboxdb.checkpoint('signalling', target_client_id::pg_catalog.text);
   foreach scope in array inboxdb.sentinel() || changed_scopes loop
     -- realtime.send swallows a lock_timeout: without a limit here each further user would wait again
     if pg_catalog.clock_timestamp() > give_up_at then

@@ -366,6 +366,12 @@ $$;
 -- The answer's columns, named here alone. Grows in place by `alter type … add attribute`, and every grant stays (D91).
 create type inboxdb.counts_answer as (
   scope_user_id inboxdb.user_id,
+  computed_at timestamptz,
+  version bigint,
+  dirty_since timestamptz,
+  is_stale boolean,
+  source text,
+  -- each count, with commas between: {name} integer
   all_responses integer,
   requires_attention integer,
   previously_required_attention integer,
@@ -374,12 +380,8 @@ create type inboxdb.counts_answer as (
   needs_repair integer,
   ai_sent integer,
   ai_review integer,
-  total integer,
-  computed_at timestamptz,
-  version bigint,
-  dirty_since timestamptz,
-  is_stale boolean,
-  source text
+  total integer
+  -- end
 );
 
 comment on type inboxdb.counts_answer is 'The answer of inbox_api.inbox_counts: see there.';
@@ -395,7 +397,7 @@ as $$
 -- Purpose: the current user's counts of a workspace, and how fresh they are.
 -- Parameters: target_client_id.
 -- Returns: see inbox_api.inbox_counts.
--- Errors: those of require_access, before anything else is read; in live mode those of count_scopes.
+-- Errors: those of require_access, before anything else is read; in live mode those of live_inbox_counts.
 -- Reads: inbox_counts, cache_version, inbox_counts_dirty, drain_state, setting (by key, in a single statement); in live
 --   mode as live_inbox_counts, at the cost of a scan of the workspace.
 -- DEFINER: members may read neither the work list nor the settings.
@@ -404,11 +406,21 @@ declare
   answer inboxdb.counts_answer;
 begin
   select
-    scope, s.all_responses, s.requires_attention, s.previously_required_attention, s.total_non_blacklisted,
-    s.awaiting_reply, s.needs_repair, s.ai_sent, s.ai_review, s.total, w.computed_at, v.version, d.dirty_since,
+    scope, w.computed_at, v.version, d.dirty_since,
     coalesce(d.dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
     or coalesce(state.collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
-    inboxdb.setting('counts_source')
+    inboxdb.setting('counts_source'),
+    -- each count, with commas between: s.{name}
+    s.all_responses,
+    s.requires_attention,
+    s.previously_required_attention,
+    s.total_non_blacklisted,
+    s.awaiting_reply,
+    s.needs_repair,
+    s.ai_sent,
+    s.ai_review,
+    s.total
+    -- end
   into answer
   -- newest row first: each refresh, or each second, leaves a dead row in these tables (D35)
   from (select) as always
@@ -439,29 +451,34 @@ begin
     answer.computed_at := inboxdb.clock();
     answer.dirty_since := null;
     answer.is_stale := false;
-    answer.total := null;
     select
-      l.all_responses, l.requires_attention, l.previously_required_attention, l.total_non_blacklisted,
-      l.awaiting_reply, l.needs_repair, l.ai_sent, l.ai_review, l.total
-    into
-      answer.all_responses, answer.requires_attention, answer.previously_required_attention,
-      answer.total_non_blacklisted, answer.awaiting_reply, answer.needs_repair, answer.ai_sent, answer.ai_review,
-      answer.total
-    from inboxdb.live_inbox_counts(target_client_id, answer.computed_at) as l
-    where l.scope_user_id = scope;
+      answer.scope_user_id, answer.computed_at, answer.version, answer.dirty_since, answer.is_stale, answer.source,
+      -- each count, with commas between: l.{name}
+      l.all_responses,
+      l.requires_attention,
+      l.previously_required_attention,
+      l.total_non_blacklisted,
+      l.awaiting_reply,
+      l.needs_repair,
+      l.ai_sent,
+      l.ai_review,
+      l.total
+      -- end
+    into answer
+    from (select) as always
+    left join inboxdb.live_inbox_counts(target_client_id, answer.computed_at) as l on l.scope_user_id = scope;
   end if;
-
-  if answer.total is null then
-    answer.all_responses := 0;
-    answer.requires_attention := 0;
-    answer.previously_required_attention := 0;
-    answer.total_non_blacklisted := 0;
-    answer.awaiting_reply := 0;
-    answer.needs_repair := 0;
-    answer.ai_sent := 0;
-    answer.ai_review := 0;
-    answer.total := 0;
-  end if;
+  -- each count: answer.{name} := coalesce(answer.{name}, 0);
+  answer.all_responses := coalesce(answer.all_responses, 0);
+  answer.requires_attention := coalesce(answer.requires_attention, 0);
+  answer.previously_required_attention := coalesce(answer.previously_required_attention, 0);
+  answer.total_non_blacklisted := coalesce(answer.total_non_blacklisted, 0);
+  answer.awaiting_reply := coalesce(answer.awaiting_reply, 0);
+  answer.needs_repair := coalesce(answer.needs_repair, 0);
+  answer.ai_sent := coalesce(answer.ai_sent, 0);
+  answer.ai_review := coalesce(answer.ai_review, 0);
+  answer.total := coalesce(answer.total, 0);
+  -- end
 
   if answer.source = 'stored' and pg_catalog.current_setting('request.headers', true) <> '' then
     perform inboxdb.not_modified(

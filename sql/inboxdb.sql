@@ -9,6 +9,7 @@ create schema if not exists inboxdb;
 -- Nothing here knows the host's tables, or counts.
 \ir base/nobody.sql
 \ir base/clock.sql
+\ir base/checkpoint.sql
 \ir base/iso.sql
 \ir base/is_json.sql
 \ir base/lock_class.sql
@@ -38,23 +39,29 @@ create schema if not exists inboxdb;
 
 -- counts: WHAT is counted.
 -- The classification of leads, what each lead counted last, the stored counts, and the live counts: the truth.
+\ir counts/count.view.sql
 \ir counts/classified_lead.view.sql
 \ir counts/lead_now.view.sql
 \ir counts/definitions.sql
 \ir counts/inbox_counts.table.sql
+\ir counts/counts_vector.view.sql
 \ir counts/counted_lead.table.sql
 \ir counts/workspace.table.sql
 \ir counts/drift.table.sql
 \ir counts/known_workspace.view.sql
 \ir counts/require_workspace.sql
-\ir counts/count_scopes.sql
+\ir counts/fit_plan.sql
 \ir counts/live_inbox_counts.sql
 \ir counts/classify_leads.sql
-\ir counts/next_snooze.sql
-\ir counts/remembered_counts.sql
+\ir counts/lead_kind.type.sql
+\ir counts/counts_row.type.sql
+\ir counts/scope_counts.sql
 \ir counts/stored_counts.sql
+\ir counts/remembered_counts.sql
 \ir counts/drifted_scopes.sql
-\ir counts/require_own_counts.sql
+\ir counts/changed_counts.sql
+\ir counts/store_counts.sql
+\ir counts/note_refresh.sql
 
 -- log: WHAT changed.
 -- Triggers append and wait for nobody; readers start at a floor, because dead rows below it cost time.
@@ -63,6 +70,7 @@ create schema if not exists inboxdb;
 \ir log/read_floor.view.sql
 \ir log/change.view.sql
 \ir log/changes_of.sql
+\ir log/take_changes.sql
 \ir log/current_slice.sql
 \ir log/note_change.sql
 \ir log/note_lead_change.sql
@@ -121,10 +129,12 @@ create schema if not exists inboxdb;
 \ir drain/seconds_to_next_attempt.sql
 \ir drain/audit_period.sql
 \ir drain/reason_to_recount.sql
-\ir drain/apply_changes.sql
+\ir drain/compared_lead.type.sql
+\ir drain/changed_leads.sql
 \ir drain/compared_leads.sql
 \ir drain/remember_leads.sql
-\ir drain/store_counts.sql
+\ir drain/wake_leads.sql
+\ir drain/apply_changes.sql
 \ir drain/recount_workspace.sql
 \ir drain/audit_workspace.sql
 \ir drain/refresh_workspace.sql

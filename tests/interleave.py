@@ -1,16 +1,18 @@
 """Races forced step by step: sessions that stop where a test wants them to, while it takes the next step elsewhere.
 
 A test takes its steps one after the other. A statement that has to stop on its way runs in a thread (`Step`): it stops
-at a pause written into one of inboxdb's functions, or at a lock that another session of the test holds. Nothing sleeps
+at one of inboxdb's checkpoints, or at a lock that another session of the test holds. Nothing sleeps
 and hopes: whoever waits for a step polls the server until it is there, and fails loudly when it does not come.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
 
 from psycopg import Connection
+from psycopg.sql import SQL, Literal
 
 from tests.servers import Database
 
@@ -38,6 +40,13 @@ begin
   end if;
 end
 $$;
+"""
+
+# What takes the place of inboxdb's function of this name, which does nothing.
+CHECKPOINT = """
+create or replace function inboxdb.checkpoint(name text, about text default null) returns void
+language plpgsql volatile
+as {}
 """
 
 
@@ -104,6 +113,9 @@ class Stage:
         self.gate = database.connect()
         self._threads = ThreadPoolExecutor(thread_name_prefix="step")
         self._steps: list[Step] = []
+        self._at_checkpoints: list[str] = []
+        self._forever = ExitStack()
+        self._replace_checkpoint()
 
     def session(self, role: str | None = None) -> Connection[Any]:
         """Connect as the host's owner or another role. The session raises 55P03 where it would wait for a lock."""
@@ -120,16 +132,34 @@ class Stage:
         assert definition.count(code) == 1, f"{function} does not have this piece once: {code!r}"
         self.owner.execute(definition.replace(code, replacement).encode())
 
-    def pause_before(self, function: str, code: str, name: str) -> None:
-        """Write a pause, for `start(pause_at=name)`, into one of inboxdb's PL/pgSQL functions, before some code."""
-        self.edit(function, code, f"\n  perform interleave.pause('{name}');\n{code}")
+    @contextmanager
+    def at(self, checkpoint: str, code: str, *, about: str | None = None) -> Iterator[None]:
+        """Have every session run some PL/pgSQL at one of inboxdb's checkpoints while the block lasts.
+
+        Parameters: about, the workspace for which to run it, instead of any; the code knows it as `about`.
+        """
+        whose = f" and about = '{about}'" if about else ""
+        code = f"if name = '{checkpoint}'{whose} then {code}; end if;"
+        self._at_checkpoints.append(code)
+        self._replace_checkpoint()
+        yield
+        self._at_checkpoints.remove(code)
+        self._replace_checkpoint()
+
+    def always_at(self, checkpoint: str, code: str, *, about: str | None = None) -> None:
+        """Have every session run some PL/pgSQL at one of inboxdb's checkpoints from now on: see `at`."""
+        self._forever.enter_context(self.at(checkpoint, code, about=about))
+
+    def _replace_checkpoint(self) -> None:
+        body = f"begin {' '.join(self._at_checkpoints)} perform interleave.pause(name); end"
+        self.owner.execute(SQL(CHECKPOINT).format(Literal(body)))
 
     def start(
         self, session: Connection[Any], statement: str, parameters: Sequence[Any] = (), *, pause_at: str | None = None
     ) -> Step:
         """Run a statement in a thread.
 
-        Parameters: pause_at, the name of a pause at which it stops; it has stopped there when this returns.
+        Parameters: pause_at, the checkpoint at which it stops; it has stopped there when this returns.
         """
         if pause_at is not None:
             session.execute("select set_config('interleave.pause_at', %s, false)", [pause_at])

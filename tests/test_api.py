@@ -610,10 +610,11 @@ def test_an_id_cannot_add_a_header(tenants: Tenants, odd: str) -> None:
 def test_contracts_name_the_columns(tenants: Tenants) -> None:
     contracts = (Path(__file__).parents[1] / "docs" / "contracts.md").read_text()
     table = contracts.partition("`inbox_api.inbox_counts(client_id)` answers")[2].partition("\n\nErrors")[0]
-    named = [
-        name for row in re.findall(r"^\| (`.*?`) \| ", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
-    ]
-    assert named == list(ask(tenants.database.signed_in(ANN), HERE))
+    named = re.findall(r"^\| `(\w+)` \| ", table, re.MULTILINE)
+    counted = contracts.partition("## What is counted")[2].partition("##")[0]
+    meanings = re.findall(r"^\| `(\w+)` \| (.*) \|$", counted, re.MULTILINE)
+    assert meanings == tenants.owner.execute("select name, meaning from inboxdb.count order by bit").fetchall()
+    assert named + [name for name, _ in meanings] == list(ask(tenants.database.signed_in(ANN), HERE))
 
 
 def test_the_answer_grows_in_place(tenants: Tenants) -> None:

@@ -15,10 +15,9 @@ from psycopg.conninfo import make_conninfo
 import inboxdb
 from inboxdb import cli
 from inboxdb.cli import render
-from inboxdb.counts import stored
 from inboxdb.database.connection import Connection
 from tests.redis_server import RedisServer, redis_server
-from tests.rows import GLOBAL, Host, new_id, set_clock
+from tests.rows import GLOBAL, Counts, Host, new_id, set_clock
 from tests.servers import OWNER, WRITER, Database
 
 VARIABLES = (
@@ -228,7 +227,7 @@ def test_counts_answer(database: Database, host: Host) -> None:
 
     whole = answer(database, "counts", workspace)
     assert whole["computed_at"].endswith("+00:00")
-    assert {name: whole[name] for name in stored.NAMES} == {
+    assert {name: whole[name] for name in Counts._fields} == {
         "all_responses": 1,
         "requires_attention": 1,
         "previously_required_attention": 0,
@@ -248,7 +247,7 @@ def test_counts_answer(database: Database, host: Host) -> None:
 
     nothing = answer(database, "counts", workspace, "--setter", stranger)
     assert [nothing[name] for name in place] == [workspace, False, stranger, False]
-    assert {nothing[name] for name in stored.NAMES} == {0}
+    assert {nothing[name] for name in Counts._fields} == {0}
     assert nothing["computed_at"] == whole["computed_at"]
 
     host.lead(workspace)
@@ -372,7 +371,7 @@ def test_drift_is_found_named_and_repaired(database: Database, host: Host) -> No
     assert {**place, "count": "total", "stored": 9, "live": 2} in found["differences"]
     place = {"client_id": other, "is_global": False, "scope_user_id": user, "repaired": False}
     assert {**place, "count": "ai_review", "stored": None, "live": 1} in found["differences"]
-    assert len(found["differences"]) == 1 + len(stored.NAMES)
+    assert len(found["differences"]) == 1 + len(Counts._fields)
     text = invoke("verify", "--dsn", database.dsn).stdout
     assert f"workspace {workspace}, the whole workspace: total was stored as 9, live 2\n" in text
     assert f"workspace {other}, user {user}: ai_review was stored as no row, live 1\n" in text

@@ -252,8 +252,7 @@ def test_the_procedure_and_the_program_share_the_work(
     database: Database, host: Host, stage: Stage, owner: Connection, clock: Clock
 ) -> None:
     held = host.workspace()
-    stage.pause_before("refresh_workspace", "delete from inboxdb.inbox_counts_dirty", "refreshed")
-    procedure = stage.start(stage.session(), "call inboxdb.drain_dirty()", pause_at="refreshed")
+    procedure = stage.start(stage.session(), "call inboxdb.drain_dirty()", pause_at="versions bumped")
     others = {host.workspace() for _ in range(3)}
     result = drain(database.dsn)
     assert (result.refreshed, result.failed, result.remaining) == (3, 0, 1)

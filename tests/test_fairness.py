@@ -48,12 +48,7 @@ def totals(owner: Connection) -> dict[str, int]:
 
 def kill_at(stage: Stage, workspace: str) -> None:
     """Have each refresh of a workspace kill its backend, when nearly done."""
-    stage.edit(
-        "refresh_workspace",
-        "  if oldest_reason is not null",
-        f"  perform pg_terminate_backend(pg_backend_pid()) where target_client_id = '{workspace}';\n"
-        "  if oldest_reason is not null",
-    )
+    stage.always_at("counts stored", "perform pg_terminate_backend(pg_backend_pid())", about=workspace)
 
 
 def fail_at(owner: Connection, workspace: str) -> None:

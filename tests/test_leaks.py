@@ -73,8 +73,12 @@ inboxdb.change_3
 inboxdb.change_3_id_seq
 inboxdb.classified_lead
 inboxdb.client_id
+inboxdb.compared_lead
+inboxdb.count
 inboxdb.counted_lead
 inboxdb.counts_answer
+inboxdb.counts_row
+inboxdb.counts_vector
 inboxdb.drain_state
 inboxdb.drift
 inboxdb.drift_id_seq
@@ -87,6 +91,7 @@ inboxdb.maintenance
 inboxdb.maintenance_failure
 inboxdb.known_workspace
 inboxdb.lead_id
+inboxdb.lead_kind
 inboxdb.lead_now
 inboxdb.lead_policy
 inboxdb.lead_right
@@ -109,15 +114,18 @@ inboxdb.audit_period()
 inboxdb.audit_workspace()
 inboxdb.bump_versions()
 inboxdb.can_be_id()
+inboxdb.changed_counts()
+inboxdb.changed_leads()
 inboxdb.changes_of()
+inboxdb.checkpoint()
 inboxdb.classify_leads()
 inboxdb.collapse_changes()
 inboxdb.compared_leads()
-inboxdb.count_scopes()
 inboxdb.current_slice()
 inboxdb.definitions()
 inboxdb.drifted_scopes()
 inboxdb.failure()
+inboxdb.fit_plan()
 inboxdb.id_key()
 inboxdb.iso()
 inboxdb.is_json()
@@ -133,11 +141,11 @@ inboxdb.record_maintenance_failure()
 inboxdb.mark_all_inbox_counts_dirty()
 inboxdb.mark_inbox_counts_dirty()
 inboxdb.member_condition()
-inboxdb.next_snooze()
 inboxdb.not_modified()
 inboxdb.note_change()
 inboxdb.note_draft_change()
 inboxdb.note_lead_change()
+inboxdb.note_refresh()
 inboxdb.note_truncate()
 inboxdb.note_workspace_change()
 inboxdb.promised_freshness()
@@ -156,7 +164,6 @@ inboxdb.remembered_counts()
 inboxdb.requeue_inbox_counts()
 inboxdb.require_access()
 inboxdb.require_named_roles()
-inboxdb.require_own_counts()
 inboxdb.require_read_committed()
 inboxdb.require_resumed()
 inboxdb.require_workspace()
@@ -164,6 +171,7 @@ inboxdb.protect_topics()
 inboxdb.retry_delay()
 inboxdb.role_list()
 inboxdb.run_id()
+inboxdb.scope_counts()
 inboxdb.sentinel()
 inboxdb.set_setting()
 inboxdb.setting()
@@ -172,10 +180,12 @@ inboxdb.store_counts()
 inboxdb.stored_counts()
 inboxdb.suspend_table()
 inboxdb.suspend_views()
+inboxdb.take_changes()
 inboxdb.try_lock_workspace()
 inboxdb.unprotect_leads()
 inboxdb.utc()
 inboxdb.verify_workspace()
+inboxdb.wake_leads()
 publication inboxdb_lead
 """
 

@@ -87,13 +87,8 @@ def test_whatever_happens_each_line_is_one_of_ours_and_tells_no_secret(
     drain(database.dsn)
     # errors that quote rows, and the server's own words
     owner.execute(f"alter table inboxdb.inbox_counts add check (client_id <> '{failing}' or total = 0)")
-    stage.edit(
-        "refresh_workspace",
-        "  if oldest_reason is not null",
-        f"  perform pg_terminate_backend(pg_backend_pid()) where target_client_id = '{killing}';\n"
-        "  if oldest_reason is not null",
-    )
-    stage.edit("send_signals", "  foreach scope", "  perform pg_sleep(3);\n  foreach scope")
+    stage.always_at("counts stored", "perform pg_terminate_backend(pg_backend_pid())", about=killing)
+    stage.always_at("signalling", "perform pg_sleep(3)")
     let_go = hold_up(database, slow)
     for workspace in workspaces:
         secretive_lead(host, workspace)

@@ -244,14 +244,15 @@ def workspace_by_size(connection: Connection[Any], place: int) -> str:
 
 
 def counting_query(connection: Connection[Any], workspace: str) -> str:
-    """Return the query with which count_scopes counts a small workspace; the session plans as it does from here on."""
+    """Return live_inbox_counts' query for a small workspace; the session plans as it does from here on."""
     [(body, settings)] = connection.execute(
-        "select prosrc, proconfig from pg_proc where oid = to_regproc('inboxdb.count_scopes')"
+        "select prosrc, proconfig from pg_proc where oid = to_regproc('inboxdb.live_inbox_counts')"
     ).fetchall()
     for setting in settings:
         name, value = setting.split("=", 1)
         connection.execute("select set_config(%s, %s, false)", [name, value])
-    of_small_ones = body[body.rindex("  else\n") : body.index("return query\n")]
+    [(fitted,)] = connection.execute("select prosrc from pg_proc where oid = to_regproc('inboxdb.fit_plan')").fetchall()
+    of_small_ones = fitted[fitted.rindex("  else\n") :]
     changed = re.findall(r"set_config\('(\w+)', '(\w+)', true\)", of_small_ones)
     assert ("plan_cache_mode", "force_generic_plan") in changed
     for name, value in changed:

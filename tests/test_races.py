@@ -32,22 +32,6 @@ STEP_OF = {
     "snapshot taken": "refresh",
     "counted": "refresh",
 }
-# The function, and the code that it has not reached yet.
-PAUSES = {
-    "collector locked": ("collect", "  if exists (select from inboxdb.change"),
-    "changes assigned": ("collect", "  insert into inboxdb.inbox_counts_dirty"),
-    "workspace locked": ("refresh_workspace", "  reason := inboxdb.reason_to_recount("),
-}
-# Those inside the one statement that takes the changes: of a recount,
-RECOUNT_PAUSES = {
-    "snapshot taken": ("classify_leads", "  lead_estimate := coalesce("),
-    "counted": ("classify_leads", "\nend\n"),
-}
-# and of a refresh by change, which is all SQL: here a pause is read as a table, after this one.
-BY_CHANGE_PAUSES = {
-    "snapshot taken": ("apply_changes", "    from changed as c", "\n    group by c.lead_id\n"),
-    "counted": ("apply_changes", "bool_and(j.is_possible) from judged as j", "),\n"),
-}
 # All these moments, in order, and whether what is committed then is counted by that drain already.
 MOMENTS = {
     "collector locked": True,
@@ -66,13 +50,8 @@ MOMENTS = {
 
 @pytest.fixture(params=["by change", "recount"])
 def stage(database: Database, request: pytest.FixtureRequest) -> Iterator[Stage]:
-    """Two workspaces with a lead each, drained, and a pause at every moment of a refresh; by change or by a recount."""
+    """Two workspaces with a lead each, drained; refreshes are by change or by a recount."""
     with closing(Stage(database)) as made:
-        for name, (function, code) in [*PAUSES.items(), *RECOUNT_PAUSES.items()]:
-            made.pause_before(function, code, name)
-        for name, (function, table, code) in BY_CHANGE_PAUSES.items():
-            paused = f" cross join (select interleave.pause('{name}') offset 0) as paused"
-            made.edit(function, table + code, table + paused + code)
         if request.param == "recount":
             # whatever a workspace was counted by, it is not today's
             made.owner.execute(
@@ -251,11 +230,6 @@ def overtake(stage: Stage, outcome: str) -> tuple[int, int, int]:
 
     Returns HERE's stored leads, its leads in truth, and the changes left.
     """
-    stage.edit(
-        "try_lock_workspace",
-        "  select pg_catalog.pg_try",
-        "  select interleave.pause('lock asked for');\n  select pg_catalog.pg_try",
-    )
     host = Host(stage.session(WRITER))
     host.update("Lead", host.lead(HERE), status="unqualified")
     overtaken, other = stage.session(), stage.session()
@@ -278,18 +252,10 @@ def test_lock_and_count_in_one_statement_fails(stage: Stage) -> None:
     stage.edit("drain_next", "if not is_ours then", "if false then")
     stage.edit("drain_next", "  is_ours := inboxdb.try_lock_workspace(client_id);\n  --", "  --")
     stage.edit("drain_next", "for retry in 1 ..", "for retry in 1 .. 0 *")
-    for function in ("apply_changes", "remember_leads"):
-        locked = "locked as materialized (select inboxdb.try_lock_workspace(target_client_id) as mine)"
-        stage.edit(function, "  with\n  changed as", f"  with {locked},\n  changed as")
-        whose = (
-            " and (select mine from locked)" if function == "apply_changes" else "\n    where (select mine from locked)"
-        )
-        taking = (
-            "where c.lead_id is not null\n  ),"
-            if function == "apply_changes"
-            else "from inboxdb.changes_of(target_client_id) as c\n"
-        )
-        stage.edit(function, taking, taking.replace("\n", f"{whose}\n", 1))
+    locked = "locked as materialized (select inboxdb.try_lock_workspace(target_client_id) as mine)"
+    stage.edit("remember_leads", "  with\n  changed as", f"  with {locked},\n  changed as")
+    taking = "is_recount or c.lead_id is not null"
+    stage.edit("remember_leads", taking, f"({taking}) and (select mine from locked)")
 
     # it would write what another one wrote already
     assert overtake(stage, "failed") == (2, 2, 0)
@@ -816,7 +782,6 @@ def test_claim_overtaken_before_it_has_the_lock(stage: Stage, refreshed: bool) -
 
     While its transaction is still open, the other one's refresh finds the workspace free.
     """
-    stage.pause_before("claim_next", "      if not inboxdb.try_lock_workspace(candidate)", "candidate chosen")
     two_dirty_workspaces(stage)
     value(stage.owner, "select inboxdb.collect()")
     claimer = stage.session()
@@ -927,42 +892,21 @@ def kill(stage: Stage, victim: Connection[Any]) -> None:
 
 SECRET = "Jane Roe, +1 555 0100"
 
-BELOW_ZERO = f"case when target_client_id = '{HERE}' then -1 else {{}}.total end, {{}}.leads, as_of, as_of"
-
-# Each: where the refresh of HERE is made to fail, and the SQLSTATE.
+# Each: the checkpoint where the refresh of HERE is made to fail, by what, and the SQLSTATE.
 FAILURES = {
     "before anything is counted": (
-        [
-            (
-                "refresh_workspace",
-                "  reason := inboxdb.reason_to_recount(",
-                f"""if target_client_id = '{HERE}' then
-                  raise exception using errcode = 'division_by_zero', message = '{SECRET}', detail = '{SECRET}',
-                    hint = '{SECRET}', column = '{SECRET}', table = '{SECRET}', constraint = '{SECRET}';
-                end if;
-                reason := inboxdb.reason_to_recount(""",
-            )
-        ],
+        "workspace locked",
+        f"raise exception using errcode = 'division_by_zero', message = '{SECRET}', detail = '{SECRET}', "
+        f"hint = '{SECRET}', column = '{SECRET}', table = '{SECRET}', constraint = '{SECRET}'",
         "22012",
     ),
     # the server's own words quote the row then
     "by a count below zero": (
-        [
-            ("apply_changes", "j.total, j.leads, as_of, as_of", BELOW_ZERO.format("j", "j")),
-            ("store_counts", "c.total, c.leads, as_of, as_of", BELOW_ZERO.format("c", "c")),
-        ],
+        "counts stored",
+        "update inboxdb.inbox_counts set total = -1 where client_id = about",
         "23514",
     ),
-    "when the counts are stored already": (
-        [
-            (
-                "bump_versions",
-                "  foreach this_family",
-                f"perform 1 / (target_client_id <> '{HERE}')::integer; foreach this_family",
-            )
-        ],
-        "22012",
-    ),
+    "when the counts are stored already": ("counts stored", "perform 1 / 0", "22012"),
 }
 
 
@@ -970,18 +914,16 @@ FAILURES = {
 def test_refresh_that_fails_keeps_its_changes_and_lets_others_by(stage: Stage, failure: str) -> None:
     two_dirty_workspaces(stage)
     Host(stage.session(WRITER)).lead(HERE, assignedToUserId=SECRET)
-    edits, sqlstate = FAILURES[failure]
+    checkpoint, code, sqlstate = FAILURES[failure]
     before = stored_counts(stage.owner)[HERE]
     versions = "select version from inboxdb.cache_version where client_id = %s order by family"
     versions_before = stage.owner.execute(versions, [HERE]).fetchall()
-    for function, code, broken in edits:
-        stage.edit(function, code, broken)
-
-    assert value(stage.owner, "select inboxdb.claim_next()") == HERE
-    assert stage.owner.execute("select * from inboxdb.drain_next(%s)", [HERE]).fetchall() == [
-        (HERE, "failed", None, None, None)
-    ]
-    assert drain(stage) == [THERE]
+    with stage.at(checkpoint, code, about=HERE):
+        assert value(stage.owner, "select inboxdb.claim_next()") == HERE
+        assert stage.owner.execute("select * from inboxdb.drain_next(%s)", [HERE]).fetchall() == [
+            (HERE, "failed", None, None, None)
+        ]
+        assert drain(stage) == [THERE]
 
     attempts, due, error = work_list(stage)[HERE]
     assert (attempts, due) == (1, "2024-06-10 09:01:01+00")
@@ -998,8 +940,6 @@ def test_refresh_that_fails_keeps_its_changes_and_lets_others_by(stage: Stage, f
     for (table,) in tables:
         assert value(stage.owner, f"select count(*) from {table} as t where t::text like %s", f"%{SECRET}%") == 0
 
-    for function, code, broken in edits:
-        stage.edit(function, broken, code)
     set_clock(stage.owner, "2024-06-10 09:01:01+00")
     assert drain(stage) == [HERE]
     assert_right(stage)

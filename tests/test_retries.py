@@ -66,7 +66,6 @@ KINDS = {
 def stage(database: Database) -> Iterator[Stage]:
     """Two workspaces with a lead each, drained, and a clock that stands still."""
     with closing(Stage(database)) as made:
-        made.pause_before("refresh_workspace", "  if oldest_reason is not null then", "counted")
         at(made, 0)
         host = Host(made.session(WRITER))
         for workspace in (HERE, THERE):
@@ -92,11 +91,8 @@ def due(stage: Stage, workspace: str = HERE) -> float:
 @contextmanager
 def broken(stage: Stage, sqlstate: str = "22012", workspace: str = HERE) -> Iterator[None]:
     """Let each refresh of a workspace fail for as long as the block lasts."""
-    code = "  reason := inboxdb.reason_to_recount("
-    failing = f"  if target_client_id = '{workspace}' then raise sqlstate '{sqlstate}'; end if;\n{code}"
-    stage.edit("refresh_workspace", code, failing)
-    yield
-    stage.edit("refresh_workspace", failing, code)
+    with stage.at("workspace locked", f"raise sqlstate '{sqlstate}'", about=workspace):
+        yield
 
 
 def work(stage: Stage) -> list[tuple[str, str]]:
@@ -258,7 +254,6 @@ def test_clock_that_goes_back_and_forth_between_claim_and_failure(stage: Stage) 
 
 
 def test_clock_that_goes_back_and_forth_within_a_claim(stage: Stage) -> None:
-    stage.pause_before("claim_next", "      update inboxdb.inbox_counts_dirty", "claiming")
     at(stage, 10)
     Host(stage.session(WRITER)).lead(HERE)
     raise_floors(stage)
@@ -310,7 +305,9 @@ def test_failure_of_a_workspace_that_somebody_else_is_at_work_on(stage: Stage) -
     Host(stage.session(WRITER)).lead(HERE)
     assert value(stage.owner, "select inboxdb.claim_next()") == HERE
     listed, before = work_list(stage), job(stage)
-    refresh = stage.start(stage.session(), f"select outcome from inboxdb.drain_next('{HERE}')", pause_at="counted")
+    refresh = stage.start(
+        stage.session(), f"select outcome from inboxdb.drain_next('{HERE}')", pause_at="counts stored"
+    )
     stage.owner.execute("select inboxdb.record_failure(%s, inboxdb.clock(), '40P01')", [HERE])
     assert (work_list(stage), job(stage)) == (listed, before)
     assert refresh.resume() == [("refreshed",)]
@@ -471,7 +468,7 @@ def test_change_of_a_quarantined_workspace_that_somebody_is_at_work_on(stage: St
     host.lead(HERE)
     value(stage.owner, "select inboxdb.collect()")
     quarantine(stage)
-    refresh = stage.start(stage.session(), f"select inboxdb.recompute_inbox_counts('{HERE}')", pause_at="counted")
+    refresh = stage.start(stage.session(), f"select inboxdb.recompute_inbox_counts('{HERE}')", pause_at="counts stored")
     host.lead(HERE)
     assert drain(stage) == []
     assert changes_left(stage) == 1
@@ -484,7 +481,6 @@ def test_change_of_a_quarantined_workspace_that_somebody_is_at_work_on(stage: St
 
 def test_quarantined_workspace_that_is_refreshed_before_the_collector_has_its_lock(stage: Stage) -> None:
     """What came after the refresh is nobody's to collapse: there is no row that would stand for it."""
-    stage.pause_before("collect", "    if inboxdb.try_lock_workspace", "quarantined found")
     host = Host(stage.session(WRITER))
     host.lead(HERE)
     value(stage.owner, "select inboxdb.collect()")
@@ -533,10 +529,9 @@ def test_quarantined_workspace_holds_neither_the_log_nor_anybody_else(stage: Sta
     assert totals(stage, THERE) == (4, 4)
 
 
-@pytest.mark.parametrize("pause", ["workspace locked", "counted"])
+@pytest.mark.parametrize("pause", ["workspace locked", "counts stored"])
 def test_workspace_that_kills_its_backend_ends_in_quarantine(stage: Stage, pause: str) -> None:
     """With a reason, though nobody lived to tell it."""
-    stage.pause_before("refresh_workspace", "  reason := inboxdb.reason_to_recount(", "workspace locked")
     host = Host(stage.session(WRITER))
     host.lead(HERE)
     for attempt in range(1, ATTEMPTS["transient"] + 1):
@@ -585,7 +580,7 @@ def test_others_come_first_whatever_fails(stage: Stage) -> None:
                 claimed.append(workspace)
                 if workspace == killing:
                     victim = stage.session()
-                    refresh = stage.start(victim, f"select inboxdb.drain_next('{killing}')", pause_at="counted")
+                    refresh = stage.start(victim, f"select inboxdb.drain_next('{killing}')", pause_at="counts stored")
                     kill(stage, victim)
                     with pytest.raises(psycopg.OperationalError):
                         refresh.finish()
@@ -1169,11 +1164,9 @@ class Chaos:
         self.requeuer = stage.session()
         self.requeuer.execute("set lock_timeout = '20ms'")
         stage.owner.execute("create table interleave.broken (client_id text primary key)")
-        stage.edit(
-            "refresh_workspace",
-            "  reason := inboxdb.reason_to_recount(",
-            "  if exists (select from interleave.broken as b where b.client_id = target_client_id) then\n"
-            "    raise sqlstate '22012';\n  end if;\n  reason := inboxdb.reason_to_recount(",
+        stage.always_at(
+            "workspace locked",
+            "if about in (select b.client_id from interleave.broken as b) then raise sqlstate '22012'; end if",
         )
         stage.owner.execute("insert into interleave.broken values (%s), (%s)", self.workspaces[:2])
         # more of everything in less time

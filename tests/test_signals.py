@@ -285,7 +285,7 @@ def held_back(database: Database, drain: Drain) -> Iterator[tuple[Future[None], 
     Yields the drain, and the connection that holds it back.
     """
     stage = Stage(database)
-    stage.edit("send_signals", "  foreach scope", "  perform pg_catalog.pg_advisory_xact_lock(4243);\n  foreach scope")
+    stage.always_at("signalling", "perform pg_catalog.pg_advisory_xact_lock(4243)")
     gate = database.connect()
     gate.execute("select pg_advisory_lock(4243)")
     with ThreadPoolExecutor() as pool:

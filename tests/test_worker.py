@@ -112,7 +112,7 @@ def looking(owner: Connection) -> list[int]:
 
 def refresh_slowly(stage: Stage, seconds: float) -> None:
     """Let every refresh take some time."""
-    stage.edit("refresh_workspace", "  if oldest_reason is", f"  perform pg_sleep({seconds});\n  if oldest_reason is")
+    stage.always_at("counts stored", f"perform pg_sleep({seconds})")
 
 
 # The first fill
@@ -133,8 +133,8 @@ def hold_up_first(database: Database, workspace: str) -> Callable[[], None]:
     """Store counts without a commit, so that the first refresh of a workspace waits; return what takes them back."""
     connection = database.connect(autocommit=False)
     connection.execute(
-        "insert into inboxdb.inbox_counts"
-        " values (%s, true, inboxdb.sentinel(), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, now(), now())",
+        "insert into inboxdb.inbox_counts (client_id, is_global, scope_user_id, computed_at, updated_at)"
+        " values (%s, true, inboxdb.sentinel(), now(), now())",
         [workspace],
     )
     return connection.rollback
@@ -481,11 +481,7 @@ def test_a_single_run_whose_workspace_keeps_losing_its_connection_says_so(
     database: Database, host: Host, owner: Connection, stage: Stage
 ) -> None:
     killer, others = host.workspace(), {host.workspace() for _ in range(3)}
-    stage.edit(
-        "refresh_workspace",
-        "  if oldest_reason is",
-        f"  perform pg_terminate_backend(pg_backend_pid()) where target_client_id = '{killer}';\n  if oldest_reason is",
-    )
+    stage.always_at("counts stored", "perform pg_terminate_backend(pg_backend_pid())", about=killer)
     result = drain(database.dsn)
     assert (result.refreshed, result.failed, result.remaining) == (3, 1, 1)
     assert result.failures == [Failure(killer, LOST)]
@@ -721,11 +717,7 @@ def test_any_mixture_shares_the_work(
     owner.execute(
         "create table public.refreshed (workspace text, by_pid integer, began timestamptz, ended timestamptz)"
     )
-    stage.edit(
-        "refresh_workspace",
-        "  if oldest_reason is",
-        "  perform pg_sleep(0.01);\n  if oldest_reason is",
-    )
+    refresh_slowly(stage, 0.01)
     stage.edit(
         "refresh_workspace",
         "  seconds_waited :=",
@@ -875,14 +867,13 @@ def test_a_realtime_that_hangs_delays_no_refresh(
 ) -> None:
     monkeypatch.setattr(announce, "SIGNALS_LIMIT", 600)
     ear = Ear(database)
-    stage.edit("send_signals", "  foreach scope", "  perform pg_sleep(60);\n  foreach scope")
     with watching(database.dsn):
-        for _ in range(3):
-            workspace = host.workspace()
-            until_counted(owner, workspace, 0)
-        sleeping = "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
-        until(lambda: owner.execute(sleeping).rowcount == 1)
-        stage.edit("send_signals", "  perform pg_sleep(60);\n", "")
+        with stage.at("signalling", "perform pg_sleep(60)"):
+            for _ in range(3):
+                workspace = host.workspace()
+                until_counted(owner, workspace, 0)
+            sleeping = "select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
+            until(lambda: owner.execute(sleeping).rowcount == 1)
         owner.execute(f"select pg_cancel_backend(pid) {sleeping.removeprefix('select')}")
         until(lambda: host.lead(workspace) and ear.next(timeout=0.5))
 

@@ -19,7 +19,8 @@ def show_counts(call: Call, client_id: str, setter: str | None) -> bool:
     """Show the stored counts of a workspace."""
     with session(call.dsn, application_name="inboxdb counts") as connection:
         row = stored.read(connection, client_id, setter)
-    call.answer(asdict(row), render.counts(row))
+    answer = asdict(row)
+    call.answer(answer | answer.pop("counts"), render.counts(row))
     return True
 
 

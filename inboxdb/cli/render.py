@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from inboxdb import __version__
-from inboxdb.counts.stored import NAMES, Counts
+from inboxdb.counts.stored import Counts
 from inboxdb.counts.verify import VerifyResult
 from inboxdb.database.checks import OBSTACLE
 from inboxdb.database.logs import logger
@@ -257,7 +257,7 @@ def roles(listed: Sequence[RoleRights]) -> str:
 def counts(row: Counts) -> str:
     """`counts`."""
     text = {"workspace": row.client_id, "scope": scope(row.is_global, row.scope_user_id)}
-    text |= {name: f"{getattr(row, name):,}" for name in NAMES}
+    text |= {name: f"{count:,}" for name, count in row.counts.items()}
     text |= {
         "computed at": instant(row.computed_at),
         "version": str(row.version or "none"),

@@ -1,6 +1,6 @@
 """Read a workspace's stored counts."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from psycopg.rows import class_row
@@ -8,35 +8,18 @@ from psycopg.rows import class_row
 from inboxdb.database.connection import Connection, naming
 from inboxdb.database.errors import InboxdbError
 
-NAMES = (
-    "all_responses",
-    "requires_attention",
-    "previously_required_attention",
-    "total_non_blacklisted",
-    "awaiting_reply",
-    "needs_repair",
-    "ai_sent",
-    "ai_review",
-    "total",
-)
+# What a row of inbox_counts has beside the counts by name.
+OTHERS = {"client_id", "is_global", "scope_user_id", "leads", "computed_at", "updated_at"}
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The counts of a scope, as of `computed_at`; `dirty` says whether changes wait since."""
+    """The counts of one scope by name, as of `computed_at`; `dirty` says that something has changed since."""
 
     client_id: str
     is_global: bool
     scope_user_id: str
-    all_responses: int
-    requires_attention: int
-    previously_required_attention: int
-    total_non_blacklisted: int
-    awaiting_reply: int
-    needs_repair: int
-    ai_sent: int
-    ai_review: int
-    total: int
+    counts: dict[str, int]
     computed_at: datetime
     version: int | None
     dirty: bool
@@ -64,9 +47,8 @@ def read(connection: Connection, client_id: str, setter: str | None = None) -> C
         row = cursor.execute(
             """
             select
-              s.client_id::text, s.is_global, s.scope_user_id::text, s.all_responses, s.requires_attention,
-              s.previously_required_attention, s.total_non_blacklisted, s.awaiting_reply, s.needs_repair, s.ai_sent,
-              s.ai_review, s.total, w.computed_at, v.version,
+              s.client_id::text, s.is_global, s.scope_user_id::text, pg_catalog.row_to_json(s) as counts, w.computed_at,
+              v.version,
               exists (select from inboxdb.waiting as w where w.client_id = s.client_id) as dirty
             from inboxdb.inbox_counts as s
             inner join inboxdb.inbox_counts as w on w.client_id = s.client_id and w.is_global
@@ -84,6 +66,7 @@ def read(connection: Connection, client_id: str, setter: str | None = None) -> C
                 f"workspace {client_id!r} has not been counted yet: run `inboxdb drain-dirty`, or "
                 f"`inboxdb recompute {client_id}` for it alone."
             )
+    counts = {name: count for name, count in row.counts.items() if name not in OTHERS}
     if scope is not None and row.is_global:
-        return Counts(**asdict(row) | {"is_global": False, "scope_user_id": scope} | dict.fromkeys(NAMES, 0))
-    return row
+        return replace(row, is_global=False, scope_user_id=scope, counts=dict.fromkeys(counts, 0))
+    return replace(row, counts=counts)

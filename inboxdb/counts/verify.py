@@ -7,7 +7,6 @@ from typing import Any
 
 import psycopg
 
-from inboxdb.counts.stored import NAMES
 from inboxdb.database.connection import Connection, session, transaction
 from inboxdb.drain.announce import send_signals
 from inboxdb.drain.options import TIME_LIMIT
@@ -165,7 +164,7 @@ def _compare(connection: Connection, client_id: str, time_limit: float) -> _Comp
 def _by_count(client_id: str, differences: list[dict[str, Any]], repaired: bool) -> Iterator[Difference]:
     for scope in differences:
         stored, live = scope["stored"] or {}, scope["live"] or {}
-        for name in NAMES:
+        for name in stored | live:
             if stored.get(name) != live.get(name):
                 yield Difference(
                     client_id,

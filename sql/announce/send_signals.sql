@@ -37,6 +37,7 @@ begin
     );
   end if;
 
+  perform inboxdb.checkpoint('signalling', target_client_id::pg_catalog.text);
   foreach scope in array inboxdb.sentinel() || changed_scopes loop
     -- realtime.send swallows a lock_timeout: without a limit here each further user would wait again
     if pg_catalog.clock_timestamp() > give_up_at then

@@ -1,6 +1,12 @@
 -- The answer's columns, named here alone. Grows in place by `alter type … add attribute`, and every grant stays (D91).
 create type inboxdb.counts_answer as (
   scope_user_id inboxdb.user_id,
+  computed_at timestamptz,
+  version bigint,
+  dirty_since timestamptz,
+  is_stale boolean,
+  source text,
+  -- each count, with commas between: {name} integer
   all_responses integer,
   requires_attention integer,
   previously_required_attention integer,
@@ -9,12 +15,8 @@ create type inboxdb.counts_answer as (
   needs_repair integer,
   ai_sent integer,
   ai_review integer,
-  total integer,
-  computed_at timestamptz,
-  version bigint,
-  dirty_since timestamptz,
-  is_stale boolean,
-  source text
+  total integer
+  -- end
 );
 
 comment on type inboxdb.counts_answer is 'The answer of inbox_api.inbox_counts: see there.';

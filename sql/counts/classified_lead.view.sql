@@ -12,6 +12,7 @@ select
   l."lastInboundAt" is not null and not term.open_reply and term.attention_tag and term.workable
     as previously_required_attention,
   term.workable as total_non_blacklisted,
+  term.workable and not (term.open_reply and term.attention_tag) as awaiting_reply,
   l.status = 'needs_repair' as needs_repair,
   -- these two are found through our partial indexes, whose WHERE they repeat
   exists (

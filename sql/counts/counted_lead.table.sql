@@ -1,13 +1,11 @@
--- Columns in this order, and keys for ids, make it compact: 108 bytes a lead, index included, where ids are UUIDs.
+-- Columns in this order, and keys for ids, make a row compact (D21).
 create table inboxdb.counted_lead (
   workspace integer not null,
-  counts smallint not null,
-  revision smallint not null default 0,
+  counts integer not null,
   lead_key bytea not null,
   user_key bytea,
   hidden_until timestamptz,
-  -- one row per lead all the same: see cache_version
-  primary key (workspace, lead_key, revision)
+  primary key (workspace, lead_key)
 )
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 

@@ -6,5 +6,5 @@ as $$
   --   host/id_key.sql, one after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select 'c6dfc522'
+  select '858a331f'
 $$;

@@ -6,7 +6,8 @@ set row_security = off
 as $$
 -- Purpose: refuse an unknown workspace.
 -- Parameters: target_client_id.
--- Errors: IB002 where neither the host nor our tables know the workspace; 42501 as count_scopes.
+-- Errors: IB002 where neither the host nor our tables know the workspace; 42501 where row-level security would filter
+--   what the owner of this function sees.
 -- Reads: "Client", workspace, inbox_counts (each by key).
 -- INVOKER: called by our DEFINER functions only.
 begin

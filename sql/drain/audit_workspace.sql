@@ -2,6 +2,9 @@ create or replace function inboxdb.audit_workspace(target_client_id inboxdb.clie
 -- STABLE matters: one snapshot for everything
 language plpgsql stable
 set search_path = ''
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 -- Purpose: hold what is stored of a workspace to the truth, all of it, while others may refresh it.
 -- Parameters: target_client_id.

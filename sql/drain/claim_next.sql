@@ -46,6 +46,7 @@ begin
       continue;
     end if;
 
+    perform inboxdb.checkpoint('candidate chosen');
     -- A block of its own, whose rollback gives the lock back if another drain was first: its claim is committed, and
     -- its refresh needs the lock (D19).
     begin
@@ -72,6 +73,7 @@ begin
     if is_ours and spent and pg_catalog.cardinality(busy) < 100 then
       perform inboxdb.quarantine(candidate);
     elsif is_ours then
+      perform inboxdb.checkpoint('claiming');
       update inboxdb.inbox_counts_dirty as d
       set
         attempts = d.attempts + 1,

@@ -32,6 +32,7 @@ begin
     return 0;
   end if;
 
+  perform inboxdb.checkpoint('collector locked');
   if exists (select from inboxdb.change as c where c.client_id is null) then
     perform inboxdb.assign_changes();
   end if;
@@ -44,6 +45,7 @@ begin
     -- at most 100, because each takes a lock, and the lock table has room for some thousands
     limit 100
   loop
+    perform inboxdb.checkpoint('quarantined found');
     if inboxdb.try_lock_workspace(quarantined) then
       perform inboxdb.collapse_changes(quarantined);
     end if;
@@ -72,6 +74,7 @@ begin
     where d.client_id = late.client_id and d.next_attempt_at = late.next_attempt_at;
   end loop;
 
+  perform inboxdb.checkpoint('changes assigned');
   insert into inboxdb.inbox_counts_dirty (client_id, dirty_since, next_attempt_at)
   -- Due at once, even if the change was noted by a clock ahead of this one; in the order of the changes, but not below
   -- the floor of claims (D11).

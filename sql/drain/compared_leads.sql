@@ -1,34 +1,23 @@
 create or replace function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
-returns table (
-  tid tid,
-  revision smallint,
-  is_here boolean,
-  lead_key bytea,
-  user_key bytea,
-  counts smallint,
-  hidden_until timestamptz,
-  explained_by text
-)
+returns setof inboxdb.compared_lead
 -- STABLE matters: it makes this look at everything in the caller's snapshot.
 language plpgsql stable rows 100
 set search_path = ''
 set row_security = off
--- as refresh_workspace
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
+set enable_hashjoin = on
+set enable_mergejoin = on
 set work_mem = '64MB'
-set jit = off
 as $$
 -- Purpose: the leads of a workspace that count otherwise than is remembered of them.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
--- Returns: for each, the place and revision of what is remembered, null where nothing is; whether the workspace has it,
---   null where not; its key; what it counts now, as counted_lead keeps it; and what says so: change (noted, whoever
---   has yet to name its workspace), whole (a change that names no lead), snooze (it ended), message (one that the AI
---   sent is stored, and its lead is yet to be written), gone (the workspace is); null where nothing does.
+-- Returns: each, and what says why it differs: change (noted, whoever has yet to name its workspace), whole (a change
+--   that names no lead), snooze (it ended), message (one that the AI sent is stored, and its lead is yet to be
+--   written), gone (the workspace is); null where nothing does.
 -- Errors: those of classify_leads.
 -- Reads: counted_lead, classify_leads, "Client", workspace, the change log, the work list.
--- INVOKER: called by remember_leads and audit_workspace only.
+-- INVOKER: called by remember_leads and audit_workspace only, which forbid sequential scans.
 begin
+  perform inboxdb.checkpoint('snapshot taken');
   return query
   with
   noted as materialized (
@@ -39,11 +28,11 @@ begin
   ),
   compared as (
     select
-      k.tid, k.revision, l.is_here, coalesce(k.lead_key, l.lead_key) as lead_key,
+      k.tid, coalesce(k.lead_key, l.lead_key) as lead_key,
       k.user_key as old_user, k.counts as old_counts, k.hidden_until as old_hidden,
-      l.user_key, l.counts, l.hidden_until
+      l.is_here, l.user_key as new_user, l.counts as new_counts, l.hidden_until as new_hidden
     from (
-      select k.ctid as tid, k.lead_key, k.revision, k.user_key, k.counts, k.hidden_until
+      select k.ctid as tid, k.lead_key, k.user_key, k.counts, k.hidden_until
       from inboxdb.workspace as w
       inner join inboxdb.counted_lead as k on w.number = k.workspace
       where w.client_id = target_client_id
@@ -59,7 +48,7 @@ begin
       or (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
   )
   select
-    c.tid, c.revision, c.is_here, c.lead_key, c.user_key, c.counts, c.hidden_until,
+    c.*,
     case
       when not (select h.has_it from host as h) then 'gone'
       when exists (select from noted as n where n.lead_id is null) then 'whole'
@@ -67,10 +56,11 @@ begin
         select from inboxdb.work_list as d where d.client_id = target_client_id and d.collapsed
       ) then 'whole'
       when c.lead_key in (select inboxdb.id_key(n.lead_id) from noted as n) then 'change'
-      when c.is_here and (c.user_key, c.counts) is not distinct from (c.old_user, c.old_counts)
+      when c.is_here and (c.new_user, c.new_counts) is not distinct from (c.old_user, c.old_counts)
         and c.old_hidden <= as_of then 'snooze'
-      when c.is_here and (c.user_key, c.hidden_until) is not distinct from (c.old_user, c.old_hidden)
-        and c.counts = c.old_counts | 32::smallint then 'message'
+      when c.is_here and (c.new_user, c.new_hidden) is not distinct from (c.old_user, c.old_hidden)
+        and c.new_counts = c.old_counts | (1 << (select k.bit from inboxdb.count as k where k.name = 'ai_sent'))
+        then 'message'
       -- last, for the whole log is read for it: of drafts and of TRUNCATE, which name no workspace before they are
       -- collected
       when exists (
@@ -81,5 +71,6 @@ begin
       ) then 'change'
     end
   from compared as c;
+  perform inboxdb.checkpoint('counted');
 end
 $$;

@@ -3,10 +3,6 @@ create or replace function inboxdb.reason_to_recount(
 ) returns text
 language plpgsql stable
 set search_path = ''
--- as refresh_workspace
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
-set jit = off
 as $$
 -- Purpose: say why a workspace is to be recounted, and not refreshed by change.
 -- Parameters: target_client_id; as_of, the instant of the new counts; otherwise, the answer where counted_lead can be
@@ -16,7 +12,7 @@ as $$
 --   change.
 -- Reads: workspace, inbox_counts, "Client", the change log: no more of it than decides.
 -- Source: a tenth: `python -m tests.bench --only refresh`: a changed lead costs about as much as ten that are counted.
--- INVOKER: called by refresh_workspace and audit_workspace only.
+-- INVOKER: called by refresh_workspace and audit_workspace only, which forbid sequential scans.
 declare
   kept inboxdb.workspace;
   enough integer;

@@ -10,20 +10,24 @@ as $$
 --   collapsed_since, when the oldest of the changes was noted that were taken out of the log before, null for none. The
 --   caller took its lock in an EARLIER statement and is READ COMMITTED.
 -- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, null for none of it;
---   the users whose
---   counts or leads changed; whether the host still has the workspace.
--- Errors: those of classify_leads and store_counts.
+--   the users whose counts or leads changed; whether the host still has the workspace: where not, it loses its rows.
+-- Errors: those of remember_leads and store_counts.
 -- What differs though no change says why is noted in drift, but for a first fill, for new definitions and where the
 -- clock went back: then nothing is known of what was.
--- Reads: what remember_leads does. Writes: that too, inbox_counts, workspace, drift.
+-- Reads: what remember_leads does, stored_counts, remembered_counts. Writes: what remember_leads and store_counts do,
+--   workspace, drift.
 -- INVOKER: called by refresh_workspace only.
 declare
-  -- else nothing is known of what was
   is_judged boolean := reason not in ('first_fill', 'definitions_changed', 'clock_set_back');
-  remembered pg_catalog.record;
+  first_snooze pg_catalog.timestamptz;
   drifted_scopes integer := 0;
+  drifted_leads integer;
+  touched_scopes inboxdb.user_id[];
+  due inboxdb.counts_row[];
+  leads_now integer;
 begin
-  if not exists (select from inboxdb.workspace as w where w.client_id = target_client_id) then
+  select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
+  if not found then
     insert into inboxdb.workspace (client_id, leads)
     select target_client_id, pg_catalog.count(*)
     from public."Lead" as l
@@ -33,26 +37,37 @@ begin
     drifted_scopes := inboxdb.drifted_scopes(target_client_id);
   end if;
 
-  select r.* into remembered from inboxdb.remember_leads(target_client_id, as_of, collapsed_since) as r;
-  noted_since := remembered.noted_since;
-  still_exists := remembered.still_exists;
-  changed_scopes := inboxdb.store_counts(target_client_id, as_of, still_exists);
-  changed_scopes := array(
-    select u.user_id
-    from (
-      select pg_catalog.unnest(changed_scopes || remembered.touched_scopes)
-      union
-      select s.scope_user_id
-      from inboxdb.stored_counts(target_client_id) as s
-      where remembered.touched_scopes is null
-    ) as u (user_id)
-    where u.user_id <> inboxdb.sentinel()
-  );
+  select r.noted_since, r.touched_scopes, r.drifted, r.still_exists
+  into noted_since, touched_scopes, drifted_leads, still_exists
+  from inboxdb.remember_leads(target_client_id, as_of, true) as r;
+  noted_since := least(noted_since, collapsed_since, case when first_snooze <= as_of then first_snooze end);
 
-  if is_judged and (reason = 'did_not_fit' or remembered.drifted > 0 or drifted_scopes > 0) then
+  select
+    pg_catalog.array_agg((s.tid, is_global, scope_user_id, r.leads, r.counts)::inboxdb.counts_row)
+    filter (where is_global or (s.leads, s.counts) is distinct from (r.leads, r.counts)),
+    pg_catalog.array_agg(scope_user_id)
+    filter (
+      where not is_global
+        and (s.counts is distinct from r.counts or touched_scopes is null or collapsed_since is not null)
+    ),
+    pg_catalog.max(r.leads) filter (where is_global)
+  into due, changed_scopes, leads_now
+  from inboxdb.stored_counts(target_client_id) as s
+  full join (
+    select c.* from inboxdb.remembered_counts(target_client_id) as c where still_exists
+  ) as r using (is_global, scope_user_id);
+  changed_scopes := array(select pg_catalog.unnest(changed_scopes) union select pg_catalog.unnest(touched_scopes));
+  perform inboxdb.store_counts(target_client_id, as_of, coalesce(due, '{}'));
+
+  if still_exists then
+    perform inboxdb.note_refresh(target_client_id, as_of, leads_now, true);
+  else
+    delete from inboxdb.workspace as w where w.client_id = target_client_id;
+  end if;
+  if is_judged and (reason = 'did_not_fit' or drifted_leads > 0 or drifted_scopes > 0) then
     insert into inboxdb.drift (client_id, found_by, leads, scopes)
-    values (target_client_id, reason, remembered.drifted, drifted_scopes);
-    -- what nobody noted was a change all the same; a recompute by hand keeps the version (docs/contracts.md)
+    values (target_client_id, reason, drifted_leads, drifted_scopes);
+    -- what nobody noted was a change all the same (D32); a recompute by hand keeps the version (D33)
     if reason = 'audit' then
       noted_since := coalesce(noted_since, as_of);
     end if;

@@ -39,6 +39,7 @@ declare
   still_exists boolean := true;
   attempt_number integer;
 begin
+  perform inboxdb.checkpoint('workspace locked', target_client_id::pg_catalog.text);
   reason := inboxdb.reason_to_recount(
     target_client_id, as_of, coalesce(recount_because, case when collapsed_since is not null then 'whole_workspace' end)
   );
@@ -55,6 +56,7 @@ begin
     from inboxdb.recount_workspace(target_client_id, as_of, reason, collapsed_since) as r;
   end if;
 
+  perform inboxdb.checkpoint('counts stored', target_client_id::pg_catalog.text);
   if oldest_reason is not null then
     version := inboxdb.bump_versions('recompute-inbox-counts', target_client_id);
   else
@@ -64,6 +66,7 @@ begin
     );
   end if;
 
+  perform inboxdb.checkpoint('versions bumped', target_client_id::pg_catalog.text);
   delete from inboxdb.inbox_counts_dirty as d
   where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
     and d.client_id <= target_client_id

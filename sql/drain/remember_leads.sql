@@ -1,97 +1,101 @@
 create or replace function inboxdb.remember_leads(
-  target_client_id inboxdb.client_id, as_of timestamptz, collapsed_since timestamptz,
-  out noted_since timestamptz, out still_exists boolean, out touched_scopes inboxdb.user_id[], out drifted integer
+  target_client_id inboxdb.client_id, as_of timestamptz, is_recount boolean,
+  out noted_since timestamptz, out touched_scopes inboxdb.user_id[], out moved inboxdb.lead_kind[], out drifted integer,
+  out still_exists boolean
 )
 language plpgsql volatile
 set search_path = ''
 set row_security = off
--- as refresh_workspace
-set enable_seqscan = off
-set plan_cache_mode = force_generic_plan
+-- by key, all of it: a plan made while the log is small is kept, and must do for a bloated one
+set enable_hashjoin = off
+set enable_mergejoin = off
 set work_mem = '64MB'
-set jit = off
 as $$
--- Purpose: take a workspace's changes, and remember of each of its leads what it counts now: rows that differ are
---   written, others not.
+-- Purpose: take a workspace's changes, evaluate the leads concerned, and remember what each counts now: rows that
+--   differ are written, others not.
 -- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged;
---   collapsed_since, as recount_workspace's. The caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, or the first snooze ended, null where there was neither; whether the host
---   still has the workspace: nothing is remembered where not; the users whose leads changed, null for anybody; how many
---   leads differ from what was remembered though nothing says why.
+--   is_recount: of all leads, and with the changes of the whole workspace, which stay in the log otherwise. The caller
+--   took its lock in an EARLIER statement and is READ COMMITTED.
+-- Returns: when the oldest change was noted, null for none; the users whose leads changed, null for anybody; by change
+--   the kinds of leads that came, and that went; how many leads differ from what was remembered though nothing says
+--   why; whether the host still has the workspace.
 -- Errors: those of compared_leads.
--- Reads: compared_leads, "Client", "Lead", workspace. Writes: the change log, counted_lead.
--- INVOKER: called by recount_workspace only.
+-- Reads: changed_leads or compared_leads, "Client", "Lead". Writes: counted_lead, the change log.
+-- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
-  this_workspace integer;
-  first_snooze pg_catalog.timestamptz;
+  slices integer[];
+  tids pg_catalog.tid[];
 begin
-  select w.number, w.next_snooze_at into strict this_workspace, first_snooze
-  from inboxdb.workspace as w
-  where w.client_id = target_client_id;
-
-  -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it deletes was counted.
+  -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it sees was evaluated.
   with
   changed as materialized (
     select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
     from inboxdb.changes_of(target_client_id) as c
-  ),
-  taken_0 as (delete from inboxdb.change_0 as t using changed as c where c.slice = 0 and t.ctid = c.tid),
-  taken_1 as (delete from inboxdb.change_1 as t using changed as c where c.slice = 1 and t.ctid = c.tid),
-  taken_2 as (delete from inboxdb.change_2 as t using changed as c where c.slice = 2 and t.ctid = c.tid),
-  taken_3 as (delete from inboxdb.change_3 as t using changed as c where c.slice = 3 and t.ctid = c.tid),
-  taken as materialized (
-    select
-      pg_catalog.count(*) as changes,
-      coalesce(pg_catalog.bool_or(c.lead_id is null), false) or collapsed_since is not null as whole,
-      pg_catalog.min(c.noted_at) as noted_since
-    from changed as c
-  ),
-  host as materialized (
-    select exists (select from public."Client" as c where c.id = target_client_id) as has_it
+    where is_recount or c.lead_id is not null
   ),
   compared as materialized (
-    select c.* from inboxdb.compared_leads(target_client_id, as_of) as c
+    select c.* from inboxdb.compared_leads(target_client_id, as_of) as c where is_recount
+    union all
+    select c.*
+    from inboxdb.changed_leads(target_client_id, as_of, array(select distinct n.lead_id from changed as n)) as c
+    where not is_recount
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
   ),
   rewritten as (
     update inboxdb.counted_lead as k
-    set
-      counts = c.counts, user_key = c.user_key, hidden_until = c.hidden_until,
-      revision = case when c.revision < 32767 then c.revision + 1 else 0 end
+    set counts = c.new_counts, user_key = c.new_user, hidden_until = c.new_hidden
     from compared as c
     where k.ctid = c.tid and c.is_here
+      and (c.old_user, c.old_counts, c.old_hidden) is distinct from (c.new_user, c.new_counts, c.new_hidden)
   ),
   added as (
     insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, hidden_until)
-    select this_workspace, c.counts, c.lead_key, c.user_key, c.hidden_until
-    from compared as c
-    where c.tid is null
+    select w.number, c.new_counts, c.lead_key, c.new_user, c.new_hidden
+    from inboxdb.workspace as w
+    cross join compared as c
+    where w.client_id = target_client_id and c.tid is null
     order by c.lead_key
+  ),
+  kind as (
+    select m.user_key, m.counts, pg_catalog.sum(m.leads) as leads
+    from (
+      select c.old_user as user_key, case when c.old_hidden is null then c.old_counts else 0 end as counts, -1 as leads
+      from compared as c
+      where c.tid is not null and not is_recount
+      union all
+      select c.new_user, case when c.new_hidden is null then c.new_counts else 0 end, 1
+      from compared as c
+      where c.is_here and not is_recount
+    ) as m
+    group by m.user_key, m.counts
   ),
   touched as (
     select c.left_user_id as user_id from changed as c where c.left_user_id is not null
     union
-    select l.user_id
+    select inboxdb.key_id(c.new_user)::inboxdb.user_id
+    from compared as c
+    where c.new_user is not null and not is_recount
+    union
+    select l."assignedToUserId"
     from changed as c
-    -- by key, whatever the planner takes `changed` for
-    cross join lateral (
-      select l."assignedToUserId" as user_id
-      from public."Lead" as l
-      where l.id = c.lead_id and l."clientId" = target_client_id
-      offset 0
-    ) as l
-    where l.user_id is not null
+    inner join public."Lead" as l on c.lead_id = l.id
+    where l."clientId" = target_client_id and is_recount
   )
   select
-    least(collapsed_since, t.noted_since, case when first_snooze <= as_of then first_snooze end),
-    h.has_it,
+    pg_catalog.min(c.noted_at), pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid),
     -- more leads than are worth looking up one by one: then anybody's
-    case when not t.whole and t.changes <= 1000 then array(select u.user_id from touched as u) end,
-    (select pg_catalog.count(*) from compared as c where c.explained_by is null)
-  into noted_since, still_exists, touched_scopes, drifted
-  from taken as t
-  cross join host as h;
+    case
+      when not is_recount or pg_catalog.count(*) <= 1000 and pg_catalog.count(c.lead_id) = pg_catalog.count(*)
+        then array(select t.user_id from touched as t where t.user_id <> inboxdb.sentinel())
+    end,
+    array(select (k.user_key, k.counts, k.leads)::inboxdb.lead_kind from kind as k where k.leads <> 0),
+    (select pg_catalog.count(*) from compared as d where d.explained_by is null),
+    exists (select from public."Client" as h where h.id = target_client_id)
+  into noted_since, slices, tids, touched_scopes, moved, drifted, still_exists
+  from changed as c;
+
+  perform inboxdb.take_changes(slices, tids);
 end
 $$;

@@ -14,27 +14,30 @@ as $$
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: the change log, "Lead", known_workspace. Writes: the change log.
 -- INVOKER: called by collect only, under its lock.
+declare
+  slices integer[];
+  tids pg_catalog.tid[];
 begin
   with
   open_change as materialized (
     select c.slice, c.tid, c.lead_id, c.noted_at from inboxdb.change as c where c.client_id is null
   ),
-  gone_0 as (delete from inboxdb.change_0 as c using open_change as o where o.slice = 0 and c.ctid = o.tid),
-  gone_1 as (delete from inboxdb.change_1 as c using open_change as o where o.slice = 1 and c.ctid = o.tid),
-  gone_2 as (delete from inboxdb.change_2 as c using open_change as o where o.slice = 2 and c.ctid = o.tid),
-  gone_3 as (delete from inboxdb.change_3 as c using open_change as o where o.slice = 3 and c.ctid = o.tid),
   by_lead as (
     select o.lead_id, pg_catalog.min(o.noted_at) as noted_at from open_change as o group by o.lead_id
+  ),
+  assigned as (
+    -- any slice will do, the late writer included: readers read all of them
+    insert into inboxdb.change_0 (client_id, lead_id, noted_at)
+    select l."clientId", o.lead_id, o.noted_at
+    from by_lead as o
+    inner join public."Lead" as l on o.lead_id = l.id
+    union all
+    select k.client_id, null, o.noted_at
+    from by_lead as o
+    cross join inboxdb.known_workspace as k
+    where o.lead_id is null
   )
-  -- any slice will do, the late writer included: readers read all of them
-  insert into inboxdb.change_0 (client_id, lead_id, noted_at)
-  select l."clientId", o.lead_id, o.noted_at
-  from by_lead as o
-  inner join public."Lead" as l on o.lead_id = l.id
-  union all
-  select k.client_id, null, o.noted_at
-  from by_lead as o
-  cross join inboxdb.known_workspace as k
-  where o.lead_id is null;
+  select pg_catalog.array_agg(o.slice), pg_catalog.array_agg(o.tid) into slices, tids from open_change as o;
+  perform inboxdb.take_changes(slices, tids);
 end
 $$;

@@ -11,7 +11,7 @@ as $$
 -- Returns: settled, false while changes wait or a snooze is due, when a difference proves nothing yet; scopes compared;
 --   drifted, how many of them differ, are missing or are superfluous; differences, an array of objects with is_global,
 --   scope_user_id, stored and live (null for a missing row).
--- Errors: those of count_scopes and require_resumed.
+-- Errors: those of live_inbox_counts and require_resumed.
 -- Reads: inbox_counts, waiting, and as live_inbox_counts. Costs a scan of the workspace.
 -- DEFINER: as live_inbox_counts.
 declare
@@ -35,7 +35,8 @@ begin
   live as (
     select
       l.is_global, l.scope_user_id,
-      pg_catalog.to_jsonb(l) - '{is_global,scope_user_id}'::pg_catalog.text[] as counts
+      pg_catalog.to_jsonb(l)
+      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
     from inboxdb.live_inbox_counts(target_client_id, as_of) as l
   )
   select

@@ -80,11 +80,14 @@ where not t.tgisinternal and n.nspname = any (%s)
 
 DIFFERENCES = """
 with stored as (
-  select is_global, scope_user_id, all_responses, requires_attention, previously_required_attention,
-    total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total
-  from inboxdb.inbox_counts where client_id = %(id)s
+  select s.is_global, s.scope_user_id, to_jsonb(s) - array['computed_at', 'updated_at'] as counts
+  from inboxdb.inbox_counts as s
+  where s.client_id = %(id)s
 ),
-live as (select * from inboxdb.live_inbox_counts(%(id)s))
+live as (
+  select l.is_global, l.scope_user_id, to_jsonb(l) - array['computed_at', 'updated_at']
+  from inboxdb.live_inbox_counts(%(id)s) as l
+)
 select count(*)
 from ((table stored except table live) union all (table live except table stored)) as differences
 """

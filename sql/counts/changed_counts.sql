@@ -1,0 +1,33 @@
+create or replace function inboxdb.changed_counts(target_client_id inboxdb.client_id, kinds inboxdb.lead_kind[])
+returns setof inboxdb.counts_row
+language plpgsql stable rows 100
+set search_path = ''
+as $$
+-- Purpose: the rows of inbox_counts that change with leads, as they will be.
+-- Parameters: target_client_id; kinds, of leads that came, and that went.
+-- Returns: the global row, and the rows of users whose leads or counts change, with the place of each one's newest
+--   version: by key from the end of the index, because a held snapshot keeps all others (D36).
+-- Reads: inbox_counts.
+-- INVOKER: called by apply_changes only, which forbids sequential scans.
+begin
+  return query
+  select
+    p.tid, d.is_global, d.scope_user_id,
+    coalesce(p.leads, 0) + d.leads,
+    array(
+      select coalesce(v.stored, 0) + coalesce(v.difference, 0)
+      from rows from (pg_catalog.unnest(p.counts), pg_catalog.unnest(d.counts)) with ordinality
+        as v (stored, difference, place)
+      order by v.place
+    )
+  from inboxdb.scope_counts(kinds) as d
+  left join lateral (
+    select s.tid, s.leads, s.counts
+    from inboxdb.counts_vector as s
+    where s.client_id = target_client_id and s.is_global = d.is_global and s.scope_user_id = d.scope_user_id
+    order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+    limit 1
+  ) as p on true
+  where d.is_global or d.leads <> 0 or 0 <> any (d.counts);
+end
+$$;
