@@ -107,6 +107,53 @@ def copy(tmp_path: Path) -> Copy:
     return Copy(tmp_path)
 
 
+TEST_OF_COUNT = """
+
+def test_out_of_office_by_change(inbox: Inbox) -> None:
+    inbox.host.update("Lead", inbox.anns, sentimentTag="Out of Office")
+    assert inbox.refresh() == {HERE: None}
+    assert stored_counts(inbox.owner)[HERE][ANN].out_of_office == 1
+    inbox.host.update("Lead", inbox.anns, sentimentTag=None)
+    assert inbox.refresh() == {HERE: None}
+    assert stored_counts(inbox.owner)[HERE][ANN].out_of_office == 0
+"""
+
+
+@pytest.mark.slow
+def test_count(copy: Copy) -> None:
+    """One row of the view and one condition: all other lists of counts in sql/ follow."""
+    last = "  (8, 'total', 'the lead is not unqualified')\n"
+    meaning = "the lead is out of office"
+    copy.replace(
+        "sql/counts/count.view.sql", last, last.replace("\n", ",\n") + f"  (9, 'out_of_office', '{meaning}')\n"
+    )
+    copy.insert(
+        "sql/counts/classified_lead.view.sql",
+        "  term.workable or l.status = 'blacklisted' as total\n",
+        "  coalesce(l.\"sentimentTag\" = 'Out of Office', false) as out_of_office,\n",
+    )
+    copy.insert("docs/contracts.md", "\nA lead that a user is assigned to", f"| `out_of_office` | {meaning} |\n")
+    copy.insert("tests/rows.py", "\n\nNAMES = ", "    out_of_office: int = 0\n")
+    copy.insert(
+        "tests/naive.py",
+        "        ai_sent=int(ai_sent),\n",
+        '        out_of_office=int(lead["sentimentTag"] == "Out of Office"),\n',
+    )
+    copy.insert(
+        "tests/test_parity.py",
+        '    ("another tag", Lead(',
+        '    ("out of office", Lead("Out of Office"), QUIET._replace(out_of_office=1)),\n',
+    )
+    copy.append("tests/test_by_change.py", TEST_OF_COUNT)
+    copy.insert("CHANGELOG.md", "### Upgrade\n", "- The count `out_of_office`.\n\n")
+    copy.make("migration")
+    copy.pytest("tests/test_api.py", "-k", "contracts_name_the_columns")
+    copy.pytest("tests/test_sources.py", "tests/test_by_change.py")
+    copy.pytest("tests/test_parity.py", "-k", "specification and not container")
+    copy.pytest("tests/test_races.py", "-k", "two_steps or one_workspace")
+    assert copy.touched == listed("A count", "out_of_office")
+
+
 CHECK = """\
 -- Looks for: workspaces with more than 1,000,000 leads.
 -- Why: a recount of one takes seconds.
