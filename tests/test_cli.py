@@ -18,6 +18,7 @@ from inboxdb.cli import render
 from inboxdb.database.connection import Connection
 from tests.redis_server import RedisServer, redis_server
 from tests.rows import GLOBAL, Counts, Host, new_id, set_clock
+from tests.running import programs
 from tests.servers import OWNER, WRITER, Database
 
 VARIABLES = (
@@ -124,31 +125,31 @@ def small_workspace(host: Host, user: str) -> str:
 
 
 def test_the_whole_life_of_an_installation(bare_database: Database) -> None:
-    env = {"INBOXDB_DSN": bare_database.dsn, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+    """In processes."""
     password = bare_database.server.password
     user = new_id()
 
     def run(*arguments: str, status: int = 0) -> str:
-        done = program(*arguments, env=env)
-        assert done.returncode == status, done.stderr
-        assert password not in done.stdout + done.stderr
-        return done.stdout if status == 0 else done.stderr
+        returned, stdout, stderr = start(*arguments, DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing").end()
+        assert returned == status, stderr
+        assert password not in stdout + stderr
+        return stderr if status == 1 else stdout
 
-    assert "not installed" in run("status", status=1)
-    pending = run("migrate", "status").count("pending")
-    assert pending > 1
-    assert f"applied {pending} migrations" in run("migrate", "apply", "--without-rls")
-    workspace = small_workspace(Host(bare_database.writer()), user)
-    assert "refreshed 1, failed 0, skipped 0, remaining 0" in run("drain-dirty")
-    assert "total                          2" in run("counts", workspace)
-    assert json.loads(run("verify", "--json"))["drifted"] == 0
-    bare_database.connect().execute("update inboxdb.inbox_counts set total = 7")
-    assert "total was stored as 7, live 2" in program("verify", env=env).stdout
-    assert program("verify", env=env).returncode == 3
-    assert "dirty workspaces        0" in run("status")
-    assert "no role but the owner reads counts any more" in run("migrate", "rollback", "--to", "0006-lead-triggers")
-    assert "Undoes 0001-tables" in run("migrate", "rollback", "--all")
-    assert "nothing to undo" in run("migrate", "rollback")
+    with programs(bare_database.dsn) as start:
+        assert "not installed" in run("status", status=1)
+        pending = run("migrate", "status").count("pending")
+        assert pending > 1
+        assert f"applied {pending} migrations" in run("migrate", "apply", "--without-rls")
+        workspace = small_workspace(Host(bare_database.writer()), user)
+        assert "refreshed 1, failed 0, skipped 0, remaining 0" in run("drain-dirty")
+        assert "total                          2" in run("counts", workspace)
+        assert json.loads(run("verify", "--json"))["drifted"] == 0
+        bare_database.connect().execute("update inboxdb.inbox_counts set total = 7")
+        assert "total was stored as 7, live 2" in run("verify", status=3)
+        assert "dirty workspaces        0" in run("status")
+        assert "no role but the owner reads counts any more" in run("migrate", "rollback", "--to", "0006-lead-triggers")
+        assert "Undoes 0001-tables" in run("migrate", "rollback", "--all")
+        assert "nothing to undo" in run("migrate", "rollback")
 
 
 def test_version_and_help() -> None:

@@ -2,8 +2,8 @@
 
 A fenced block is `sh` or `sql`, of which every command runs, or of a language that is shown and not run (SHOWN). It
 runs as the owner of the host's tables, or as the role that its first line names: `# as drain`, `-- as a superuser`.
-Between backquotes in the table of alarms, inboxdb's commands run as the owner, statements as a superuser. Outside of
-the README a command of inboxdb's alone, for which bash has nothing to do, runs in this process.
+Between backquotes in the table of alarms, inboxdb's commands run as the owner, statements as a superuser. A
+command of inboxdb's alone, for which bash has nothing to do, runs in this process.
 """
 
 import os
@@ -38,13 +38,12 @@ from tests.running import own_postgres
 from tests.servers import SETTINGS, new_folder
 
 ROOT = Path(__file__).parents[1]
-README = "README.md"
 OPERATIONS = "docs/operations.md"
 ALERTS = "docs/deploy/prometheus-alerts.yaml"
 
 # Each is read from its top on a database with the host's tables, and with inboxdb where it takes that for granted.
 DOCUMENTS = {
-    README: "bare",
+    "README.md": "bare",
     OPERATIONS: "bare",
     "docs/security.md": "installed",
     "docs/contracts.md": "installed",
@@ -262,7 +261,7 @@ class Place:
         environment = self.environment | {"INBOXDB_DSN": self.dsn(OWNER)} | exported | own
         where = f"{step.document}:{step.line}: {text}"
         stops = not step.is_sql and LONG_RUNNING.search(text) is not None
-        if (words := arguments_alone(text)) and not (step.is_sql or stops or step.document == README):
+        if (words := arguments_alone(text)) and not (step.is_sql or stops):
             with chdir(self.folder):
                 result = CliRunner().invoke(main, words, env={**dict.fromkeys(os.environ), **environment})
             assert result.exit_code == 0, f"{where}\n{result.output}\n{result.exception!r}"
