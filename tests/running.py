@@ -50,8 +50,16 @@ class Program:
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
+        # The fork server reaps at once: the number of a process that has ended may be another's by now.
         assert self.process.pid
+        assert self.runs
         os.kill(self.process.pid, number)
+
+    def kill(self) -> None:
+        """Kill it, if it still runs; return when it is gone."""
+        if self.runs:
+            self.process.kill()
+        self.process.join()
 
     def end(self) -> tuple[int, str, str]:
         """Wait until it ends; return its exit status (negative: the signal that killed it), stdout and stderr."""
@@ -79,9 +87,9 @@ def programs(dsn: str) -> Iterator[Start]:
             variables = {**os.environ, "INBOXDB_DSN": dsn, **environment}
             process = FORKS.Process(target=forked.inboxdb_in, args=(own, arguments, variables))
             process.start()
-            started.callback(process.join)
-            started.callback(process.kill)
-            return Program(process, own)
+            program = Program(process, own)
+            started.callback(program.kill)
+            return program
 
         yield start
 
