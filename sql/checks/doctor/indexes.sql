@@ -68,6 +68,7 @@ with shipped (index_name, table_name, made_by) as (
     ('inbox_counts', 'client_id, is_global, scope_user_id'),
     ('inbox_counts_dirty', 'client_id, next_attempt_at'),
     ('job_status', 'client_id, job_name, last_started_at'),
+    ('maintenance_failure', 'item'),
     ('migration_text', 'migration_id'),
     ('run', 'run_id'),
     ('installation', 'is_only'),
