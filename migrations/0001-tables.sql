@@ -299,12 +299,12 @@ $$;
 create or replace function inboxdb.definitions() returns text
 language sql immutable parallel safe
 as $$
-  -- Purpose: which definitions of the counts these are: what was counted by others is counted anew.
+  -- Purpose: the hash of the definitions of the counts: workspaces counted by other definitions are recounted (D27).
   -- Returns: the first eight digits of the MD5 of counts/classified_lead.view.sql, counts/lead_now.view.sql and
   --   host/id_key.sql, one after the other; tests/test_sources.py holds it to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select '858a331f'
+  select 'f5a01fc1'
 $$;
 -- <<< sql/counts/definitions.sql
 
@@ -338,10 +338,10 @@ comment on table inboxdb.inbox_counts is
 'the drain.';
 comment on column inboxdb.inbox_counts.is_global is 'True for the row of the whole workspace.';
 comment on column inboxdb.inbox_counts.scope_user_id is 'Whose count it is; in global rows the sentinel, the nil UUID.';
-comment on column inboxdb.inbox_counts.leads is 'How many leads it speaks of, hidden ones included.';
+comment on column inboxdb.inbox_counts.leads is 'How many leads the scope has, snoozed ones included.';
 comment on column inboxdb.inbox_counts.computed_at is
-'When a refresh last wrote this row. In the global row the instant that all of the workspace''s counts speak of: '
-'snoozes are judged as of then, and no row is rewritten that is still true.';
+'When a refresh last wrote this row. In the global row the instant of all the workspace''s counts: snoozes are judged '
+'as of then, and rows whose counts did not change are not rewritten.';
 comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';
 -- <<< sql/counts/inbox_counts.table.sql
 
@@ -349,8 +349,8 @@ comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last change
 create type inboxdb.lead_kind as (user_key bytea, counts integer, leads integer);
 
 comment on type inboxdb.lead_kind is
-'Leads that are counted alike: whose they are, the counts they belong to, a bit each, none while hidden, and how many '
-'they are; negative where they are to be taken off.';
+'Leads counted alike: their user, their counts, a bit each, none while snoozed, and how many leads there are, negative '
+'to take them off.';
 -- <<< sql/counts/lead_kind.type.sql
 
 -- >>> sql/counts/counts_row.type.sql
@@ -382,8 +382,8 @@ create type inboxdb.compared_lead as (
 );
 
 comment on type inboxdb.compared_lead is
-'A lead as counted_lead remembers it (old; place null where it does not) beside what the lead counts now (new; is_here '
-'is null where the workspace has no such lead); and what says why they differ, as compared_leads has it.';
+'A lead in counted_lead (old; the place is null without a row) beside the lead now (new; is_here is null where the '
+'workspace has no such lead), and the explanation of the difference, as in compared_leads.';
 -- <<< sql/drain/compared_lead.type.sql
 
 -- >>> sql/drain/inbox_counts_dirty.table.sql
@@ -580,10 +580,10 @@ where hidden_until is not null;
 
 comment on table inboxdb.counted_lead is 'What each lead last counted: a refresh by change applies what differs.';
 comment on column inboxdb.counted_lead.workspace is 'workspace.number.';
-comment on column inboxdb.counted_lead.counts is 'The counts it belongs to, a bit each: see view lead_now.';
+comment on column inboxdb.counted_lead.counts is 'The counts to which the lead belongs, a bit each: see view lead_now.';
 comment on column inboxdb.counted_lead.lead_key is 'The lead: id_key of its id.';
-comment on column inboxdb.counted_lead.user_key is 'Whose it is: id_key of the user; null for nobody''s.';
-comment on column inboxdb.counted_lead.hidden_until is 'While it counts for nothing: until when. Null where it counts.';
+comment on column inboxdb.counted_lead.user_key is 'The lead''s user: id_key of the id; null for an unassigned lead.';
+comment on column inboxdb.counted_lead.hidden_until is 'Until when the lead is snoozed; null for a visible lead.';
 -- <<< sql/counts/counted_lead.table.sql
 
 -- >>> sql/counts/drift.table.sql

@@ -161,8 +161,8 @@ $$;
 
 -- >>> sql/counts/count.view.sql
 create or replace view inboxdb.count as
--- THE list of what is counted. Every other list of counts in sql/ is written from this one by `make migration`, between
--- the lines "each count" and "end"; classified_lead has a condition of each name.
+-- THE list of counts. `make migration` writes every other list of counts in sql/ from this view, between the lines
+-- "each count" and "end"; classified_lead has a condition of each name.
 select
   c.bit,
   c.name,
@@ -185,9 +185,9 @@ comment on view inboxdb.count is 'What is counted: the bit of each count, its na
 
 -- >>> sql/counts/classified_lead.view.sql
 create or replace view inboxdb.classified_lead as
--- The one definition of what is counted. Live counts, refreshes and checks all read it, so that a badge and the list
--- behind it cannot disagree. Visibility is left to the reader: a lead is visible when snoozed_until is null or not
--- later than the reader's as_of.
+-- The conditions of all counts, defined here alone: live counts, refreshes and checks read this view, so that a badge
+-- and the list behind cannot disagree. Visibility is left to the reader: a lead is visible when snoozed_until is null
+-- or not later than the reader's as_of.
 select
   l.id as lead_id,
   l."clientId" as client_id,
@@ -200,7 +200,7 @@ select
   term.workable as total_non_blacklisted,
   term.workable and not (term.open_reply and term.attention_tag) as awaiting_reply,
   l.status = 'needs_repair' as needs_repair,
-  -- these two are found through our partial indexes, whose WHERE they repeat
+  -- this and the next condition repeat the WHERE of our partial indexes, so that the planner can use them
   exists (
     select
     from public."Message" as m
@@ -239,12 +239,12 @@ cross join lateral (
 ) as term;
 
 comment on view inboxdb.classified_lead is
-'For each lead, whose it is, which counts it belongs to while visible, and until when it is snoozed.';
+'For each lead its user, the counts to which the lead belongs while visible, and until when the lead is snoozed.';
 -- <<< sql/counts/classified_lead.view.sql
 
 -- >>> sql/counts/lead_now.view.sql
 create or replace view inboxdb.lead_now as
--- classified_lead as counted_lead remembers it: a bit per count.
+-- classified_lead in the form of counted_lead: a bit per count.
 select
   c.client_id,
   c.lead_id,
@@ -266,7 +266,7 @@ select
   c.snoozed_until
 from inboxdb.classified_lead as c;
 
-comment on view inboxdb.lead_now is 'What each lead counts now, as counted_lead remembers it.';
+comment on view inboxdb.lead_now is 'The counts of each lead now, in the form of counted_lead.';
 -- <<< sql/counts/lead_now.view.sql
 
 -- >>> sql/counts/known_workspace.view.sql
@@ -431,12 +431,13 @@ comment on view inboxdb.counts_vector is 'The rows of inbox_counts, each with it
 
 -- >>> sql/counts/fit_plan.sql
 create or replace function inboxdb.fit_plan(target_client_id inboxdb.client_id) returns void
--- No search_path of its own: what it sets would end with it. Everything in it is qualified.
+-- No search_path of its own, because settings made in a function with SET end with the function. Every name is
+-- qualified here.
 language plpgsql volatile
 as $$
--- Purpose: have the calling function plan its scan of a workspace by the size of that workspace. AI-sent messages and
---   drafts of every tenant may be hashed only where that hash is no larger than the workspace itself (D16). Up to 5,000
---   leads there is one plan, kept in the session, because planning takes as long as counting 1,000 leads (D17).
+-- Purpose: have the calling function plan its scan of a workspace by the workspace's size. AI-sent messages and drafts
+--   of every tenant may be hashed only where the hash is no larger than the workspace itself (D16). Up to 5,000 leads a
+--   generic plan is kept in the session, because planning takes as long as counting 1,000 leads (D17).
 -- Parameters: target_client_id. The caller sets plan_cache_mode, work_mem and enable_* at its own head, so that these
 --   settings end with it.
 -- Reads: workspace; "Lead" where the workspace was never counted.
@@ -466,10 +467,10 @@ create or replace function inboxdb.live_inbox_counts(
   target_client_id inboxdb.client_id, as_of timestamptz default inboxdb.clock()
 )
 returns setof inboxdb.inbox_counts
--- STABLE matters: it makes the count run in the caller's snapshot.
+-- STABLE matters: the scan runs in the caller's snapshot (D15).
 language plpgsql stable security definer
 set search_path = ''
--- a policy that hid leads would make this count too little: raise instead
+-- a policy hiding leads would make the counts too low: raise instead (D37)
 set row_security = off
 set plan_cache_mode = force_custom_plan
 set enable_seqscan = on
@@ -479,7 +480,8 @@ set work_mem = '4MB'
 set jit = off
 set max_parallel_workers_per_gather = 0
 as $$
--- Purpose: the truth that the stored counts are held to, computed from the host's tables on the spot, in one scan.
+-- Purpose: the live counts, computed from the host's tables in a single scan: the truth, with which stored counts are
+--   compared.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
 -- Returns: the rows that inbox_counts should have: the global row, zeros included, and one row per user with a lead
 --   assigned, visible or not. No rows where the host has no such workspace.
@@ -520,7 +522,7 @@ begin
     offset 0
   ) as l
   group by grouping sets ((), (l.scope_user_id))
-  -- the leads that nobody has are a group of their own, and in the global row only
+  -- unassigned leads are a group of their own, and in the global row only
   having grouping(l.scope_user_id) = 1 or l.scope_user_id is not null;
 end
 $$;
@@ -805,9 +807,9 @@ create or replace function inboxdb.take_changes(slices integer[], tids tid[]) re
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: take changes out of the log. None is missed or taken twice: whoever read a workspace's changes holds its
---   lock, and those that name no workspace are the collector's, which has a lock of its own.
--- Parameters: slices and tids, the place of each change, as changes_of and view change say it.
+-- Purpose: delete changes from the log. None is taken twice: readers of a workspace's changes hold its lock, and
+--   changes without a workspace are taken under the collector's lock.
+-- Parameters: slices and tids, the place of each change, from changes_of or view change.
 -- Writes: the change log.
 -- INVOKER: called by remember_leads, collapse_changes and assign_changes only.
 begin
@@ -1252,7 +1254,7 @@ $$;
 -- >>> sql/counts/classify_leads.sql
 create or replace function inboxdb.classify_leads(target_client_id inboxdb.client_id)
 returns table (lead_key bytea, user_key bytea, counts integer, snoozed_until timestamptz)
--- STABLE matters: it makes the scan run in the caller's snapshot.
+-- STABLE matters: the scan runs in the caller's snapshot (D15).
 language plpgsql stable rows 10000
 set search_path = ''
 set row_security = off
@@ -1264,7 +1266,7 @@ set work_mem = '4MB'
 set jit = off
 set max_parallel_workers_per_gather = 0
 as $$
--- Purpose: one workspace's leads, all of them, as counted_lead remembers them.
+-- Purpose: all leads of a workspace, in the form of counted_lead.
 -- Parameters: target_client_id.
 -- Returns: lead_now's.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
@@ -1285,14 +1287,14 @@ create or replace function inboxdb.changed_leads(
   target_client_id inboxdb.client_id, as_of timestamptz, lead_ids inboxdb.lead_id[]
 )
 returns setof inboxdb.compared_lead
--- STABLE matters: it makes this look at everything in the caller's snapshot.
+-- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable rows 100
 set search_path = ''
 set row_security = off
 as $$
--- Purpose: compare leads by key, each with what is remembered of it.
+-- Purpose: compare leads with their rows in counted_lead, by key.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged; lead_ids, of each lead once.
--- Returns: all of these leads that the workspace has, or that are remembered.
+-- Returns: the leads that the workspace has, or counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: counted_lead, lead_now, workspace.
 -- INVOKER: called by remember_leads only, which forbids all but nested loops.
@@ -1331,7 +1333,7 @@ $$;
 -- >>> sql/drain/compared_leads.sql
 create or replace function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
 returns setof inboxdb.compared_lead
--- STABLE matters: it makes this look at everything in the caller's snapshot.
+-- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable rows 100
 set search_path = ''
 set row_security = off
@@ -1339,11 +1341,11 @@ set enable_hashjoin = on
 set enable_mergejoin = on
 set work_mem = '64MB'
 as $$
--- Purpose: the leads of a workspace that count otherwise than is remembered of them.
+-- Purpose: the leads of a workspace that differ from counted_lead.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
--- Returns: each, and what says why it differs: change (noted, whoever has yet to name its workspace), whole (a change
---   that names no lead), snooze (it ended), message (one that the AI sent is stored, and its lead is yet to be
---   written), gone (the workspace is); null where nothing does.
+-- Returns: the leads, and the explanation of each difference: change (noted, perhaps not yet assigned to a workspace),
+--   whole (a change of the whole workspace), snooze (the lead's snooze ended), message (the AI's message is stored, and
+--   the lead not yet written), gone (the host deleted the workspace); null without an explanation.
 -- Errors: those of classify_leads.
 -- Reads: counted_lead, classify_leads, "Client", workspace, the change log, the work list.
 -- INVOKER: called by remember_leads and audit_workspace only, which forbid sequential scans.
@@ -1392,8 +1394,8 @@ begin
       when c.is_here and (c.new_user, c.new_hidden) is not distinct from (c.old_user, c.old_hidden)
         and c.new_counts = c.old_counts | (1 << (select k.bit from inboxdb.count as k where k.name = 'ai_sent'))
         then 'message'
-      -- last, for the whole log is read for it: of drafts and of TRUNCATE, which name no workspace before they are
-      -- collected
+      -- last, because the whole log is read: changes of drafts and of TRUNCATE name no workspace before a collector
+      -- assigns them (D30)
       when exists (
         select from inboxdb.change as o where o.client_id is null and o.lead_id is null
       ) then 'whole'
@@ -1416,19 +1418,19 @@ create or replace function inboxdb.remember_leads(
 language plpgsql volatile
 set search_path = ''
 set row_security = off
--- by key, all of it: a plan made while the log is small is kept, and must do for a bloated one
+-- lookups by key: a plan made while the log is small is kept for the session, and has to do for a bloated log
 set enable_hashjoin = off
 set enable_mergejoin = off
 set work_mem = '64MB'
 as $$
--- Purpose: take a workspace's changes, evaluate the leads concerned, and remember what each counts now: rows that
+-- Purpose: take a workspace's changes, evaluate the leads concerned, and bring counted_lead up to date: rows that
 --   differ are written, others not.
--- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged;
---   is_recount: of all leads, and with the changes of the whole workspace, which stay in the log otherwise. The caller
---   took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, null for none; the users whose leads changed, null for anybody; by change
---   the kinds of leads that came, and that went; how many leads differ from what was remembered though nothing says
---   why; whether the host still has the workspace.
+-- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged; is_recount:
+--   evaluate all leads, and take changes of the whole workspace, too, left in the log otherwise. The caller took the
+--   lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; by change
+--   the kinds of leads that came, and that went; how many leads differ from counted_lead without an explanation;
+--   whether the host still has the workspace.
 -- Errors: those of compared_leads.
 -- Reads: changed_leads or compared_leads, "Client", "Lead". Writes: counted_lead, the change log.
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
@@ -1436,7 +1438,7 @@ declare
   slices integer[];
   tids pg_catalog.tid[];
 begin
-  -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it sees was evaluated.
+  -- ONE statement, so one snapshot: a change not seen stays in the log, a change seen is evaluated.
   with
   changed as materialized (
     select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
@@ -1495,7 +1497,7 @@ begin
   )
   select
     pg_catalog.min(c.noted_at), pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid),
-    -- more leads than are worth looking up one by one: then anybody's
+    -- too many leads to look each up: then all users count as changed
     case
       when not is_recount or pg_catalog.count(*) <= 1000 and pg_catalog.count(c.lead_id) = pg_catalog.count(*)
         then array(select t.user_id from touched as t where t.user_id <> inboxdb.sentinel())
@@ -1516,9 +1518,9 @@ create or replace function inboxdb.scope_counts(kinds inboxdb.lead_kind[]) retur
 language plpgsql stable rows 100
 set search_path = ''
 as $$
--- Purpose: add leads up, for the whole workspace and for each user: the only place that does.
+-- Purpose: add leads up, for the whole workspace and for each user; nothing else adds up for a refresh.
 -- Parameters: kinds, of leads, each kind of each user once or more often.
--- Returns: the global row, zeros included, and one row per user; leads and counts are sums, so differences where kinds
+-- Returns: the global row, zeros included, and a row per user; leads and counts are sums, or differences where kinds
 --   are taken off.
 -- INVOKER: reads view count alone.
 begin
@@ -1555,9 +1557,9 @@ set search_path = ''
 set work_mem = '64MB'
 set jit = off
 as $$
-  -- Purpose: add up what a workspace's leads last counted.
+  -- Purpose: add up a workspace's rows of counted_lead.
   -- Parameters: target_client_id.
-  -- Returns: the rows that inbox_counts should have by that: those of scope_counts.
+  -- Returns: the rows that inbox_counts should have, as scope_counts.
   -- Reads: counted_lead, workspace.
   -- INVOKER: called by drifted_scopes and recount_workspace only.
   select s.*
@@ -1583,11 +1585,10 @@ returns setof inboxdb.counts_row
 language sql stable rows 100
 set search_path = ''
 as $$
-  -- Purpose: a workspace's rows of inbox_counts, one after the other from the last in the index, and of each the
-  --   version that is: a held snapshot keeps all the others, one for each refresh, and those lie before it there. By
-  --   key, each would be visited (D36).
+  -- Purpose: a workspace's rows of inbox_counts, found from the end of the index, row by row: a held snapshot keeps a
+  --   dead row for each refresh, before the live row in the index, and a lookup by key would visit them all (D36).
   -- Parameters: target_client_id.
-  -- Returns: the rows, and the place of each.
+  -- Returns: the rows, and the ctid of each.
   -- Reads: inbox_counts.
   -- INVOKER: called by recount_workspace and drifted_scopes only, which forbid sequential scans.
   with recursive
@@ -1622,10 +1623,10 @@ create or replace function inboxdb.drifted_scopes(target_client_id inboxdb.clien
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: how many of a workspace's rows of counts are not the sum of what is remembered of its leads, whatever
-  --   waits: every refresh leaves them so.
+  -- Purpose: how many of a workspace's rows of counts are not the sum of counted_lead. No waiting change explains such
+  --   a difference, because every refresh leaves the two equal.
   -- Parameters: target_client_id.
-  -- Returns: rows that differ, are missing or should not be there.
+  -- Returns: how many rows differ, are missing or superfluous.
   -- Reads: stored_counts, remembered_counts.
   -- INVOKER: called by recount_workspace and audit_workspace only, which forbid sequential scans.
   select pg_catalog.count(*)
@@ -1643,8 +1644,8 @@ set search_path = ''
 as $$
 -- Purpose: the rows of inbox_counts that change with leads, as they will be.
 -- Parameters: target_client_id; kinds, of leads that came, and that went.
--- Returns: the global row, and the rows of users whose leads or counts change, with the place of each one's newest
---   version: by key from the end of the index, because a held snapshot keeps all others (D36).
+-- Returns: the global row, and the rows of users with changed leads or counts, each with the ctid of the live row,
+--   found from the end of the index, because a held snapshot keeps dead rows before (D36).
 -- Reads: inbox_counts.
 -- INVOKER: called by apply_changes only, which forbids sequential scans.
 begin
@@ -1678,11 +1679,11 @@ create or replace function inboxdb.store_counts(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: write rows of inbox_counts: the only place that does.
--- Parameters: target_client_id; as_of, the instant the counts speak of; due, the rows as they are to be, each with the
---   place of the row there; leads are null where there is to be none.
--- Errors: 40001 where somebody else wrote the workspace's counts meanwhile.
--- Writes: inbox_counts, by place (D36), inserts last (D23).
+-- Purpose: write rows of inbox_counts; nothing else does.
+-- Parameters: target_client_id; as_of, the instant of the counts; due, the rows as they are to be, each with the ctid
+--   of the present row; leads are null to delete the row.
+-- Errors: 40001 where another session wrote the workspace's counts meanwhile, past the lock.
+-- Writes: inbox_counts, by ctid (D36), inserts last (D23).
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
   written integer := 0;
@@ -1781,12 +1782,12 @@ create or replace function inboxdb.note_refresh(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: note in workspace what a refresh knows now: how many leads there are, when the next snooze runs out, and
---   after a recount by which definitions all of them were counted, and when. Call it in a statement after the one that
---   remembers the leads, which does not see what it wrote.
+-- Purpose: store in workspace the results of a refresh: the number of leads, the end of the next snooze, and after a
+--   recount the definitions, and when. Called in a statement after remember_leads, whose own snapshot does not see the
+--   rows written.
 -- Parameters: target_client_id; as_of; leads_now; is_recount.
--- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps the snoozes that ended.
--- Writes: workspace, only where it makes a difference, because a held snapshot keeps each version of the row.
+-- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps dead rows of ended snoozes.
+-- Writes: workspace, only where a value changes, because a held snapshot keeps each dead row.
 -- INVOKER: called by apply_changes and recount_workspace only.
 declare
   this_workspace integer := (
@@ -1824,10 +1825,10 @@ create or replace function inboxdb.wake_leads(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: let leads count whose snooze ended. Nothing of the host's is read: what a lead counts does not change when
---   its snooze ends, only that it does.
--- Parameters: target_client_id; first_snooze and as_of, from and until when snoozes end that are due: earlier ones are
---   dead rows. Called after changed leads were remembered, which are awake, or hidden for longer.
+-- Purpose: let leads count whose snooze ended. No host table is read, because the end of a snooze changes whether a
+--   lead counts, not its counts.
+-- Parameters: target_client_id; first_snooze and as_of, between which the snoozes end: below there are dead rows only.
+--   Called after remember_leads, so that leads changed as well are up to date already (D31).
 -- Returns: the kinds of leads that came, and that went.
 -- Writes: counted_lead, by its index on hidden_until.
 -- INVOKER: called by apply_changes only, which forbids sequential scans.
@@ -1862,14 +1863,15 @@ create or replace function inboxdb.apply_changes(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: take the changes of single leads and the snoozes that ended, and apply what they make of the counts.
--- Parameters: target_client_id, whose leads were all counted into counted_lead before; as_of, not earlier than the
---   last time. The caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed.
--- Errors: IB014 where a count would fall below zero or exceed its leads: something was missed before; those of
+-- Purpose: refresh a workspace by change: take the changes of single leads and the snoozes that ended, and apply the
+--   differences to the counts (D20).
+-- Parameters: target_client_id, with all its leads in counted_lead; as_of, not earlier than the last refresh. The
+--   caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, or the first snooze ended; the users with changed counts or leads.
+-- Errors: IB014 where a count would fall below zero or exceed its leads, because a change was missed before; those of
 --   remember_leads and store_counts.
--- A change of the whole workspace stays in the log, for a refresh that counts all of it.
--- Reads, writes: what remember_leads, wake_leads, changed_counts, store_counts and note_refresh do.
+-- A change of the whole workspace stays in the log, for a recount.
+-- Reads, writes: as remember_leads, wake_leads, changed_counts, store_counts and note_refresh.
 -- INVOKER: called by refresh_workspace only.
 declare
   first_snooze pg_catalog.timestamptz;
@@ -1926,17 +1928,17 @@ create or replace function inboxdb.recount_workspace(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: take a workspace's changes, count all its leads, and store what differs.
--- Parameters: target_client_id; as_of, the instant the counts speak of; reason, as in job_status;
---   collapsed_since, when the oldest of the changes was noted that were taken out of the log before, null for none. The
---   caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, null for none of it;
---   the users whose counts or leads changed; whether the host still has the workspace: where not, it loses its rows.
+-- Purpose: recount a workspace: take its changes, evaluate all its leads, and store every difference.
+-- Parameters: target_client_id; as_of, the instant of the counts; reason, as in job_status; collapsed_since, when the
+--   oldest of the collapsed changes was noted, null for none. The caller took the lock in an EARLIER statement and is
+--   READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, else null; the users
+--   with changed counts or leads; whether the host still has the workspace: if not, the workspace loses its rows.
 -- Errors: those of remember_leads and store_counts.
--- What differs though no change says why is noted in drift, but for a first fill, for new definitions and where the
--- clock went back: then nothing is known of what was.
--- Reads: what remember_leads does, stored_counts, remembered_counts. Writes: what remember_leads and store_counts do,
---   workspace, drift.
+-- Differences without a noted change are drift (D25), except after a first fill, new definitions or a clock set back,
+-- when counted_lead says nothing about the counts before.
+-- Reads: as remember_leads, stored_counts, remembered_counts. Writes: as remember_leads and store_counts, workspace,
+--   drift.
 -- INVOKER: called by refresh_workspace only.
 declare
   is_judged boolean := reason not in ('first_fill', 'definitions_changed', 'clock_set_back');
@@ -1988,7 +1990,7 @@ begin
   if is_judged and (reason = 'did_not_fit' or drifted_leads > 0 or drifted_scopes > 0) then
     insert into inboxdb.drift (client_id, found_by, leads, scopes)
     values (target_client_id, reason, drifted_leads, drifted_scopes);
-    -- what nobody noted was a change all the same (D32); a recompute by hand keeps the version (D33)
+    -- drift is a change that nobody noted (D32); a recompute by hand keeps the version (D33)
     if reason = 'audit' then
       noted_since := coalesce(noted_since, as_of);
     end if;
@@ -1999,17 +2001,18 @@ $$;
 
 -- >>> sql/drain/audit_workspace.sql
 create or replace function inboxdb.audit_workspace(target_client_id inboxdb.client_id) returns boolean
--- STABLE matters: one snapshot for everything
+-- STABLE matters: everything is read in a single snapshot (D29)
 language plpgsql stable
 set search_path = ''
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
--- Purpose: hold what is stored of a workspace to the truth, all of it, while others may refresh it.
+-- Purpose: compare all leads of a workspace with counted_lead, and its counts with their sum, while other drains may
+--   refresh the workspace.
 -- Parameters: target_client_id.
--- Returns: whether it may stay as it is: true where all that differs was noted, and waits. False where it is to be
---   counted whole: nothing says why it differs, or a refresh would count it whole anyhow.
+-- Returns: true if every difference is explained by a change that waits; false if the workspace is to be recounted,
+--   because a difference has no explanation, or the next refresh would be a recount anyhow.
 -- Errors: those of compared_leads.
 -- Reads: drifted_scopes, compared_leads, reason_to_recount. Costs a scan of the workspace, and locks nothing.
 -- INVOKER: called by drain_next only.
@@ -2220,9 +2223,9 @@ set enable_seqscan = off
 -- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
 set jit = off
 as $$
--- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is
---   in now, a TRUNCATE's by one for each workspace. A lead that moves afterwards notes its own change, which is
---   committed after this snapshot, so the refresh that takes it sees the draft too.
+-- Purpose: replace changes without a workspace: a draft's by a change for the workspace where the lead is now (D3), a
+--   TRUNCATE's by a change for each workspace (D4). A lead moving afterwards notes its own change, committed after this
+--   snapshot, so that the refresh taking the change sees the draft, too.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: the change log, "Lead", known_workspace. Writes: the change log.
 -- INVOKER: called by collect only, under its lock.
@@ -2262,11 +2265,12 @@ set search_path = ''
 set enable_seqscan = off
 set jit = off
 as $$
--- Purpose: take a workspace's changes out of the log without a refresh, so that one which keeps failing does not hold
---   the log. Its row on the work list stands for them from then on, and for the whole workspace.
--- A hundred thousand of them: a claim is over soon, whatever has piled up. The next one goes on.
--- Does nothing where it is not on the work list (somebody refreshed it meanwhile: nothing would stand for what came
---   since), or where somebody is just changing its row, who is not waited for.
+-- Purpose: take a workspace's changes out of the log without a refresh, because changes of a failing workspace would
+--   keep the log from being truncated. The work list's row stands for them from then on, as a mark of the workspace
+--   (D40).
+-- At most a hundred thousand changes, so that a claim is over soon; the next claim goes on.
+-- Nothing is done without a row on the work list (deleted by a refresh meanwhile, so that nothing would stand for the
+--   changes), or while the row is locked.
 -- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
 -- Writes: the change log, inbox_counts_dirty.
 -- INVOKER: called by claim_next, collect and quarantine only.
@@ -2276,7 +2280,7 @@ declare
 begin
   perform
   from inboxdb.inbox_counts_dirty as d
-  -- as claim_next does
+  -- the live row alone, written so that only the primary key can answer (D8)
   where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
     and d.client_id <= target_client_id
   for update skip locked;
@@ -3221,7 +3225,7 @@ create or replace function inboxdb.audit_claimed(
 language sql volatile
 set search_path = ''
 as $$
-  -- Purpose: hold a workspace that next_audit returned to the truth; a row of view maintenance names this function.
+  -- Purpose: audit a workspace chosen by next_audit; a row of view maintenance names this function.
   -- Parameters: claimed.
   -- Returns: the outcome, the version and the changed scopes of drain_next.
   -- Reads, writes: as drain_next.

@@ -5,8 +5,8 @@ set search_path = ''
 as $$
 -- Purpose: the rows of inbox_counts that change with leads, as they will be.
 -- Parameters: target_client_id; kinds, of leads that came, and that went.
--- Returns: the global row, and the rows of users whose leads or counts change, with the place of each one's newest
---   version: by key from the end of the index, because a held snapshot keeps all others (D36).
+-- Returns: the global row, and the rows of users with changed leads or counts, each with the ctid of the live row,
+--   found from the end of the index, because a held snapshot keeps dead rows before (D36).
 -- Reads: inbox_counts.
 -- INVOKER: called by apply_changes only, which forbids sequential scans.
 begin

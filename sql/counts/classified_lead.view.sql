@@ -1,7 +1,7 @@
 create or replace view inboxdb.classified_lead as
--- The one definition of what is counted. Live counts, refreshes and checks all read it, so that a badge and the list
--- behind it cannot disagree. Visibility is left to the reader: a lead is visible when snoozed_until is null or not
--- later than the reader's as_of.
+-- The conditions of all counts, defined here alone: live counts, refreshes and checks read this view, so that a badge
+-- and the list behind cannot disagree. Visibility is left to the reader: a lead is visible when snoozed_until is null
+-- or not later than the reader's as_of.
 select
   l.id as lead_id,
   l."clientId" as client_id,
@@ -14,7 +14,7 @@ select
   term.workable as total_non_blacklisted,
   term.workable and not (term.open_reply and term.attention_tag) as awaiting_reply,
   l.status = 'needs_repair' as needs_repair,
-  -- these two are found through our partial indexes, whose WHERE they repeat
+  -- this and the next condition repeat the WHERE of our partial indexes, so that the planner can use them
   exists (
     select
     from public."Message" as m
@@ -53,4 +53,4 @@ cross join lateral (
 ) as term;
 
 comment on view inboxdb.classified_lead is
-'For each lead, whose it is, which counts it belongs to while visible, and until when it is snoozed.';
+'For each lead its user, the counts to which the lead belongs while visible, and until when the lead is snoozed.';

@@ -1,6 +1,6 @@
 create or replace function inboxdb.classify_leads(target_client_id inboxdb.client_id)
 returns table (lead_key bytea, user_key bytea, counts integer, snoozed_until timestamptz)
--- STABLE matters: it makes the scan run in the caller's snapshot.
+-- STABLE matters: the scan runs in the caller's snapshot (D15).
 language plpgsql stable rows 10000
 set search_path = ''
 set row_security = off
@@ -12,7 +12,7 @@ set work_mem = '4MB'
 set jit = off
 set max_parallel_workers_per_gather = 0
 as $$
--- Purpose: one workspace's leads, all of them, as counted_lead remembers them.
+-- Purpose: all leads of a workspace, in the form of counted_lead.
 -- Parameters: target_client_id.
 -- Returns: lead_now's.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.

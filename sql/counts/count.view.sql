@@ -1,6 +1,6 @@
 create or replace view inboxdb.count as
--- THE list of what is counted. Every other list of counts in sql/ is written from this one by `make migration`, between
--- the lines "each count" and "end"; classified_lead has a condition of each name.
+-- THE list of counts. `make migration` writes every other list of counts in sql/ from this view, between the lines
+-- "each count" and "end"; classified_lead has a condition of each name.
 select
   c.bit,
   c.name,

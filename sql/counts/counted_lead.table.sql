@@ -14,7 +14,7 @@ where hidden_until is not null;
 
 comment on table inboxdb.counted_lead is 'What each lead last counted: a refresh by change applies what differs.';
 comment on column inboxdb.counted_lead.workspace is 'workspace.number.';
-comment on column inboxdb.counted_lead.counts is 'The counts it belongs to, a bit each: see view lead_now.';
+comment on column inboxdb.counted_lead.counts is 'The counts to which the lead belongs, a bit each: see view lead_now.';
 comment on column inboxdb.counted_lead.lead_key is 'The lead: id_key of its id.';
-comment on column inboxdb.counted_lead.user_key is 'Whose it is: id_key of the user; null for nobody''s.';
-comment on column inboxdb.counted_lead.hidden_until is 'While it counts for nothing: until when. Null where it counts.';
+comment on column inboxdb.counted_lead.user_key is 'The lead''s user: id_key of the id; null for an unassigned lead.';
+comment on column inboxdb.counted_lead.hidden_until is 'Until when the lead is snoozed; null for a visible lead.';

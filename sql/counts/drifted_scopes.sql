@@ -2,10 +2,10 @@ create or replace function inboxdb.drifted_scopes(target_client_id inboxdb.clien
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: how many of a workspace's rows of counts are not the sum of what is remembered of its leads, whatever
-  --   waits: every refresh leaves them so.
+  -- Purpose: how many of a workspace's rows of counts are not the sum of counted_lead. No waiting change explains such
+  --   a difference, because every refresh leaves the two equal.
   -- Parameters: target_client_id.
-  -- Returns: rows that differ, are missing or should not be there.
+  -- Returns: how many rows differ, are missing or superfluous.
   -- Reads: stored_counts, remembered_counts.
   -- INVOKER: called by recount_workspace and audit_workspace only, which forbid sequential scans.
   select pg_catalog.count(*)

@@ -1,10 +1,11 @@
 create or replace function inboxdb.fit_plan(target_client_id inboxdb.client_id) returns void
--- No search_path of its own: what it sets would end with it. Everything in it is qualified.
+-- No search_path of its own, because settings made in a function with SET end with the function. Every name is
+-- qualified here.
 language plpgsql volatile
 as $$
--- Purpose: have the calling function plan its scan of a workspace by the size of that workspace. AI-sent messages and
---   drafts of every tenant may be hashed only where that hash is no larger than the workspace itself (D16). Up to 5,000
---   leads there is one plan, kept in the session, because planning takes as long as counting 1,000 leads (D17).
+-- Purpose: have the calling function plan its scan of a workspace by the workspace's size. AI-sent messages and drafts
+--   of every tenant may be hashed only where the hash is no larger than the workspace itself (D16). Up to 5,000 leads a
+--   generic plan is kept in the session, because planning takes as long as counting 1,000 leads (D17).
 -- Parameters: target_client_id. The caller sets plan_cache_mode, work_mem and enable_* at its own head, so that these
 --   settings end with it.
 -- Reads: workspace; "Lead" where the workspace was never counted.

@@ -27,8 +27,8 @@ comment on table inboxdb.inbox_counts is
 'the drain.';
 comment on column inboxdb.inbox_counts.is_global is 'True for the row of the whole workspace.';
 comment on column inboxdb.inbox_counts.scope_user_id is 'Whose count it is; in global rows the sentinel, the nil UUID.';
-comment on column inboxdb.inbox_counts.leads is 'How many leads it speaks of, hidden ones included.';
+comment on column inboxdb.inbox_counts.leads is 'How many leads the scope has, snoozed ones included.';
 comment on column inboxdb.inbox_counts.computed_at is
-'When a refresh last wrote this row. In the global row the instant that all of the workspace''s counts speak of: '
-'snoozes are judged as of then, and no row is rewritten that is still true.';
+'When a refresh last wrote this row. In the global row the instant of all the workspace''s counts: snoozes are judged '
+'as of then, and rows whose counts did not change are not rewritten.';
 comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';

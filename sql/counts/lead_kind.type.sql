@@ -1,5 +1,5 @@
 create type inboxdb.lead_kind as (user_key bytea, counts integer, leads integer);
 
 comment on type inboxdb.lead_kind is
-'Leads that are counted alike: whose they are, the counts they belong to, a bit each, none while hidden, and how many '
-'they are; negative where they are to be taken off.';
+'Leads counted alike: their user, their counts, a bit each, none while snoozed, and how many leads there are, negative '
+'to take them off.';

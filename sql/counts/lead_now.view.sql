@@ -1,5 +1,5 @@
 create or replace view inboxdb.lead_now as
--- classified_lead as counted_lead remembers it: a bit per count.
+-- classified_lead in the form of counted_lead: a bit per count.
 select
   c.client_id,
   c.lead_id,
@@ -21,4 +21,4 @@ select
   c.snoozed_until
 from inboxdb.classified_lead as c;
 
-comment on view inboxdb.lead_now is 'What each lead counts now, as counted_lead remembers it.';
+comment on view inboxdb.lead_now is 'The counts of each lead now, in the form of counted_lead.';

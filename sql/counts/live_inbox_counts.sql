@@ -2,10 +2,10 @@ create or replace function inboxdb.live_inbox_counts(
   target_client_id inboxdb.client_id, as_of timestamptz default inboxdb.clock()
 )
 returns setof inboxdb.inbox_counts
--- STABLE matters: it makes the count run in the caller's snapshot.
+-- STABLE matters: the scan runs in the caller's snapshot (D15).
 language plpgsql stable security definer
 set search_path = ''
--- a policy that hid leads would make this count too little: raise instead
+-- a policy hiding leads would make the counts too low: raise instead (D37)
 set row_security = off
 set plan_cache_mode = force_custom_plan
 set enable_seqscan = on
@@ -15,7 +15,8 @@ set work_mem = '4MB'
 set jit = off
 set max_parallel_workers_per_gather = 0
 as $$
--- Purpose: the truth that the stored counts are held to, computed from the host's tables on the spot, in one scan.
+-- Purpose: the live counts, computed from the host's tables in a single scan: the truth, with which stored counts are
+--   compared.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
 -- Returns: the rows that inbox_counts should have: the global row, zeros included, and one row per user with a lead
 --   assigned, visible or not. No rows where the host has no such workspace.
@@ -56,7 +57,7 @@ begin
     offset 0
   ) as l
   group by grouping sets ((), (l.scope_user_id))
-  -- the leads that nobody has are a group of their own, and in the global row only
+  -- unassigned leads are a group of their own, and in the global row only
   having grouping(l.scope_user_id) = 1 or l.scope_user_id is not null;
 end
 $$;

@@ -4,12 +4,12 @@ create or replace function inboxdb.note_refresh(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: note in workspace what a refresh knows now: how many leads there are, when the next snooze runs out, and
---   after a recount by which definitions all of them were counted, and when. Call it in a statement after the one that
---   remembers the leads, which does not see what it wrote.
+-- Purpose: store in workspace the results of a refresh: the number of leads, the end of the next snooze, and after a
+--   recount the definitions, and when. Called in a statement after remember_leads, whose own snapshot does not see the
+--   rows written.
 -- Parameters: target_client_id; as_of; leads_now; is_recount.
--- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps the snoozes that ended.
--- Writes: workspace, only where it makes a difference, because a held snapshot keeps each version of the row.
+-- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps dead rows of ended snoozes.
+-- Writes: workspace, only where a value changes, because a held snapshot keeps each dead row.
 -- INVOKER: called by apply_changes and recount_workspace only.
 declare
   this_workspace integer := (

@@ -5,9 +5,9 @@ set search_path = ''
 set work_mem = '64MB'
 set jit = off
 as $$
-  -- Purpose: add up what a workspace's leads last counted.
+  -- Purpose: add up a workspace's rows of counted_lead.
   -- Parameters: target_client_id.
-  -- Returns: the rows that inbox_counts should have by that: those of scope_counts.
+  -- Returns: the rows that inbox_counts should have, as scope_counts.
   -- Reads: counted_lead, workspace.
   -- INVOKER: called by drifted_scopes and recount_workspace only.
   select s.*

@@ -2,9 +2,9 @@ create or replace function inboxdb.scope_counts(kinds inboxdb.lead_kind[]) retur
 language plpgsql stable rows 100
 set search_path = ''
 as $$
--- Purpose: add leads up, for the whole workspace and for each user: the only place that does.
+-- Purpose: add leads up, for the whole workspace and for each user; nothing else adds up for a refresh.
 -- Parameters: kinds, of leads, each kind of each user once or more often.
--- Returns: the global row, zeros included, and one row per user; leads and counts are sums, so differences where kinds
+-- Returns: the global row, zeros included, and a row per user; leads and counts are sums, or differences where kinds
 --   are taken off.
 -- INVOKER: reads view count alone.
 begin

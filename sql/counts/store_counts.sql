@@ -4,11 +4,11 @@ create or replace function inboxdb.store_counts(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: write rows of inbox_counts: the only place that does.
--- Parameters: target_client_id; as_of, the instant the counts speak of; due, the rows as they are to be, each with the
---   place of the row there; leads are null where there is to be none.
--- Errors: 40001 where somebody else wrote the workspace's counts meanwhile.
--- Writes: inbox_counts, by place (D36), inserts last (D23).
+-- Purpose: write rows of inbox_counts; nothing else does.
+-- Parameters: target_client_id; as_of, the instant of the counts; due, the rows as they are to be, each with the ctid
+--   of the present row; leads are null to delete the row.
+-- Errors: 40001 where another session wrote the workspace's counts meanwhile, past the lock.
+-- Writes: inbox_counts, by ctid (D36), inserts last (D23).
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
   written integer := 0;

@@ -3,11 +3,10 @@ returns setof inboxdb.counts_row
 language sql stable rows 100
 set search_path = ''
 as $$
-  -- Purpose: a workspace's rows of inbox_counts, one after the other from the last in the index, and of each the
-  --   version that is: a held snapshot keeps all the others, one for each refresh, and those lie before it there. By
-  --   key, each would be visited (D36).
+  -- Purpose: a workspace's rows of inbox_counts, found from the end of the index, row by row: a held snapshot keeps a
+  --   dead row for each refresh, before the live row in the index, and a lookup by key would visit them all (D36).
   -- Parameters: target_client_id.
-  -- Returns: the rows, and the place of each.
+  -- Returns: the rows, and the ctid of each.
   -- Reads: inbox_counts.
   -- INVOKER: called by recount_workspace and drifted_scopes only, which forbid sequential scans.
   with recursive

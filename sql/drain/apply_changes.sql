@@ -5,14 +5,15 @@ create or replace function inboxdb.apply_changes(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: take the changes of single leads and the snoozes that ended, and apply what they make of the counts.
--- Parameters: target_client_id, whose leads were all counted into counted_lead before; as_of, not earlier than the
---   last time. The caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, or the first snooze ended; the users whose counts or leads changed.
--- Errors: IB014 where a count would fall below zero or exceed its leads: something was missed before; those of
+-- Purpose: refresh a workspace by change: take the changes of single leads and the snoozes that ended, and apply the
+--   differences to the counts (D20).
+-- Parameters: target_client_id, with all its leads in counted_lead; as_of, not earlier than the last refresh. The
+--   caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, or the first snooze ended; the users with changed counts or leads.
+-- Errors: IB014 where a count would fall below zero or exceed its leads, because a change was missed before; those of
 --   remember_leads and store_counts.
--- A change of the whole workspace stays in the log, for a refresh that counts all of it.
--- Reads, writes: what remember_leads, wake_leads, changed_counts, store_counts and note_refresh do.
+-- A change of the whole workspace stays in the log, for a recount.
+-- Reads, writes: as remember_leads, wake_leads, changed_counts, store_counts and note_refresh.
 -- INVOKER: called by refresh_workspace only.
 declare
   first_snooze pg_catalog.timestamptz;

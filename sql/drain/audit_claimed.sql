@@ -4,7 +4,7 @@ create or replace function inboxdb.audit_claimed(
 language sql volatile
 set search_path = ''
 as $$
-  -- Purpose: hold a workspace that next_audit returned to the truth; a row of view maintenance names this function.
+  -- Purpose: audit a workspace chosen by next_audit; a row of view maintenance names this function.
   -- Parameters: claimed.
   -- Returns: the outcome, the version and the changed scopes of drain_next.
   -- Reads, writes: as drain_next.

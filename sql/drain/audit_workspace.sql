@@ -1,15 +1,16 @@
 create or replace function inboxdb.audit_workspace(target_client_id inboxdb.client_id) returns boolean
--- STABLE matters: one snapshot for everything
+-- STABLE matters: everything is read in a single snapshot (D29)
 language plpgsql stable
 set search_path = ''
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
--- Purpose: hold what is stored of a workspace to the truth, all of it, while others may refresh it.
+-- Purpose: compare all leads of a workspace with counted_lead, and its counts with their sum, while other drains may
+--   refresh the workspace.
 -- Parameters: target_client_id.
--- Returns: whether it may stay as it is: true where all that differs was noted, and waits. False where it is to be
---   counted whole: nothing says why it differs, or a refresh would count it whole anyhow.
+-- Returns: true if every difference is explained by a change that waits; false if the workspace is to be recounted,
+--   because a difference has no explanation, or the next refresh would be a recount anyhow.
 -- Errors: those of compared_leads.
 -- Reads: drifted_scopes, compared_leads, reason_to_recount. Costs a scan of the workspace, and locks nothing.
 -- INVOKER: called by drain_next only.

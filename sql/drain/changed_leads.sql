@@ -2,14 +2,14 @@ create or replace function inboxdb.changed_leads(
   target_client_id inboxdb.client_id, as_of timestamptz, lead_ids inboxdb.lead_id[]
 )
 returns setof inboxdb.compared_lead
--- STABLE matters: it makes this look at everything in the caller's snapshot.
+-- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable rows 100
 set search_path = ''
 set row_security = off
 as $$
--- Purpose: compare leads by key, each with what is remembered of it.
+-- Purpose: compare leads with their rows in counted_lead, by key.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged; lead_ids, of each lead once.
--- Returns: all of these leads that the workspace has, or that are remembered.
+-- Returns: the leads that the workspace has, or counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: counted_lead, lead_now, workspace.
 -- INVOKER: called by remember_leads only, which forbids all but nested loops.

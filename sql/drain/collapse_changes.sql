@@ -4,11 +4,12 @@ set search_path = ''
 set enable_seqscan = off
 set jit = off
 as $$
--- Purpose: take a workspace's changes out of the log without a refresh, so that one which keeps failing does not hold
---   the log. Its row on the work list stands for them from then on, and for the whole workspace.
--- A hundred thousand of them: a claim is over soon, whatever has piled up. The next one goes on.
--- Does nothing where it is not on the work list (somebody refreshed it meanwhile: nothing would stand for what came
---   since), or where somebody is just changing its row, who is not waited for.
+-- Purpose: take a workspace's changes out of the log without a refresh, because changes of a failing workspace would
+--   keep the log from being truncated. The work list's row stands for them from then on, as a mark of the workspace
+--   (D40).
+-- At most a hundred thousand changes, so that a claim is over soon; the next claim goes on.
+-- Nothing is done without a row on the work list (deleted by a refresh meanwhile, so that nothing would stand for the
+--   changes), or while the row is locked.
 -- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
 -- Writes: the change log, inbox_counts_dirty.
 -- INVOKER: called by claim_next, collect and quarantine only.
@@ -18,7 +19,7 @@ declare
 begin
   perform
   from inboxdb.inbox_counts_dirty as d
-  -- as claim_next does
+  -- the live row alone, written so that only the primary key can answer (D8)
   where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
     and d.client_id <= target_client_id
   for update skip locked;

@@ -12,5 +12,5 @@ create type inboxdb.compared_lead as (
 );
 
 comment on type inboxdb.compared_lead is
-'A lead as counted_lead remembers it (old; place null where it does not) beside what the lead counts now (new; is_here '
-'is null where the workspace has no such lead); and what says why they differ, as compared_leads has it.';
+'A lead in counted_lead (old; the place is null without a row) beside the lead now (new; is_here is null where the '
+'workspace has no such lead), and the explanation of the difference, as in compared_leads.';

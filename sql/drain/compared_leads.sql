@@ -1,6 +1,6 @@
 create or replace function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
 returns setof inboxdb.compared_lead
--- STABLE matters: it makes this look at everything in the caller's snapshot.
+-- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable rows 100
 set search_path = ''
 set row_security = off
@@ -8,11 +8,11 @@ set enable_hashjoin = on
 set enable_mergejoin = on
 set work_mem = '64MB'
 as $$
--- Purpose: the leads of a workspace that count otherwise than is remembered of them.
+-- Purpose: the leads of a workspace that differ from counted_lead.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
--- Returns: each, and what says why it differs: change (noted, whoever has yet to name its workspace), whole (a change
---   that names no lead), snooze (it ended), message (one that the AI sent is stored, and its lead is yet to be
---   written), gone (the workspace is); null where nothing does.
+-- Returns: the leads, and the explanation of each difference: change (noted, perhaps not yet assigned to a workspace),
+--   whole (a change of the whole workspace), snooze (the lead's snooze ended), message (the AI's message is stored, and
+--   the lead not yet written), gone (the host deleted the workspace); null without an explanation.
 -- Errors: those of classify_leads.
 -- Reads: counted_lead, classify_leads, "Client", workspace, the change log, the work list.
 -- INVOKER: called by remember_leads and audit_workspace only, which forbid sequential scans.
@@ -61,8 +61,8 @@ begin
       when c.is_here and (c.new_user, c.new_hidden) is not distinct from (c.old_user, c.old_hidden)
         and c.new_counts = c.old_counts | (1 << (select k.bit from inboxdb.count as k where k.name = 'ai_sent'))
         then 'message'
-      -- last, for the whole log is read for it: of drafts and of TRUNCATE, which name no workspace before they are
-      -- collected
+      -- last, because the whole log is read: changes of drafts and of TRUNCATE name no workspace before a collector
+      -- assigns them (D30)
       when exists (
         select from inboxdb.change as o where o.client_id is null and o.lead_id is null
       ) then 'whole'

@@ -5,17 +5,17 @@ create or replace function inboxdb.recount_workspace(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: take a workspace's changes, count all its leads, and store what differs.
--- Parameters: target_client_id; as_of, the instant the counts speak of; reason, as in job_status;
---   collapsed_since, when the oldest of the changes was noted that were taken out of the log before, null for none. The
---   caller took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, null for none of it;
---   the users whose counts or leads changed; whether the host still has the workspace: where not, it loses its rows.
+-- Purpose: recount a workspace: take its changes, evaluate all its leads, and store every difference.
+-- Parameters: target_client_id; as_of, the instant of the counts; reason, as in job_status; collapsed_since, when the
+--   oldest of the collapsed changes was noted, null for none. The caller took the lock in an EARLIER statement and is
+--   READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, else null; the users
+--   with changed counts or leads; whether the host still has the workspace: if not, the workspace loses its rows.
 -- Errors: those of remember_leads and store_counts.
--- What differs though no change says why is noted in drift, but for a first fill, for new definitions and where the
--- clock went back: then nothing is known of what was.
--- Reads: what remember_leads does, stored_counts, remembered_counts. Writes: what remember_leads and store_counts do,
---   workspace, drift.
+-- Differences without a noted change are drift (D25), except after a first fill, new definitions or a clock set back,
+-- when counted_lead says nothing about the counts before.
+-- Reads: as remember_leads, stored_counts, remembered_counts. Writes: as remember_leads and store_counts, workspace,
+--   drift.
 -- INVOKER: called by refresh_workspace only.
 declare
   is_judged boolean := reason not in ('first_fill', 'definitions_changed', 'clock_set_back');
@@ -67,7 +67,7 @@ begin
   if is_judged and (reason = 'did_not_fit' or drifted_leads > 0 or drifted_scopes > 0) then
     insert into inboxdb.drift (client_id, found_by, leads, scopes)
     values (target_client_id, reason, drifted_leads, drifted_scopes);
-    -- what nobody noted was a change all the same (D32); a recompute by hand keeps the version (D33)
+    -- drift is a change that nobody noted (D32); a recompute by hand keeps the version (D33)
     if reason = 'audit' then
       noted_since := coalesce(noted_since, as_of);
     end if;

@@ -6,19 +6,19 @@ create or replace function inboxdb.remember_leads(
 language plpgsql volatile
 set search_path = ''
 set row_security = off
--- by key, all of it: a plan made while the log is small is kept, and must do for a bloated one
+-- lookups by key: a plan made while the log is small is kept for the session, and has to do for a bloated log
 set enable_hashjoin = off
 set enable_mergejoin = off
 set work_mem = '64MB'
 as $$
--- Purpose: take a workspace's changes, evaluate the leads concerned, and remember what each counts now: rows that
+-- Purpose: take a workspace's changes, evaluate the leads concerned, and bring counted_lead up to date: rows that
 --   differ are written, others not.
--- Parameters: target_client_id, which has a row in workspace; as_of, the instant at which snoozes are judged;
---   is_recount: of all leads, and with the changes of the whole workspace, which stay in the log otherwise. The caller
---   took its lock in an EARLIER statement and is READ COMMITTED.
--- Returns: when the oldest change was noted, null for none; the users whose leads changed, null for anybody; by change
---   the kinds of leads that came, and that went; how many leads differ from what was remembered though nothing says
---   why; whether the host still has the workspace.
+-- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged; is_recount:
+--   evaluate all leads, and take changes of the whole workspace, too, left in the log otherwise. The caller took the
+--   lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; by change
+--   the kinds of leads that came, and that went; how many leads differ from counted_lead without an explanation;
+--   whether the host still has the workspace.
 -- Errors: those of compared_leads.
 -- Reads: changed_leads or compared_leads, "Client", "Lead". Writes: counted_lead, the change log.
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
@@ -26,7 +26,7 @@ declare
   slices integer[];
   tids pg_catalog.tid[];
 begin
-  -- ONE statement, so one snapshot: a change that it does not see stays in the log, one that it sees was evaluated.
+  -- ONE statement, so one snapshot: a change not seen stays in the log, a change seen is evaluated.
   with
   changed as materialized (
     select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
@@ -85,7 +85,7 @@ begin
   )
   select
     pg_catalog.min(c.noted_at), pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid),
-    -- more leads than are worth looking up one by one: then anybody's
+    -- too many leads to look each up: then all users count as changed
     case
       when not is_recount or pg_catalog.count(*) <= 1000 and pg_catalog.count(c.lead_id) = pg_catalog.count(*)
         then array(select t.user_id from touched as t where t.user_id <> inboxdb.sentinel())

@@ -4,10 +4,10 @@ create or replace function inboxdb.wake_leads(
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: let leads count whose snooze ended. Nothing of the host's is read: what a lead counts does not change when
---   its snooze ends, only that it does.
--- Parameters: target_client_id; first_snooze and as_of, from and until when snoozes end that are due: earlier ones are
---   dead rows. Called after changed leads were remembered, which are awake, or hidden for longer.
+-- Purpose: let leads count whose snooze ended. No host table is read, because the end of a snooze changes whether a
+--   lead counts, not its counts.
+-- Parameters: target_client_id; first_snooze and as_of, between which the snoozes end: below there are dead rows only.
+--   Called after remember_leads, so that leads changed as well are up to date already (D31).
 -- Returns: the kinds of leads that came, and that went.
 -- Writes: counted_lead, by its index on hidden_until.
 -- INVOKER: called by apply_changes only, which forbids sequential scans.

@@ -8,9 +8,9 @@ set enable_seqscan = off
 -- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
 set jit = off
 as $$
--- Purpose: replace the changes that name no workspace by ones that do: a draft's by one for the workspace its lead is
---   in now, a TRUNCATE's by one for each workspace. A lead that moves afterwards notes its own change, which is
---   committed after this snapshot, so the refresh that takes it sees the draft too.
+-- Purpose: replace changes without a workspace: a draft's by a change for the workspace where the lead is now (D3), a
+--   TRUNCATE's by a change for each workspace (D4). A lead moving afterwards notes its own change, committed after this
+--   snapshot, so that the refresh taking the change sees the draft, too.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: the change log, "Lead", known_workspace. Writes: the change log.
 -- INVOKER: called by collect only, under its lock.

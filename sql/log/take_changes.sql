@@ -2,9 +2,9 @@ create or replace function inboxdb.take_changes(slices integer[], tids tid[]) re
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: take changes out of the log. None is missed or taken twice: whoever read a workspace's changes holds its
---   lock, and those that name no workspace are the collector's, which has a lock of its own.
--- Parameters: slices and tids, the place of each change, as changes_of and view change say it.
+-- Purpose: delete changes from the log. None is taken twice: readers of a workspace's changes hold its lock, and
+--   changes without a workspace are taken under the collector's lock.
+-- Parameters: slices and tids, the place of each change, from changes_of or view change.
 -- Writes: the change log.
 -- INVOKER: called by remember_leads, collapse_changes and assign_changes only.
 begin
