@@ -61,7 +61,7 @@ with shipped (index_name, table_name, made_by) as (
     ('change_1', 'xid, id'),
     ('change_2', 'xid, id'),
     ('change_3', 'xid, id'),
-    ('counted_lead', 'workspace, lead_key, revision'),
+    ('counted_lead', 'workspace, lead_key'),
     ('drain_state', 'revision'),
     ('drift', 'id'),
     ('freshness', 'id'),
