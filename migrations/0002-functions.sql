@@ -3073,15 +3073,17 @@ as $$
   -- Purpose: put the item at hand down: note when it ended, and subtract the time that it took from its credit.
   -- Parameters: kept, as maintain keeps it; item, as in view maintenance; now, in seconds since 1970.
   -- Returns: kept, with nothing at hand.
+  -- Seconds are kept as numeric, because the text of a double precision follows extra_float_digits of the session.
   -- INVOKER: reads nothing.
   select (kept - 'at_hand') || pg_catalog.jsonb_build_object(
     item.item, pg_catalog.jsonb_build_object(
-      'at', now,
+      'at', now::numeric,
       'credit', case
         when item.time_share is not null
-          then inboxdb.maintenance_credit(kept, item, now) - greatest(
-            now - (kept #>> '{at_hand,began_at}')::double precision, 0
-          )
+          then (
+            inboxdb.maintenance_credit(kept, item, now)
+            - greatest(now - (kept #>> '{at_hand,began_at}')::double precision, 0)
+          )::numeric
       end
     )
   )
@@ -3210,7 +3212,7 @@ begin
       case when client_id is not null then inboxdb.time_limit(client_id, 0) end
     );
     kept := kept || pg_catalog.jsonb_build_object(
-      'at_hand', pg_catalog.jsonb_build_object('item', item, 'client_id', client_id, 'began_at', now)
+      'at_hand', pg_catalog.jsonb_build_object('item', item, 'client_id', client_id, 'began_at', now::numeric)
     );
     return;
   end loop;

@@ -83,7 +83,7 @@ begin
       case when client_id is not null then inboxdb.time_limit(client_id, 0) end
     );
     kept := kept || pg_catalog.jsonb_build_object(
-      'at_hand', pg_catalog.jsonb_build_object('item', item, 'client_id', client_id, 'began_at', now)
+      'at_hand', pg_catalog.jsonb_build_object('item', item, 'client_id', client_id, 'began_at', now::numeric)
     );
     return;
   end loop;
