@@ -96,8 +96,14 @@ as $$
         select from live as l where l.is_global = s.is_global and l.scope_user_id = s.scope_user_id
       )
   )
-  insert into rival_keyed_upsert.inbox_counts as s
-  select target_client_id, l.* from live as l
+  insert into rival_keyed_upsert.inbox_counts as s (
+    client_id, is_global, scope_user_id, all_responses, requires_attention, previously_required_attention,
+    total_non_blacklisted, awaiting_reply, needs_repair, ai_sent, ai_review, total
+  )
+  select
+    target_client_id, l.is_global, l.scope_user_id, l.all_responses, l.requires_attention, l.previously_required_attention,
+    l.total_non_blacklisted, l.awaiting_reply, l.needs_repair, l.ai_sent, l.ai_review, l.total
+  from live as l
   on conflict (client_id, is_global, scope_user_id) do update set
     all_responses = excluded.all_responses,
     requires_attention = excluded.requires_attention,
