@@ -81,9 +81,8 @@ def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
             refresh(owner, others[number % 5], cause)
             refresh(owner, workspace, cause)
         during = [refresh_later(owner, workspace, minute, cause) for minute in range(20, 23)]
-        # One page a refresh, and the trees of the indexes may have grown. The least of three passes, because a pass
-        # also visits rows of the last seconds, more of them on a busy machine.
-        assert min(during) < before + REFRESHES / 2
+        # one page a refresh, and the trees of the indexes may have grown
+        assert during[-1] < before + REFRESHES / 2
         assert stored_counts(owner) == {each: live_counts(owner, each) for each in (workspace, *others)}
 
 
