@@ -363,7 +363,7 @@ def test_killed_at_any_moment_and_run_again_nothing_is_lost(
                 [dice.choice(workspaces), dice.choice(["new", "blacklisted"]), dice.choice(["a", "b", None])],
             )
         for each in dice.sample(running, 3):
-            each.signal(signal.SIGKILL)
+            each.kill()
             time.sleep(dice.uniform(0, 0.05))
         for each in running:
             killed += each.end()[0] == -signal.SIGKILL

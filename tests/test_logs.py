@@ -138,16 +138,19 @@ def test_a_single_run_is_silent_unless_asked(database: Database, host: Host, own
     assert [line["action"] for line in lines(result.stderr, "plain")] == ["start", "refresh", "end"]
 
 
-@pytest.mark.parametrize("function", ["claim_next", "refresh_workspace", "send_signals"])
+@pytest.mark.parametrize(
+    ("function", "ends"), [("claim_next", True), ("refresh_workspace", False), ("send_signals", False)]
+)
 def test_what_the_server_says_is_not_repeated(
-    function: str, database: Database, host: Host, owner: Connection, stage: Stage, start: Start
+    function: str, ends: bool, database: Database, host: Host, owner: Connection, stage: Stage, start: Start
 ) -> None:
     words = ", ".join(f"{part} = 'secretive {part}'" for part in ("message", "detail", "hint"))
     stage.edit(function, "\nbegin\n", f"\nbegin\n  raise warning using {words};\n  raise exception using {words};\n")
     host.workspace()
     running = start("drain-dirty", "--watch", "--log-format", "json", "--debug")
     until(lambda: "P0001" in running.stderr)
-    running.signal(signal.SIGTERM)
+    if not ends:  # a worker that cannot claim gives up by itself
+        running.signal(signal.SIGTERM)
     _, stdout, stderr = running.end()
     assert "secretive" not in stdout + stderr
     assert len(lines(stderr, "json")) >= 2
