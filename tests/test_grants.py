@@ -13,7 +13,7 @@ from psycopg import Connection, errors
 from inboxdb import cli
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.run import drain
-from inboxdb.install import migrate
+from inboxdb.install import access, migrate
 from tests.rows import Host, live_counts, stored_counts
 from tests.servers import DRAINER, MONITOR, OWNER, WRITER, Database, Server
 from tests.tenants import LOGINS, PEOPLE, become
@@ -106,7 +106,7 @@ def test_the_catalog_is_as_declared(database: Database) -> None:
     owner = database.connect()
     require_as_declared(owner)
     declared = rights(owner, DECLARED)
-    assert {grantee for grantee, *_ in declared} == {"authenticated", "inboxdb_drainer", "inboxdb_monitor"}
+    assert {grantee for grantee, *_ in declared} == {*access.ROLES} - {"anon"}, "anon gets nothing"
     apply_grants(owner)
     apply_grants(owner)
     assert rights(owner, GRANTED) == declared

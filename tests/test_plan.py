@@ -496,11 +496,7 @@ def test_what_is_to_be_decided_is_said_until_it_is(bare_database: Database) -> N
     assert findings(bare_database, check="lead_rls") == []
 
 
-def test_roles_that_are_missing(bare_database: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    shutil.copytree(sources.SQL, tmp_path / "sql")
-    monkeypatch.setattr(sources, "SQL", tmp_path / "sql")
-    query = tmp_path / "sql" / "checks" / "plan" / "roles.sql"
-    query.write_text(query.read_text().replace("anon", "never_made"))
+def test_roles_that_are_missing(bare_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access, "ROLES", ("authenticated", "never_made"))
     [found] = findings(bare_database)
     assert (found["check"], found["severity"], found["migration"]) == ("roles", "note", ACCESS)

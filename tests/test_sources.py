@@ -4,13 +4,20 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from inboxdb.database import sources
+from inboxdb.drain import announce, pace
 from inboxdb.install import migrate
+from inboxdb.install.catalog import shipped
+from inboxdb.install.differences import FILL, watched
+from inboxdb.watch import facts
 from tests import lists
 
 FILES = sorted(sources.SQL.rglob("*.sql"))
 TEXTS = {file.relative_to(sources.SQL).as_posix(): file.read_text() for file in FILES}
+
+DOCS = Path(__file__).parents[1] / "docs"
 
 ROLLBACKS = [file.read_text() for file in sources.MIGRATIONS.glob("*.rollback.sql")]
 
@@ -160,10 +167,56 @@ def test_a_wait_that_is_too_long_is_one_beyond_the_longest_delay() -> None:
     assert "d.next_attempt_at > now + interval '5 minutes'" in TEXTS["drain/collect.sql"]
 
 
+def alarm_at(name: str) -> float:
+    """The number that an alarm of Prometheus compares with."""
+    [group] = yaml.safe_load((DOCS / "deploy" / "prometheus-alerts.yaml").read_text())["groups"]
+    [expression] = [rule["expr"] for rule in group["rules"] if rule["alert"] == name]
+    return float(expression.rpartition("> ")[2])
+
+
 def test_the_promise_is_written_once() -> None:
     said = re.compile(r"'15 s(?:econds)?'|make_interval\(secs => 15\)")
     assert [name for name, text in TEXTS.items() if said.search(text)] == ["base/promised_freshness.sql"]
+    assert 3 * pace.LONGEST_REST == alarm_at("InboxdbSlow") == 15
+    assert "changes are not counted within 15 seconds" in (DOCS / "operations.md").read_text()
+
+
+def test_a_heartbeat_comes_as_often_in_sql_as_in_python() -> None:
+    [every] = re.findall(r"beat_at := .*make_interval\(secs => (\d+)\)", TEXTS["drain/drain_dirty.sql"])
+    assert float(every) == announce.HEARTBEAT
+    [seen] = re.findall(
+        r"r\.seen_at > inboxdb\.clock\(\) - interval '(\d+) seconds'", TEXTS["operations/drain_status.sql"]
+    )
+    assert float(seen) == 6 * announce.HEARTBEAT
+    assert f"in the last {seen} s; they give one every {every} s" in (DOCS / "operations.md").read_text()
+
+
+def test_the_doctor_and_the_alarms_have_the_same_limits() -> None:
+    assert f"s.unpublished_seconds > {facts.UNPUBLISHED_LIMIT:g};" in TEXTS["checks/doctor/redis.sql"]
+    assert alarm_at("InboxdbCacheBehind") == facts.UNPUBLISHED_LIMIT
+    assert "- interval '1 minute', true)" in TEXTS["checks/doctor/draining.sql"]
+    assert alarm_at("InboxdbNoDrain") == 60
+
+
+def test_what_may_pass_by_itself_is_tried_again_in_sql_as_in_python() -> None:
+    """But for lost connections, which Python knows by their class, and a standby, which SQL cannot write on."""
+    in_sql = set(
+        re.findall(r"'(\w+)%?'", TEXTS["jobs/failure.sql"].partition("error_code is null\n")[2].partition("\n  )")[0])
+    )
+    assert in_sql - {"08", "57P", "58"} == {*pace.MAY_PASS} - {"25006"}
+
+
+def test_every_row_that_installing_makes_can_be_put_back() -> None:
+    made = {
+        table for text in TEXTS.values() for table in re.findall(r"^insert into (inboxdb\.\w+)", text, re.MULTILINE)
+    }
+    assert made == FILL.keys()
+
+
+def test_host_tables_that_are_watched_are_those_with_triggers() -> None:
+    with_triggers = [obj.table for obj in shipped() if obj.kind == "trigger"]
+    assert {*watched()} == {*with_triggers}
 
 
 def documented() -> str:
-    return (Path(__file__).parent.parent / "docs" / "errors.md").read_text()
+    return (DOCS / "errors.md").read_text()

@@ -12,7 +12,7 @@ IDLE_FIRST, IDLE_MOST = 0.1, 1.0  # seconds between passes of a watching run: af
 # A lost connection is made anew after such pauses, doubled; a run that is not a watching one gives up after the last.
 RECONNECT_FIRST, RECONNECT_MOST, RECONNECT_PATIENCE = 0.5, 30.0, 20.0  # seconds
 
-LONGEST_REST = 5.0  # seconds that a paced worker rests at most: changes are promised to be counted within 15
+LONGEST_REST = 5.0  # seconds that a paced worker rests at most: a third of promised_freshness()
 
 # Refusals that a run which goes on may outlive: timeouts and deadlocks, resources, a server that became a standby.
 MAY_PASS = ("57014", "40001", "40P01", "55P03", "53", "25006")

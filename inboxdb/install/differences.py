@@ -31,9 +31,6 @@ MEMBER, TRUSTED = (Object("policy", f'{name} on public."Lead"') for name in ("in
 REALTIME = "realtime.messages"
 PUBLICATION = Object("publication", "inboxdb_lead")
 
-# What the policy on "Lead" calls, as grant_matrix has it.
-CALLED_BY_POLICY = ("current_user_id", "member_workspaces", "setter_workspaces")
-
 # Tables of one row that installing makes, and how the row is made anew. Suspended: our views have stand-ins.
 FILL = {
     "inboxdb.installation": """
@@ -124,6 +121,19 @@ def differences(connection: Connection) -> list[Difference]:
     return differ + list(_lost_rows(connection, state))
 
 
+def watched() -> tuple[str, ...]:
+    """List the host's tables with triggers of ours, in the order in which these are made."""
+    return tuple(dict.fromkeys(trigger[2] for _, trigger in _triggers()))
+
+
+def _triggers() -> Iterator[tuple[str, re.Match[str]]]:
+    """Read the statements of sql/ that make triggers, each with its file."""
+    for file in sources.contents():
+        if file.endswith(".trigger.sql"):
+            for trigger in TRIGGER.finditer((sources.SQL / file).read_text()):
+                yield file, trigger
+
+
 def _lost_rows(connection: Connection, state: _State) -> Iterator[Difference]:
     """Name the rows that installing makes, and nothing else ever does, of which there is not just one."""
     for table, statement in FILL.items():
@@ -149,8 +159,8 @@ def _read_state(connection: Connection) -> _State:
         if grantee not in known:
             del expected[obj]
     for role in installed.get(MEMBER, {}).get("roles", ()):
-        for function in CALLED_BY_POLICY:
-            expected[Object("privilege", f"routine inboxdb.{function}() to {role}")] = {"rights": "execute"}
+        for called in re.findall(r"inboxdb\.\w+\(\)", expected[MEMBER]["using"]):
+            expected[Object("privilege", f"routine {called} to {role}")] = {"rights": "execute"}
 
     if decided is None:  # a routine that says so is lost, which is a difference of its own
         for obj in (MEMBER, TRUSTED):
@@ -426,13 +436,7 @@ def _for_trigger(obj: Object, shipped: Facts | None, installed: Facts | None) ->
     if installed and installed["definition"] == shipped["definition"]:
         mark = "`inboxdb mark --all`"
         return Remedy(f"`{enable}` and then {mark}, since changes were not noted, or {REPAIR} for both", (enable,))
-    [(file, create)] = [
-        (file, trigger[0])
-        for file in sources.contents()
-        if file.endswith(".trigger.sql")
-        for trigger in TRIGGER.finditer((sources.SQL / file).read_text())
-        if (trigger[1], trigger[2]) == (name, obj.table)
-    ]
+    [(file, create)] = [(file, trigger[0]) for file, trigger in _triggers() if trigger.groups() == (name, obj.table)]
     return Remedy(f"{REPAIR}, which makes it anew from sql/{file} and marks every workspace", (create,))
 
 

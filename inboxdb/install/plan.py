@@ -209,7 +209,7 @@ def declared_locks(text: str) -> list[tuple[str, str]]:
 
 def _planned(shipped: list[Migration], steps: list[Step], lock_timeout: float) -> dict[str, object]:
     """What the queries of sql/checks/plan/ read of the plan: what each pending migration is the first to make, which of
-    them grant rights, which build indexes, and the locks.
+    them grant rights and to which roles, which build indexes, and the locks.
     """
     first: dict[tuple[str, ...], str] = {}
     for migration in shipped:
@@ -225,6 +225,7 @@ def _planned(shipped: list[Migration], steps: list[Step], lock_timeout: float) -
         "grants": [
             migration.id for migration in shipped if migration.id in pending and GRANTS.search(ledger.text(migration))
         ],
+        "roles": access.ROLES,
         "builds": [step.id for step in steps if not step.transactional],
         "locks": [
             {"migration": step.id, "host_table": lock.host_table, "mode": lock.mode}

@@ -13,11 +13,10 @@ from inboxdb.database.errors import DatabaseRefused, InboxdbError, is_lost
 from inboxdb.install import migrate
 from inboxdb.install.access import SET_LOCK_TIMEOUT
 from inboxdb.install.catalog import Object
-from inboxdb.install.differences import Difference, Remedy, differences
+from inboxdb.install.differences import Difference, Remedy, differences, watched
 
 # What the host's triggers call: while one of these was another, changes may not have been noted.
 NOTING = re.compile(r"inboxdb\.(note_\w+|current_slice)\(")
-WATCHED = ('public."Client"', 'public."AIDraft"', 'public."Lead"')
 
 LOCK_ERRORS = psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected
 
@@ -187,7 +186,7 @@ class _Repair:
             self._explain(concerned, error)
         if any(NOTING.match(difference.object.name) for difference in bodies):
             # a writer who began before may have called the old one
-            for table in WATCHED:
+            for table in watched():
                 if not self._watch(table, []):
                     raise InboxdbError(
                         f"what notes changes was mended, but {table} was held all the time: what its writers did until "

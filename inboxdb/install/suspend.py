@@ -14,7 +14,8 @@ from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, retr
 from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate
 from inboxdb.install.access import SET_LOCK_TIMEOUT
-from inboxdb.install.repair import MARK, WATCHED, mend
+from inboxdb.install.differences import watched
+from inboxdb.install.repair import MARK, mend
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def suspend(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Suspension:
         _require_all_applied(connection, dsn)
         before = suspended_since(connection)
         _step(connection, lock_timeout, "select inboxdb.suspend_views()")
-        for table in WATCHED:
+        for table in watched():
             _step(connection, lock_timeout, f"select inboxdb.suspend_table('{table}')")
         since = suspended_since(connection)
         assert since

@@ -18,7 +18,7 @@ from inboxdb.install import access, catalog, migrate
 from inboxdb.install.catalog import Object, Objects
 from inboxdb.install.differences import MEMBER, TRUSTED
 
-ROLES = ("inboxdb_drainer", "inboxdb_monitor")  # those of access.ROLES that are nobody else's
+ROLES = tuple(role for role in access.ROLES if role.startswith("inboxdb_"))  # nobody else's
 
 # What people would look for; the rest goes with these.
 NAMED = ("schema", "relation", "routine", "type", "trigger", "policy", "index", "publication")

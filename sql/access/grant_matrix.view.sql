@@ -64,13 +64,14 @@ select
     when 0 then 'public' else pg_catalog.pg_get_userbyid(bound.role_oid)::text
   end as grantee,
   'function' as kind,
-  helper.signature as object_name,
+  needed.refobjid::pg_catalog.regprocedure::text as object_name,
   'execute' as privilege
 from pg_catalog.pg_policy as p
+inner join pg_catalog.pg_depend as needed
+  on needed.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+    and p.oid = needed.objid
+    and needed.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
 cross join lateral pg_catalog.unnest(p.polroles) as bound (role_oid)
-cross join (
-  values ('inboxdb.current_user_id()'), ('inboxdb.member_workspaces()'), ('inboxdb.setter_workspaces()')
-) as helper (signature)
 where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('public."Lead"');
 
 comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole: see apply_grants.';
