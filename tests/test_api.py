@@ -62,6 +62,7 @@ def prepare(database: Database) -> str:
 
 @pytest.fixture
 def tenants(database: Database, owner: Connection[Any], host: Host) -> Tenants:
+    set_collected(owner, 0)  # the template that this database is a copy of may be minutes old
     return Tenants(database, owner, host, database.prepared)
 
 
