@@ -18,32 +18,35 @@ declare
   problems text;
 begin
   with required (place, host_table, host_column, kind, equals) as (
-    -- kind: id, text or time. equals: the column of the same type, because the two are compared.
+    -- kind: id, text or time. equals: the column of the same type, because the two are compared; or the domain that has
+    -- its type from the column, which is not there yet.
     values
-      ( 1, 'Client',       'id',                'id',   null),
-      ( 2, 'Client',       'userId',            'id',   'Lead.assignedToUserId'),
-      ( 3, 'ClientMember', 'clientId',          'id',   'Client.id'),
-      ( 4, 'ClientMember', 'userId',            'id',   'Lead.assignedToUserId'),
-      ( 5, 'ClientMember', 'role',              null,   null),
-      ( 6, 'Lead',         'id',                'id',   null),
-      ( 7, 'Lead',         'clientId',          'id',   'Client.id'),
-      ( 8, 'Lead',         'status',            'text', null),
-      ( 9, 'Lead',         'sentimentTag',      'text', null),
-      (10, 'Lead',         'lastInboundAt',     'time', null),
-      (11, 'Lead',         'lastOutboundAt',    'time', null),
-      (12, 'Lead',         'lastZrgOutboundAt', 'time', null),
-      (13, 'Lead',         'snoozedUntil',      'time', null),
-      (14, 'Lead',         'assignedToUserId',  'id',   null),
-      (15, 'AIDraft',      'id',                'id',   null),
-      (16, 'AIDraft',      'leadId',            'id',   'Lead.id'),
-      (17, 'AIDraft',      'status',            'text', null),
-      (18, 'AIDraft',      'autoSendAction',    'text', null),
-      (19, 'Message',      'leadId',            'id',   'Lead.id'),
-      (20, 'Message',      'channel',           'text', null),
-      (21, 'Message',      'source',            'text', null),
-      (22, 'Message',      'direction',         'text', null),
-      (23, 'Message',      'sentBy',            'text', null),
-      (24, 'Message',      'aiDraftId',         'id',   'AIDraft.id')
+      -- list: host columns
+      (1, 'Client', 'id', 'id', 'inboxdb.client_id'),
+      (2, 'Client', 'userId', 'id', 'Lead.assignedToUserId'),
+      (3, 'ClientMember', 'clientId', 'id', 'Client.id'),
+      (4, 'ClientMember', 'userId', 'id', 'Lead.assignedToUserId'),
+      (5, 'ClientMember', 'role', null, null),
+      (6, 'Lead', 'id', 'id', 'inboxdb.lead_id'),
+      (7, 'Lead', 'clientId', 'id', 'Client.id'),
+      (8, 'Lead', 'status', 'text', null),
+      (9, 'Lead', 'sentimentTag', 'text', null),
+      (10, 'Lead', 'lastInboundAt', 'time', null),
+      (11, 'Lead', 'lastOutboundAt', 'time', null),
+      (12, 'Lead', 'lastZrgOutboundAt', 'time', null),
+      (13, 'Lead', 'snoozedUntil', 'time', null),
+      (14, 'Lead', 'assignedToUserId', 'id', 'inboxdb.user_id'),
+      (15, 'AIDraft', 'id', 'id', null),
+      (16, 'AIDraft', 'leadId', 'id', 'Lead.id'),
+      (17, 'AIDraft', 'status', 'text', null),
+      (18, 'AIDraft', 'autoSendAction', 'text', null),
+      (19, 'Message', 'leadId', 'id', 'Lead.id'),
+      (20, 'Message', 'channel', 'text', null),
+      (21, 'Message', 'source', 'text', null),
+      (22, 'Message', 'direction', 'text', null),
+      (23, 'Message', 'sentBy', 'text', null),
+      (24, 'Message', 'aiDraftId', 'id', 'AIDraft.id')
+      -- end
   ),
   found as (
     select

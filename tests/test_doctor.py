@@ -23,7 +23,9 @@ from inboxdb.database import checks, sources
 from inboxdb.demo import embedded
 from inboxdb.drain.run import drain
 from inboxdb.install import access
+from inboxdb.install.catalog import DOMAINS
 from inboxdb.install.suspend import resume, suspend
+from tests import lists
 from tests.interleave import until
 from tests.redis_server import RedisServer
 from tests.rows import Host, new_id, set_clock
@@ -671,18 +673,18 @@ def test_host_column_that_is_lost(database: Database) -> None:
     assert complaints(database)["host_columns"][0]["evidence"] == 'column public."ClientMember".role is missing'
 
 
-def test_host_columns_are_those_of_the_check_at_the_install() -> None:
-    def listed(file: str) -> dict[tuple[str, ...], str]:
-        rows = re.findall(
-            r"\(\s*\d+, +'(\w+)', +'(\w+)', +('\w+'|null), +('[\w.]+'|null)\)", (sources.SQL / file).read_text()
-        )
-        return {row[:3]: row[3] for row in rows}
-
-    here, there = listed("checks/doctor/host_columns.sql"), listed("host/check.sql")
-    assert len(here) == 24
-    assert {row: None if "inboxdb." in equals else equals for row, equals in here.items()} == {
-        row: None if "inboxdb." in here[row] else equals for row, equals in there.items()
+def test_domains_have_their_types_from_these_columns() -> None:
+    rows = lists.original("host columns", sources.SQL / "host" / "check.sql")
+    domains = {
+        domain: (table, column)
+        for table, column, domain in re.findall(r"'(\w+)', '(\w+)', 'id', '(inboxdb\.\w+)'", rows)
     }
+    assert domains == DOMAINS
+    assert {domain.partition(".")[2] for domain in domains} == {
+        file.name.removesuffix(".type.sql") for file in (sources.SQL / "host").glob("*.type.sql")
+    }
+    ids = re.findall(r"\('(\w+)', '(\w+)', '(\w+)'\)", (sources.SQL / "host" / "ids.sql").read_text())
+    assert {f"inboxdb.{domain}": (table, column) for domain, table, column in ids} == DOMAINS
 
 
 # The drain's own

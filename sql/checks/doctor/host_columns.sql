@@ -2,9 +2,10 @@
 -- compared with it, or of another type than our domains have since the install.
 -- Why: refreshes, or the host's own writes through our triggers, fail, or stop using an index.
 -- Evidence: the catalog, readable by everybody.
--- Source of the rule: sql/host/check.sql, to which a test holds this list, and sql/host/.
+-- Source of the rule: sql/host/check.sql, from which `make migration` writes this list, and sql/host/.
 with required (place, host_table, host_column, kind, equals) as (
   values
+  -- list: host columns, as in host/check.sql
   (1, 'Client', 'id', 'id', 'inboxdb.client_id'),
   (2, 'Client', 'userId', 'id', 'Lead.assignedToUserId'),
   (3, 'ClientMember', 'clientId', 'id', 'Client.id'),
@@ -29,6 +30,7 @@ with required (place, host_table, host_column, kind, equals) as (
   (22, 'Message', 'direction', 'text', null),
   (23, 'Message', 'sentBy', 'text', null),
   (24, 'Message', 'aiDraftId', 'id', 'AIDraft.id')
+  -- end
 ),
 
 found (place, name, column_name, kind, equals, type_name) as (
@@ -42,10 +44,11 @@ found (place, name, column_name, kind, equals, type_name) as (
     on c.oid = a.attrelid and r.host_column = a.attname and a.attnum > 0 and not a.attisdropped
   union all
   select
-    null, d.name, 'inboxdb''s domain ' || d.name, null, null,
+    null, r.equals, 'inboxdb''s domain ' || r.equals, null, null,
     pg_catalog.format_type(t.typbasetype, null)
-  from (values ('inboxdb.client_id'), ('inboxdb.lead_id'), ('inboxdb.user_id')) as d (name)
-  inner join pg_catalog.pg_type as t on pg_catalog.to_regtype(d.name) = t.oid
+  from required as r
+  inner join pg_catalog.pg_type as t on pg_catalog.to_regtype(r.equals) = t.oid
+  where r.equals like 'inboxdb.%'
 ),
 
 judged as (
