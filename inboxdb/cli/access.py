@@ -61,7 +61,7 @@ def rls() -> None:
 def rls_plan(call: Call, named: Named) -> bool:
     """List the roles with rights on "Lead", what they see now, and what they would see. Changes nothing.
 
-    The last is with the roles as named; without names, and with row-level security on, after `inboxdb rls off`.
+    `will_see` holds for the roles as named; without names, and with row-level security on, after `inboxdb rls off`.
     """
     lead = access.lead_access(call.dsn)
     then = None if lead.protected and named == Named() else named

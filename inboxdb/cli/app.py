@@ -30,7 +30,7 @@ Arguments = ParamSpec("Arguments")
 
 
 class Seconds(click.FloatRange):
-    """A range without NaN, which is neither below its least nor above its most."""
+    """A range without NaN: comparisons alone let NaN pass."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Read a number."""
@@ -49,7 +49,7 @@ WRITERS_WAIT = click.option(
 
 @dataclass(frozen=True)
 class Call:
-    """What every command is called with."""
+    """The argument of every command: its options and its output."""
 
     dsn: str
     as_json: bool
@@ -66,7 +66,7 @@ class Call:
 
 
 def report(line: str) -> None:
-    """Say on stderr what is being done."""
+    """Report a step on stderr."""
     click.echo(line, err=True)
 
 
@@ -76,7 +76,7 @@ def report(line: str) -> None:
 def main(dsn: str | None) -> None:
     """Inbox badge counts kept right inside Postgres.
 
-    The database is the one that --dsn names, else INBOXDB_DSN, else DATABASE_URL, else libpq's PG* variables. Prefer
+    The database is named by --dsn, else by INBOXDB_DSN, else DATABASE_URL, else libpq's PG* variables. Prefer
     the variables where the connection string holds a password: other users of the machine can read command lines.
 
     Data goes to stdout, progress and errors to stderr. Exit status: 0 done, 1 error, 2 usage, 3 not healthy (drift, a

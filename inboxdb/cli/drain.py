@@ -126,7 +126,7 @@ def _schedule(
 
 
 def _log(call: Call, asked: DrainOptions, log_format: str | None) -> None:
-    """Make stderr a log, but for a single run that was asked for none: of that only errors are logged."""
+    """Make stderr a log; a single run without --log-format logs errors only."""
     level = logging.DEBUG if call.debug else logging.INFO
     if log_format or asked.schedule is not ONCE:
         click.get_current_context().meta[render.LOGS] = True
@@ -143,7 +143,7 @@ def _log_end(result: DrainResult) -> None:
 
 
 def _stopped_by_signals(watch: bool) -> Event:
-    """Return what a first signal sets, to end the run. A second one also ends the workspace at hand."""
+    """Return the event set by a first signal, to end the run. A second signal also ends the workspace at hand."""
     stop = Event()
 
     def end(number: int, frame: object) -> None:

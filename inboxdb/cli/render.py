@@ -30,14 +30,14 @@ from inboxdb.watch.status import FailingWorkspace
 
 PROGRESS_EVERY = 10.0  # seconds between lines of progress, where there is no terminal
 
-LOGS = "inboxdb.logs"  # among a context's meta: stderr is a log, of which each line has its form
+LOGS = "inboxdb.logs"  # key of a context's meta: stderr is a log, so every line has the form of a log
 
 
 # Values
 
 
 def json_value(value: object) -> str:
-    """Write in JSON what JSON has no type for."""
+    """Write values in JSON for which JSON has no type."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     raise TypeError(type(value).__name__)
@@ -69,7 +69,7 @@ def scope(is_global: bool, scope_user_id: str) -> str:
 
 @contextmanager
 def progress(label: str, wanted: bool = True) -> Iterator[Progress | None]:
-    """Show on stderr how far it is, if that is wanted: a bar on a terminal, elsewhere and in a log a line at times."""
+    """Show progress on stderr, if wanted: a bar on a terminal, elsewhere and in a log a line at times."""
     if not wanted:
         yield None
         return
@@ -219,7 +219,7 @@ def uninstalled(done: Uninstalled, dry_run: bool, database: str) -> str:
 
 
 def lead_access(lead: LeadAccess, named: Named | None) -> str:
-    """Say who sees what of "Lead" now, and then: with the roles named so, or once it is off."""
+    """Say who sees which rows of "Lead" now, and afterwards: with the roles as named, or without row-level security."""
     state = "on" if lead.enabled else "off"
     if lead.enabled and lead.decided != "enabled":
         state += ", with the host's own policies" if lead.policies else ", without a policy of the host's"

@@ -8,13 +8,13 @@ from psycopg.rows import class_row
 from inboxdb.database.connection import Connection, naming
 from inboxdb.database.errors import InboxdbError
 
-# What a row of inbox_counts has beside the counts by name.
+# Columns of inbox_counts beside the counts by name.
 OTHERS = {"client_id", "is_global", "scope_user_id", "leads", "computed_at", "updated_at"}
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The counts of one scope by name, as of `computed_at`; `dirty` says that something has changed since."""
+    """The counts of a scope by name, as of `computed_at`; `dirty`: something has changed since."""
 
     client_id: str
     is_global: bool
@@ -28,7 +28,7 @@ class Counts:
 def read(connection: Connection, client_id: str, setter: str | None = None) -> Counts:
     """Read the counts of a workspace, or of one user in it, by primary key.
 
-    Parameters: client_id; setter, a user's id. One without a lead in the workspace has zeros.
+    Parameters: client_id; setter, a user's id. A user without leads in the workspace has zeros.
     Raises MalformedId; DatabaseRefused (IB002, through the session) for an unknown workspace; InboxdbError for a
     workspace that was never counted, and for a setter who is nobody: the empty id, and the sentinel.
     """

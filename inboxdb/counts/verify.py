@@ -14,7 +14,7 @@ from inboxdb.drain.refresh import refresh
 from inboxdb.drain.state import Progress
 from inboxdb.drain.workspaces import mark
 
-# Before each further comparison of a workspace that changes while it is looked at, in seconds.
+# Pauses before each further comparison of a workspace with changes still arriving, in seconds.
 PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
 
 WHY_UNSETTLED = {

@@ -1,4 +1,4 @@
-"""Checks: each is a query of a folder under sql/checks/, which anybody may run by itself, and returns findings."""
+"""Checks: queries in folders under sql/checks/; each returns findings, and can be run alone in psql."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SEVERITIES = (PROBLEM, OBSTACLE, WARNING, NOT_LOOKED_AT, NOTE)  # the worst firs
 
 @dataclass(frozen=True)
 class Finding:
-    """A finding of a check: how bad, what was seen, what to do.
+    """A finding of a check: severity, evidence, remedy.
 
     `remedy` has commands and SQL statements between backquotes. `migration` is the first pending migration that a
     finding of `migrate plan` concerns, None for all of them.
@@ -47,7 +47,7 @@ def run(connection: Connection, folder: str, settings: Mapping[str, str] | None 
 
 
 def worst_first(findings: list[Finding]) -> list[Finding]:
-    """Sort findings by severity; those of one severity stay in order."""
+    """Sort findings by severity; findings of equal severity stay in order."""
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
@@ -67,7 +67,7 @@ def _findings(connection: Connection, check: str, query: bytes, settings: Mappin
 
 
 def _why_not(error: psycopg.Error) -> tuple[str, str]:
-    """Say why a check could not run, and how it could; the server's own message is dropped, as it may quote rows."""
+    """Say why a check could not run, and the remedy; without the server's message, which may quote rows."""
     match error:
         case errors.InsufficientPrivilege():
             return "this role may not see what it needs", "connect as the role that installed inboxdb"

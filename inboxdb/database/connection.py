@@ -1,4 +1,4 @@
-"""Which database to talk to, and a connection to it that is safe behind a pooler."""
+"""Which database to talk to, and connections to the database, safe behind a pooler."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ logger = logging.getLogger("inboxdb")
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
-# libpq's own message is not repeated, because it quotes parts of a password that was not percent-encoded.
+# libpq's own message is not repeated, because libpq quotes parts of a password without percent-encoding.
 REASONS = {
     "authentication failed": "the server refused the user or the password",
     "no password supplied": "the server wants a password",
@@ -45,7 +45,7 @@ PASSING_REASONS = {
     "shutting down": "the server is shutting down",
 }
 
-# Parameters of a DATABASE_URL that Prisma and hosting platforms allow and libpq refuses.
+# Parameters of a DATABASE_URL allowed by Prisma and hosting platforms, and refused by libpq.
 FOREIGN_PARAMETERS = {
     "schema",
     "connection_limit",
@@ -65,7 +65,7 @@ FOREIGN_PARAMETERS = {
 ATTEMPTS = 10
 PAUSE = (0.5, 1.5)
 
-# For how long writers may queue behind a lock that stops them, in seconds: each file of migrations/ says so, too.
+# For how long writers may queue behind our locks, in seconds: each file of migrations/ says so, too.
 LOCK_TIMEOUT = 2.0
 
 CONNECT_TIMEOUT = 10  # seconds, where neither the connection string nor PGCONNECT_TIMEOUT says
@@ -74,7 +74,7 @@ CONNECT_TIMEOUT = 10  # seconds, where neither the connection string nor PGCONNE
 def resolve_dsn(explicit: str | None) -> str:
     """Say which database to use.
 
-    Parameters: explicit, the value of ``--dsn``, which wins over INBOXDB_DSN, DATABASE_URL and libpq's PG* variables.
+    Parameters: explicit, the value of ``--dsn``, preferred to INBOXDB_DSN, DATABASE_URL and libpq's PG* variables.
     Returns a libpq connection string, empty where only PG* variables are set.
     Raises UnusableDsn where the string cannot be read; the message never quotes the string, which may hold a password.
     """
@@ -151,7 +151,7 @@ def session(dsn: str, *, application_name: str) -> Iterator[Connection]:
 
 
 def translated(error: psycopg.Error, dsn: str) -> ConnectionLost | DatabaseRefused:
-    """Say what an error means to a user of the database that `dsn` leads to."""
+    """Turn a psycopg error into an InboxdbError for the user of the database at `dsn`."""
     if is_lost(error):
         return ConnectionLost(describe(dsn), error.sqlstate)
     return DatabaseRefused(error, describe(dsn))
@@ -196,9 +196,9 @@ def in_one_trip(connection: Connection, *statements: tuple[float, sql.Composable
 
 
 def shares_backends(connection: Connection, dsn: str) -> bool:
-    """Tell whether a pooler in transaction mode is in between: two connections then take turns on one backend (D83).
+    """Tell whether connections pass a pooler in transaction mode: two connections then share a backend in turns (D83).
 
-    Parameters: connection, in autocommit; dsn, which it was made with: it opens another one for a moment.
+    Parameters: connection, in autocommit; dsn, for a second connection, opened for a moment.
     Raises CannotConnect.
     """
 

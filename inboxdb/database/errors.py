@@ -86,7 +86,7 @@ class MissingExtra(InboxdbError):
     """A missing optional part of inboxdb."""
 
     def __init__(self, purpose: str, extra: str) -> None:
-        """Say what the part is wanted for, and which extra brings it."""
+        """Name the missing part, its purpose, and the extra to install."""
         super().__init__(f"{purpose} needs an extra: install it with `pip install 'inboxdb[{extra}]'`.")
 
 
@@ -116,7 +116,7 @@ class MalformedId(InboxdbError):
     """An id that is impossible in the host's type."""
 
     def __init__(self, *ids: str) -> None:
-        """Name the ids, one of which is malformed."""
+        """Name the ids, at least one malformed."""
         super().__init__(
             f"{' or '.join(map(repr, ids))} does not have the form of this host's ids (uuid). Nothing was changed."
         )
@@ -205,7 +205,7 @@ class NotNext(InboxdbError):
 
 
 class PoolerInBetween(InboxdbError):
-    """A pooler in transaction mode: no migration can run through it."""
+    """A pooler in transaction mode, through which no migration can run."""
 
     def __init__(self, database: str) -> None:
         """Name the database, without user or password."""

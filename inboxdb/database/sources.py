@@ -1,6 +1,6 @@
-"""The SQL that inboxdb ships: where sql/ and migrations/ are, and what each file of migrations/ has to be.
+"""The SQL that inboxdb ships: where sql/ and migrations/ are, and the checksum of each file of migrations/.
 
-``sha256sum --check checksums.txt`` reads what has to be, too.
+``sha256sum --check checksums.txt`` compares the same checksums.
 """
 
 import re
@@ -23,7 +23,7 @@ def contents() -> list[str]:
 
 
 def checksums() -> str:
-    """Return what checksums.txt has to say of migrations/ as it is now: a line a file, SHA-256 and name, sorted."""
+    """Return the text of checksums.txt for today's migrations/: a line a file, SHA-256 and name, sorted."""
     files = sorted(MIGRATIONS.glob("*.sql"))
     return "".join(f"{sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files)
 

@@ -113,7 +113,7 @@ def server(
         raise
     finally:
         if process is not None and keep:
-            process.returncode = 0  # ours no longer; Python would warn that it still runs
+            process.returncode = 0  # no child to wait for: without this Python would warn of a running process
         else:
             if process is not None and process.poll() is None:
                 # To the group, since it may still be a shell with initdb. Waits for no client.

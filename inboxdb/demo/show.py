@@ -184,7 +184,7 @@ def run(
 
 @contextmanager
 def _stopping_on_signals() -> Iterator[Callable[[], None]]:
-    """Leave the block in good order when asked to stop; yields what makes it deaf to that from then on."""
+    """Leave the block in good order on a signal; yields a function after whose call signals are ignored."""
 
     def ignore() -> None:
         for number in previous:
@@ -219,7 +219,7 @@ class _Step:
 
 @contextmanager
 def _step(console: Console, doing: str) -> Iterator[_Step]:
-    """Show a bar while the block runs, on a terminal; then what it did and how long that took."""
+    """Show a bar while the block runs, on a terminal; then the result and the seconds."""
     started = time.monotonic()
     columns = (SpinnerColumn("line"), "{task.description}", BarColumn())
     with Progress(*columns, console=console, transient=True, disable=not _is_terminal(console)) as bar:
@@ -342,7 +342,7 @@ class _Live:
             console.print(self.table())
 
     def write(self, number: int) -> None:
-        """Do what the application does, to one lead after the other."""
+        """Change leads as the application does, one after the other."""
         with session(self.application, application_name="inboxdb demo application") as connection:
             while time.monotonic() < self.write_until and not self.stop.wait(random.uniform(0, 2 * WRITE_PAUSE)):
                 lead, tag = random.choice(self.leads), random.choice(TAGS)
@@ -350,7 +350,7 @@ class _Live:
                 self.writes[number] += 1
 
     def probe(self) -> None:
-        """Make changes that can be told from all others: see the head of this file."""
+        """Make the probe's changes: see the head of this file."""
         with session(self.application, application_name="inboxdb demo probe") as connection:
             due = time.monotonic()
             for workspace in cycle(self.watched):
@@ -482,7 +482,7 @@ def _verdict(result: VerifyResult) -> str:
 
 
 def _comparison(connection: Connection, largest: _Workspace) -> str:
-    """Measure what a reader of the largest workspace is spared."""
+    """Compare a read of the largest workspace's counts with counting its leads."""
     read = _seconds(
         connection, "select * from inboxdb.inbox_counts where client_id = %s and is_global", largest.client_id, 200
     )
@@ -513,7 +513,7 @@ def _as_members_see_it(connection: Connection, workspace: _Workspace) -> str:
 
 
 def _seen(connection: Connection, client_id: str, user: str) -> str:
-    """Sign a user in for a transaction, and say what the database shows them."""
+    """Sign a user in for a transaction, and say which counts and leads the database shows them."""
     with connection.transaction(force_rollback=True):
         connection.execute("set local role authenticated")
         claims = json.dumps({"sub": user})

@@ -83,7 +83,7 @@ class Announcer(Thread):
         self._queue.put(refresh)
 
     def run(self) -> None:
-        """Announce what comes, and at first what others left."""
+        """Announce refreshes as they come, and first the versions left unpublished by others."""
         batch: list[Refresh] = []
         is_over = False
         while True:
@@ -96,7 +96,7 @@ class Announcer(Thread):
             self._connection.close()
 
     def _next_batch(self) -> tuple[list[Refresh], bool]:
-        """Wait for something to do; return all there is to announce, once per workspace, and whether it is the end."""
+        """Wait for news; return all refreshes to announce, once per workspace, and whether the run has ended."""
         batch: dict[str, Refresh] = {}
         try:
             refresh = self._queue.get(timeout=max(self._heartbeat_at - monotonic(), 0))

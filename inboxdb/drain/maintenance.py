@@ -19,7 +19,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an item: done, failed, or a refresh's, with the version and the users whose counts changed."""
+    """The outcome of an item: done, failed, or a refresh, with the version and the users whose counts changed."""
 
     outcome: str
     version: int | None = None
@@ -39,7 +39,7 @@ class Maintenance:
         self._has_at_hand = False
 
     def choose(self, connection: Connection, time_limit: float) -> Item | None:
-        """Choose the next item that is due; what was lost with its connection is recorded as failed first."""
+        """Choose the next due item, after recording as failed an item lost with its connection."""
         if self._has_at_hand:
             self.give_up(connection, time_limit, "08006")
         name, limit, client_id, *_ = self._step(connection, time_limit, None)

@@ -1,4 +1,4 @@
-"""What a run of the drain is asked to do."""
+"""The options of a run of the drain."""
 
 import random
 from dataclasses import dataclass, field

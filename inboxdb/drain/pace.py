@@ -5,16 +5,16 @@ from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefus
 # A single run waits this long, in all, for workspaces that are not due: a claim by a killed process, or a refresh in
 # progress elsewhere. Five seconds cover the delays after a first and a second such claim (1 s and 2 s).
 PATIENCE = 5.0  # seconds
-LEAST_WAIT = 0.2  # seconds, for a workspace that is due but not to be had: another session claims or commits it
+LEAST_WAIT = 0.2  # seconds, for a due workspace under another session's lock: a claim or a commit is under way
 
 IDLE_FIRST, IDLE_MOST = 0.1, 1.0  # seconds between passes of a watching run: after work, and doubled where none was
 
-# A lost connection is made anew after such pauses, doubled; a run that is not a watching one gives up after the last.
+# A lost connection is made anew after such pauses, doubled; only a watching run goes on after the last pause.
 RECONNECT_FIRST, RECONNECT_MOST, RECONNECT_PATIENCE = 0.5, 30.0, 20.0  # seconds
 
 LONGEST_REST = 5.0  # seconds that a paced worker rests at most: a third of promised_freshness()
 
-# Refusals that a run which goes on may outlive: timeouts and deadlocks, resources, a server that became a standby.
+# Refusals outlived by watching runs: timeouts and deadlocks, resources, a server turned standby.
 MAY_PASS = ("57014", "40001", "40P01", "55P03", "53", "25006")
 
 
@@ -27,12 +27,12 @@ def spread(pause: float, chance: float) -> float:
 
 
 def idle_pause(last: float, worked: bool) -> float:
-    """Return the pause of a watching run before its next pass: short after work, else twice the last one."""
+    """Return the pause of a watching run before its next pass: short after work, else the last pause doubled."""
     return IDLE_FIRST if worked else min(2 * last, IDLE_MOST)
 
 
 def pause_until_next(every: float, took: float) -> float:
-    """Return the pause of a run that makes a pass so often, after a pass that took so long."""
+    """Return the pause until a run's next scheduled pass, from the seconds taken by the last pass."""
     return max(every - took, 0)
 
 
@@ -51,7 +51,7 @@ def wait_for_attempt(due_in: float | None, waited: float) -> float | None:
 def rest(worked: float, pace: float, left: float) -> float:
     """Return how long a worker rests after a refresh, so that it works only a share of its time.
 
-    Parameters: worked, seconds that the refresh took; pace, that share; left, seconds until the run ends.
+    Parameters: worked, seconds taken by the refresh; pace, the share; left, seconds until the run ends.
     """
     return max(0, min(worked * (1 / pace - 1), LONGEST_REST, left))
 

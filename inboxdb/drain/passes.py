@@ -16,7 +16,7 @@ from inboxdb.drain.maintenance import Maintenance, Outcome
 from inboxdb.drain.refresh import Claim, Refresh, claim_next, drain_next, record_failure
 from inboxdb.drain.state import RunState
 
-GRACE = 10.0  # seconds beyond a time limit that the server itself is to keep
+GRACE = 10.0  # seconds of grace beyond a time limit kept by the server
 
 
 class Refresher:
@@ -138,7 +138,7 @@ class Refresher:
             self._rest(monotonic() - began)
 
     def _keep_at_hand(self, row: tuple[Any, ...]) -> None:
-        """Keep the answer to a claim at hand, if it is a workspace."""
+        """Keep a claimed workspace at hand, if the claim found a workspace."""
         if row[0] is not None:
             self._at_hand = Claim(*row)
             self.state.has_at_hand(self._at_hand.client_id)
@@ -175,7 +175,7 @@ class Refresher:
         self._announce(refresh)
 
     def _finish_audit(self, audit: Refresh) -> None:
-        """Count and log the outcome of an audit, and announce what it refreshed."""
+        """Count and log the outcome of an audit, and announce the refresh, if any."""
         self.state.count_audit(audit)
         logs.logger.log(
             *logs.AUDIT_OUTCOMES[audit.outcome], action="audit", workspace=audit.client_id, outcome=audit.outcome
@@ -184,7 +184,7 @@ class Refresher:
 
     @contextmanager
     def _bounded(self, time_limit: float) -> Iterator[None]:
-        """Wait for an answer until shortly after the limit that the server itself keeps, if it is there at all."""
+        """Wait for an answer until shortly after the server's own time limit, in case the server is gone."""
         self.deadline = monotonic() + time_limit + GRACE
         try:
             yield

@@ -108,7 +108,7 @@ class Cache:
                 for row in rows:
                     self._write(keys=[self._prefix + row.redis_key], args=[row.value, row.kind], client=pipeline)
                 pipeline.execute()
-        # UnicodeError: a host name that cannot be one
+        # UnicodeError: an impossible host name
         except (RedisError, OSError, UnicodeError) as error:
             raise CacheUnavailable(self._name, _reason(error)) from error
 
@@ -130,7 +130,7 @@ def publish(connection: Connection, cache: Cache) -> int:
         ((confirmed,),) = connection.execute(
             "select inboxdb.confirm_published(%s::text[], %s::text[], %s::text[], %s::bigint[])", columns
         ).fetchall()
-        # Those were all. Asking again would go on for as long as others write.
+        # A short batch is the last: asking again would go on for as long as others write.
         if confirmed == len(rows) < BATCH:
             break
         before = rows
@@ -145,7 +145,7 @@ def _unpublished(connection: Connection) -> list[Unpublished]:
 
 
 def _reason(error: Exception) -> str:
-    """Say what is the matter, without the message of Redis or its client, which may quote keys and values."""
+    """Describe the failure without the message of Redis or its client: messages may quote keys and values."""
     from redis import exceptions
 
     match error:

@@ -1,4 +1,4 @@
-"""One refresh of one workspace: what is asked of the database, and what it answers."""
+"""A refresh of a workspace: the statements sent to the database, and their answers."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -91,7 +91,7 @@ class _Run:
         return self.result()
 
     def connect_first(self) -> None:
-        """See whether there is such a database; a connection that is lost later is made anew."""
+        """See whether the database answers; later on a lost connection is made anew."""
         try:
             with suppress(ConnectionLost), session(self.dsn, application_name=self.options.application_name) as first:
                 self.state.was_connected = True
@@ -104,7 +104,7 @@ class _Run:
                 raise
 
     def wait_for(self, workers: list[Worker], working: list[Future[None]]) -> None:
-        """Wait for the workers to end; where interrupted, undo what they have at hand."""
+        """Wait for the workers to end; where interrupted, undo the refreshes at hand."""
         try:
             while wait(working, timeout=1).not_done:
                 for worker in workers:
@@ -133,7 +133,7 @@ class _Run:
             self.estimate(connection)
 
     def maintain(self, connection: Connection) -> None:
-        """Do the maintenance that is due; what exceeds its time limit is recorded, and left."""
+        """Do the due maintenance; an item past its time limit is recorded, and left."""
         while item := self.maintenance.choose(connection, HEARTBEAT_LIMIT):
             try:
                 self.maintenance.run(connection, item)
@@ -154,7 +154,7 @@ class _Run:
             state.show_progress()
 
     def result(self) -> DrainResult:
-        """Sum up; without a connection it is not known what still waits."""
+        """Sum up; without a connection the number of waiting workspaces is unknown."""
         state, application_name = self.state, self.options.application_name
         failing: list[status.FailingWorkspace] = []
         remaining = suspended_since = None

@@ -14,7 +14,7 @@ where that is not known.
 
 
 class RunState:
-    """The counters of a run, and whether it is to go on."""
+    """The counters of a run, and whether the run goes on."""
 
     def __init__(self, options: DrainOptions, stop: Event, on_progress: Progress | None) -> None:
         """Begin to count.
@@ -45,7 +45,7 @@ class RunState:
 
     @property
     def has_ended(self) -> bool:
-        """Whether nothing is to be started any more, not even what is claimed."""
+        """Whether nothing is to be started any more, not even a claimed workspace."""
         return self.stop.is_set() or monotonic() >= self.ends_at
 
     @property
@@ -54,7 +54,7 @@ class RunState:
         return not self.has_ended and self.claims != self.options.limit
 
     def reserve_claim(self) -> bool:
-        """Use up one of the run's claims; return whether there was one left."""
+        """Use up a claim of the run's limit; return whether any was left."""
         with self.lock:
             if not self.may_claim:
                 return False
@@ -108,7 +108,7 @@ class RunState:
             self.audited += audit.outcome in ("audited", "refreshed")
 
     def not_waited_for(self) -> list[str]:
-        """List the workspaces that a single run does not wait for: they have a result, or another worker has them."""
+        """List the workspaces not waited for by a single run: with a result, or with another worker."""
         with self.lock:
             return [*(self.refreshed | self.failed | self.at_hand) - self.lost]
 

@@ -89,7 +89,7 @@ class Worker:
             self._state.stop.wait(pause)
 
     def _pause(self, connection: Connection, worked: bool, took: float) -> float | None:
-        """Return how long to pause after a pass; None where it was the last one."""
+        """Return how long to pause after a pass; None after the last pass."""
         schedule = self._options.schedule
         if schedule.kind == "once":
             return self._wait_for_attempt(connection)
@@ -99,7 +99,7 @@ class Worker:
         return pace.spread(self._idle_pause, random.random())
 
     def _wait_for_attempt(self, connection: Connection) -> float | None:
-        """Return how long until a workspace is due that this run has no result for; None when not to wait for it."""
+        """Return the seconds until the next workspace without a result in this run is due; None for no wait."""
         query = "select inboxdb.seconds_to_next_attempt(%s::text[])"
         ((due_in,),) = connection.execute(query, (self._state.not_waited_for(),)).fetchall()
         pause = pace.wait_for_attempt(due_in, self._waited)

@@ -1,4 +1,4 @@
-"""What may be asked for a workspace by its id: a refresh by the next drain, another try, a refresh now."""
+"""Requests for workspaces by id: a refresh by the next drain, another try, a refresh now."""
 
 from collections.abc import Sequence
 

@@ -98,7 +98,7 @@ class LeadAccess:
         return self.protected and trusted and all(known.get(role) in (None, "restricted") for role in asked.restricted)
 
     def sees(self, right: LeadRight) -> str:
-        """Say which rows a role with rights on "Lead" sees now."""
+        """Say which rows of "Lead" a role with rights sees now."""
         if right.bypasses or not self.enabled:
             return "every row"
         seen = [

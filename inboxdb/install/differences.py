@@ -1,4 +1,4 @@
-"""Where an installation differs from what we ship, and what mends it.
+"""The differences between an installation and the shipped objects, and the remedy of each.
 
 Compared are the objects of the snapshot (see catalog.py), and whatever else is in our schemas or has our name on the
 host's tables. What differs from one installation to the next is no difference: which of our roles exist, the decision
@@ -47,7 +47,7 @@ FILL = {
         values ('0', pg_catalog.pg_postmaster_start_time())""",
 }
 
-# Facts that say nothing to people.
+# Facts without a meaning to people.
 OPAQUE = {"body", "definition", "using", "check"}
 
 WORDS = {
@@ -64,7 +64,7 @@ TRIGGER = re.compile(r'^create or replace trigger (\w+)\n[^\n]* on (public\."\w+
 
 @dataclass(frozen=True)
 class Remedy:
-    """What mends a difference.
+    """The remedy of a difference.
 
     Fields: command, for people; statements, what we would run, none where we cannot; concurrently, whether outside a
     transaction, for as long as it takes; file, that of sql/ to be loaded again.
@@ -77,13 +77,13 @@ class Remedy:
 
     @property
     def is_ours(self) -> bool:
-        """Whether we can mend it."""
+        """Whether `verify --repair` can mend the difference."""
         return bool(self.statements or self.file)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """An object that is not as we ship it: as shipped, as installed, and what mends it."""
+    """An object unlike the shipped one: as shipped, as installed, and the remedy."""
 
     object: Object
     shipped: str
@@ -92,7 +92,7 @@ class Difference:
 
 
 class _State(NamedTuple):
-    """What is expected of an installation, what is installed, and what a remedy has to know besides."""
+    """The shipped objects, the installed ones, and the facts used by remedies."""
 
     expected: Objects
     installed: Objects
@@ -105,7 +105,7 @@ def differences(connection: Connection) -> list[Difference]:
     """Compare an installation with what we ship. Changes nothing.
 
     Parameters: connection, of a role that may read inboxdb's tables.
-    Returns what differs; not what is on something that is missing, or is nobody's, itself.
+    Returns the differences, without an object whose table or routine differs itself.
     """
     state = _read_state(connection)
     changed = {
@@ -162,7 +162,7 @@ def _read_state(connection: Connection) -> _State:
         for called in re.findall(r"inboxdb\.\w+\(\)", expected[MEMBER]["using"]):
             expected[Object("privilege", f"routine {called} to {role}")] = {"rights": "execute"}
 
-    if decided is None:  # a routine that says so is lost, which is a difference of its own
+    if decided is None:  # the routine asked for it is lost: a difference of its own
         for obj in (MEMBER, TRUSTED):
             installed.pop(obj, None)
     if PUBLICATION not in installed:
@@ -178,7 +178,7 @@ def _read_state(connection: Connection) -> _State:
     if decided in ("enabled", "left_out") and TRUSTED in installed:
         expected[TRUSTED] = trusted
     if drifted and rls:
-        # of the two policies, the missing one
+        # the missing policy of the two
         lost, facts = (TRUSTED, trusted) if MEMBER in installed else (MEMBER, member)
         expected.setdefault(lost, facts)
     for obj in (MEMBER, TRUSTED):
@@ -191,7 +191,7 @@ def _decided(connection: Connection) -> tuple[str | None, bool, str, bool, dict[
     owns our schema, whether row-level security is on, and the roles that our policies name.
     """
     decided, drifted = None, False
-    # what they ask may be what is lost
+    # the functions called may be the lost ones
     with suppress(psycopg.ProgrammingError):
         [(decided,)] = connection.execute("select inboxdb.lead_rls()").fetchall()
     with suppress(psycopg.ProgrammingError):
@@ -240,7 +240,7 @@ def _explained_by(obj: Object, state: _State) -> Iterator[Object]:
     elif obj.kind in ("column", "constraint", "trigger", "policy", "rule"):
         candidates = [table]
     elif obj.kind == "index":
-        # one that a constraint made has its name
+        # an index made by a constraint has the constraint's name
         own = obj.name.partition(" on ")[0].partition(".")[2]
         candidates = [table, Object("constraint", f"{own} on {obj.table}")]
     elif obj.kind == "sequence":
@@ -256,7 +256,7 @@ def _explained_by(obj: Object, state: _State) -> Iterator[Object]:
 
 
 def _in_words(obj: Object, shipped: Facts | None, installed: Facts | None) -> tuple[str, str]:
-    """Say what is shipped and what is installed, as far as they differ."""
+    """Return the differing facts, as shipped and as installed."""
     if shipped is None or installed is None:
         rights = (shipped or installed or {}).get("rights")
         what = f"may {rights}" if rights else "present"
@@ -327,7 +327,7 @@ def _by(statement: str) -> Remedy:
 
 
 def _unknown(statement: str) -> Remedy:
-    """Leave to its owner what we know nothing of."""
+    """Leave unknown objects to their owner."""
     return Remedy(f"`{statement}`, unless somebody needs it: it is not inboxdb's")
 
 
@@ -417,7 +417,7 @@ def _for_index(obj: Object, shipped: Facts | None, installed: Facts | None) -> R
     if shipped is None:
         if installed and installed["valid"]:
             return _unknown(drop)
-        # what a build that was broken off has left
+        # left by an interrupted build
         return Remedy(f"`{drop}`, or {REPAIR}", (drop,), concurrently=True)
     create = re.sub(r"^(CREATE (?:UNIQUE )?INDEX) ", r"\1 CONCURRENTLY ", shipped["definition"])
     if installed is None:

@@ -106,7 +106,7 @@ def read(connection: Connection) -> dict[str, Entry]:
     if _exists(connection, "inboxdb.migration_text"):
         texts = connection.execute("select t.migration_id, t.applied_at, t.body from inboxdb.migration_text as t")
         bodies = {(migration, applied_at): body for migration, applied_at, body in texts}
-    # yoyo alone leaves our table as it is: a text of another time is not what was applied
+    # yoyo by hand does not write our table: a row of another time is not the applied text
     return {migration: Entry(applied_at, bodies.get((migration, applied_at))) for migration, applied_at in rows}
 
 

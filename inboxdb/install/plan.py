@@ -57,7 +57,7 @@ REFUSALS: dict[type[InboxdbError], str] = {
 # What the comment on top of a migration says to yoyo, to squawk, and to whoever runs the file by itself.
 NOT_FOR_PEOPLE = ("depends:", "transactional:", "squawk-", "By hand:")
 
-# How the comment on top of a migration names locks. A test holds what it says to what is taken.
+# How the comment on top of a migration names locks. A test compares the comment with the locks taken.
 TABLE = r'"\w+"|\w+\.\w+'
 LOCKS = re.compile(rf"(?P<mode>[A-Z]+(?: [A-Z]+)+) on (?P<tables>(?:{TABLE})(?:(?:, | and )(?:{TABLE}))*)")
 
@@ -237,7 +237,7 @@ def _planned(shipped: list[Migration], steps: list[Step], lock_timeout: float) -
 
 
 def _undecided(dsn: str, last: str) -> Iterator[Finding]:
-    """Say which roles `apply` would ask about, where nothing is decided yet about row-level security on "Lead"."""
+    """List the roles still to be named to `apply`, where nothing is decided about row-level security on "Lead"."""
     lead = access.lead_access(dsn)
     names = [right.role_name for right in lead.rights if right.rights and not right.bypasses]
     if lead.undecided:
@@ -299,7 +299,7 @@ def _parts(migration: Migration, lock_timeout: float) -> Iterator[str]:
 
 
 def _summary(migration: Migration) -> str:
-    """Read the comment on top of a migration, without what is meant for others."""
+    """Read the comment on top of a migration, without the lines for yoyo and squawk."""
     lines = itertools.takewhile(lambda line: line.startswith("-- "), ledger.text(migration).splitlines())
     comment = (line.removeprefix("-- ") for line in lines)
     return "\n".join(line for line in comment if not line.startswith(NOT_FOR_PEOPLE))

@@ -20,14 +20,14 @@ NOTING = re.compile(r"inboxdb\.(note_\w+|current_slice)\(")
 
 LOCK_ERRORS = psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected
 
-PASSES = 4  # what is on an object that was lost is seen once that is back
+PASSES = 4  # differences on a lost object show once the object is back
 
 MARK = "select inboxdb.mark_all_inbox_counts_dirty()"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of an object that is, or was, not as we ship it.
+    """The outcome for an object unlike the shipped one.
 
     Fields: object; shipped and installed, in words; command, what mends it; mended, whether we just did; reason, why
     not, where we tried.
@@ -98,7 +98,7 @@ class _Repair:
         self._marked = False
 
     def run(self) -> Verification:
-        """Mend, and look again, until nothing is left, or what is left was tried."""
+        """Mend, and look again, until no difference is left untried."""
         known: dict[Object, Difference] = {}
         tried: list[Difference] = []
         left = differences(self._connection)
@@ -118,7 +118,7 @@ class _Repair:
         return Verification(findings, self._marked)
 
     def _mend(self, to_try: list[Difference]) -> None:
-        """Mend in an order in which each finds what it needs; indexes, which take longest, at the end."""
+        """Mend in order of dependence; indexes last, because they take longest."""
         schemas = [difference for difference in to_try if difference.object.kind == "schema"]
         bodies = [difference for difference in to_try if difference.remedy.file]
         columns = [difference for difference in to_try if difference.object.kind == "column"]
@@ -137,7 +137,7 @@ class _Repair:
         self._run(sorted(rest, key=lambda difference: difference.remedy.concurrently))
 
     def _run(self, to_try: Sequence[Difference]) -> None:
-        """Mend one after the other; what one remedy mends together, at once."""
+        """Mend one after the other; differences with the same remedy at once."""
         for remedy in dict.fromkeys(difference.remedy for difference in to_try):
             self._try([difference for difference in to_try if difference.remedy == remedy], partial(self._once, remedy))
 
@@ -185,7 +185,7 @@ class _Repair:
         for concerned, error in failed:
             self._explain(concerned, error)
         if any(NOTING.match(difference.object.name) for difference in bodies):
-            # a writer who began before may have called the old one
+            # a writer from before may have called the old function
             for table in watched():
                 if not self._watch(table, []):
                     raise InboxdbError(

@@ -167,7 +167,7 @@ def _put_back_views(connection: Connection) -> None:
             with connection.transaction():
                 connection.execute(text)
         except psycopg.errors.InvalidTableDefinition:
-            # a column of it has another type now, as where varchar became text
+            # a column has another type now, as where varchar became text
             connection.execute(f"drop view inboxdb.{view}".encode())
             connection.execute(text)
         connection.execute(f"drop function {stand_ins[view]}".encode())

@@ -1,4 +1,4 @@
-"""What is released: migrations/RELEASED names the last release, and its files of migrations/ stay as they are."""
+"""Releases: migrations/RELEASED names the last release, and its files of migrations/ stay as they are."""
 
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ class Release(NamedTuple):
 
 
 def last() -> Release | None:
-    """Read which release is the last one; None before the first."""
+    """Read the last release; None before the first."""
     lines = (sources.MIGRATIONS / RELEASED).read_text().splitlines()
     named = [line.split() for line in lines if not line.startswith("#")]
     return Release(*named[-1]) if named else None

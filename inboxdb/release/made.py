@@ -1,4 +1,4 @@
-"""What a file of sql/ makes, read from its text, and how that is dropped."""
+"""The objects made by a file of sql/, read from its text, and how each is dropped."""
 
 import re
 from typing import NamedTuple
@@ -15,7 +15,7 @@ COMMENT = re.compile(r"--.*")
 
 
 class Made(NamedTuple):
-    """An object that a file makes.
+    """An object made by a file.
 
     Fields: kind and name, as `drop` has them; head, whatever `create or replace` cannot change: a routine's parameters
     and result, all of a view, a policy or an index. A table or a type has none: it is altered by hand.
@@ -27,7 +27,7 @@ class Made(NamedTuple):
 
     @property
     def drop(self) -> str:
-        """The statement that drops it."""
+        """The statement to drop the object."""
         if self.kind == "index":
             return f"drop index concurrently if exists {self.name};\n"
         return f"drop {self.kind} {self.name};\n"

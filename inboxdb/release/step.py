@@ -30,13 +30,13 @@ WITHOUT_RIGHTS = {"trigger", "policy", "index"}
 
 
 class State(NamedTuple):
-    """What sql/ was after some migration: the text of each source, and the migration that carried it last."""
+    """sql/ as after some migration: the text of each source, and the last migration to carry the source."""
 
     texts: dict[str, str]
     carriers: dict[str, str]
 
     def after(self, migration: str, bodies: dict[str, str | None]) -> "State":
-        """Return what it is after one more, by its bodies; a source that has none is gone."""
+        """Return sql/ as after one more migration, by the bodies carried; a source without a body is gone."""
         texts = {source: text for source, text in {**self.texts, **bodies}.items() if text is not None}
         return State(texts, {**self.carriers, **dict.fromkeys(bodies, migration)})
 

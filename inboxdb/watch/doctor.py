@@ -17,14 +17,14 @@ OURS = {"inboxdb", "inbox_api"}
 
 @dataclass(frozen=True)
 class Check:
-    """A check and what it found."""
+    """A check and its findings."""
 
     check: str
     findings: list[Finding]
 
     @property
     def as_json(self) -> dict[str, object]:
-        """What `inboxdb doctor --json` says of it."""
+        """The check in the answer of `inboxdb doctor --json`."""
         findings = [
             {"severity": finding.severity, "evidence": finding.evidence, "remedy": finding.remedy}
             for finding in self.findings
@@ -45,7 +45,7 @@ def examine(dsn: str, *, prisma_schema: Path | None = None) -> list[Check]:
     Raises CannotConnect, ConnectionLost; InboxdbError where inboxdb is not installed.
     """
     with session(dsn, application_name="inboxdb doctor") as connection:
-        # by the catalog, which a role without rights in the schema may read, too
+        # by the catalog, readable without rights in the schema
         installed = """
             select from pg_catalog.pg_class as c
             where c.relnamespace = pg_catalog.to_regnamespace('inboxdb') and c.relname = 'drain_state'

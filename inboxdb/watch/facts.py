@@ -264,7 +264,7 @@ class Status:
 
     @property
     def broken_promises(self) -> list[str]:
-        """Say in words what is not as it should be; empty where all is well."""
+        """List the broken promises in words; empty where all is well."""
         return [fact.broken for fact in FACTS.values() if fact.broken and fact.breaks(self)]
 
     @property

@@ -18,7 +18,7 @@ except ModuleNotFoundError as error:
 
 
 class _Reading(Collector):
-    """What `read` returns, anew for each answer; None where the database did not answer."""
+    """The status, read anew for each answer; None where the database did not answer."""
 
     def __init__(self, read: Callable[[], Status | None]) -> None:
         self.read = read

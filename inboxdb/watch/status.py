@@ -16,7 +16,7 @@ SHOWN = 20  # failing workspaces, at most
 class FailingWorkspace:
     """A workspace whose last attempt failed; `last_error` is its SQLSTATE and our own sentence.
 
-    `next_attempt_at` is None for one that is quarantined.
+    `next_attempt_at` is None for a quarantined workspace.
     """
 
     client_id: str
@@ -50,7 +50,7 @@ def read(connection: Connection) -> Status:
 
 
 def failing(connection: Connection, *, limit: int | None = None) -> list[FailingWorkspace]:
-    """List workspaces whose last attempt failed, those longest behind first, at most `limit` of them."""
+    """List workspaces after a failed attempt, longest behind first, at most `limit` of them."""
     with connection.cursor(row_factory=class_row(FailingWorkspace)) as cursor:
         return cursor.execute(
             """
