@@ -45,13 +45,13 @@ def catalog(connection: Connection[Any]) -> list[str]:
 
 
 def difference(before: list[str], after: list[str]) -> str:
-    """Say in one text which lines went (-) and which came (+)."""
+    """Return a text of the lines gone (-) and new (+)."""
     changed = [(line, "-") for line in set(before) - set(after)] + [(line, "+") for line in set(after) - set(before)]
     return "".join(f"{sign} {line}\n" for line, sign in sorted(changed))
 
 
 def snapshot(database: Database) -> str:
-    """Write what catalog.json is to hold. On the way "Lead" gets our policies, realtime.messages is made with them, and
+    """Write the content of catalog.json. On the way "Lead" gets our policies, realtime.messages is made with them, and
     the publication is.
 
     Parameters: database, with inboxdb installed.
@@ -80,7 +80,7 @@ def _text(fact: object) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the two files anew, or with ``--check`` report those that are not up to date."""
+    """Write the two files anew, or with ``--check`` report files not up to date."""
     if arguments not in (["--write"], ["--check"]):
         sys.exit("usage: python -m tests.catalog --write | --check")
     servers = Servers({"pg18": find(18)}, secrets.token_hex(16))

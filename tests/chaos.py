@@ -1,6 +1,6 @@
-"""What the chaos suite is made of: a server that is crashed, a network that is cut, writers, drains, and who looks on.
+"""The parts of the chaos suite: a server to crash, a network to cut, writers, drains, and a watcher.
 
-Everything is real: servers, sockets and processes. What is random comes from the `Random` that each part is given.
+Everything is real: servers, sockets and processes. Chance comes from the `Random` given to each part.
 """
 
 import json
@@ -37,7 +37,7 @@ from tests.servers import LOGINS, SETTINGS, Database, Server, new_folder
 
 MORTAL = {
     **SETTINGS,
-    # a page takes two writes to the file: a process that is killed between them leaves half of it
+    # a page takes two writes to the file: a process killed between them leaves half a page
     "full_page_writes": "on",
     # leaves nothing outside of the server's folder
     "dynamic_shared_memory_type": "mmap",
@@ -56,7 +56,7 @@ STATUSES = ("new", "contacted", "needs_repair", "blacklisted", "unqualified")
 TAGS = (None, "Interested", "Follow Up", "Not Interested")
 USERS = (None, None, "ada", "ben", "cem", "dot")
 
-# Ends of a writer's transaction that the host or the server may decide upon, in the course of things.
+# Ends of a writer's transaction that host or server may choose in normal operation.
 REFUSALS = (psycopg.OperationalError, errors.UniqueViolation, errors.ForeignKeyViolation)
 
 # Between two transactions of a writer at most, and between two looks, in seconds: drains are to have processors, too.
@@ -67,10 +67,10 @@ WRITER_PATIENCE = 10
 
 
 class MortalServer(Server):
-    """A server that dies, and is started again on its data."""
+    """A server to crash, and to start again on its data."""
 
     def __init__(self, dsn: str, password: str, pooler: str | None) -> None:
-        """Take over a server that `embedded.server` has started."""
+        """Take over a server started by `embedded.server`."""
         super().__init__(dsn, password, pooler)
         self._directory = Path(str(conninfo_to_dict(dsn)["host"]))
         options = (self._directory / "data/postmaster.opts").read_text()
@@ -79,7 +79,7 @@ class MortalServer(Server):
         self._restarted: subprocess.Popen[bytes] | None = None
 
     def crash(self, *, wholly: bool) -> None:
-        """Stop it at once, as `pg_ctl stop -m immediate` does, or kill all its processes; return when they are gone."""
+        """Stop the server at once, as `pg_ctl stop -m immediate`, or kill all processes; return when they are gone."""
         postmaster = int((self._directory / "data/postmaster.pid").read_text().split("\n", 1)[0])
         if wholly:
             os.kill(postmaster, signal.SIGSTOP)  # makes no child any more
@@ -96,7 +96,7 @@ class MortalServer(Server):
             os.waitpid(postmaster, 0)
 
     def start(self) -> None:
-        """Start it again; it answers when this returns."""
+        """Start the server again; return once the server answers."""
         owner = self._directory.stat()
         identity: dict[str, Any] = {}
         if os.geteuid() == 0:
@@ -115,7 +115,7 @@ class MortalServer(Server):
         self.wait_until_it_answers()
 
     def wait_until_it_answers(self) -> None:
-        """Return once it takes connections, after a start or while it recovers from a backend's death."""
+        """Return once the server takes connections, after a start or during recovery from a backend's death."""
 
         def answers() -> bool:
             assert self._restarted is None or self._restarted.poll() is None, self.log()
@@ -132,7 +132,7 @@ class MortalServer(Server):
         return "\n".join((self._directory / "log").read_text(errors="replace").splitlines()[-20:])
 
     def stop(self) -> None:
-        """Stop what `start` started; the rest is for who started the server first."""
+        """Stop a server started by `start`; the first process belongs to its own starter."""
         if self._restarted and self._restarted.poll() is None:
             self._restarted.send_signal(signal.SIGINT)
             self._restarted.wait()
@@ -147,7 +147,7 @@ def _is_gone(pid: str) -> bool:
 
 @contextmanager
 def mortal_database(source: int | Path, password: str, *, pooled: bool) -> Iterator[tuple[MortalServer, Database]]:
-    """Lend a database with inboxdb on a server that may be crashed, in which delays are short."""
+    """Lend a database with inboxdb and short delays, on a server to crash."""
     with embedded.server(new_folder(), source, settings=MORTAL) as dsn, ExitStack() as stack:
         address = stack.enter_context(pooler(new_folder(), dsn, LOGINS, password)) if pooled else None
         server = MortalServer(dsn, password, address)
@@ -165,7 +165,7 @@ def mortal_database(source: int | Path, password: str, *, pooled: bool) -> Itera
 
 
 class Relay:
-    """A network between a process and the server, on a unix socket: it can be frozen, and cut.
+    """A network between a process and the server, on a unix socket, to freeze and to cut.
 
     Frozen, it forwards nothing and closes nothing; who is at its ends cannot tell.
     """
@@ -238,7 +238,7 @@ class Relay:
         server = socket.socket(socket.AF_UNIX)
         try:
             server.connect(self._target)
-        except OSError:  # it is down
+        except OSError:  # the server is down
             client.close()
             server.close()
         else:
@@ -263,19 +263,19 @@ class Relay:
 
 
 class Versions:
-    """Which versions and job statuses were seen: no look that begins later may see an older one.
+    """The versions and job statuses seen: a later look may not see older ones.
 
-    What a committed write asks for at least is kept here, too: a version of the time of its commit.
+    The least version due after a committed write is kept here, too: a version of the commit's time.
     """
 
     def __init__(self) -> None:
         """Start with nothing."""
         self.in_postgres: dict[tuple[str, str], int] = {}
         self.statuses: dict[str, int] = {}
-        self.in_redis: tuple[int, dict[str, int]] = (0, {})  # in which of its lives
-        self.wanted: dict[str, tuple[int, str]] = {}  # and how it was written
+        self.in_redis: tuple[int, dict[str, int]] = (0, {})  # the life of Redis, and its keys
+        self.wanted: dict[str, tuple[int, str]] = {}  # and the way of writing
         self.last_snooze = datetime.now(UTC)
-        self.redis_lives = 0  # odd while it is being killed or emptied
+        self.redis_lives = 0  # odd while Redis is being killed or emptied
         self._lock = Lock()
 
     def want(self, workspaces: set[str], milliseconds: int, how: str) -> None:
@@ -361,7 +361,7 @@ class Writer(Thread):
             if connection.closed:
                 raise psycopg.OperationalError from error
         else:
-            # Lost while it went back to a savepoint, of which psycopg says nothing: neither there nor at the end.
+            # Lost during ROLLBACK TO SAVEPOINT: psycopg reports the loss neither there nor at the end.
             if connection.closed:
                 raise psycopg.OperationalError
             if ends != "rollback":
@@ -416,7 +416,7 @@ class Writer(Thread):
         )
 
     def _answer(self, host: Host) -> None:
-        """Store a message and bump the lead's rollup columns with it, whether that changes them or not."""
+        """Store a message and bump the lead's rollup columns with it, whether their values change or not."""
         lead = self._lead()
         draft = {"aiDraftId": self.dice.choice(self._drafts)} if self._drafts else {}
         with suppress(errors.ForeignKeyViolation), host.connection.transaction():
@@ -459,13 +459,13 @@ class Writer(Thread):
         host.connection.execute('truncate "Lead" cascade')
 
     def _note(self, host: Host, statement: str, parameters: list[Any]) -> None:
-        """Write, and note the workspaces that the statement returns: they will have a new version."""
+        """Write, and note the workspaces returned by the statement: they will have a new version."""
         for (returned,) in host.connection.execute(statement.encode(), parameters):
             self._touched.update(returned if isinstance(returned, list) else [returned])
 
 
 def fill(connection: psycopg.Connection[Any], leads: int) -> None:
-    """Make the workspaces that are not there, and bring the large one to so many leads: its refresh takes a while."""
+    """Make the missing workspaces, and bring the large workspace to so many leads, for a slow refresh."""
     connection.execute(
         """
         insert into "Client" (id, name, "userId", "updatedAt")
@@ -485,12 +485,12 @@ def fill(connection: psycopg.Connection[Any], leads: int) -> None:
 
 
 class Watcher(Thread):
-    """Who looks on: versions never go back, Redis has none that Postgres has not, no settled count is wrong."""
+    """Who looks on: versions never go back, Redis has none unknown to Postgres, no settled count is wrong."""
 
     def __init__(self, dsn: str, redis: RedisServer, dice: Random, versions: Versions) -> None:
         """Prepare; `start` starts it.
 
-        Parameters: dsn, of who may read everything, straight to the server.
+        Parameters: dsn, of a role that may read everything, straight to the server.
         """
         super().__init__(name="watcher")
         self.dsn = dsn
@@ -521,7 +521,7 @@ class Watcher(Thread):
             self._redis.close()
 
     def look(self, connection: psycopg.Connection[Any]) -> None:
-        """Look once, first at Redis, then at Postgres, which is never behind.
+        """Look once, first at Redis, then at Postgres, because Postgres is never behind.
 
         Raises AssertionError where something is wrong.
         """
@@ -562,7 +562,7 @@ class Watcher(Thread):
         except RedisError:
             return {}
         if life % 2 or life != seen.redis_lives:
-            return {}  # while it was emptied
+            return {}  # Redis was emptied or killed meanwhile
         published = {key: int(value) for key, value in zip(keys, values, strict=True)}
         for key, version in seen.in_redis[1].items() if seen.in_redis[0] == life else ():
             now = published.get(key, -1)
@@ -571,7 +571,7 @@ class Watcher(Thread):
         return published
 
 
-# Says by its exit status that the server was gone: 7. Any other error is one.
+# Exit status 7: the server was gone. Any other error fails the test.
 PROCEDURE = """
 import sys
 import psycopg
@@ -582,13 +582,13 @@ except psycopg.OperationalError:
     sys.exit(7)
 """
 
-# What a drain may say at its end when it gives up, because of what was done to it.
+# Last lines of a drain that gives up because of an evil thing.
 GIVEN_UP = re.compile(r"(cannot connect to|lost the connection to|\(SQLSTATE (57014|57P0\d|08\w{3}|53\w{3}|25006)\))")
 
 
 @dataclass
 class Process:
-    """A drain that was started, and the network between it and the server."""
+    """A drain process, and the network between the process and the server."""
 
     popen: subprocess.Popen[bytes]
     relay: Relay
@@ -597,11 +597,11 @@ class Process:
 
     @property
     def runs(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the process runs."""
         return self.popen.poll() is None
 
     def signal(self, number: signal.Signals) -> bool:
-        """Send it a signal; return whether it was there to get it."""
+        """Send a signal; return whether the process was there."""
         if not self.runs:
             return False
         self.popen.send_signal(number)
@@ -609,7 +609,7 @@ class Process:
         return True
 
     def last_words(self) -> str:
-        """Return the end of what it said."""
+        """Return the end of stderr."""
         return "\n".join(self.said.read_text().splitlines()[-30:])
 
 
@@ -629,7 +629,7 @@ class Drainer(Thread):
         self.over = Event()
         self.processes: list[Process] = []
         self.killed = 0
-        self.gave_up: dict[str, str] = {}  # what watching runs said that did, by their ids
+        self.gave_up: dict[str, str] = {}  # log lines of watching runs that refreshed, by their ids
         self.problems: list[str] = []
         self._folder = folder
         self._dsn = dsn
@@ -638,7 +638,7 @@ class Drainer(Thread):
         self._hasty = hasty
 
     def run(self) -> None:
-        """Run one process after the other."""
+        """Run processes one after the other."""
         try:
             while not self.over.is_set():
                 self._judge(*self._run_once())
@@ -647,11 +647,11 @@ class Drainer(Thread):
             self.problems.append(f"{self.kind}: {error!r}")
 
     def at_work(self) -> Process | None:
-        """Return the process that is running, if one is."""
+        """Return the running process, if any."""
         return self.processes[-1] if self.processes and self.processes[-1].runs else None
 
     def end(self, *, kill: bool) -> None:
-        """Let the process at hand end, kill it if it does not; return when it is gone."""
+        """Let the process at hand end, or kill the process past its time; return when the process is gone."""
         self.over.set()
         told: Process | None = None
         give_up_at = time.monotonic() + DEADLINE
@@ -666,7 +666,7 @@ class Drainer(Thread):
             self.join(0.05)
 
     def close(self) -> None:
-        """Close the networks, those that led to machines that are gone too."""
+        """Close the networks, those of lost machines too."""
         for process in self.processes:
             process.relay.close()
 
@@ -695,7 +695,7 @@ class Drainer(Thread):
         return arguments
 
     def _judge(self, process: Process, status: int) -> None:
-        """Take note of an end that is not as it should be."""
+        """Note a wrong end."""
         self.killed += status == -signal.SIGKILL
         text = process.said.read_text()
         gave_up = status in (1, -signal.SIGTERM) and any(map(GIVEN_UP.search, text.splitlines()[-3:]))
@@ -708,7 +708,7 @@ class Drainer(Thread):
             as_it_should.add(1)
         if process.told > 1:  # so the workspace at hand was left, too
             as_it_should.add(130)
-        if gave_up or "draining" not in text or '"ended"' in text:  # it does not listen any more, or yet
+        if gave_up or "draining" not in text or '"ended"' in text:  # Redis does not listen any more, or yet
             as_it_should.add(-signal.SIGTERM)
         if gave_up and self.kind == "watch":
             self.gave_up[json.loads(text.splitlines()[0])["run"]] = process.last_words()

@@ -18,7 +18,7 @@ from tests.redis_server import RedisServer, redis_server
 from tests.rows import Host
 from tests.servers import SERVERS, Database, Server, Servers, find, version_of
 
-WANTING = "inboxdb/wanting"  # in pytest's cache: the tests that were last skipped for want of a program
+WANTING = "inboxdb/wanting"  # in pytest's cache: the tests last skipped for want of a program
 
 
 def versions(text: str) -> list[int]:
@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Let xdist's workers share the servers of the process that starts them."""
+    """Let xdist's workers share the servers of the starting process."""
     servers = node.config.stash[SERVERS]
     node.workerinput["servers"] = {name: servers[name].dsn for name in servers.sources}
     node.workerinput["poolers"] = {name: servers[name].pooler for name in servers.sources}
@@ -71,13 +71,13 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Let a worker drop its templates before it says that it is done: it has only 10 s to live from then on."""
+    """Let a worker drop its templates before reporting its end: xdist then kills workers after 10 s."""
     if hasattr(session.config, "workerinput"):
         session.config.stash[SERVERS].close()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say in a line for each reason what was skipped, and remember the tests that wanted what this machine lacks.
+    """Say in a line for each reason which tests were skipped, and remember tests in want of a program.
 
     With --slowest also draw a chart of the slowest tests, a test's setup and teardown included.
     """
@@ -128,7 +128,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def server(request: pytest.FixtureRequest) -> Server:
-    """A running server, in each version that --pg names."""
+    """A running server, in each version of --pg."""
     return request.config.stash[SERVERS][request.param]
 
 
@@ -148,7 +148,7 @@ def bare_database(server: Server, host_variant: str) -> Iterator[Database]:
 
 @pytest.fixture
 def database(server: Server, host_variant: str, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A new database with the host's tables and inboxdb, and with what the file's `prepare`, if any, makes once."""
+    """A new database with the host's tables and inboxdb, and with the rows of the file's `prepare`, if any."""
     prepare = getattr(request.module, "prepare", None)
     with server.database(host_variant, installed=True, prepare=prepare) as database:
         yield database
@@ -175,7 +175,7 @@ def stage(database: Database) -> Iterator[Stage]:
 
 @pytest.fixture
 def start(database: Database) -> Iterator[running.Start]:
-    """What starts `inboxdb` on the test's database."""
+    """A starter of `inboxdb` on the test's database."""
     with running.programs(database.dsn) as start:
         yield start
 

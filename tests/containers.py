@@ -21,7 +21,7 @@ IMAGE = "inboxdb-test-postgres"  # made by .ci/build-image
 def container() -> Iterator[str]:
     """Run a server from the image IMAGE, and yield its superuser's connection string.
 
-    Where there is no engine or no image the test is skipped, but fails in CI, which promises both.
+    Where there is no engine or no image the test is skipped, but fails in CI, where both are promised.
     """
     missing = None
     # Where no engine answers the client leaves an open socket behind, and the garbage collector warns of it.
@@ -38,7 +38,7 @@ def container() -> Iterator[str]:
     if missing:
         lacking(missing)
 
-    testcontainers_config.ryuk_disabled = True  # it would be fetched from a registry; the `with` cleans up
+    testcontainers_config.ryuk_disabled = True  # ryuk's image would come from a registry; the `with` cleans up
     settings = [argument for name, value in SETTINGS.items() for argument in ("-c", f"{name}={value}")]
     with PostgresContainer(IMAGE, command=settings) as server:
         yield make_conninfo(server.get_connection_url(driver=None))

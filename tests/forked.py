@@ -1,4 +1,4 @@
-"""What a program's process does, forked from a server that has inboxdb imported: to start Python takes 0.3 s."""
+"""A program's process, forked from a server with inboxdb imported: starting Python takes 0.3 s."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""Whoever holds a snapshot for hours: a session that somebody forgot, one that had written, a dump that hangs."""
+"""Holders of a snapshot for hours: a forgotten session, a session with writes, a hanging dump."""
 
 import signal
 import subprocess
@@ -13,7 +13,7 @@ from tests.interleave import until
 
 @contextmanager
 def idle_reader(dsn: str) -> Iterator[None]:
-    """Hold the snapshot of a REPEATABLE READ session that has read a lead."""
+    """Hold the snapshot of a REPEATABLE READ session, taken by reading a lead."""
     with psycopg.connect(dsn) as connection:
         connection.execute("set transaction isolation level repeatable read")
         connection.execute('select from public."Lead" limit 1')
@@ -23,7 +23,7 @@ def idle_reader(dsn: str) -> Iterator[None]:
 
 @contextmanager
 def idle_writer(dsn: str) -> Iterator[None]:
-    """Hold back whatever is younger than a session that has written a lead."""
+    """Hold the xmin of a session with a written lead."""
     with psycopg.connect(dsn) as connection:
         connection.execute("""
             insert into public."Lead" (id, "clientId", "updatedAt")
@@ -35,10 +35,10 @@ def idle_writer(dsn: str) -> Iterator[None]:
 
 @contextmanager
 def stopped_dump(dsn: str) -> Iterator[None]:
-    """Hold the snapshot and the locks of a pg_dump that was stopped on its way."""
+    """Hold the snapshot and the locks of a stopped pg_dump."""
     with psycopg.connect(dsn) as gate, psycopg.connect(dsn, autocommit=True) as watcher:
         gate.execute('lock table public."Client" in access exclusive mode')
-        # that of 18 dumps every version
+        # pg_dump 18 dumps every version
         program = embedded.binaries(18) / "pg_dump"
         with subprocess.Popen([program, "--data-only", dsn], stdout=subprocess.DEVNULL) as dump:
             try:
@@ -49,12 +49,12 @@ def stopped_dump(dsn: str) -> Iterator[None]:
                 yield
             finally:
                 dump.kill()
-        # its backend learns of that when it next sends something
+        # the backend learns of the kill when it next sends something
         its_backend = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'pg_dump'"
         until(lambda: watcher.execute(f"{its_backend} and datname = current_database()").rowcount == 0)
 
 
 Holder = Callable[[str], AbstractContextManager[None]]
 
-# Each takes the connection string of whoever may read everything.
+# Each takes the connection string of a role that may read everything.
 HOLDERS: list[Holder] = [idle_reader, idle_writer, stopped_dump]

@@ -18,7 +18,7 @@ HOSTS: dict[str, tuple[re.Pattern[str], ...]] = {
 
 
 def tables(host: str) -> bytes:
-    """Return what makes the tables of a host, a key of HOSTS."""
+    """Return the statements to make the tables of a host, a key of HOSTS."""
     text = (sources.HOST / "host.sql").read_text()
     for columns, kind in zip(HOSTS[host], ("UUID", "TIMESTAMPTZ(6)"), strict=False):
         text = columns.sub(rf"\1 {kind}", text)

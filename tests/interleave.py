@@ -1,8 +1,8 @@
-"""Races forced step by step: sessions that stop where a test wants them to, while it takes the next step elsewhere.
+"""Races forced step by step: sessions stop at chosen places, while the test takes the next step elsewhere.
 
-A test takes its steps one after the other. A statement that has to stop on its way runs in a thread (`Step`): it stops
-at one of inboxdb's checkpoints, or at a lock that another session of the test holds. Nothing sleeps
-and hopes: whoever waits for a step polls the server until it is there, and fails loudly when it does not come.
+A test takes its steps one after the other. A statement with a stop on its way runs in a thread (`Step`), and stops
+at one of inboxdb's checkpoints, or at a lock of another session of the test. Nothing sleeps
+and hopes: a test polls the server until the step has got there, and fails loudly after a time.
 """
 
 import time
@@ -16,12 +16,12 @@ from psycopg.sql import SQL, Literal
 
 from tests.servers import Database
 
-# How long a step may take to get where the test wants it, in seconds: never reached unless something is wrong.
+# How long a step may take to its stop, in seconds: never reached unless something is wrong.
 DEADLINE = 30.0
 
 Answer = TypeVar("Answer")
 
-# A session that is not meant to wait fails after this: whoever holds the lock does not go on meanwhile.
+# A session not meant to wait fails after this: the holder of the lock does not go on meanwhile.
 NO_WAIT = "-c lock_timeout=2s -c statement_timeout=60s"
 
 PAUSE = """
@@ -42,7 +42,7 @@ end
 $$;
 """
 
-# What takes the place of inboxdb's function of this name, which does nothing.
+# Replaces inboxdb.checkpoint, which does nothing.
 CHECKPOINT = """
 create or replace function inboxdb.checkpoint(name text, about text default null) returns void
 language plpgsql volatile
@@ -51,7 +51,7 @@ as {}
 
 
 def until(condition: Callable[[], Answer]) -> Answer:
-    """Poll until a condition holds, and return what it said."""
+    """Poll until a condition holds, and return its value."""
     give_up_at = time.monotonic() + DEADLINE
     while not (answer := condition()):
         assert time.monotonic() < give_up_at, "it did not come to pass"
@@ -63,19 +63,19 @@ class Step:
     """A statement under way on a session, in a thread of its own."""
 
     def __init__(self, stage: "Stage", session: Connection[Any], outcome: Future[list[Any]]) -> None:
-        """Keep what there is to know of it; `Stage.start` makes it."""
+        """Keep the facts of a step; `Stage.start` makes one."""
         self._stage = stage
         self.session = session
         self.outcome = outcome
 
     def waits_for(self, holder: Connection[Any]) -> bool:
-        """Say whether the statement is, now, waiting for a lock that `holder` holds."""
+        """Say whether the statement now waits for a lock of `holder`'s."""
         pids = self._stage.watcher.execute("select pg_blocking_pids(%s)", [self.session.info.backend_pid]).fetchone()
         assert pids
         return holder.info.backend_pid in pids[0]
 
     def wait_until_it_waits_for(self, holder: Connection[Any]) -> None:
-        """Return once the statement waits for a lock that `holder` holds; fail if it ends or never gets there."""
+        """Return once the statement waits for a lock of `holder`'s; fail if the statement ends or never gets there."""
         give_up_at = time.monotonic() + DEADLINE
         while not self.waits_for(holder):
             if self.outcome.done():
@@ -102,7 +102,7 @@ class Step:
 
 
 class Stage:
-    """The sessions of one race in one database."""
+    """The sessions of a race in a database."""
 
     def __init__(self, database: Database) -> None:
         """Prepare `database` for pauses."""
@@ -118,11 +118,11 @@ class Stage:
         self._replace_checkpoint()
 
     def session(self, role: str | None = None) -> Connection[Any]:
-        """Connect as the host's owner or another role. The session raises 55P03 where it would wait for a lock."""
+        """Connect as the host's owner or another role. The session raises 55P03 instead of waiting for a lock."""
         return self.database.connect(role, direct=True, options=NO_WAIT)
 
     def edit(self, function: str, code: str, replacement: str) -> None:
-        """Replace a piece of one of inboxdb's functions, in this database: the piece has to be there once."""
+        """Replace a piece of a function of inboxdb's, in this database: the piece has to be there once."""
         found = self.owner.execute(
             "select pg_get_functiondef(oid) from pg_proc where pronamespace = 'inboxdb'::regnamespace and proname = %s",
             [function],
@@ -136,7 +136,7 @@ class Stage:
     def at(self, checkpoint: str, code: str, *, about: str | None = None) -> Iterator[None]:
         """Have every session run some PL/pgSQL at one of inboxdb's checkpoints while the block lasts.
 
-        Parameters: about, the workspace for which to run it, instead of any; the code knows it as `about`.
+        Parameters: about, the workspace, instead of any; a variable `about` in the code.
         """
         whose = f" and about = '{about}'" if about else ""
         code = f"if name = '{checkpoint}'{whose} then {code}; end if;"
@@ -159,7 +159,7 @@ class Stage:
     ) -> Step:
         """Run a statement in a thread.
 
-        Parameters: pause_at, the checkpoint at which it stops; it has stopped there when this returns.
+        Parameters: pause_at, a checkpoint: the thread has stopped there when this returns.
         """
         if pause_at is not None:
             session.execute("select set_config('interleave.pause_at', %s, false)", [pause_at])
@@ -176,14 +176,14 @@ class Stage:
         return step
 
     def activity(self) -> list[Any]:
-        """Say what every session of the database is doing, for a failure's message."""
+        """List the activity of every session of the database, for a failure's message."""
         return self.watcher.execute(
             "select pid, state, wait_event_type, wait_event, pg_blocking_pids(pid), left(query, 120) "
             "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
         ).fetchall()
 
     def close(self) -> None:
-        """End what is still under way, as it is when a test failed."""
+        """End statements still under way, as after a failed test."""
         for step in self._steps:
             if not step.outcome.done():
                 step.session.cancel_safe()

@@ -1,7 +1,7 @@
 """The lists in sql/ that are written from others: ``python -m tests.lists --write`` (``make migration``).
 
 A list of counts, written from view count, stands between a line ``-- each count: FORM`` and a line ``-- end``: FORM
-once for each count, with ``{name}``, ``{bit}`` and ``{place}`` (in the vector, from 1); a list that nothing follows is
+once for each count, with ``{name}``, ``{bit}`` and ``{place}`` (in the vector, from 1); a list at the end is
 ``-- each count, with commas between: FORM``. Between ``-- list: NAME, as in FILE`` and ``-- end`` stands a copy of what
 stands between ``-- list: NAME`` and ``-- end`` in FILE. counts/definitions.sql has the hash of what defines the counts.
 """
@@ -25,7 +25,7 @@ COPY = re.compile(
     r"^(?P<mark>(?P<indent> *)-- list: (?P<name>.*), as in (?P<file>.*)\n)(?:.*\n)*?(?P<end> *-- end\n)", re.MULTILINE
 )
 
-# What is counted by other definitions is counted anew.
+# Counts by other definitions are counted anew.
 DEFINING = ("counts/classified_lead.view.sql", "counts/lead_now.view.sql", "host/id_key.sql")
 DEFINITIONS = "counts/definitions.sql"
 
@@ -39,7 +39,7 @@ class Count(NamedTuple):
 
 
 def counts(folder: Path = sources.SQL) -> list[Count]:
-    """List what is counted, by the view's text."""
+    """List the counts, by the view's text."""
     rows = re.findall(r"^  \((\d+), '(\w+)', '(.*)'\),?$", (folder / "counts/count.view.sql").read_text(), re.MULTILINE)
     return [Count(int(bit), name, meaning) for bit, name, meaning in rows]
 

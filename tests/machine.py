@@ -1,6 +1,6 @@
-"""A machine of its own for programs of Debian's that want to be the only one.
+"""A machine of its own for Debian's programs of which a machine has one.
 
-The machine is namespaces over this one's files: whatever a test changes of them, only the machine sees.
+The machine is namespaces over this one's files: a test's changes to files are seen by the machine alone.
 """
 
 import os
@@ -19,7 +19,7 @@ import inboxdb
 from tests.interleave import until
 from tests.programs import lacking
 
-# The user that docs/deploy/inboxdb.cron names; here it is root, who alone gets at the tests' servers.
+# The user in docs/deploy/inboxdb.cron; here root, because only root gets at the tests' servers.
 USER = "inboxdb"
 
 # Where the machine has the server's socket.
@@ -75,7 +75,7 @@ mount -o remount,bind,ro /
 exec env -i container=other PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$@"
 """
 
-# What --kill-child does not do for a first process that changed its user. Processes are gone a moment later.
+# --kill-child does not work for a first process with a changed user. Processes are gone a moment later.
 CLEAN_UP = """
 mount -t cgroup2 cgroup2 cgroup
 echo 1 > cgroup/$GROUP/cgroup.kill
@@ -92,10 +92,10 @@ NAMESPACES = ("--mount", "--pid", "--cgroup", "--ipc", "--net", "--uts")
 
 
 class Machine:
-    """A machine that runs; `process` ends when its first process does, and as that one does."""
+    """A running machine; `process` ends with its first process, and with the same status."""
 
     def __init__(self, process: subprocess.Popen[bytes], syslog: socket.socket) -> None:
-        """Keep what there is to know of it; `machine` makes it."""
+        """Keep the facts of a machine; `machine` makes one."""
         self.process = process
         self.syslog = syslog
 
@@ -106,14 +106,14 @@ class Machine:
         return int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
 
     def run(self, *command: str) -> str:
-        """Run a program inside, as root; return what it printed."""
+        """Run a program inside, as root; return its output."""
         enter = ["nsenter", "--target", str(self.first), *NAMESPACES]
         result = subprocess.run([*enter, *command], capture_output=True, text=True)
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
     def next_message(self, timeout: float) -> str:
-        """Return what next comes to /dev/log.
+        """Return the next message to /dev/log.
 
         Raises TimeoutError after `timeout` seconds.
         """
@@ -126,7 +126,7 @@ def machine(etc: Mapping[str, Path | str], server: str, *command: str) -> Iterat
     """Run a machine for as long as the `with` block lasts: this one's files and programs, but its own processes, users,
     cron jobs, units and /dev/log. inboxdb is in /usr/local/bin, for every user. It needs root.
 
-    Parameters: etc, more files in /etc, by their path there: files to copy, or what they hold. server, the folder of
+    Parameters: etc, more files in /etc, by their path there: files to copy, or their content. server, the folder of
     the socket of the PostgreSQL that the machine has in SOCKETS. command, its first process.
     """
     if os.geteuid() != 0:
@@ -166,12 +166,12 @@ def machine(etc: Mapping[str, Path | str], server: str, *command: str) -> Iterat
 
 
 def _fill(folder: Path, etc: Mapping[str, Path | str]) -> None:
-    """Write what the machine has and this one has not."""
+    """Write the machine's additional files."""
     for made in ("cgroup", "code", "dev", "etc/cron.d", "etc/systemd/system", "usr/local/bin"):
         (folder / made).mkdir(parents=True)
     for shadow in ("etc/cron.d", "etc/systemd/system"):
         os.setxattr(folder / shadow, "trusted.overlay.opaque", b"y")  # nothing of this machine's jobs and services
-    # What prepares a real machine at boot has no business here.
+    # Units for the boot of a real machine have no business here.
     wanted = {path.name for path in UNITS.glob("*.target.wants/*")} | {"systemd-remount-fs.service"}
     for unit in wanted - {"systemd-journald.service", "systemd-journald.socket"}:
         (folder / "etc/systemd/system" / unit).symlink_to("/dev/null")

@@ -1,7 +1,7 @@
-"""What is counted, a second time: plain Python over the host's raw rows.
+"""The counts, a second time: plain Python over the host's raw rows.
 
-It shares nothing with the SQL under test and knows none of its tables, so that the two can hardly be wrong in the
-same way. It is meant for a few dozen rows, not for speed.
+The oracle shares nothing with the SQL under test and knows none of its tables, so the two are hardly wrong in the
+same way. Meant for a few dozen rows, not for speed.
 """
 
 from datetime import UTC, datetime
@@ -48,7 +48,7 @@ def naive_counts(connection: Connection[Any], as_of: datetime) -> dict[str, dict
             if lead["snoozedUntil"] is None or lead["snoozedUntil"] <= as_of:
                 lead_id = str(lead["id"])
                 counts = _count(lead, ai_sent=lead_id in sent_by_ai, ai_review=lead_id in to_review)
-            # a set, because the sentinel is nobody: what it is assigned counts once
+            # a set, because the sentinel is nobody: the sentinel's leads count once
             for scope in {GLOBAL, GLOBAL if lead["assignedToUserId"] is None else str(lead["assignedToUserId"])}:
                 so_far = scopes.get(scope, Counts())
                 scopes[scope] = Counts(*(a + b for a, b in zip(so_far, counts, strict=True)))

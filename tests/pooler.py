@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode in front of a server, and connections that take a pooler for what it is."""
+"""PgBouncer in transaction mode in front of a server, and connections fit for a pooler."""
 
 import os
 import pwd
@@ -21,17 +21,17 @@ PROGRAM = os.environ.get(VARIABLE, "pgbouncer")
 
 ADMIN = "pooler_admin"  # knows PgBouncer's console, and nothing of the server
 
-# So few that a test's clients share backends: a transaction finds what the one before it left in its session.
+# So few backends that a test's clients share them: a transaction finds session state left by another.
 POOL_SIZE = 4
 
-# Not among them is ignore_startup_parameters = options: a test that needs these is told so, rather than run without.
+# Not among them is ignore_startup_parameters = options: a test with options is refused, rather than run without.
 SETTINGS = {
     "pool_mode": "transaction",
     "default_pool_size": str(POOL_SIZE),
     "max_client_conn": "1000",
     "auth_type": "scram-sha-256",
     "ignore_startup_parameters": "extra_float_digits",
-    # By default a server that was away for a moment stays away for 15 s.
+    # By default a server away for a moment counts as away for 15 s.
     "server_login_retry": "1",
 }
 PORT = 6432
@@ -55,9 +55,9 @@ def pooler(
     users. When root starts it, it runs as `nobody`, since it refuses to run as root.
 
     Parameters: directory, its own: empty before, gone afterwards. server, a connection string that leads to the
-    server. logins, the roles that may log in, all with the one password: they prove it to the pooler, and the pooler
-    to the server if that asks. settings, PgBouncer's, besides those of SETTINGS or in their place.
-    Yields where it listens, as a libpq connection string.
+    server. logins, the roles that may log in, all with a common password, shown to the pooler, and by the pooler
+    to a server that asks. settings, PgBouncer's, besides those of SETTINGS or in their place.
+    Yields its libpq connection string.
     """
     try:
         executable = program(PROGRAM, "pgbouncer")
@@ -83,7 +83,7 @@ def pooler(
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # a terminal's Ctrl-C is not for it
+                start_new_session=True,  # a terminal's Ctrl-C is not for the pooler
                 **identity,
             )
         try:

@@ -1,4 +1,4 @@
-"""Programs that tests start: a test that lacks its program is skipped, but fails in CI, which promises them all."""
+"""Programs that tests start: a test without its program is skipped, but fails in CI, where all are promised."""
 
 import os
 import shutil

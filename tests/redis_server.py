@@ -20,10 +20,10 @@ from tests.programs import lacking
 
 
 class RedisServer:
-    """A redis-server on a unix socket, which keeps nothing over a restart."""
+    """A redis-server on a unix socket, without persistence."""
 
     def __init__(self, program: str, folder: Path) -> None:
-        """Start it; `folder` is for its socket and its log."""
+        """Start the server; `folder` is for its socket and its log."""
         self.url = f"unix://{folder}/redis.sock"
         # Any: its own types leave half of its commands out
         self.client: Any = Redis.from_url(self.url, decode_responses=True, retry=Retry(NoBackoff(), 0))
@@ -33,7 +33,7 @@ class RedisServer:
         self.start()
 
     def start(self) -> None:
-        """Start it, empty, also after `kill`; it answers when this returns."""
+        """Start the server, empty, also after `kill`; return once the server answers."""
         with (self._folder / "log").open("ab") as log:
             self.process = subprocess.Popen(self._command, env={}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
@@ -43,20 +43,20 @@ class RedisServer:
             raise
 
     def kill(self) -> None:
-        """Kill it as a crash does, also where it is stopped."""
+        """Kill the server as a crash does, also where stopped."""
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> None:
-        """Let it hang: it takes connections and answers nobody, until `go_on`."""
+        """Let the server hang: connections are taken and not answered, until `go_on`."""
         self.process.send_signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Let it answer again, what it was asked meanwhile too."""
+        """Let the server answer again, requests from meanwhile too."""
         self.process.send_signal(signal.SIGCONT)
 
     def contents(self) -> dict[str, str | None]:
-        """Read all there is, by key; None stands for what is no text."""
+        """Read all values, by key; None for a value that is no text."""
         keys = sorted(self.client.scan_iter(count=1000))
         values = self.client.mget(keys) if keys else []
         return dict(zip(keys, values, strict=True))

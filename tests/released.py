@@ -1,4 +1,4 @@
-"""Databases that a release installed and filled, and that the present migrations then upgraded, while others wrote.
+"""Databases installed and filled by a release, then upgraded by the present migrations, while others wrote.
 
 `pytest --upgraded-from COMMIT` runs the suite on such databases: the commit that migrations/RELEASED names, or a folder
 with a checkout of the release.
@@ -26,7 +26,7 @@ from inboxdb.install import catalog, migrate
 from tests.programs import program
 from tests.rows import Host, new_id
 
-# What installing makes, and has to stay as the upgrade left it.
+# Tables with rows made by installing, to stay as after the upgrade.
 KEPT = ("setting", "installation", "migration_text", "_yoyo_migration", "_yoyo_log", "_yoyo_version")
 
 
@@ -93,7 +93,7 @@ def upgrade(dsn: str, release: Path) -> None:
 
 @contextmanager
 def _writing(dsn: str, workspace: str) -> Iterator[None]:
-    """Have leads and drafts written from before until after; at the end, see that no write failed."""
+    """Have leads and drafts written from before until after; at the end, assert the success of every write."""
     begun, stop = Event(), Event()
 
     def write() -> None:
@@ -117,7 +117,7 @@ def _writing(dsn: str, workspace: str) -> Iterator[None]:
 
 
 def _run(release: Path, dsn: str, *arguments: str) -> str:
-    """Run the release's own `inboxdb`; return what it said."""
+    """Run the release's own `inboxdb`; return its output."""
     environment = {**os.environ, "PYTHONPATH": str(release), "INBOXDB_DSN": dsn}
     command = [sys.executable, "-m", "inboxdb", *arguments]
     return subprocess.run(command, env=environment, cwd=release, check=True, text=True, stdout=subprocess.PIPE).stdout

@@ -1,6 +1,6 @@
 """The host application's rows, written as it writes them in any variant of its tables, and the counts made of them.
 
-Ids are strings of the shape of a uuid, times strings in UTC: the server reads either as what its column wants, text or
+Ids are strings of the shape of a uuid, times strings in UTC: the server reads either as its column's type, text or
 uuid, `timestamp` or `timestamptz`, whatever the session's TimeZone.
 """
 
@@ -14,17 +14,17 @@ from psycopg.sql import SQL, Identifier, Literal, Placeholder
 # The scope of a workspace's own row.
 GLOBAL = "00000000-0000-0000-0000-000000000000"
 
-# What makes a message one that the AI sent; the draft it came from aside.
+# Columns of a message sent by the AI, but for the draft.
 BY_AI = {"channel": "email", "direction": "outbound", "source": "zrg", "sentBy": "ai"}
 
 WRITTEN_AT = "2024-01-01 00:00:00+00"
 
-# Qualified, so that it means the same under any search_path.
+# Qualified, because search_path varies.
 BY_ID = SQL("id operator(pg_catalog.=) %(row)s")
 
 
 class Counts(NamedTuple):
-    """The nine counts of one scope."""
+    """The nine counts of a scope."""
 
     all_responses: int = 0
     requires_attention: int = 0
@@ -48,7 +48,7 @@ class Host:
     """
 
     def __init__(self, connection: Connection[Any]) -> None:
-        """Write through `connection`, in whatever transaction it is in."""
+        """Write through `connection`, in its present transaction."""
         self.connection = connection
 
     def workspace(self, **columns: str | None) -> str:
@@ -66,7 +66,7 @@ class Host:
         return self._insert("Lead", {"clientId": workspace, "updatedAt": WRITTEN_AT, **columns})
 
     def draft(self, lead: str, **columns: str | None) -> str:
-        """Insert a draft that waits for a review."""
+        """Insert a draft waiting for a review."""
         default = {"content": "Synthetic.", "autoSendAction": "needs_review", "updatedAt": WRITTEN_AT}
         return self._insert("AIDraft", {"leadId": lead, **default, **columns})
 
@@ -76,7 +76,7 @@ class Host:
         return self._insert("Message", {"leadId": lead, **default, **columns})
 
     def ai_sent(self, lead: str, **columns: str | None) -> str:
-        """Insert an approved draft and the email that the AI made of it; the columns and the id are the message's."""
+        """Insert an approved draft and the AI's email from the draft; the columns and the id are the message's."""
         draft = self.draft(lead, status="approved")
         return self.message(lead, **{**BY_AI, "aiDraftId": draft, **columns})
 
@@ -87,7 +87,7 @@ class Host:
         self.connection.execute(statement, {**columns, "row": row})
 
     def delete(self, table: str, row: str) -> None:
-        """Delete a row, and with it what hangs on it."""
+        """Delete a row, and the rows that refer to the row."""
         self.connection.execute(SQL("delete from public.{} where {}").format(Identifier(table), BY_ID), {"row": row})
 
     def _insert(self, table: str, columns: dict[str, str | None]) -> str:
@@ -104,7 +104,7 @@ class Host:
 
 
 def new_id() -> str:
-    """Make an id that no row has."""
+    """Make an id of no row."""
     return str(uuid4())
 
 
@@ -127,7 +127,7 @@ def stored_counts(connection: Connection[Any]) -> dict[str, dict[str, Counts]]:
 
 
 def drift(connection: Connection[Any]) -> list[tuple[str, int, int]]:
-    """Return what was found to differ, in order: by what, leads, scopes."""
+    """Return the differences recorded, in order: by what, leads, scopes."""
     return connection.execute("select found_by, leads, scopes from inboxdb.drift order by id").fetchall()
 
 

@@ -29,40 +29,40 @@ class Program:
     """`inboxdb` in a process of its own."""
 
     def __init__(self, process: ForkServerProcess, folder: Path) -> None:
-        """Keep what there is to know of it; `programs` starts it."""
+        """Keep the facts of a process; `programs` starts one."""
         self.process = process
         self._folder = folder
 
     @property
     def runs(self) -> bool:
-        """Whether it has not ended yet."""
+        """Whether the process runs."""
         return self.process.is_alive()
 
     @property
     def stdout(self) -> str:
-        """What it has written there so far."""
+        """The process's stdout so far."""
         return (self._folder / "stdout").read_text()
 
     @property
     def stderr(self) -> str:
-        """What it has written there so far."""
+        """The process's stderr so far."""
         return (self._folder / "stderr").read_text()
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        # The fork server reaps at once: the number of a process that has ended may be another's by now.
+        """Send a signal."""
+        # The fork server reaps at once: the number of an ended process may be another's by now.
         assert self.process.pid
         assert self.runs
         os.kill(self.process.pid, number)
 
     def kill(self) -> None:
-        """Kill it, if it still runs; return when it is gone."""
+        """Kill the process, if still running; return when the process is gone."""
         if self.runs:
             self.process.kill()
         self.process.join()
 
     def end(self) -> tuple[int, str, str]:
-        """Wait until it ends; return its exit status (negative: the signal that killed it), stdout and stderr."""
+        """Wait for the end; return exit status (negative: the killing signal), stdout and stderr."""
         self.process.join(DEADLINE)
         assert self.process.exitcode is not None, "it did not end"
         return self.process.exitcode, self.stdout, self.stderr
@@ -73,7 +73,7 @@ Start = Callable[..., Program]
 
 @contextmanager
 def programs(dsn: str) -> Iterator[Start]:
-    """Lend what starts `inboxdb` as cron does, with any warning an error; what still runs in the end is killed.
+    """Lend a starter of `inboxdb` as under cron, with any warning an error; processes left at the end are killed.
 
     Parameters: dsn, of the database, given in INBOXDB_DSN.
     """
@@ -95,21 +95,21 @@ def programs(dsn: str) -> Iterator[Start]:
 
 
 def python(code: str, *arguments: str) -> ForkServerProcess:
-    """Start `python -c`, as a process that has inboxdb imported."""
+    """Start `python -c`, as a process with inboxdb imported."""
     process = FORKS.Process(target=forked.python, args=(code, arguments))
     process.start()
     return process
 
 
 def python_ends(code: str, *arguments: str) -> int | None:
-    """Run `python -c`; return its exit status (negative: the signal that killed it), None if it has none in time."""
+    """Run `python -c`; return its exit status (negative: the killing signal), None if none comes in time."""
     process = python(code, *arguments)
     process.join(DEADLINE)
     return process.exitcode
 
 
 def own_postgres(config: pytest.Config) -> int | Path:
-    """Name a PostgreSQL that is ours to start and to crash: the first that --pg names."""
+    """Name a PostgreSQL to start and to crash: the first of --pg."""
     for name in config.stash[SERVERS].sources:
         if name.startswith("pg"):
             postgres = find(int(name.removeprefix("pg")))
@@ -120,7 +120,7 @@ def own_postgres(config: pytest.Config) -> int | Path:
 
 @contextmanager
 def watching(dsn: str, **options: Any) -> Iterator[Future[DrainResult]]:
-    """Run a watching drain in a thread until the block ends; it has to end well then.
+    """Run a watching drain in a thread until the block ends; assert a good end.
 
     Parameters: dsn; options, of DrainOptions.
     """
@@ -135,7 +135,7 @@ def watching(dsn: str, **options: Any) -> Iterator[Future[DrainResult]]:
 
 
 def hold_up(database: Database, *workspaces: str) -> Callable[[], None]:
-    """Lock rows of counts, so that a refresh of these workspaces waits; return what lets them go."""
+    """Lock rows of counts, so that a refresh of these workspaces waits; return a function to release the rows."""
     connection = database.connect(autocommit=False)
     locked = connection.execute(
         "select from inboxdb.inbox_counts where client_id = any (%s) for update", [list(workspaces)]
@@ -145,7 +145,7 @@ def hold_up(database: Database, *workspaces: str) -> Callable[[], None]:
 
 
 def drains(owner: Connection, *, held_up: bool = False) -> list[int]:
-    """List the backends of drains, or just those that wait for a lock."""
+    """List the backends of drains, or only backends waiting for a lock."""
     rows = owner.execute(
         "select pid from pg_stat_activity where datname = current_database() "
         "and application_name like 'inboxdb drain%%' and (wait_event_type = 'Lock' or not %s)",
@@ -155,5 +155,5 @@ def drains(owner: Connection, *, held_up: bool = False) -> list[int]:
 
 
 def until_held_up(owner: Connection, number: int = 1) -> list[int]:
-    """Return the backends of drains that wait for a lock, once there are as many."""
+    """Return the backends of drains waiting for a lock, once there are as many."""
     return until(lambda: held if len(held := drains(owner, held_up=True)) == number else [])

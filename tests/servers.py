@@ -1,4 +1,4 @@
-"""The PostgreSQL servers that the tests run on, and a database of its own for each test."""
+"""The PostgreSQL servers of the tests, and a database of its own for each test."""
 
 import json
 import os
@@ -31,7 +31,7 @@ MONITOR = "watcher"  # nothing but inboxdb_monitor
 
 LOGINS = (OWNER, WRITER, MEMBER, DRAINER, MONITOR)
 
-# Roles that inboxdb gives rights to, and the login roles that hold them.
+# Roles with rights in inboxdb, and the login roles that are members.
 HELD = {"anon": MEMBER, "authenticated": MEMBER, "inboxdb_drainer": DRAINER, "inboxdb_monitor": MONITOR}
 
 SETTINGS = {
@@ -46,14 +46,14 @@ SETTINGS = {
 MEMORY = "/dev/shm"
 MEMORY_WANTED = 4 << 30  # bytes
 
-# An embedded version, the folder of another PostgreSQL's programs, or the connection string of one that runs.
+# An embedded version, the folder of another PostgreSQL's programs, or the connection string of a running server.
 Source = int | Path | str
 
 
 def find(version: int) -> Source:
-    """Find a PostgreSQL: in the folder that INBOXDB_TEST_PG<version> names, else embedded, else Debian's.
+    """Find a PostgreSQL: in the folder of INBOXDB_TEST_PG<version>, else embedded, else Debian's.
 
-    Raises pytest.UsageError where there is none: a version that was asked for is never passed over.
+    Raises pytest.UsageError where there is none: no requested version is passed over.
     """
     variable = f"INBOXDB_TEST_PG{version}"
     if variable not in os.environ and version in embedded.PACKAGES:
@@ -84,13 +84,13 @@ def version_of(source: Source) -> str:
 
 
 class Janitor(DatabaseJanitor):
-    """pytest-postgresql's, which makes and drops a database, on a lasting connection, and by copying files: D86."""
+    """pytest-postgresql's janitor, but on a lasting connection, and copying files: D86."""
 
     def __init__(self, admin: psycopg.Connection[Any], template: str, *, as_template: bool = False) -> None:
         """Name a new database.
 
-        Parameters: admin, the superuser's connection, in autocommit mode; template, of what to make the database;
-        as_template, whether the database is to be one itself.
+        Parameters: admin, the superuser's connection, in autocommit mode; template, the database to copy;
+        as_template, whether to make a template.
         """
         at = admin.info
         name = f"inboxdb_test_{secrets.token_hex(6)}"
@@ -100,7 +100,7 @@ class Janitor(DatabaseJanitor):
         self._admin = admin
 
     def init(self) -> None:
-        """Create the database; its owner-to-be may make schemas in it."""
+        """Create the database; OWNER may make schemas there."""
         super().init()
         self._admin.execute(f"grant create on database {self.dbname} to {OWNER}")
 
@@ -116,7 +116,7 @@ class Janitor(DatabaseJanitor):
             super().drop()
 
     def disconnect(self) -> None:
-        """End what a pooler holds open, too."""
+        """End a pooler's connections, too."""
         with self.cursor() as cursor:
             self._terminate_connection(cursor, self.dbname)
 
@@ -125,7 +125,7 @@ class Janitor(DatabaseJanitor):
 
     @staticmethod
     def _terminate_connection(cur: psycopg.Cursor[Any], dbname: str) -> None:
-        # A backend is gone a moment after its client. `drop database` meeting it would sleep for 100 ms.
+        # A backend is gone a moment after its client. `drop database` meeting the backend would sleep for 100 ms.
         backends = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
         while cur.execute(backends, (dbname,)).fetchone():
             time.sleep(0.001)
@@ -135,11 +135,11 @@ class Server:
     """A running server, and we its superuser."""
 
     def __init__(self, dsn: str, password: str, pooler: str | None = None, *, release: Path | None = None) -> None:
-        """Connect, and see to it that the tests' roles exist.
+        """Connect, and make the tests' roles where missing.
 
         Parameters: dsn, the superuser's; password, the login roles', the same in all processes of a session; pooler,
-        where a pooler in front of the server listens, as a connection string; release, the folder of one that inboxdb
-        is upgraded from, where it is not installed as it is.
+        the connection string of a pooler in front of the server; release, the folder of a release to
+        upgrade from, instead of installing directly.
         """
         self.dsn = dsn
         self.password = password
@@ -172,15 +172,15 @@ class Server:
     def database(self, host: str, *, installed: bool, prepare: "Prepare | None" = None) -> Iterator["Database"]:
         """Lend a new database.
 
-        Parameters: host, of whose tables, a key of HOSTS; installed, whether with inboxdb; prepare, what else makes
-        something in it, once for all databases that are lent so.
+        Parameters: host, of whose tables, a key of HOSTS; installed, whether with inboxdb; prepare, a function to
+        add rows, called once for all databases lent with the same function.
         """
         template, prepared = self._template(host, installed, prepare)
         with Janitor(self._admin, template) as clone, ExitStack() as connections:
             yield Database(self, clone.dbname, host, connections, prepared)
 
     def _template(self, host: str, installed: bool, prepare: "Prepare | None" = None) -> tuple[str, Any]:
-        """Return the name of a template, made when first asked for, and what `prepare` returned."""
+        """Return the name of a template, made at the first call, and the value of `prepare`."""
         key = host, installed, prepare
         if key not in self._templates:
             base, prepared = "template0", None
@@ -222,7 +222,7 @@ class Database:
     name: str
     host: str
     connections: ExitStack
-    prepared: Any = None  # what Server.database's `prepare` returned
+    prepared: Any = None  # the value of Server.database's `prepare`
 
     @property
     def dsn(self) -> str:
@@ -231,11 +231,11 @@ class Database:
 
     @property
     def direct_dsn(self) -> str:
-        """The same for what no pooler can carry: migrations."""
+        """The same past any pooler, for migrations."""
         return self.server.dsn_of(self.name, OWNER)
 
     def dsn_of(self, role: str) -> str:
-        """Return a role's connection string as the code under test gets it: through the pooler, if there is one."""
+        """Return a role's connection string for the code under test: through the pooler, if any."""
         if self.server.pooler is None:
             return self.server.dsn_of(self.name, role)
         return make_conninfo(self.server.pooler, dbname=self.name, user=role, password=self.server.password)
@@ -243,11 +243,11 @@ class Database:
     def connect(
         self, role: str | None = None, *, direct: bool = False, autocommit: bool = True, **options: Any
     ) -> psycopg.Connection[Any]:
-        """Connect; the connection is closed when the test ends.
+        """Connect until the test ends.
 
-        Parameters: role, as which the application or a program connects, through the pooler if there is one; without
-        a role it is OWNER, and the test's own business, straight to the server. direct, straight to it in any case,
-        for what needs a session. options, libpq's and psycopg's.
+        Parameters: role, as which the application or a program connects, through the pooler, if any; without
+        a role OWNER, and the test's own business, straight to the server. direct, past the pooler,
+        for session state. options, libpq's and psycopg's.
         """
         if role is None or direct:
             return self._open(self.server.dsn_of(self.name, role or OWNER), autocommit=autocommit, **options)
@@ -280,7 +280,7 @@ class Database:
     def _open(self, dsn: str, **options: Any) -> psycopg.Connection[Any]:
         habits: dict[str, Any] = {"application_name": "inboxdb test"}
         if self.server.pooler is not None:
-            habits["prepare_threshold"] = None  # what one backend has prepared, the next one lacks
+            habits["prepare_threshold"] = None  # statements prepared on a backend are missing on the next
         connection: psycopg.Connection[Any] = psycopg.connect(dsn, **{**habits, **options})
         self.connections.callback(connection.close)
         return connection
@@ -303,8 +303,8 @@ class Servers(dict[str, Server]):
     ) -> None:
         """Take note of where the servers are, and of the password of the login roles.
 
-        Parameters: pooled, whether each server gets a pooler in front of it; poolers, those that run already; release,
-        the commit or folder of the one that inboxdb is upgraded from.
+        Parameters: pooled, whether each server gets a pooler in front of it; poolers, running already; release,
+        the commit or folder of a release to upgrade from.
         """
         super().__init__()
         self.sources = sources
@@ -318,7 +318,7 @@ class Servers(dict[str, Server]):
             self._release = released.fetch(release, folder)
 
     def __missing__(self, name: str) -> Server:
-        """Start a server, unless it runs already."""
+        """Start a server, unless running already."""
         source = self.sources[name]
         if not isinstance(source, str):
             source = self._running.enter_context(embedded.server(new_folder(), source, settings=SETTINGS))
@@ -330,7 +330,7 @@ class Servers(dict[str, Server]):
         return server
 
     def close(self) -> None:
-        """Stop what was started here."""
+        """Stop the servers started here."""
         self._running.close()
 
 

@@ -17,9 +17,9 @@ from tests.servers import SETTINGS, new_folder
 
 @contextmanager
 def standby(primary: str, settings: Mapping[str, str] | None = None) -> Iterator[str]:
-    """Run a standby that streams from a primary and answers queries, for as long as the `with` block lasts.
+    """Run a hot standby of a primary, for as long as the `with` block lasts.
 
-    Parameters: primary, the superuser's connection string of a server that `embedded.server` has started; settings,
+    Parameters: primary, the superuser's connection string of a server of `embedded.server`; settings,
     the standby's, besides those of SETTINGS.
     Yields the superuser's connection string.
     """
@@ -27,7 +27,7 @@ def standby(primary: str, settings: Mapping[str, str] | None = None) -> Iterator
     folder = new_folder()
     owner = os.stat(home / "data")
     os.chown(folder, owner.st_uid, owner.st_gid)
-    # the programs that the primary runs, where its user can get at them
+    # the primary's programs, where its user can get at them
     programs = Path(f"/proc/{(home / 'data' / 'postmaster.pid').read_text().split()[0]}/exe").resolve().parent
     identity: dict[str, Any] = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
     data = folder / "data"
@@ -51,7 +51,7 @@ def standby(primary: str, settings: Mapping[str, str] | None = None) -> Iterator
 
 
 def caught_up(primary: str, secondary: str) -> None:
-    """Wait until a standby has replayed what the primary has committed so far."""
+    """Wait until a standby has replayed all commits of the primary so far."""
     with psycopg.connect(primary) as connection:
         [(written,)] = connection.execute("select pg_current_wal_insert_lsn()::text").fetchall()
     with psycopg.connect(secondary, autocommit=True) as watcher:

@@ -1,4 +1,4 @@
-"""Two tenants, everybody who might look at them, and what each of these may see."""
+"""Two tenants, everybody who might look at them, and the rows each may see."""
 
 import json
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from tests.servers import DRAINER, MEMBER, MONITOR, WRITER, Database
 
 ACME, GLOBEX = "Acme", "Globex"
 
-# OWNER is no membership but "Client"."userId"; AUDITOR a role that the host has added, and inboxdb knows nothing of;
-# what stands in brackets has ended. "all" sees the whole workspace, "own" only what is assigned to them.
+# OWNER is no membership but "Client"."userId"; AUDITOR a role of the host's, unknown to inboxdb;
+# memberships in brackets have ended. "all" sees the whole workspace, "own" only leads assigned to them.
 TABLE = """
 who                    | in Acme                                  | in Globex    | sees of Acme | of Globex
 -----------------------|------------------------------------------|--------------|--------------|----------
@@ -39,7 +39,7 @@ nobody                 |                                          |             
 the sentinel           | ADMIN                                    | ADMIN        | nothing      | nothing
 """
 
-# The database's roles, and who logs in to take them. PUBLIC is one without any right of their own.
+# The database's roles, and who logs in to take them. PUBLIC has no right of its own.
 LOGINS = {
     "authenticated": MEMBER,
     "anon": MEMBER,
@@ -60,11 +60,11 @@ class Person:
     sees: dict[str, str]
 
     def may_see(self, workspace: str, whose: str | None) -> bool:
-        """Say whether they may see what is somebody's, by name, or nobody's."""
+        """Say whether they may see rows of a user, by name, or of nobody."""
         return self.sees[workspace] == "all" or (self.sees[workspace] == "own" and whose == self.name)
 
     def belongs_to(self, workspace: str) -> bool:
-        """Say whether they may see what is neither somebody's nor everybody's but the workspace's."""
+        """Say whether they may see rows of the workspace as a whole."""
         return self.sees[workspace] != "nothing"
 
 
@@ -83,12 +83,12 @@ def _people() -> Iterator[Person]:
 PEOPLE = tuple(_people())
 USERS = {person.name: person.user for person in PEOPLE if person.user}
 
-# Whose leads wait for a reply, so that one user's counts are not another's.
+# Users with leads awaiting a reply, so that counts differ from user to user.
 WAITING = list(USERS)[::2]
 
 
 def move_in(database: Database) -> dict[str, str]:
-    """Write and count the tenants' rows: in each workspace a lead that is nobody's, and one of everybody's.
+    """Write and count the tenants' rows: in each workspace a lead of nobody's, and a lead of each user's.
 
     The leads of Globex are `needs_repair`. A third workspace, of Acme's owner, was counted and deleted.
     Returns the ids of the workspaces by name.
@@ -119,7 +119,7 @@ def move_in(database: Database) -> dict[str, str]:
 def become(connection: Connection[Any], role: str, person: Person) -> None:
     """Go on as a role, with a person's claims, until the transaction ends. `connection` is a superuser's.
 
-    The session becomes that of who logs in for the role, so that it is no superuser's either.
+    The session becomes the login role's, so that the session user is no superuser either.
     """
     connection.execute(SQL("set local session authorization {}").format(Identifier(LOGINS[role])))
     if role in ("authenticated", "anon"):

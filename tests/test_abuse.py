@@ -1,8 +1,8 @@
-"""What somebody gets who may run any SQL, in a role that owns nothing: their own rows, and refusals.
+"""Attacks by somebody free to run any SQL, in a role without objects: they get their own rows, and refusals.
 
-Each attack is tried as several viewers, who differ in what is theirs. What they get is compared with that, exactly; and
-whatever else the server says (notices, each field of an error, plans) holds nothing of a row that is not. The last part
-asserts what PostgreSQL tells nonetheless: docs/security.md has it, too.
+Each attack is tried as several viewers, with different rows of their own. The rows they get are exactly their own; and
+all else from the server (notices, each field of an error, plans) holds nothing of other rows. The last part asserts
+the facts PostgreSQL tells nonetheless, as docs/security.md says.
 """
 
 import json
@@ -29,7 +29,7 @@ EVE = "00000000-0000-4000-8000-00000000000e"  # owns THERE
 HERE = "00000000-0000-4000-8000-00000000c001"
 THERE = "00000000-0000-4000-8000-00000000c002"
 
-FREE = "00000000-0000-4000-8000-00000000d001"  # a lead of HERE that nobody has
+FREE = "00000000-0000-4000-8000-00000000d001"  # a lead of HERE of nobody's
 ANNS = "00000000-0000-4000-8000-00000000d002"
 SUES = "00000000-0000-4000-8000-00000000d003"
 THEIRS = "00000000-0000-4000-8000-00000000e001"  # a lead of THERE
@@ -70,7 +70,7 @@ READERS = {name: viewer for name, viewer in VIEWERS.items() if viewer.role == "a
 
 
 def fill(database: Database) -> None:
-    """Make two tenants, whose leads carry their own ids in every field that is text, drained.
+    """Make two tenants, whose leads carry their own ids in every text column, drained.
 
     Whoever is signed in may write "Lead" as far as its policy lets them.
     """
@@ -94,7 +94,7 @@ def fill(database: Database) -> None:
 
 @pytest.fixture(scope="module")
 def tenants(server: Server, host_variant: str) -> Iterator[Database]:
-    """The database that the tests of this file share, in which no attack leaves a trace."""
+    """The database shared by the tests of this file, where no attack leaves a trace."""
     with server.database(host_variant, installed=True) as database:
         fill(database)
         yield database
@@ -102,7 +102,7 @@ def tenants(server: Server, host_variant: str) -> Iterator[Database]:
 
 @pytest.fixture
 def attacked(tenants: Database) -> Iterator[Database]:
-    """The same, with a schema `mine` in which everybody may create what they like; it is gone afterwards."""
+    """The same, with a schema `mine` in which everybody may create objects; the schema is dropped afterwards."""
     with ExitStack() as connections:
         database = replace(tenants, connections=connections)
         superuser = database.superuser()
@@ -121,16 +121,16 @@ def enter(database: Database, role: str, user: str) -> Connection[Any]:
 
 
 class Outcome(NamedTuple):
-    """What somebody got by an attack."""
+    """The result of an attack."""
 
     sqlstate: str | None
     rows: list[tuple[Any, ...]]
-    told: str  # all the words that came from the server: rows, notices, errors
+    told: str  # all words from the server: rows, notices, errors
 
 
 @contextmanager
 def listening(connection: Connection[Any]) -> Iterator[list[str]]:
-    """Collect the notices that arrive meanwhile."""
+    """Collect the notices arriving meanwhile."""
     heard: list[str] = []
 
     def listen(notice: psycopg.errors.Diagnostic) -> None:
@@ -159,7 +159,7 @@ def attempt(connection: Connection[Any], *statements: str) -> Outcome:
 
 
 def run(connection: Connection[Any], statement: str) -> list[tuple[Any, ...]]:
-    """Run a statement; return its rows, if it has any."""
+    """Run a statement; return its rows, if any."""
     with connection.cursor() as cursor:
         if re.match(r"copy\b.*\bto stdout", statement, re.DOTALL):
             with cursor.copy(statement.encode()) as copy:
@@ -169,12 +169,12 @@ def run(connection: Connection[Any], statement: str) -> list[tuple[Any, ...]]:
 
 
 def hidden_words(viewer: Viewer) -> set[str]:
-    """Return what a viewer may read nowhere: ids of leads that are not theirs, which is what those say everywhere."""
+    """Return the words forbidden to a viewer: ids of other leads, the content of all those leads' text columns."""
     return set(LEADS) - viewer.leads
 
 
 def assert_nothing_hidden(viewer: Viewer, outcome: Outcome) -> None:
-    """Assert that nothing that the server said is of a hidden lead."""
+    """Assert that no word from the server is of a hidden lead."""
     assert [word for word in hidden_words(viewer) if word in outcome.told] == []
 
 
@@ -185,7 +185,7 @@ def ids(outcome: Outcome) -> list[str]:
 
 # Ways to see
 
-# Statements of which the last shows the ids of all the leads that there are to be seen.
+# Statements; the last of each entry shows the ids of all visible leads.
 WAYS_TO_READ = {
     "select": ('select id from "Lead"',),
     "table": ('table "Lead"',),
@@ -335,7 +335,7 @@ def test_what_somebody_made_shows_others_no_more_than_themselves(attacked: Datab
 
 @pytest.mark.all_hosts
 def test_one_prepared_statement_serves_two_users(attacked: Database) -> None:
-    """In one session, with one plan, as behind a pooler: the policy is asked anew each time."""
+    """In one session, with one plan, as behind a pooler: each execution asks the policy anew."""
     connection = enter(attacked, "authenticated", ANN)
     connection.execute("set plan_cache_mode = force_generic_plan")
     connection.execute('prepare leads as select id from "Lead"')
@@ -352,7 +352,7 @@ def test_one_prepared_statement_serves_two_users(attacked: Database) -> None:
 
 @pytest.mark.all_hosts
 def test_a_prepared_statement_of_one_role_is_planned_anew_for_another(attacked: Database) -> None:
-    """From one that no policy binds to one that it does."""
+    """From a role without policies to a role under the policy."""
     connection = attacked.superuser()
     connection.execute(SQL("set role {}").format(Identifier(OWNER)))
     connection.execute('prepare leads as select id from "Lead"')
@@ -388,7 +388,7 @@ def test_locking_rows_locks_no_hidden_one(attacked: Database) -> None:
 
 # Predicates
 
-# They pass on what they are given, as a notice, and are said to cost next to nothing, so that they may come first.
+# They raise their argument as a notice, and are declared to cost next to nothing, so that the planner calls them first.
 LEAK = """
 create function {schema}.leak(anyelement) returns boolean language plpgsql cost 0.0000001
 as $$ begin raise notice 'given %', $1; return true; end $$;
@@ -400,7 +400,7 @@ create operator {schema}.<<< (leftarg = text, rightarg = text, function = {schem
 create operator {schema}.=== (leftarg = text, rightarg = text, function = {schema}.leak, restrict = eqsel);
 create operator {schema}.~~~ (leftarg = text, rightarg = text, function = {schema}.leak, restrict = matchingsel);
 """
-# On {table} with {text}, a column that is text, which is the id of a lead, or of a workspace.
+# On {table} with {text}, a text column: the id of a lead, or of a workspace.
 PREDICATES = {
     "cheap function": "select {text} from {table} as t where mine.leak({text})",
     "in pg_temp": "select {text} from {table} as t where pg_temp.leak({text})",
@@ -434,7 +434,7 @@ PREDICATES = {
 
 
 def given(connection: Connection[Any], **names: str) -> set[str]:
-    """Try every predicate; return which words that are somebody's ids it was given, by the planner included."""
+    """Try every predicate; return the ids passed to predicates, by the planner included."""
     for schema in ("mine", "pg_temp"):
         connection.execute(LEAK.format(schema=schema).encode())
     told = [
@@ -465,7 +465,7 @@ def test_a_predicate_is_given_no_hidden_counts(attacked: Database, name: str) ->
 
 @pytest.mark.parametrize("name", VIEWERS)
 def test_a_hidden_row_divides_nothing_by_zero(attacked: Database, name: str) -> None:
-    """A condition that fails on one lead alone fails for those who see it."""
+    """A condition that fails on a single lead fails for viewers of the lead only."""
     viewer = VIEWERS[name]
     connection = enter(attacked, viewer.role, viewer.user)
     for lead in LEADS:
@@ -475,7 +475,7 @@ def test_a_hidden_row_divides_nothing_by_zero(attacked: Database, name: str) -> 
 
 @pytest.mark.parametrize("name", ["manager", "writer for the manager"])
 def test_nobody_makes_a_function_that_comes_before_the_policy(attacked: Database, name: str) -> None:
-    """LEAKPROOF is a superuser's to say, and so is what the planner asks about a function."""
+    """LEAKPROOF is a superuser's to declare, and so are planner support functions."""
     connection = enter(attacked, VIEWERS[name].role, VIEWERS[name].user)
     create = "create function mine.f(text) returns boolean language sql as 'select true'"
     for statements in (
@@ -528,7 +528,7 @@ def test_statistics_are_kept_from_whom_a_policy_binds(attacked: Database, name: 
 
 
 def test_other_users_statements_are_not_shown(attacked: Database) -> None:
-    """Those of the role that connects are, to that role: see below."""
+    """The connecting role's own statements are shown to that role: see below."""
     busy = [attacked.connect(role) for role in (OWNER, WRITER, MEMBER)]
     for connection in busy:
         connection.execute(f"select '{THEIRS}'")
@@ -551,7 +551,7 @@ def test_the_catalog_shows_whose_rights_one_has(attacked: Database) -> None:
 
 
 NEW = '"Lead" (id, "clientId", "updatedAt") values'
-# Writes that would find a hidden lead.
+# Writes aimed at a hidden lead.
 UNSEEN = {
     "update": f"update \"Lead\" set email = 'x' where id = '{THEIRS}' returning id",
     "update by physical place": "update \"Lead\" set email = 'x' where ctid in ('(0,4)', '(0,5)') returning id",
@@ -567,7 +567,7 @@ UNSEEN = {
     """,
     "lock": f"select id from \"Lead\" where id = '{THEIRS}' for update nowait",
 }
-# Writes that would make one, or run into one.
+# Writes to make a hidden lead, or to collide with a hidden lead.
 BARRED = {
     "insert": f"insert into {NEW} ('{NO_LEAD}', '{THERE}', now())",
     "insert where there is nothing": f"insert into {NEW} ('{NO_LEAD}', '{NO_LEAD}', now())",
@@ -595,7 +595,7 @@ def leads(database: Database) -> list[tuple[Any, ...]]:
 @pytest.mark.all_hosts
 @pytest.mark.parametrize("name", VIEWERS)
 def test_a_hidden_lead_is_not_written(attacked: Database, name: str) -> None:
-    """And stands as it did, also after a commit."""
+    """The hidden lead stands unchanged, also after a commit."""
     viewer = VIEWERS[name]
     connection = enter(attacked, viewer.role, viewer.user)
     before = leads(attacked)
@@ -629,7 +629,7 @@ def test_a_lead_is_not_moved_out_of_sight(attacked: Database, name: str) -> None
 
 # Rights
 
-# What no role that owns nothing may do, by what it would give.
+# Statements refused to roles without objects, by the gain of each.
 REFUSED = {
     "become the owner": f"set role {OWNER}",
     "become a superuser": "set role postgres",
@@ -705,7 +705,7 @@ def test_what_a_role_that_owns_nothing_is_refused(attacked: Database, role: str)
 
 
 def test_what_a_member_may_become(attacked: Database) -> None:
-    """The two roles that were granted, from whichever of them; nobody else, and nothing by going back."""
+    """The two granted roles, from either; nobody else, and nothing by going back."""
     connection = attacked.connect(MEMBER)
     mine = (MEMBER, "anon", "authenticated")
     others = (OWNER, WRITER, DRAINER, MONITOR, "inboxdb_drainer", "inboxdb_monitor", "postgres")
@@ -738,7 +738,7 @@ def test_what_a_member_may_become(attacked: Database) -> None:
 
 # Code of the caller's
 
-# Everything that a role may call, and how.
+# Every routine granted to a role, and a call.
 CALLS = {
     "current_user_id": "select inboxdb.current_user_id()",
     "member_workspaces": "select inboxdb.member_workspaces()",
@@ -757,7 +757,7 @@ CALLS = {
     "send_signals": f"select inboxdb.send_signals('{HERE}', 1, '{{{ANN},{SUE}}}')",
     "maintain": "select inboxdb.maintain(null, true)",
     "seconds_to_next_attempt": "select inboxdb.seconds_to_next_attempt()",
-    # all but how large the log is: that grows by what was undone, too
+    # all but the size of the log: rolled back changes make the log grow, too
     "drain_status": (
         "select dirty_workspaces, pending_changes, oldest_dirty_seconds, late_workspaces, failing_workspaces, "
         "quarantined_workspaces, workers_seen, last_drain_at, freshness_p99, unpublished_keys, unpublished_seconds, "
@@ -775,7 +775,7 @@ CALLS = {
     "suspended_since": "select inboxdb.suspended_since()",
     "drain_dirty": "call inboxdb.drain_dirty()",
 }
-# What runs functions of ours besides: policies and triggers, and refusals.
+# Other ways to our functions: policies, triggers and refusals.
 USES = (
     "table inboxdb.inbox_counts",
     "table inboxdb.cache_version",
@@ -795,7 +795,7 @@ USES = (
     'truncate public."Client" cascade',
 )
 
-# A type, a function, an operator, a table of the caller's for each that a careless function might take for the
+# A type, a function, an operator, a table of the caller's for each name a careless function might take for the
 # server's or for ours. Types are looked up in pg_temp even where search_path is empty.
 LURES = """
 with compared (types) as (
@@ -871,7 +871,7 @@ def lure(database: Database, connection: Connection[Any]) -> None:
 
 
 def spied(outcome: Outcome) -> set[str]:
-    """Return what of the lures ran, and as whom."""
+    """Return the lures that ran, and as whom."""
     return set(re.findall(r"spy: (\w+ \S+ as \w+)", outcome.told))
 
 
@@ -901,7 +901,7 @@ def working(database: Database) -> Database:
 @pytest.mark.all_hosts
 @pytest.mark.parametrize("role", ["authenticated", "anon", MEMBER, WRITER, DRAINER, MONITOR])
 def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, role: str) -> None:
-    """Nor does it change what anything of ours answers."""
+    """Nor do lures change the answers of our functions."""
     owner = working.connect()
     honest, attacker = (enter(working, role, ANN) for _ in range(2))
     for connection in (honest, attacker):
@@ -940,7 +940,7 @@ def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, ro
 
 
 def test_code_of_the_callers_would_be_run_by_a_careless_function(working: Database) -> None:
-    """By which the lures are known to work."""
+    """Control: lures run where a search_path leads to them."""
     owner = working.connect()
     for name, settings, expression in (
         ("types", "set search_path = ''", "value::text is null"),
@@ -967,7 +967,7 @@ def test_code_of_the_callers_would_be_run_by_a_careless_function(working: Databa
     assert outcomes["tables"].rows == [(True,)]
 
 
-# What PostgreSQL tells nonetheless
+# PostgreSQL's own leaks
 
 
 def search(connection: Connection[Any], condition: str, *settings: str) -> dict[str, Any]:
@@ -979,7 +979,7 @@ def search(connection: Connection[Any], condition: str, *settings: str) -> dict[
 
 
 def test_a_taken_id_is_told(attacked: Database) -> None:
-    """To whoever may insert or change one; not whose it is."""
+    """A unique index tells writers that an id exists; not whose."""
     connection = enter(attacked, "authenticated", ANN)
     for lead, sqlstate, rows in ((THEIRS, "23505", []), (NO_LEAD, None, [(NO_LEAD,)])):
         insert = f"insert into {NEW} ('{lead}', '{HERE}', now())"
@@ -1046,7 +1046,7 @@ def test_how_many_rows_there_are_is_told(attacked: Database) -> None:
 
 
 def test_whether_a_value_occurs_is_told_to_whoever_guesses_it(attacked: Database) -> None:
-    """= on text is leakproof, so it may come before the policy; EXPLAIN tells, as do conditions that see no row."""
+    """= on text is leakproof, so the planner may put = before the policy; EXPLAIN tells, as do conditions on no row."""
     connection = enter(attacked, "authenticated", "")
     connection.execute("create sequence mine.evaluations")
     for lead, occurs in ((THEIRS, 1), (NO_LEAD, 0)):
@@ -1082,7 +1082,7 @@ def test_how_common_a_value_is_shows_in_estimates_to_whoever_guesses_it(working:
 
 
 def test_statements_are_shown_to_the_role_that_connects(attacked: Database) -> None:
-    """Which is the same for all browsers: as long as they are in a role that they set, they do not see each other's."""
+    """The login role is the same for all browsers: in a role set with SET ROLE, they do not see each other's."""
     other = enter(attacked, "authenticated", ANN)
     other.execute(f"select '{FREE}'")
     spy = attacked.connect(MEMBER)
@@ -1093,7 +1093,7 @@ def test_statements_are_shown_to_the_role_that_connects(attacked: Database) -> N
 
 
 def test_a_cursor_that_is_held_outlives_who_opened_it(attacked: Database) -> None:
-    """So a pooler that lends sessions has to DISCARD ALL between two users, which also takes their claims."""
+    """So a pooler in session mode has to DISCARD ALL between two users, to end their claims, too."""
     connection = enter(attacked, "authenticated", ANN)
     connection.execute('declare c cursor with hold for select id from "Lead"')
     claim(connection, "")
@@ -1104,7 +1104,7 @@ def test_a_cursor_that_is_held_outlives_who_opened_it(attacked: Database) -> Non
 
 
 def test_a_drain_can_be_kept_from_a_workspace_by_whoever_takes_its_lock(working: Database) -> None:
-    """Advisory locks know no rights. It shows: the counts are stale, and `pg_locks` says who holds it."""
+    """Advisory locks know no rights. Symptoms: the counts are stale, and `pg_locks` names the holder."""
     owner = working.connect()
     blocker = enter(working, "anon", "")
     blocker.execute("select pg_advisory_lock(x'696e6278'::integer, hashtext(%s))", [HERE])
@@ -1122,7 +1122,7 @@ def test_a_drain_can_be_kept_from_a_workspace_by_whoever_takes_its_lock(working:
 
 
 def test_a_function_that_a_superuser_calls_leakproof_is_given_everything(attacked: Database) -> None:
-    """By which the predicates above are known to tell what they are given."""
+    """Control: the predicates above tell their arguments."""
     connection = enter(attacked, "authenticated", "")
     connection.execute(LEAK.format(schema="mine").encode())
     attacked.superuser().execute("alter function mine.leak(anyelement) leakproof")

@@ -79,7 +79,7 @@ def counts_of(row: Mapping[str, Any]) -> tuple[str, Counts]:
 
 
 def refusal(connection: Connection[Any], workspace: str) -> dict[str, str]:
-    """Ask for counts that are refused; return all that the server says of it."""
+    """Ask for counts that are refused; return every field of the error."""
     with pytest.raises(psycopg.Error) as raised:
         ask(connection, workspace)
     return fields_of(raised.value)
@@ -286,7 +286,7 @@ def test_a_reader_recomputes_nothing_and_waits_for_nobody(tenants: Tenants) -> N
     refreshing = tenants.database.connect(autocommit=False)
     assert value(refreshing, "select inboxdb.try_lock_workspace(%s)", HERE)
     assert value(refreshing, "select outcome from inboxdb.drain_next(%s)", HERE) == "refreshed"
-    refreshing.execute('lock table "Lead" in access exclusive mode')  # a reader that looked there would wait
+    refreshing.execute('lock table "Lead" in access exclusive mode')  # a reader of the log would wait
 
     with connection.transaction():
         connection.execute("set local lock_timeout = '2s'")
@@ -385,7 +385,7 @@ def test_live_counts_that_a_policy_would_lower_are_an_error(tenants: Tenants, ta
 
 
 class Response(NamedTuple):
-    """What PostgREST would be told to answer, beside the row."""
+    """The headers and status set for PostgREST, beside the row."""
 
     row: dict[str, Any]
     headers: list[dict[str, str]] | None
@@ -393,7 +393,7 @@ class Response(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """The one ETag."""
+        """The single ETag."""
         assert self.headers
         [tag] = [header["ETag"] for header in self.headers if "ETag" in header]
         return tag
@@ -414,7 +414,7 @@ def as_postgrest(
 
 
 def response(connection: Connection[Any]) -> tuple[list[dict[str, str]] | None, str | None]:
-    """Return the headers and the status that were set in this transaction."""
+    """Return the headers and the status set in this transaction."""
     [(headers, status)] = connection.execute(
         "select current_setting('response.headers', true), current_setting('response.status', true)"
     ).fetchall()
@@ -619,7 +619,7 @@ def test_contracts_name_the_columns(tenants: Tenants) -> None:
 
 
 def test_the_answer_grows_in_place(tenants: Tenants) -> None:
-    """A later migration adds a column: whoever may ask may go on asking, in sessions that asked before, too."""
+    """A later migration adds a column: members may go on asking, in sessions from before, too."""
     connection = tenants.database.signed_in(ANN)
     before = ask(connection, HERE)
     tenants.owner.execute("alter type inboxdb.counts_answer add attribute meetings integer")

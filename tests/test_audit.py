@@ -1,4 +1,4 @@
-"""The standing audit: workspaces are counted whole in turn, and what no change announced is found and mended."""
+"""The standing audit: workspaces are recounted in turn, and drift without a change in the log is found and mended."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -113,7 +113,7 @@ def write_leads(owner: Connection[Any], host: Host, workspace: str) -> None:
 
 
 def add_draft(owner: Connection[Any], host: Host, workspace: str) -> None:
-    """Its change names no workspace before it is collected."""
+    """A draft's change names no workspace before a drain collects."""
     host.draft(lead_of(owner))
 
 
@@ -151,7 +151,7 @@ def test_what_a_change_or_a_snooze_says_is_no_drift(
 
 
 def test_an_audit_that_finds_nothing_takes_nothing(database: Database, owner: Connection[Any], workspace: str) -> None:
-    """And holds up nobody: another one may refresh the workspace meanwhile."""
+    """An audit holds up nobody: another session may refresh the workspace meanwhile."""
     set_clock(owner, DUE)
     Host(database.writer()).update("Lead", lead_of(owner), status="contacted")
     [chosen] = owner.execute("select inboxdb.next_audit()").fetchall()
@@ -178,7 +178,7 @@ def test_what_an_audit_mends_has_a_new_version(owner: Connection[Any], workspace
 
 
 def test_a_message_whose_lead_is_not_told_yet_is_no_drift(owner: Connection[Any], host: Host, workspace: str) -> None:
-    """As it may be told in a later transaction; it counts all the same."""
+    """The lead may be told in a later transaction; the message counts all the same."""
     host.ai_sent(host.lead(workspace))
     owner.execute("call inboxdb.drain_dirty()")
     [(silent,)] = owner.execute(
@@ -287,7 +287,7 @@ def test_a_workspace_that_somebody_has_is_passed_over(database: Database, owner:
 
 @pytest.mark.parametrize("by", ["the procedure", "a run"])
 def test_an_audit_that_fails_holds_up_no_other(database: Database, by: str) -> None:
-    """A refresh takes its place, with all that a refresh has: a record, further attempts, and an end to them."""
+    """A refresh takes the audit's place, as any refresh: with a record, further attempts, and quarantine."""
     with closing(Stage(database)) as stage:
         host = Host(database.writer())
         set_clock(stage.owner, FILLED)

@@ -1,4 +1,4 @@
-"""The benchmarks' documents: they say what was measured, and no target is called met that was not."""
+"""The benchmarks' documents: their figures are the measured ones, and no missed target is called met."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.bench.sizes import PROMISED, SIZES
 WRITTEN = sorted(report.DOCUMENTS.glob("*.json"))
 QUOTED = report.DOCUMENTS / f"{report.QUOTED}.json"
 
-# What just meets every target: measure, contender, circumstances, figure; and whether more or less of it misses one.
+# Figures just meeting every target: measure, contender, circumstances, figure; and whether more or less misses.
 JUST_MET: list[tuple[str, str, At, float, str]] = [
     ("refresh_by_size", refresh.BY_CHANGE, {"leads": PROMISED}, 2.0, "more"),
     ("refresh_by_size", refresh.BY_CHANGE, {"leads": targets.SMALL}, 1.0, "less"),
@@ -26,7 +26,7 @@ JUST_MET: list[tuple[str, str, At, float, str]] = [
 
 
 def results(*, spoilt: int | None = None) -> Results:
-    """Return what just meets every target, but for one figure that is a tenth too much or too little."""
+    """Return figures just meeting every target, but for a figure a tenth too large or too small."""
     made = Results("quick", {}, {}, "")
     for number, (measure, contender, at, value, worse) in enumerate(JUST_MET):
         factor = {"more": 1.1, "less": 0.9}[worse] if number == spoilt else 1

@@ -1,8 +1,8 @@
-"""The host at work, all through the life of an installation: no statement of it fails, none waits for long.
+"""The host at work, all through the life of an installation: no statement fails, none waits for long.
 
-Its writers and readers have no right in inboxdb. That it is let through while ours queue for a lock is forced step by
-step in tests/test_suspend.py and tests/test_migrations.py; here it is held to a bound under load, and while a long
-transaction is in our way.
+Its writers and readers have no right in inboxdb. Writers passing between our attempts at a lock are forced step by
+step in tests/test_suspend.py and tests/test_migrations.py; here waits are held to a bound under load, and while a
+long transaction is in our way.
 """
 
 import time
@@ -25,13 +25,13 @@ from tests.rows import Host, live_counts, stored_counts
 from tests.servers import WRITER, Database
 
 LOCK_TIMEOUT = 0.5  # seconds, ours; the host's statements queue behind us for as long
-# Beyond it: whatever a loaded machine takes for a statement by itself, and for the lock once it is had.
+# Beyond lock_timeout: time for the statement itself, and for our work under the lock, on a loaded machine.
 SLACK = 2.0
 HALF = "0004-client-triggers"
 
 
 class Traffic:
-    """What the host's connections did: how long each statement took, by kind."""
+    """The statements of the host's connections: how long each took, by kind."""
 
     def __init__(self, database: Database, threads: ThreadPoolExecutor) -> None:
         self.database, self.threads = database, threads
@@ -47,7 +47,7 @@ class Traffic:
         self.goes_on()
 
     def goes_on(self) -> None:
-        """Return once every kind of statement went through from here on; raise what made one of them fail."""
+        """Return once every kind of statement went through from here on; raise the first error, if any."""
         self.longest_before = dict(self.longest)
         seen, kinds = self.statements, 60
 
@@ -163,7 +163,7 @@ def test_what_was_written_meanwhile_is_counted(database: Database) -> None:
 def test_a_long_transaction_is_in_our_way_and_nobody_else_waits(
     bare_database: Database, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """It holds "Lead" as a writer does; each of our attempts is let go after lock_timeout, and writers go between."""
+    """A long transaction holds "Lead"; each of our attempts ends after lock_timeout, and writers go between."""
     monkeypatch.setattr(connection, "PAUSE", (0.1, 0.2))
     monkeypatch.setattr(connection, "ATTEMPTS", 1000)
     owner = bare_database.connect()

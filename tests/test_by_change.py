@@ -1,4 +1,4 @@
-"""A refresh by what changed: it comes to what a count of all comes to, and counts all where it cannot."""
+"""A refresh by what changed: the counts are those of a recount, and a recount takes its place where needed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ CAT = "00000000-0000-4000-8000-00000000000c"
 
 MONDAY, TUESDAY = "2024-06-10 09:00:00+00", "2024-06-11 09:00:00+00"
 
-# What is remembered of each lead that is not what it counts now.
+# Rows of counted_lead unlike lead_now.
 MISREMEMBERED = """
     select coalesce(n.lead_key, k.lead_key)
     from inboxdb.workspace as w
@@ -47,9 +47,9 @@ class Inbox:
     free: str
 
     def refresh(self) -> dict[str, str | None]:
-        """Drain; return why each workspace that it refreshed was counted whole, None where it was not.
+        """Drain; return the reason for each refreshed workspace's recount, None for a refresh by change.
 
-        Fails unless all that is stored and remembered is the truth then.
+        Fails unless inbox_counts and counted_lead are right afterwards.
         """
         self.owner.execute("delete from inboxdb.job_status")
         self.owner.execute("call inboxdb.drain_dirty()")
@@ -171,7 +171,7 @@ def test_a_snooze_that_ends_while_its_lead_changes(inbox: Inbox, write: str) -> 
 
 
 def test_no_row_is_written_that_is_true_still(inbox: Inbox) -> None:
-    """Nor by a recount: the global row excepted, which says when that was."""
+    """Nor by a recount: but for the global row, with the recount's time."""
     rows = "select scope_user_id::text, xmin::text from inboxdb.inbox_counts where client_id = %s"
     leads = "select lead_key, xmin::text from inboxdb.counted_lead"
     before, leads_before = dict(inbox.owner.execute(rows, [HERE]).fetchall()), inbox.owner.execute(leads).fetchall()
@@ -189,7 +189,7 @@ def test_no_row_is_written_that_is_true_still(inbox: Inbox) -> None:
     assert len(set(inbox.owner.execute(leads).fetchall()) - set(leads_before)) == 1
 
 
-# --- What makes it count all
+# --- Reasons for a recount
 
 
 def mark(inbox: Inbox) -> None:
@@ -279,7 +279,7 @@ def test_the_cache_is_told_how_it_was_counted(inbox: Inbox) -> None:
 
 
 def test_new_definitions_hold_for_leads_that_did_not_change(inbox: Inbox) -> None:
-    """As a migration replaces the view, and what tells its text from the last, and marks all workspaces."""
+    """As a migration does: a new view, a new hash of definitions, all workspaces marked."""
     [(view,)] = inbox.owner.execute("select pg_get_viewdef('inboxdb.classified_lead')").fetchall()
     assert view.count("'needs_repair'") == 1
     redefined = view.replace("'needs_repair'", "'new'")
@@ -292,7 +292,7 @@ def test_new_definitions_hold_for_leads_that_did_not_change(inbox: Inbox) -> Non
     assert drift(inbox.owner) == []
 
 
-# --- What does not fit
+# --- Memory unlike the log
 
 DAMAGES = {
     "a count too low": "update inboxdb.inbox_counts set total_non_blacklisted = 0, awaiting_reply = 0, total = 0",
@@ -321,13 +321,13 @@ def test_lost_memory_is_made_anew(inbox: Inbox) -> None:
     inbox.host.delete("Lead", inbox.anns)
     inbox.owner.execute("select inboxdb.recompute_inbox_counts(%s)", [HERE])
     [(found_by, leads, scopes)] = drift(inbox.owner)
-    # the lead that is gone was lost, too: that is no difference any more
+    # the deleted lead's row was lost, too: no difference any more
     assert (found_by, leads, scopes) == ("recompute", 2, 3)
     inbox.owner.execute("select inboxdb.recompute_inbox_counts(%s)", [THERE])
     assert inbox.refresh() == {}
 
 
-# --- What is remembered
+# --- Memory
 
 
 @pytest.mark.host_variants("text", "uuid")

@@ -1,4 +1,4 @@
-"""The copy in Redis: it never goes back, and nothing is taken for published that is not."""
+"""The copy in Redis: versions never go back, and no version is confirmed before Redis has it."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def cache(redis: RedisServer) -> Cache:
     return Cache(redis.url)
 
 
-# What is written
+# Keys and values
 
 
 def test_values_are_plain(redis: RedisServer, cache: Cache) -> None:
@@ -152,7 +152,7 @@ def test_publishers_at_once_never_take_a_version_back(redis: RedisServer) -> Non
     assert redis.contents() == {VERSION_KEY: str(numbers[-1])}
 
 
-# What is not ours
+# Keys of others
 
 
 @pytest.mark.parametrize("found", ["", "soon", "-5", "1.5", "1e18", f" {VERSION + 1}", "9" * 20, "[]"])
@@ -208,7 +208,7 @@ def test_a_value_without_an_order_is_refused(redis: RedisServer, cache: Cache) -
 
 
 def unavailable(cache: Cache, rows: list[Unpublished] | None = None) -> str:
-    """Fail to publish, in time; return what is said."""
+    """Fail to publish, in time; return the message."""
     started = time.monotonic()
     with pytest.raises(CacheUnavailable) as caught:
         cache.publish(rows or [version(VERSION)])
@@ -224,7 +224,7 @@ def test_a_redis_that_was_killed(redis: RedisServer, cache: Cache) -> None:
     assert "it cannot be reached" in unavailable(Cache(redis.url))
 
     redis.start()
-    cache.publish([version(VERSION)])  # though the new one knows no script
+    cache.publish([version(VERSION)])  # though the new Redis knows no script
     assert redis.contents() == {VERSION_KEY: str(VERSION)}
 
 
@@ -303,7 +303,7 @@ def test_a_password(redis: RedisServer, cache: Cache) -> None:
     assert redis.client.get(VERSION_KEY) == str(VERSION)
 
 
-# Where it is
+# URLs
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_the_extra_that_is_missing() -> None:
 
 
 class Scene:
-    """A database, the host that writes it, and somebody with no more rights than to drain and publish."""
+    """A database, the host that writes it, and a drain role with no further rights."""
 
     def __init__(self, database: Database) -> None:
         self.host = Host(database.writer())
@@ -410,7 +410,7 @@ class Scene:
         self.publisher = database.connect(DRAINER)
 
     def refresh(self, *workspaces: str) -> None:
-        """Have the workspaces' versions bumped, by a drain that knows SQL only."""
+        """Have the workspaces' versions bumped, by a drain in SQL alone."""
         for workspace in workspaces:
             self.host.lead(workspace)
         self.publisher.execute("call inboxdb.drain_dirty()")
@@ -433,7 +433,7 @@ class Scene:
         return int(confirmed)
 
     def truth(self) -> dict[str, object]:
-        """Say what Redis should hold, by the tables themselves."""
+        """Return the right content of Redis, by the tables."""
         with self.owner.transaction():
             self.owner.execute("set local timezone = 'UTC'")
             versions = self.owner.execute("select family, client_id::text, version from inboxdb.cache_version")
@@ -458,12 +458,12 @@ def iso(instant: datetime) -> str:
 
 
 def copy(redis: RedisServer) -> dict[str, object]:
-    """Read what Redis holds, as `Scene.truth` says it."""
+    """Read the content of Redis, in the form of `Scene.truth`."""
     return {key: json.loads(value or "") if "jobs:" in key else value for key, value in redis.contents().items()}
 
 
 class Meddled(Cache):
-    """A Redis to which something happens each time just after it was written, before that is confirmed."""
+    """A Redis with a hook after each write, before the write is confirmed."""
 
     def __init__(self, url: str, meddle: Callable[[], object]) -> None:
         super().__init__(url)
@@ -507,7 +507,7 @@ def test_times_are_in_utc(database: Database, redis: RedisServer, cache: Cache, 
 
 def test_more_than_a_batch(redis: RedisServer, cache: Cache, scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cache_module, "BATCH", 6)
-    scene.refresh(*(scene.host.workspace() for _ in range(4)))  # full batches, the last one too
+    scene.refresh(*(scene.host.workspace() for _ in range(4)))  # full batches only
     assert publish(scene.publisher, cache) == 12
     assert copy(redis) == scene.truth()
     assert scene.unpublished() == []
@@ -679,7 +679,7 @@ def test_two_installations_share_a_redis(database: Database, redis: RedisServer)
         production, preview = Scene(database), Scene(preview_database)
         for scene in (production, preview):
             scene.refresh(scene.host.workspace(id="both"))
-        preview.refresh("both")  # the newer one
+        preview.refresh("both")  # the newer pair
         publish(preview.publisher, Cache(redis.url, "preview:"))
         publish(production.publisher, Cache(redis.url))
         found = copy(redis)

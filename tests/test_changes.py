@@ -1,4 +1,4 @@
-"""Which write makes a change, and which does not: the rows that a writer leaves in the change log."""
+"""Writes that make a change, and writes without: the rows left by writers in the change log."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ OTHER_CAMPAIGN = "00000000-0000-4000-8000-00000000d002"
 MONDAY = "2024-06-10 09:00:00+00"
 TUESDAY = "2024-06-11 09:00:00+00"
 
-# Every column of "Lead": a value, and another one.
+# Every column of "Lead": two values.
 LEAD_COLUMNS = {
     "id": (LEAD, NEW_ID),
     "firstName": ("Ann", "Bob"),
@@ -58,7 +58,7 @@ LEAD_COLUMNS = {
     "createdAt": (MONDAY, TUESDAY),
     "updatedAt": (MONDAY, TUESDAY),
 }
-# What the counts are made of, and with it what makes a change.
+# Columns that the counts read, and so make a change.
 COUNTED = {
     "id",
     "clientId",
@@ -70,7 +70,7 @@ COUNTED = {
     "snoozedUntil",
     "assignedToUserId",
 }
-# To name one of these announces a message, whether the value changes or not.
+# An UPDATE that names any of these columns announces a message, whether the value changes or not.
 ROLLUPS = {"lastInboundAt", "lastOutboundAt", "lastZrgOutboundAt"}
 
 # Every column of "AIDraft", likewise.
@@ -104,12 +104,12 @@ def changes(*expected: tuple[str | None, str | None]) -> Changes:
 
 
 def to_parameters(columns: Iterable[str]) -> str:
-    """Write the SET of an UPDATE that sets each column to a parameter."""
+    """Write the SET of an UPDATE of each column to a parameter."""
     return ", ".join(f'"{column}" = %s' for column in columns)
 
 
 def to_themselves(columns: Iterable[str]) -> str:
-    """Write the SET of an UPDATE that sets each column to what it is."""
+    """Write the SET of an UPDATE of each column to itself."""
     return ", ".join(f'"{column}" = "{column}"' for column in columns)
 
 
@@ -118,7 +118,7 @@ ALL = (None, None)
 
 
 class World:
-    """A database with two workspaces, the application writing to it, and the log of what it wrote."""
+    """A database with two workspaces, a writing application, and the change log."""
 
     def __init__(self, database: Database) -> None:
         """Insert the workspaces; the log is empty then."""
@@ -133,7 +133,7 @@ class World:
         self.taken()
 
     def taken(self) -> Changes:
-        """Empty the log; return what it held."""
+        """Empty the log; return its changes."""
         found: Changes = Counter()
         for number in range(4):
             table = SQL("inboxdb.{}").format(Identifier(f"change_{number}"))
@@ -142,7 +142,7 @@ class World:
         return found
 
     def noted(self, statement: str, *parameters: Any, rows: int = 1) -> Changes:
-        """Let the application run a statement that is to affect so many rows; return what the log has of it."""
+        """Let the application run a statement, to affect so many rows; return its changes."""
         cursor = self.writer.execute(statement, parameters or None)
         assert cursor.rowcount == rows, statement
         return self.taken()
@@ -169,7 +169,7 @@ class World:
     def noted_by_column(self, table: str, columns: dict[str, tuple[str, str]]) -> dict[str, dict[str, Changes]]:
         """Update a row's columns one by one, and back.
 
-        Returns what the log had of it, by kind of update and column: to another value, to the same value, and, where
+        Returns the changes, by kind of update and column: to another value, to the same value, and, where
         the column may be null, to null, from null to null, and from null.
         """
         nullable = self.columns(table)
@@ -219,7 +219,7 @@ def test_updates_of_each_lead_column(world: World) -> None:
 
 @pytest.mark.all_hosts
 def test_orm_update_of_all_columns(world: World) -> None:
-    """An ORM that saves whole rows names every column, the rollups among them: one change, not one per trigger."""
+    """An ORM saving whole rows names every column, the rollups among them: one change, not one per trigger."""
     world.insert("Lead", LEAD_COLUMNS)
     bare = world.host.lead(HERE)
     world.taken()
@@ -353,7 +353,7 @@ def test_insert_on_conflict(world: World) -> None:
 
 @pytest.mark.all_hosts
 def test_merge(world: World) -> None:
-    """One MERGE that inserts a lead, updates two (one to what it was), deletes one, and leaves one alone."""
+    """A MERGE that inserts a lead, updates two (one to the same values), deletes a lead, and leaves another alone."""
     added, moved, same, gone, left = [world.host.lead(HERE, firstName=name) for name in "amsgl"]
     world.writer.execute('delete from "Lead" where id = %s', [added])
     world.taken()
@@ -416,7 +416,7 @@ def test_draft_insert_and_delete(world: World) -> None:
 
 @pytest.mark.all_hosts
 def test_draft_delete_notes_the_leads_of_messages_sent_from_it(world: World) -> None:
-    """The host's foreign key nulls "aiDraftId" then, so those messages count as sent by the AI no more."""
+    """The host's foreign key nulls "aiDraftId" then, so the draft's messages count as sent by the AI no more."""
     lead, sent_twice, untouched = (world.host.lead(HERE) for _ in range(3))
     draft, other_draft = world.host.draft(lead), world.host.draft(lead)
     for recipient in (lead, sent_twice, sent_twice):
@@ -432,7 +432,7 @@ def test_draft_delete_notes_the_leads_of_messages_sent_from_it(world: World) -> 
     )
 
 
-# --- "Client", and what is not counted
+# --- "Client", and uncounted columns
 
 
 @pytest.mark.all_hosts
@@ -449,7 +449,7 @@ def test_updates_of_each_workspace_column(world: World) -> None:
 
 @pytest.mark.all_hosts
 def test_workspace_insert_rename_and_delete(world: World) -> None:
-    """What the host's foreign keys do to its leads and drafts is noted beside it."""
+    """Cascades of the host's foreign keys to its leads and drafts are noted beside the write."""
     insert = 'insert into "Client" (id, name, "userId", "updatedAt") values (%s, %s, %s, now())'
     workspace = new_id()
     assert world.noted(insert, workspace, "Synthetic", ANN) == changes((workspace, None))
@@ -483,7 +483,7 @@ def test_members_and_messages_make_no_change(world: World) -> None:
 
 
 def test_message_is_announced_by_its_leads_rollup_columns(world: World) -> None:
-    """As the application stores one: the message, then a bump of the lead, which may find it bumped already."""
+    """As the application stores a message: the INSERT, then a bump of the lead, perhaps bumped already."""
     world.insert("Lead", LEAD_COLUMNS)
     world.taken()
 
@@ -500,7 +500,7 @@ def test_truncate(world: World) -> None:
         "Message": NONE,
         "ClientMember": NONE,
         "AIDraft": changes(ALL),
-        "Lead": changes(ALL, ALL),  # and with it "AIDraft"
+        "Lead": changes(ALL, ALL),  # and by cascade "AIDraft"
         "SmsCampaign": changes(ALL, ALL),
         "Client": changes(ALL, ALL, ALL),
     }.items():
@@ -546,7 +546,7 @@ def test_writes_of_no_row_leave_nothing(world: World) -> None:
 
 
 def test_replica_role_notes_nothing(world: World) -> None:
-    """Logical replication and restores write like this; whoever does marks everything afterwards."""
+    """Logical replication and restores write like this; mark all workspaces afterwards."""
     world.insert("Lead", LEAD_COLUMNS)
     world.taken()
 
@@ -584,7 +584,7 @@ def test_writers_above_read_committed(world: World, isolation: str) -> None:
 
 @pytest.mark.parametrize("isolation", ["repeatable read", "serializable"])
 def test_draft_for_a_lead_that_moves_beneath_its_writer(world: World, isolation: str) -> None:
-    """Its writer sees the lead where it was, for as long as it lasts: the change must not say so."""
+    """Its writer sees the lead in the old workspace until the end of the transaction: the change must not."""
     lead = world.host.lead(HERE)
     world.writer.execute(f"begin isolation level {isolation}")
     world.writer.execute('select from "Lead"')
@@ -601,12 +601,12 @@ def test_draft_for_a_lead_that_moves_beneath_its_writer(world: World, isolation:
     assert world.taken() == changes((None, lead))
 
 
-# --- What a change says of itself
+# --- Columns of a change
 
 
 @pytest.mark.parametrize("number", range(4))
 def test_change_carries_transaction_time_and_slice(world: World, number: int) -> None:
-    """The transaction is the outermost one, also under a savepoint: it is what a snapshot's xmin is held against."""
+    """xid is the outermost transaction's, also under a savepoint, because a snapshot's xmin is compared with xid."""
     world.insert("Lead", LEAD_COLUMNS)
     world.taken()
     set_clock(world.owner, MONDAY)
@@ -628,7 +628,7 @@ def test_change_carries_transaction_time_and_slice(world: World, number: int) ->
 
 
 def test_writer_has_no_rights_in_inboxdb(world: World) -> None:
-    """It is this role whose writes are noted, in every test here."""
+    """The writes noted in every test here are this role's."""
     relations = world.owner.execute(
         "select relname from pg_class where relnamespace = 'inboxdb'::regnamespace and relkind in ('r', 'v')"
     ).fetchall()

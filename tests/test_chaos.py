@@ -1,7 +1,7 @@
-"""Rounds of chaos on real processes: whatever is killed, cut, frozen or stopped, no change is lost and nothing sticks.
+"""Rounds of chaos on real processes: after kills, cuts, freezes and stops no change is lost and nothing sticks.
 
-A round starts drains of several kinds, writers and a watcher; does one to three evil things to them; then lets one
-drain finish what is left, and compares. Its evil things and their moments follow from its seed, which is printed;
+A round starts drains of several kinds, writers and a watcher; does one to three evil things to them; then lets a
+drain finish the rest, and compares. Its evil things and their moments follow from its seed, which is printed;
 INBOXDB_TEST_SEED=n INBOXDB_CHAOS_ROUNDS=1 does round n again, on a new server. How the processes meet is theirs.
 
 INBOXDB_CHAOS_ROUNDS (6) sets the size: CI takes 40 in a step of their own, a few hundred are for a run by hand.
@@ -47,7 +47,7 @@ MANY = 40
 
 LEADS = 4000  # in the largest workspace
 
-# Evil things begin within these seconds after the first drain has connected; a quarter of them before that.
+# Evil things begin within these seconds after the first drain has connected; a quarter of them earlier.
 WINDOW = 1.3
 
 # Messages between a drain and its server until something happens to them: as often few as many.
@@ -55,7 +55,7 @@ MESSAGES = 300
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run on a server of our own in each version that --pg names; one that --pg-dsn names is not ours to kill."""
+    """Run on a server of our own in each version of --pg; a server of --pg-dsn is not ours to kill."""
     if "version" in metafunc.fixturenames:
         names = metafunc.config.stash[SERVERS].sources
         metafunc.parametrize("version", [name for name in names if name != "dsn"])
@@ -67,7 +67,7 @@ EVILS: dict[str, Evil] = {}
 
 
 def evil(name: str) -> Callable[[Evil], Evil]:
-    """Make a function an evil thing, which returns whether it came about."""
+    """Make a function an evil thing; the function returns whether the thing came about."""
 
     def register(function: Evil) -> Evil:
         EVILS[name] = function
@@ -77,7 +77,7 @@ def evil(name: str) -> Callable[[Evil], Evil]:
 
 
 class Chaos:
-    """What the rounds of a run share."""
+    """The parts shared by the rounds of a run."""
 
     def __init__(self, server: MortalServer, database: Database, redis: RedisServer, folder: Path) -> None:
         """Begin with an empty database and an empty Redis."""
@@ -98,7 +98,7 @@ class Round:
     """One round."""
 
     def __init__(self, chaos: Chaos, seed: int) -> None:
-        """Decide what is going to happen."""
+        """Draw the round's events."""
         self.chaos = chaos
         self.seed = seed
         self.redis_lost = False
@@ -130,13 +130,13 @@ class Round:
         self.dice = dice
 
     def __str__(self) -> str:
-        """Name the round as it is done again."""
+        """Return the settings to repeat the round."""
         plan = ", ".join(f"{name} at {at:.2f}" if at > 0 else f"{name} at first" for at, name in self.plan)
         kinds = " ".join(drainer.kind for drainer in self.drainers)
         return f"INBOXDB_TEST_SEED={self.seed} INBOXDB_CHAOS_ROUNDS=1: {kinds}; {plan}"
 
     def go(self) -> None:
-        """Do it all; raise AssertionError where something is not as promised."""
+        """Do the round; raise AssertionError for a broken promise."""
         with self.chaos.connect() as connection:
             fill(connection, LEADS)
         threads = [*self.writers, self.watcher, *self.drainers]
@@ -169,7 +169,7 @@ class Round:
         assert not self.problems, "\n\n".join(self.problems)
 
     def running(self, dice: Random) -> Process:
-        """Choose a drain that is at work."""
+        """Choose a drain at work."""
         return dice.choice(until(lambda: [process for each in self.drainers if (process := each.at_work())]))
 
     def frozen(self, dice: Random) -> Process:
@@ -181,7 +181,7 @@ class Round:
 
     @contextmanager
     def redis_gone(self) -> Iterator[None]:
-        """Say that Redis loses what it has meanwhile."""
+        """Tell the watcher that Redis loses its keys meanwhile."""
         with self.redis_lock:
             self.redis_lost = True
             self.chaos.versions.redis_lives += 1
@@ -189,7 +189,7 @@ class Round:
             self.chaos.versions.redis_lives += 1
 
     def backends(self, dice: Random, *, busy: bool = False) -> list[int]:
-        """List the drains' backends in any order, those at work first; or just these."""
+        """List the drains' backends in any order, backends at work first; or just these."""
         with self.chaos.connect() as connection:
             rows = connection.execute(
                 "select state = 'active', pid from pg_stat_activity where application_name like 'inboxdb %%' "
@@ -226,10 +226,10 @@ class Round:
             self.problems.append(f"{name}: {error!r}")
 
     def _finish(self) -> None:
-        """Let one drain finish what is left."""
+        """Let a drain finish the rest."""
         chaos = self.chaos
         time.sleep(max(chaos.versions.last_snooze.timestamp() + 0.01 - time.time(), 0))
-        # the last statements of processes that were killed
+        # the last statements of killed processes
         until(lambda: not self.backends(self.dice, busy=True))
         with session(chaos.database.dsn_of(OWNER), application_name="chaos") as connection:
             chaos.counted["quarantined"] += requeue(connection, [])
@@ -243,7 +243,7 @@ class Round:
             chaos.counted["another drain"] += 1
 
     def _compare(self) -> Iterator[str]:
-        """Say what is not as promised."""
+        """List the broken promises."""
         chaos, seen = self.chaos, self.chaos.versions
         with chaos.connect() as connection:
             for table in ("change_0", "change_1", "change_2", "change_3", "inbox_counts_dirty"):
@@ -282,12 +282,12 @@ class Round:
                 truth = dict(connection.execute("select redis_key, value from inboxdb.unpublished(100000)").fetchall())
             copy = chaos.redis.contents()
             for key in truth | copy:
-                # the status of a workspace that is gone stays
+                # the status of a deleted workspace stays
                 if truth.get(key) != copy.get(key) and (key in truth or not key.startswith("jobs:")):
                     yield f"{key} is {truth.get(key)} in Postgres, {copy.get(key)} in Redis"
 
 
-# What is done to drains
+# Drains
 
 
 @evil("kill a drain")
@@ -305,7 +305,7 @@ def kill_between_messages(round: Round, dice: Random) -> bool:
 
 @evil("lose the machine of a drain")
 def lose_a_machine(round: Round, dice: Random) -> bool:
-    """Kill it; the server does not learn of that before the round is over."""
+    """Cut the drain's machine off: the server does not learn of its death before the round is over."""
     return round.frozen(dice).signal(SIGKILL)
 
 
@@ -322,7 +322,7 @@ def tell_to_end(round: Round, dice: Random) -> bool:
     return round.running(dice).signal(SIGTERM)
 
 
-# What is done to connections
+# Connections
 
 
 @evil("cut a connection between two messages")
@@ -385,12 +385,12 @@ def hold_up_a_refresh(round: Round, dice: Random) -> bool:
     return False
 
 
-# What is done to servers
+# Servers
 
 
 @evil("kill a backend")
 def kill_a_backend(round: Round, dice: Random) -> bool:
-    """Kill one, and with it all: the server recovers as from a crash."""
+    """Kill a backend, and with it all: the server recovers as from a crash."""
     with round.chaos.connect() as connection:
         for pid in round.backends(dice)[:1]:
             os.kill(pid, SIGKILL)
@@ -479,7 +479,7 @@ def test_chaos(mortal: tuple[MortalServer, Database], redis: RedisServer, folder
 
 
 def test_a_machine_lost_after_any_message_holds_up_nobody(mortal: tuple[MortalServer, Database], folder: Path) -> None:
-    """Its connections stay, for hours perhaps: what they have locked by then, nobody else gets."""
+    """Its connections stay, for hours perhaps: their locks keep others out."""
     _, database = mortal
     host, owner = Host(database.writer()), database.connect(options=NO_WAIT)
     slow, quick = host.workspace(), host.workspace()
@@ -491,14 +491,14 @@ def test_a_machine_lost_after_any_message_holds_up_nobody(mortal: tuple[MortalSe
 
     was_lost, messages = True, 0
     while was_lost:
-        for number in range(4):  # so that one of them is to be emptied
+        for number in range(4):  # so that a slice is due to be emptied
             owner.execute(
                 f"insert into inboxdb.change_{number} (client_id) select %s from generate_series(1, 200)", [quick]
             )
         until(is_drained)
         host.lead(slow)
         host.lead(quick)
-        holder = database.connect(autocommit=False)  # has one refresh run out of time, which is recorded
+        holder = database.connect(autocommit=False)  # has a refresh run out of time, as recorded
         holder.execute("select from inboxdb.inbox_counts where client_id = %s for update", [slow])
         (folder / str(messages)).mkdir()
         relay, stop = Relay(folder / str(messages), database.dsn_of(DRAINER)), Event()
@@ -518,7 +518,7 @@ def test_a_machine_lost_after_any_message_holds_up_nobody(mortal: tuple[MortalSe
                 stop.set()
                 relay.close()
         messages += 1
-    assert messages > 10  # fewer than in calm, where what was held up is free before the run comes to it
+    assert messages > 10  # fewer than in calm, where a held up workspace is free before the run comes to it
 
 
 def test_a_watching_run_outlives_a_cut_after_any_message(

@@ -1,4 +1,4 @@
-"""What is shipped is what was applied: checksums of the files, and the text that each database keeps."""
+"""The shipped files are the applied ones: checksums of the files, and the text kept in each database."""
 
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ WAYS: list[Callable[[str], object]] = [
 
 
 def texts(database: Database) -> dict[str, tuple[str, str]]:
-    """Return the checksum and the text that a database keeps of each migration."""
+    """Return a database's checksum and text of each migration."""
     rows = database.connect().execute("select migration_id, checksum, body from inboxdb.migration_text").fetchall()
     return {migration: (checksum, body) for migration, checksum, body in rows}
 
@@ -36,7 +36,7 @@ def append(file: Path, text: str) -> None:
 
 
 def edit(folder: Path, name: str) -> None:
-    """Change a shipped migration, its checksum included, in a way that means nothing to the server."""
+    """Change a shipped migration, its checksum included, without a meaning to the server."""
     file = folder / f"{name}.sql"
     file.write_text(file.read_text().replace("set local lock_timeout = '2s';", "set local lock_timeout = '2000ms';", 1))
     (folder / sources.CHECKSUMS).write_text(sources.checksums())
@@ -87,7 +87,7 @@ def test_a_file_that_is_not_as_shipped_stops_everything(
     assert not_applied(bare_database) == NAMES[3:]
 
 
-# What was applied
+# The applied text
 
 
 def test_a_database_keeps_the_text_of_what_is_applied(bare_database: Database) -> None:
@@ -119,7 +119,7 @@ def test_an_edited_migration_is_refused_and_named(
     assert not difference(before, catalog(database.connect()))
     assert texts(database) == kept
 
-    # it can be looked at, undone and applied anew
+    # the edited migration can be listed, undone and applied anew
     listed = {one["id"]: one for one in answer(database, "migrate", "status")["migrations"]}
     assert {one["state"] for one in listed.values()} == {"applied", "edited"}
     assert listed[name]["state"] == "edited"
@@ -170,7 +170,7 @@ def test_a_newer_database_is_refused_and_shown(
     assert invoke("migrate", "status", "--dsn", database.dsn).stdout.count("the database is newer") == 2
 
 
-# What was applied by others
+# Applied by others
 
 
 def test_a_database_older_than_the_texts_takes_them_as_shipped(

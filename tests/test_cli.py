@@ -1,4 +1,4 @@
-"""The command line, as DBAs, cron and CI use it: what it prints where, and how it exits."""
+"""The command line, as DBAs, cron and CI use it: output, errors and exit status."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def invoke(*arguments: str, env: Mapping[str, str] | None = None) -> Result:
 
 
 def answer(database: Database, *arguments: str, status: int = 0) -> Any:
-    """Run a command with --json, and return what it answers."""
+    """Run a command with --json, and return its answer."""
     result = invoke(*arguments, "--json", "--dsn", database.dsn)
     assert result.exit_code == status, result.output
     assert result.stdout.endswith("}\n")
@@ -56,7 +56,7 @@ def answer(database: Database, *arguments: str, status: int = 0) -> Any:
 
 
 def refusal(database: Database, *arguments: str, status: int = 1) -> str:
-    """Run a command that has to fail, saying so in one line on stderr and nothing on stdout; return the line."""
+    """Run a command that has to fail with a single line on stderr and nothing on stdout; return the line."""
     result = invoke(*arguments, "--dsn", database.dsn)
     assert result.exit_code == status, result.output
     assert result.stdout == ""
@@ -92,7 +92,7 @@ def fail(owner: Connection, *workspaces: str) -> None:
 
 
 def quarantine(database: Database, host: Host, workspace: str) -> None:
-    """Let a workspace fail until it is tried no more."""
+    """Let a workspace fail until quarantined."""
     owner = database.connect()
     owner.execute("alter table inboxdb.inbox_counts drop constraint if exists unlucky")
     fail(owner, workspace)
@@ -195,7 +195,7 @@ def test_the_server_sees_which_command_it_is(database: Database) -> None:
     assert answer(database, "status", status=3)["oldest_dirty_seconds"] >= 3600
 
 
-# What each command answers to a machine
+# JSON of each command
 
 
 def test_migrate_answers(bare_database: Database) -> None:
@@ -283,7 +283,7 @@ def test_requeue_answers(database: Database, host: Host) -> None:
     answer(database, "drain-dirty")
     owner = database.connect()
     quarantine(database, host, bad)
-    host.lead(bad)  # is no reason to try it again
+    host.lead(bad)  # is no reason to try again
     assert answer(database, "drain-dirty")["refreshed"] == 0
     before = everything_stored(database)
     for unable, code in ((good, "IB011"), ("absent", "IB002")):
@@ -750,7 +750,7 @@ def test_a_read_only_server_is_said_to_be(database: Database, host: Host) -> Non
     database.superuser().execute(f"alter database {database.name} set default_transaction_read_only = on")
     for arguments in (["drain-dirty"], ["mark", workspace], ["mark", "--all"], ["recompute", workspace]):
         assert "read-only" in refusal(database, *arguments)
-    # what only reads works on a standby
+    # commands that only read work on a standby
     assert answer(database, "counts", workspace)["total"] == 0
     assert answer(database, "verify")["workspaces"] == 1
     assert answer(database, "status")["dirty_workspaces"] == 0

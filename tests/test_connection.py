@@ -1,4 +1,4 @@
-"""Which database is meant, and what is said when it cannot be had."""
+"""The choice of a database, and the error when no connection is made."""
 
 import secrets
 import socket
@@ -28,7 +28,7 @@ def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[tuple[str, str]]:
-    """A server that wants passwords: its superuser's connection string, and that of a role with a password."""
+    """A server with passwords: connection strings of its superuser, and of a role with a password."""
     directory = Path(tempfile.mkdtemp(prefix="inboxdb-tests-"))
     password = secrets.token_hex(16)
     with embedded.server(directory) as superuser:
@@ -79,7 +79,7 @@ def test_the_command_line_wins_over_our_variable_over_the_hosts_over_libpqs(
             "postgres://u:p@h/db?pgbouncer=true&sslmode=require&connection_limit=1&pool_timeout=0",
             "postgres://u:p@h/db?sslmode=require",
         ),
-        # what libpq reads stays as it is written
+        # parameters for libpq stay as written
         ("postgresql:///db?host=/run/pg&schema=public", "postgresql:///db?host=/run/pg"),
         ("postgresql://h/db?options=-c%20jit%3Doff&schema=x", "postgresql://h/db?options=-c%20jit%3Doff"),
         ("postgresql://u:p%40w?d@h/db", "postgresql://u:p%40w?d@h/db"),
@@ -135,7 +135,7 @@ def test_libpqs_variables_name_the_database_too(monkeypatch: pytest.MonkeyPatch)
 
 
 def refusal(dsn: str) -> str:
-    """Fail to connect, and return what is said."""
+    """Fail to connect, and return the message."""
     with pytest.raises(CannotConnect) as raised:
         connect(dsn)
     return str(raised.value)

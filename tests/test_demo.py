@@ -122,7 +122,7 @@ def test_interrupted(place: Path, moment: str, number: signal.Signals) -> None:
 
 
 def test_in_plain_lines(place: Path) -> None:
-    """To its end, though it is interrupted while it stops its server."""
+    """The demo stops its server though interrupted meanwhile."""
     demo = start([*INBOXDB, *SMALL], place)
 
     def stopping() -> bool:

@@ -1,4 +1,4 @@
-"""docs/deploy/: the tools find no fault with the files, and the programs that they are for run them."""
+"""docs/deploy/: the tools find no fault with the files, and the real programs run them."""
 
 import os
 import re
@@ -27,7 +27,7 @@ KUBERNETES = sorted(DEPLOY.glob("kubernetes-*.yaml"))
 MINUTE = 75.0  # seconds, for what begins with the next minute
 PROMISE = 15.0  # seconds from commit to reader
 
-# On a machine: the beginning of a shell command that prints what is at an address.
+# On a machine: the beginning of a shell command that prints the page at an address.
 FETCH = (
     "LD_LIBRARY_PATH=/opt/python/lib /opt/python/bin/python3 -c "
     "'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).read().decode())'"
@@ -38,7 +38,7 @@ class Inbox:
     """The host's application, the sidebar that shows its counts, and machines that drain."""
 
     def __init__(self, database: Database) -> None:
-        """Make a workspace with a lead that is not counted yet."""
+        """Make a workspace with an uncounted lead."""
         self.host = Host(database.writer())
         self.reader = database.connect()
         self.workspace = self.host.workspace()
@@ -66,7 +66,7 @@ class Inbox:
         return machine(etc | {"inboxdb/inboxdb.env": f"INBOXDB_DSN='{self.dsn}'\n"}, self.server, *command)
 
     def boot(self, *units: Path) -> AbstractContextManager[Machine]:
-        """Run such a machine with systemd and our units, the first of which it starts."""
+        """Run such a machine with systemd and our units; the first is started."""
         etc = {f"systemd/system/{unit.name}": unit for unit in units}
         return self.machine(etc, program("systemd", "systemd"), f"--unit={units[0].name}")
 
@@ -77,7 +77,7 @@ def inbox(database: Database) -> Inbox:
 
 
 def check(*command: str | Path) -> str:
-    """Run a tool that must find no fault; return what it said."""
+    """Run a tool that must find no fault; return its output."""
     result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     assert result.returncode == 0, result.stdout
     return result.stdout
@@ -153,7 +153,7 @@ def test_kubernetes_would_take_it(file: Path) -> None:
 
 @pytest.mark.parametrize("file", KUBERNETES, ids=lambda file: file.name)
 def test_a_container_runs_it(inbox: Inbox, file: Path) -> None:
-    """As its user and with its environment alone; as process 1, which SIGTERM does not end unless it asks for it."""
+    """As its user and with its environment alone; as process 1, which SIGTERM ends only through a handler."""
     [said] = yaml.safe_load_all(file.read_text())
     pod = said["spec"].get("jobTemplate", said)["spec"]["template"]["spec"]
     [container] = pod["containers"]

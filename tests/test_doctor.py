@@ -1,4 +1,4 @@
-"""`inboxdb doctor`: every fault is planted for real; its check and no other speaks, and what it says to do mends it.
+"""`inboxdb doctor`: every fault is planted for real; its check and no other speaks, and the remedy mends the fault.
 
 On a server of this file's own: roles, slots, settings and prepared transactions belong to all of a server's databases.
 """
@@ -33,7 +33,7 @@ from tests.running import own_postgres
 from tests.servers import MONITOR, OWNER, SETTINGS, WRITER, Database, Server, new_folder
 from tests.standby import standby
 
-# Stands in the host's rows and queries, and in nothing that a doctor says.
+# Stands in the host's rows and queries, and in no answer of the doctor.
 PERSONAL = "synthetic.person@example.invalid"
 
 NAMED = access.Named(trusted=[WRITER], restricted=["authenticated"])
@@ -87,7 +87,7 @@ def invoke(database: Database, *arguments: str, role: str | None = None, env: di
 
 
 def complaints(database: Database, *arguments: str, role: str | None = None) -> Findings:
-    """Ask the doctor; return what the checks that are not healthy have found."""
+    """Ask the doctor; return the findings of unhealthy checks."""
     result = invoke(database, "doctor", "--json", *arguments, role=role)
     checks = json.loads(result.stdout)["checks"]
     assert {one["check"] for one in checks} >= CHECKS
@@ -128,7 +128,7 @@ def unnoted(database: Database) -> Host:
     return Host(database.superuser(options="-c session_replication_role=replica"))
 
 
-# What it says of a healthy database, and to whom
+# A healthy database, seen by several roles
 
 
 def test_healthy(database: Database) -> None:
@@ -280,7 +280,7 @@ def test_trigger_is_off(database: Database, fault: str, said: str) -> None:
     lead = database.connect().execute("update public.\"Lead\" set status = 'needs_repair' returning id").fetchall()
     assert lead
     found = complaints(database)
-    # what was written meanwhile is seen, too
+    # writes from meanwhile are counted, too
     assert found.keys() - {"missed"} == {"triggers"}
     assert f'trigger inboxdb_note_update on public."Lead" is {said}' in [one["evidence"] for one in found["triggers"]]
     for one in found["triggers"]:
@@ -297,7 +297,7 @@ def test_trigger_is_lost(database: Database) -> None:
     [finding] = only_complaint(database, "triggers")
     assert finding["evidence"] == 'trigger inboxdb_note_rollup on public."Lead" is missing'
     assert "`inboxdb migrate verify --repair`" in finding["remedy"]
-    # a trigger of that name that is not ours is not it
+    # another's trigger of the same name does not count
     owner.execute("create function public.nothing() returns trigger language plpgsql as 'begin return null; end'")
     owner.execute(definition.replace("inboxdb.note_lead_change()", "public.nothing()"))
     only_complaint(database, "triggers")
@@ -391,7 +391,7 @@ def test_sample_has_a_bound(database: Database) -> None:
     unnoted(database).connection.execute("update public.\"Lead\" set status = 'needs_repair'")
     [finding] = only_complaint(database, "missed", "not looked at")
     assert "`inboxdb verify --sample 1`" in finding["remedy"]
-    # both would be too much: one is looked at
+    # a table held at a time is enough
     owner.execute("update inboxdb.workspace set leads = 150000")
     assert len(only_complaint(database, "missed")) == 1
     owner.execute("update inboxdb.workspace set leads = 100000")
@@ -503,7 +503,7 @@ def test_application_bypasses_policies(database: Database) -> None:
     [finding] = only_complaint(database, "bypassing_sessions", "warning")
     assert f"pid {application.info.backend_pid}" in finding["evidence"]
     assert "superuser" in finding["evidence"]
-    # whoever may see nothing of other sessions sees this
+    # a role that sees nothing of other sessions sees the finding
     assert "bypassing_sessions" in complaints(database, role=MONITOR)
     application.close()
     until(lambda: complaints(database) == {})
@@ -764,7 +764,7 @@ def test_server_version(database: Database, queries: Path, version: int, leaks: 
     file = queries / "server_version.sql"
     asked = "pg_catalog.current_setting('server_version_num')"
     assert asked in file.read_text()
-    # no such server is at hand: the one thing here that is not real
+    # no such server is at hand: the only planted fault here that is not real
     file.write_text(file.read_text().replace(asked, f"'{version}'"))
     if not leaks:
         assert complaints(database) == {}

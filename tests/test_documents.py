@@ -1,6 +1,6 @@
-"""The documents: every command in them runs, in order, as whom they say, and whatever else they speak of exists.
+"""The documents: every command in them runs, in order, as the role named, and all else named in them exists.
 
-A fenced block is `sh` or `sql`, of which every command runs, or of a language that is shown and not run (SHOWN). It
+A fenced block is `sh` or `sql`, of which every command runs, or in a language shown and not run (SHOWN). It
 runs as the owner of the host's tables, or as the role that its first line names: `# as drain`, `-- as a superuser`.
 Between backquotes in the table of alarms, inboxdb's commands run as the owner, statements as a superuser. A
 command of inboxdb's alone, for which bash has nothing to do, runs in this process.
@@ -51,7 +51,7 @@ DOCUMENTS = {
     "docs/benchmarks/README.md": "bare",
 }
 
-# Sections that show another way than the ones around them did: on a database of their own.
+# Sections with an alternative to their neighbours: on a database of their own.
 APART = {
     "By hand, with psql": "bare",
     "File by file": "bare",
@@ -59,7 +59,7 @@ APART = {
     "Upgrade": "installed",
 }
 
-# What does not run here: why, and the test that runs it. By the command, or the first line of an sql block.
+# Commands not run here: why, and the test that runs them. By the command, or the first line of an sql block.
 ELSEWHERE = {
     "make demo": ("the demo with its full size takes a minute", "tests/test_demo.py::test_in_plain_lines"),
     "make test": ("it would run this test", ".ci/run"),
@@ -77,7 +77,7 @@ ELSEWHERE = {
     ),
 }
 
-# What has to be there before a command finds something to do: as a superuser, in SQL.
+# Rows to make before a command finds something to do: as a superuser, in SQL.
 BEFORE = {
     "inboxdb requeue CLIENT_ID": """
         insert into inboxdb.inbox_counts_dirty
@@ -93,7 +93,7 @@ BEFORE = {
 WORKSPACE = "f3a1c0de-0000-4000-8000-000000000001"
 USER = "7c0ec0de-0000-4000-8000-000000000002"
 
-# What a reader has to put in, the longer first; {} are of the place where the command runs.
+# Placeholders for a reader's own values, the longer first; {} stand for the place where the command runs.
 PLACEHOLDERS = {
     "postgresql://owner@db.example/app": "postgresql://owner@/{database}?host={socket}",
     "postgresql+psycopg://owner@db.example/app?": "postgresql+psycopg://owner@/{database}?host={socket}&",
@@ -134,7 +134,7 @@ class Step:
 
     @property
     def key(self) -> str:
-        """What ELSEWHERE and BEFORE know it by: without the comment, of SQL the first line."""
+        """The key in ELSEWHERE and BEFORE: without the comment, of SQL the first line."""
         first = self.text.strip().splitlines()[0]
         return first if self.is_sql else re.sub(r"\s+#.*", "", self.text).strip()
 
@@ -186,14 +186,14 @@ def steps(document: str) -> list[Step]:
 
 
 def arguments_alone(text: str) -> list[str]:
-    """Return the arguments that a command gives to inboxdb; none where it is of another program, or wants a shell."""
+    """Return the arguments that a command gives to inboxdb; none for another program, or a command for a shell."""
     line = re.sub(r"\s#.*", "", text.replace("\\\n", " ")).strip()
     program, *arguments = shlex.split(line) if not re.search(r"[$`|&;<>()*?~{}\n]", line) else [""]
     return arguments if program == "inboxdb" else []
 
 
 class Place:
-    """Where a document is read: a server and a shell, with what the reader has at hand."""
+    """Where a document is read: a server and a shell, with the files at a reader's hand."""
 
     def __init__(self, superuser: str, programs: Path, folder: Path, redis: str) -> None:
         """Make the roles that the host has, and put migrations and a Prisma schema at hand.
@@ -287,7 +287,7 @@ class Place:
         assert status == 0, f"{where}\nexit status {status}\n{log.read_text()}"
 
     def put_in(self, text: str) -> str:
-        """Put in what stands for something of the reader's."""
+        """Replace the placeholders."""
         for placeholder, value in PLACEHOLDERS.items():
             text = text.replace(placeholder, value.format_map(self.values))
         return text
@@ -336,7 +336,7 @@ def options(command: click.Command) -> set[str]:
 
 @pytest.mark.parametrize("file", SPEAKING, ids=lambda file: str(file.relative_to(ROOT)))
 def test_the_commands_it_speaks_of_exist(file: Path) -> None:
-    """Those between backquotes, where `[--option]` may be left out and `this|that` is either; so are options alone."""
+    """Between backquotes, `[--option]` may be left out and `this|that` is either; so are options alone."""
     text = re.sub(r"^```.*?^```$", "", file.read_text(), flags=re.M | re.S)
     for said in re.findall(r"`inboxdb ([^`]+)`", text):
         for words in product(*(word.strip("[]").split("|") for word in shlex.split(said))):
@@ -396,19 +396,19 @@ def test_names_of_how_it_works_exist() -> None:
 
 
 def alarms() -> list[str]:
-    """Return what the rows of the table of alarms begin with."""
+    """Return the first cells of the table of alarms."""
     [section] = re.findall(r"^## Alarms\n(.*?)^## ", (ROOT / OPERATIONS).read_text(), re.M | re.S)
     return re.findall(r"^\| ([^|]*) \|", section, re.M)[1:]
 
 
 def alerts() -> dict[str, str]:
-    """Return Prometheus' alarms, and where each sends whoever is called."""
+    """Return Prometheus' alarms, and where each sends its reader."""
     [group] = yaml.safe_load((ROOT / ALERTS).read_text())["groups"]
     return {rule["alert"]: rule["annotations"]["runbook_url"] for rule in group["rules"]}
 
 
 def promises() -> list[str]:
-    """Break every promise of `inboxdb status`; return what it says of each."""
+    """Break every promise of `inboxdb status`; return the line about each."""
     worst: dict[str, Any] = {field.name: 1 for field in fields(Status)}
     return Status(
         **worst | {"unpublished_seconds": 1e9, "oldest_audit_seconds": 1e9, "lead_rls": "drifted"}

@@ -1,4 +1,4 @@
-"""Nobody waits for a workspace that fails, kills its backend, never comes to rest, or takes long."""
+"""Nobody waits for a workspace that fails, kills its backend, is written without pause, or takes long."""
 
 import random
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def by_program(database: Database, workers: int) -> None:
 
 
 def by_procedure(database: Database, workers: int) -> None:
-    """One call for each worker; the one that meets the killer ends there, another where it is due again meanwhile."""
+    """One call for each worker; a worker ends at the killer, another where the killer is due again meanwhile."""
 
     def call() -> None:
         try:
@@ -89,7 +89,7 @@ def test_every_other_one_of_a_hundred_is_drained_within_two_passes(
 
     for leads in (0, 1):
         for _ in range(2):
-            # one that two workers had claimed at once is due again in a second
+            # a workspace claimed by two workers at once is due again in a second
             until(lambda: owner.execute(NOT_DUE, [others]).rowcount == 0)
             make_pass(database, workers)
         counted = totals(owner)

@@ -1,4 +1,4 @@
-"""The rights in the catalog are those that inboxdb.grant_matrix declares, whatever was there before and comes since."""
+"""The rights in the catalog are exactly those in inboxdb.grant_matrix, despite rights given before or since."""
 
 import json
 import re
@@ -113,7 +113,7 @@ def test_the_catalog_is_as_declared(database: Database) -> None:
 
 
 def test_protected_leads_give_their_readers_what_the_policy_calls(database: Database) -> None:
-    """And take it back when the protection goes: also from PUBLIC, if that is who was restricted."""
+    """EXECUTE is revoked when the protection goes: also from PUBLIC, if PUBLIC was restricted."""
     owner = database.connect()
     before = rights(owner, GRANTED)
     for restricted in ("anon", "public"):
@@ -182,7 +182,7 @@ def test_rights_passed_on_are_taken_back_too(superuser: Connection[Any]) -> None
 
 @pytest.mark.parametrize("role", ["authenticated", "inboxdb_drainer", "inboxdb_monitor"])
 def test_a_role_made_later_gets_its_rights(superuser: Connection[Any], role: str) -> None:
-    """And before that, its absence stops nobody."""
+    """Before row-level security is on, the missing right stops nobody."""
     with superuser.transaction(force_rollback=True):
         superuser.execute(f"alter role {role} rename to elsewhere".encode())
         superuser.execute(f"set local role {OWNER}".encode())
@@ -248,7 +248,7 @@ def test_no_role_may_change_what_is_there(superuser: Connection[Any], statement:
 
 @pytest.mark.parametrize("role", LOGINS)
 def test_no_role_may_give_anything_away(superuser: Connection[Any], role: str) -> None:
-    """Whoever has a right, but not to pass it on, gets a mere warning."""
+    """A GRANT by a role without the grant option gives a mere warning."""
     with superuser.transaction(force_rollback=True):
         become(superuser, role, PEOPLE[0])
         for what in (
@@ -264,7 +264,7 @@ def test_no_role_may_give_anything_away(superuser: Connection[Any], role: str) -
         require_as_declared(superuser)
 
 
-# What they are for
+# Use of the roles
 
 
 def run(database: Database, role: str, *command: str) -> tuple[int, str | None]:
@@ -331,7 +331,7 @@ def test_the_monitor_may_watch_and_nothing_else(database: Database) -> None:
     workspace, owner = Host(database.writer()).workspace(), database.connect()
     owner.execute("alter function inboxdb.refresh_workspace rename to elsewhere")
     assert drain(database.dsn).failed == 1
-    # not healthy, which it may well know
+    # not healthy, as the role may well know
     assert run(database, MONITOR, "status") == (3, None)
     for command in (["drain-dirty"], *commands_for_the_owner(workspace)):
         assert run(database, MONITOR, *command) == (1, "IB001" if command == ["migrate", "apply"] else "42501"), command
@@ -341,13 +341,13 @@ def test_undoing_access_takes_every_right(database: Database) -> None:
     owner = database.connect()
     owner.execute(f"grant all on all tables in schema inboxdb to {WRITER}".encode())
     assert migrate.rollback(database.dsn, to=LEADS)[-1].id == ACCESS
-    # what a type has by default: without the schema it is of no use
+    # USAGE of types is PUBLIC's by default: without the schema of no use
     assert rights(owner, GRANTED) == {
         ("public", "type", f"inboxdb.{type_}", "usage", False) for type_ in ("client_id", "lead_id", "user_id")
     }
 
 
-# What runs with the owner's rights
+# Functions with the owner's rights
 
 
 ROUTINES = """
@@ -365,7 +365,7 @@ from pg_proc as p
 where p.pronamespace in ('inboxdb'::regnamespace, 'inbox_api'::regnamespace)
 """
 
-# What executes texts, and where they come from: nothing that a caller says is in them.
+# Functions that EXECUTE text, and the text's source: never a caller's words.
 EXECUTES = {
     "inboxdb.apply_grants",  # grant_matrix, the catalog
     "inboxdb.empty_slice",  # the catalog
@@ -376,7 +376,7 @@ EXECUTES = {
     "inboxdb.suspend_views",
 }
 
-# What the session's search_path reaches, and others than the owner may call: in these every name is qualified.
+# Functions under the session's search_path, granted to others than the owner: every name in them is qualified.
 NOT_PINNED = {
     "inbox_api.inbox_counts",  # to be inlined
     "inboxdb.clock",  # to be inlined

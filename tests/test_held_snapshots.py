@@ -1,4 +1,4 @@
-"""What a pass costs while somebody holds a snapshot, and with nothing to do: told by what the server visits.
+"""The cost of a pass beside a held snapshot, and of a pass with nothing to do, in pages visited.
 
 Milliseconds are for `python -m tests.bench.held`.
 """
@@ -12,26 +12,26 @@ from tests.holders import HOLDERS, Holder
 from tests.rows import Host, live_counts, set_clock, stored_counts
 from tests.servers import Database
 
-# Refreshes of one workspace while a snapshot is held. Each leaves a dead version of all it has.
+# Refreshes of one workspace while a snapshot is held. Each leaves a dead row for every row.
 REFRESHES = 300
 
 
 class Visited(NamedTuple):
-    """What a statement touched: pages, and records that it wrote to the log of the server."""
+    """Pages visited by a statement, and its WAL records."""
 
     pages: int
     records: int
 
 
 def visited(connection: Connection[Any], statement: str, *parameters: Any) -> Visited:
-    """Run a statement, and say what it visited."""
+    """Run a statement, and return the pages visited."""
     explain = f"explain (analyze, buffers, wal, format json) {statement}"
     [([explained],)] = connection.execute(explain.encode(), parameters).fetchall()
     plan = explained["Plan"]
     return Visited(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"], plan["WAL Records"])
 
 
-# What makes a workspace dirty: then all of it is counted, or one lead.
+# Statements to make a workspace dirty: for a recount, or by a change of one lead.
 CAUSES = {
     "a mark": "select inboxdb.mark_inbox_counts_dirty(%s)",
     "a change": """
@@ -42,17 +42,17 @@ CAUSES = {
 
 
 def refresh(connection: Connection[Any], workspace: str, cause: str) -> int:
-    """Make a workspace dirty, claim it and refresh it; return how many pages the pass visited."""
+    """Make a workspace dirty, claim it and refresh it; return the pages visited by the pass."""
     connection.execute(CAUSES[cause].encode(), [workspace])
     claim = visited(connection, "select inboxdb.claim_next()").pages
     return claim + visited(connection, "select inboxdb.drain_next(%s)", workspace).pages
 
 
 def refresh_later(connection: Connection[Any], workspace: str, minute: int, cause: str) -> int:
-    """Refresh a workspace at that minute, so that what was done before the last is visited only if it has to be.
+    """Refresh a workspace at a minute of the clock, so that dead rows of earlier minutes are visited only if needed.
 
-    What the last seconds left is visited: where to read from is noted once a second, and a claim whose refresh did
-    not come would be due again in five.
+    Dead rows of the last seconds are visited: the floor of the log moves once a second, and a claim without a refresh
+    would be due again in five.
     """
     set_clock(connection, f"2024-06-10 09:{minute:02}:00+00")
     connection.execute("update inboxdb.drain_state set collected_at = null")
@@ -81,7 +81,7 @@ def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
             refresh(owner, others[number % 5], cause)
             refresh(owner, workspace, cause)
         during = [refresh_later(owner, workspace, minute, cause) for minute in range(20, 23)]
-        # one page a refresh, and the trees of the indexes may have grown
+        # a page a refresh, and the trees of the indexes may have grown
         assert during[-1] < before + REFRESHES / 2
         assert stored_counts(owner) == {each: live_counts(owner, each) for each in (workspace, *others)}
 
@@ -106,7 +106,7 @@ def test_the_disk_shrinks_once_the_snapshot_is_gone(holder: Holder, database: Da
     usual = max(turn() for _ in range(2))
     with holder(database.server.dsn_of(database.name)):
         most = max(turn() for _ in range(4))
-    # a dump has them all locked, a writer the one it wrote to; nobody waits for that, and other holders keep none
+    # a dump locks all slices, a writer its own; emptying waits for neither, and other holders lock none
     assert most > usual if holder.__name__ != "idle_reader" else most == usual
     assert turn() == usual
 
@@ -115,7 +115,7 @@ def test_the_disk_shrinks_once_the_snapshot_is_gone(holder: Holder, database: Da
 def test_a_pass_with_nothing_to_do_is_one_cheap_query(
     workspaces: int, database: Database, owner: Connection[Any]
 ) -> None:
-    """Whatever the number of workspaces and leads: it visits as few pages, and writes nothing."""
+    """With any number of workspaces and leads an idle pass visits as few pages, and writes nothing."""
     owner.execute(
         """
         with made as (

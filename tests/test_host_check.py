@@ -1,4 +1,4 @@
-"""A host that inboxdb cannot work with is refused by IB001, which names what is wrong, before anything is changed."""
+"""An unsuitable host is refused by IB001, with the columns at fault, before anything is changed."""
 
 import subprocess
 
@@ -12,7 +12,7 @@ from tests.catalog import catalog, difference
 from tests.rows import GLOBAL, Host, new_id, stored_counts
 from tests.servers import WRITER, Database
 
-# What inboxdb reads, and the kind of type that it needs there.
+# The columns read by inboxdb, and the kind of type needed.
 REQUIRED = {
     ("Client", "id"): "id",
     ("Client", "userId"): "id",
@@ -40,7 +40,7 @@ REQUIRED = {
     ("Message", "aiDraftId"): "id",
 }
 
-# Types that a host may well have in their place: one for every column, further ones for some.
+# Types that a host may well have instead: one for every column, further ones for some.
 UNFIT = {"id": "bigint", "text": '"ClientMemberRole"', "time": "date"}
 UNFIT_TOO = [
     (("Lead", "id"), "integer"),
@@ -79,7 +79,7 @@ def retype(database: Database, column: Column, type_name: str) -> None:
 
 
 def problems(database: Database) -> list[str]:
-    """Apply the migrations, be refused, see that nothing was changed; return what IB001 finds."""
+    """Apply the migrations, be refused, see that nothing was changed; return the findings of IB001."""
     owner = database.connect()
     before = catalog(owner)
     with pytest.raises(DatabaseRefused) as refused:
@@ -93,7 +93,7 @@ def problems(database: Database) -> list[str]:
 
 
 def conflicts_with(column: Column, type_name: str) -> list[str]:
-    """Say what IB001 finds of the columns of type text that are compared with one of another type."""
+    """Return the findings of IB001 about text columns compared with a column of another type."""
     return [f"column {name(c)} is text where {name(column)} is {type_name}" for c, other in COMPARED if other == column]
 
 

@@ -1,4 +1,4 @@
-"""Who is asking, and which workspaces are theirs: no claims are nobody, and what is malformed is never repeated."""
+"""Who is asking, and which workspaces are theirs: no claims are nobody, and malformed claims are never repeated."""
 
 import itertools
 import json
@@ -22,7 +22,7 @@ ANN = "00000000-0000-4000-8000-00000000000a"
 BOB = "00000000-0000-4000-8000-00000000000b"
 
 CLAIMS = "request.jwt.claims"
-OLDER = "request.jwt.claim.sub"  # what PostgREST set before version 9
+OLDER = "request.jwt.claim.sub"  # claims of PostgREST before version 9
 
 # In every malformed claim below; in no field of an error.
 SECRET = "hush"
@@ -42,13 +42,13 @@ def current_user(connection: Connection[Any]) -> str | None:
 
 
 def fields_of(error: psycopg.Error) -> dict[str, str]:
-    """Return whatever the server said of an error: each field that is not empty, by its name."""
+    """Return every field of an error that is not empty, by its name."""
     fields = {name: getattr(error.diag, name) for name in dir(error.diag) if not name.startswith("_")}
     return {name: value for name, value in fields.items() if isinstance(value, str) and value}
 
 
 def assert_malformed(connection: Connection[Any], query: str = "select inboxdb.current_user_id()") -> None:
-    """Assert that a query fails by the claims, and that nothing that the server says of it repeats them."""
+    """Assert that a query fails by the claims, and that no field of the error repeats them."""
     with pytest.raises(psycopg.Error) as raised:
         connection.execute(query.encode())
     fields = fields_of(raised.value)
@@ -294,7 +294,7 @@ def test_a_uuid_is_the_same_in_upper_case(database: Database) -> None:
     ],
 )
 def test_an_id_is_any_text_where_users_have_text(database: Database, user: str) -> None:
-    """Escaped or not, it comes back as it is, and finds what is its own and nobody else's."""
+    """Escaped or not, an id comes back unchanged, and finds its own rows and nobody else's."""
     host = Host(database.writer())
     mine = host.workspace(userId=user)
     host.member(host.workspace(), f"{user}'", "ADMIN")
@@ -327,7 +327,7 @@ def test_claims_may_have_16384_characters(visitor: Connection[Any], filler: str)
 
 def test_claims_may_have_1000_objects_and_arrays(visitor: Connection[Any]) -> None:
     visitor.execute("set statement_timeout = '5s'")
-    # within one another up to 64 levels only on PostgreSQL 15; the object that claims are is one of them
+    # within one another up to 64 levels only on PostgreSQL 15; the claims' object is a level, too
     deepest = 999 if visitor.info.server_version >= 160000 else 63
     for left, right in (("[", "]"), ('{"a":', "}")):
         for depth in (deepest, deepest + 1):
@@ -424,7 +424,7 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("sub\\", max_size=3), inner, max_size=4),
     max_leaves=12,
 )
-# What may be put anywhere into a document: itself pieces of one, and what is close to it.
+# Fragments for random edits of a document: pieces of JSON, and near misses.
 PIECES = st.sampled_from(
     [
         *'"\\/[]{}:,-+.0123456789eEtrufalsn \t\n\r\x01\x02\x0b\x1f\x7f\u00a0\ufeffé',
@@ -467,7 +467,7 @@ def documents(draw: st.DrawFn) -> str:
 
 
 def is_readable(text: str) -> bool:
-    """Say whether a text is JSON without what PostgreSQL refuses besides: NUL and half a surrogate pair."""
+    """Say whether a text is JSON without NUL and half a surrogate pair, refused by PostgreSQL."""
 
     def refuse(_: str) -> None:
         raise ValueError
@@ -487,13 +487,13 @@ def is_readable(text: str) -> bool:
     return True
 
 
-# Of numbers that `numeric` cannot hold there is more than one opinion: see below.
+# Of numbers that `numeric` cannot hold opinions differ: see below.
 BEYOND_NUMERIC = "[eE][-+]?[0-9]{5}"
 
 
 @pytest.fixture(scope="module")
 def judge(server: Server) -> Iterator[Connection[Any]]:
-    """A session that can call is_json, and is_json_by_hand, which is the same without the help of the server."""
+    """A session that can call is_json, and is_json_by_hand: the parser without the server's help."""
     with server.database("text", installed=True) as database:
         owner = database.connect()
         [(definition,)] = owner.execute("select pg_get_functiondef('inboxdb.is_json'::regproc)").fetchall()
@@ -508,7 +508,7 @@ def judge(server: Server) -> Iterator[Connection[Any]]:
 
 
 def judgements(connection: Connection[Any], text: str) -> dict[str, bool]:
-    """Ask whether a text is JSON in each way that there is."""
+    """Ask whether a text is JSON, in each way."""
     [(by_server, by_hand)] = connection.execute(
         "select inboxdb.is_json(%(text)s), inboxdb.is_json_by_hand(%(text)s)", {"text": text}
     ).fetchall()
@@ -552,7 +552,7 @@ def test_is_json_takes_unusual_json(judge: Connection[Any], text: str) -> None:
 
 
 def test_is_json_may_refuse_numbers_that_nothing_can_hold(judge: Connection[Any]) -> None:
-    """The server does, where it is asked; by hand they are JSON. No claim has any."""
+    """IS JSON refuses such numbers; is_json_by_hand takes them. No claim has any."""
     for text in ("1e131072", '{"exp": 1e999999}'):
         assert re.search(BEYOND_NUMERIC, text)
         asked = judge.info.server_version >= 160000
@@ -563,7 +563,7 @@ def test_is_json_may_refuse_numbers_that_nothing_can_hold(judge: Connection[Any]
 
 
 def level(roles: set[str], *, owner: bool = False) -> str:
-    """Say what somebody with these roles sees of a workspace, as spec.md has it: whole, own or nothing."""
+    """Say how much somebody with these roles sees of a workspace: whole, own or nothing."""
     if owner or roles & {"ADMIN", "INBOX_MANAGER"}:
         return "whole"
     if "SETTER" in roles:
@@ -575,7 +575,7 @@ ROLE_SETS = [set(chosen) for size in range(5) for chosen in itertools.combinatio
 
 
 def workspaces(connection: Connection[Any], user: str | None, *asked: str) -> dict[str, set[str]]:
-    """Ask which workspaces are a user's, in each way that there is; `asked` are the ones that are asked for by id."""
+    """Ask for a user's workspaces, in each way; `asked` are asked for by id."""
     claim(connection, json.dumps({"sub": user}))
     answers = {
         f"{function}_workspaces": {str(row[0]) for row in connection.execute(f"select inboxdb.{function}_workspaces()")}
@@ -591,7 +591,7 @@ def workspaces(connection: Connection[Any], user: str | None, *asked: str) -> di
 
 
 def answers_of(member: set[str], setter: set[str]) -> dict[str, set[str]]:
-    """Say what `workspaces` answers for a user."""
+    """Compute the answer of `workspaces` for a user."""
     return {"member_workspaces": member, "setter_workspaces": setter, "has_client_access": member}
 
 
@@ -602,7 +602,7 @@ def test_the_highest_role_decides_in_each_workspace(database: Database, supabase
     owner = database.connect()
     host = Host(owner)
     if supabase:
-        # what it says makes no difference
+        # its answer makes no difference
         owner.execute("create schema auth")
         owner.execute("grant usage on schema auth to public")
         owner.execute(f"create function auth.uid() returns uuid language sql as $$ select '{ANN}'::uuid $$")

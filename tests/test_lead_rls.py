@@ -1,4 +1,4 @@
-"""Row-level security on "Lead": who is listed, what is refused, what changes for whom, and how it comes off again."""
+"""Row-level security on "Lead": the roles listed, the refusals, the effect on each role, and the way back."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ NAMED = access.Named(trusted=[WRITER], restricted=[RESTRICTED])
 
 GRANTS = f'grant usage on schema public to {RESTRICTED}; grant select, insert, update, delete on "Lead" to {RESTRICTED}'
 
-# The host's own policies: one that lets the application do everything, one that shows its members less than ours would.
+# The host's own policies: one lets the application do everything, one shows its members less than ours would.
 HOSTS_OWN = f"""
     alter table "Lead" enable row level security;
     create policy app_all on "Lead" to {WRITER} using (true) with check (true);
@@ -68,7 +68,7 @@ def leads(connection: Connection[Any]) -> set[str]:
 
 
 def about_lead(database: Database) -> list[str]:
-    """What the catalog says about "Lead"."""
+    """Return the catalog's lines about "Lead"."""
     return [line for line in catalog(database.connect()) if '"Lead"' in line and "inboxdb." not in line]
 
 
@@ -80,7 +80,7 @@ def invoke(database: Database, *arguments: str) -> Result:
 
 
 def refused(action: Callable[[], object]) -> str:
-    """Return what IB008 says."""
+    """Return the text of IB008."""
     with pytest.raises(DatabaseRefused) as refusal:
         action()
     assert refusal.value.sqlstate == "IB008"
@@ -178,7 +178,7 @@ def test_nobody_to_name(bare_database: Database) -> None:
 
 
 def test_everybody_with_rights_is_listed(installed: Database) -> None:
-    """Whoever has them from whatever source; those whom no policy binds need no name."""
+    """Rights count from any source; roles not bound by policies need no name."""
     admin = installed.superuser()
     suffix = new_id()[:8]
     by_column, inherits, unbound = (f"{name}_{suffix}" for name in ("col", "heir", "unbound"))
@@ -200,7 +200,7 @@ def test_everybody_with_rights_is_listed(installed: Database) -> None:
             RESTRICTED: (every, False),
             by_column: ("select", False),
             "public": ("delete", False),
-            "watcher": (None, False),  # nothing that policies bind, so it needs no name either
+            "watcher": (None, False),  # no right under policies, so no name is needed either
         }
         beside = {one.role_name: one.unbound_rights for one in rights}
         assert beside["watcher"] == "references, trigger, truncate"
@@ -389,7 +389,7 @@ def test_counting_goes_on(installed: Database) -> None:
 
 
 def test_policies_that_came_since_keep_it_on(installed: Database, caplog: pytest.LogCaptureFixture) -> None:
-    """And the trusted go on seeing every row: off, on again, and off for good once those policies are gone."""
+    """Trusted roles go on seeing every row: off, on again, and off for good once those policies are gone."""
     tenants = Tenants(installed)
     access.turn_on(installed.dsn, NAMED)
     installed.connect().execute(f'create policy later on "Lead" for insert to {WRITER} with check (true)')
@@ -436,7 +436,7 @@ def test_status_tells_that_it_is_not_as_decided(installed: Database) -> None:
 
 
 def test_lock_that_is_not_to_be_had(installed: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It gives up without having changed anything, whoever reads "Lead" meanwhile."""
+    """`rls on` beside a reader of "Lead" gives up without having changed anything."""
     monkeypatch.setattr(connections, "ATTEMPTS", 2)
     monkeypatch.setattr(connections, "PAUSE", (0.0, 0.0))
     before = about_lead(installed)

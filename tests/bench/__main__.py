@@ -2,7 +2,7 @@
 
     python -m tests.bench [--size tiny|quick|full] [--only PART]
 
-Everything that is compared runs in turn within each round, so that whatever else the machine does hits all of it. What
+All contenders run in turn within each round, so that other load on the machine hits all alike. What
 has figures that mean little is printed alone: the tiny size, and one part.
 """
 
@@ -32,7 +32,7 @@ from tests.bench import (
 )
 from tests.bench.sizes import SIZES
 
-# In this order: the first finds the database as it was filled, the last but one changes who may see what.
+# In this order: space wants the database as filled; access changes who may see which leads.
 PARTS: dict[str, Callable[[host.Host, results.Results], None]] = {
     "memory": space.measure_memory,
     "refresh": refresh.measure,
@@ -53,7 +53,7 @@ def main() -> None:
     options.add_argument("--size", choices=SIZES, default="quick", help="how much is measured (quick)")
     options.add_argument("--only", choices=PARTS, help="one part of it")
     given = options.parse_args()
-    # what is running ends in order, as by Ctrl-C
+    # programs at work end in order, as by Ctrl-C
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     seen = measure(given.size, [given.only] if given.only else list(PARTS))
     if given.only or given.size == "tiny":

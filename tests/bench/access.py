@@ -1,4 +1,4 @@
-"""What row-level security on "Lead" costs whoever counts leads."""
+"""The cost of row-level security on "Lead" to queries that count leads."""
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -6,11 +6,11 @@ from psycopg.conninfo import make_conninfo
 from tests.bench.host import MEMBER, WRITER, Host, milliseconds
 from tests.bench.results import Results
 
-COUNTED = (100_000, 10_000)  # leads of the workspace that is counted: the first of these that there is
+COUNTED = (100_000, 10_000)  # leads of the counted workspace: the first size at hand
 
 
 def measure(host: Host, results: Results) -> None:
-    """Measure it; from then on the host has inboxdb's policies."""
+    """Measure; from then on the host has inboxdb's policies."""
     leads = next(one for one in COUNTED if one in host.workspaces)
     workspace = host.workspaces[leads]
     times = results.measure(

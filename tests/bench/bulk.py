@@ -1,4 +1,4 @@
-"""What one statement that writes many leads costs, with each contender's triggers."""
+"""The cost of a statement that writes many leads, with each contender's triggers."""
 
 import time
 from collections.abc import Callable
@@ -64,7 +64,7 @@ def measure(host: Host, results: Results) -> None:
 
 
 def timed(host: Host, write: Callable[[Connection], object]) -> tuple[float, bool]:
-    """Let the application write, and undo it; return the seconds that it took, and whether it was stopped."""
+    """Let the application write, and roll back; return the seconds taken, and whether the statement was cancelled."""
     options = f"-c statement_timeout={host.size.bulk_limit}s"
     with psycopg.connect(host.writer_dsn, options=options) as connection:
         connection.execute("select 1")

@@ -1,4 +1,4 @@
-"""Who is compared: ways to keep counts, each with the triggers and the job that its advocates would give it."""
+"""Who is compared: ways to keep counts, each with the triggers and the job of its advocates."""
 
 import os
 import signal

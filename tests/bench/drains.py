@@ -10,7 +10,7 @@ from tests.bench.host import ANYWHERE, Host
 from tests.bench.results import Results
 
 WORKERS = (1, 2, 4)
-LEADS_PER_CHANGE = 50  # one lead of so many changes: few enough for a refresh by change
+LEADS_PER_CHANGE = 50  # a lead in so many changes: few enough for a refresh by change
 ONE_LEAD_EACH = """
 update public."Lead" as l
 set "sentimentTag" = case l."sentimentTag" when 'Interested' then 'Neutral' else 'Interested' end
@@ -49,7 +49,7 @@ def measure(host: Host, results: Results) -> None:
 
 
 def drain(host: Host, workers: int) -> tuple[int, float]:
-    """Run a drain to its end; return how many workspaces it refreshed, and the seconds that took."""
+    """Run a drain to its end; return the number of workspaces refreshed, and the seconds."""
     done = subprocess.run(
         [sys.executable, "-m", "inboxdb", "drain-dirty", "--workers", str(workers), "--json"],
         env={**os.environ, "INBOXDB_DSN": host.dsn},

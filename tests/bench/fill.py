@@ -1,4 +1,4 @@
-"""The first fill beside the host's writers: how fast it is, and what it costs them.
+"""The first fill beside the host's writers: its speed, and its cost to the writers.
 
     python -m tests.bench.fill [--workspaces 200] [--leads 5000000] [--rounds 3] [--seconds 20] [--try 1:1 --try 2:0.5]
 
@@ -60,7 +60,7 @@ class Writers:
         self.listener.start()
 
     def listen(self) -> None:
-        """Take down what it says each second: `progress: 3.0 s, 1234.5 tps, lat 0.6 ms stddev 0.1, …`."""
+        """Parse pgbench's report of each second: `progress: 3.0 s, 1234.5 tps, lat 0.6 ms stddev 0.1, …`."""
         assert self.process.stderr
         for line in self.process.stderr:
             if line.startswith("progress:"):
@@ -68,7 +68,7 @@ class Writers:
                 self.tps.append((time.monotonic(), float(words[3]), float(words[6])))
 
     def between(self, began: float, ended: float) -> tuple[float, float]:
-        """Return the mean throughput and latency of the seconds that lie in between, at least one."""
+        """Return the mean throughput and latency of the whole seconds between two instants, at least one."""
         while not self.tps or self.tps[-1][0] < ended:
             time.sleep(0.1)
         seconds = [one for one in self.tps if began + 1 <= one[0] <= ended] or [
@@ -100,7 +100,7 @@ def writing(dsn: str, rate: float | None) -> Iterator[Writers]:
 
 
 def fill(connection: Connection, dsn: str, attempt: str) -> tuple[float, float]:
-    """Fill what is empty, as a DBA does; return how long it took and its longest refresh, in seconds."""
+    """Fill empty counts, as a DBA does; return the seconds taken, and the longest refresh's."""
     connection.execute(EMPTY)
     workers, pace = attempt.split(":")
     began = time.monotonic()
@@ -132,14 +132,14 @@ def made_host(connection: Connection, dsn: str, workspaces: int, leads: int) -> 
 
 
 def alone(writers: Writers, seconds: float) -> tuple[float, float]:
-    """Let the writers write, and return what they do."""
+    """Let the writers write; return their throughput and latency."""
     began = time.monotonic()
     time.sleep(seconds)
     return writers.between(began, time.monotonic())
 
 
 def main() -> None:
-    """Run it."""
+    """Run the benchmark."""
     options = argparse.ArgumentParser(prog="python -m tests.bench.fill", description=__doc__)
     options.add_argument("--workspaces", type=int, default=200)
     options.add_argument("--leads", type=int, default=5_000_000)

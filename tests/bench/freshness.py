@@ -1,4 +1,4 @@
-"""How long from a commit until a reader sees it counted.
+"""How long from a commit until a reader sees the change counted.
 
 Beside the writers a probe adds one lead at a time, and notes when its commit returned; a reader looks every 5 ms which
 of the probe's leads are counted.
@@ -34,9 +34,9 @@ class Probe:
     """Writes one lead at a time, and reads when each is counted."""
 
     def __init__(self, host: Host, contender: Contender, workspaces: Sequence[str]) -> None:
-        """Begin; `end` returns what was seen.
+        """Begin; `end` returns the delays seen.
 
-        Parameters: host; contender, whose counts are read; workspaces, of which each lead is added to one by chance.
+        Parameters: host; contender, whose counts are read; workspaces, to be given leads at random.
         """
         self.host = host
         self.user = str(uuid4())  # whom the probe's leads are assigned to
@@ -93,7 +93,7 @@ class Probe:
 
 
 def measure(host: Host, results: Results) -> None:
-    """Measure those who have a job; counters by trigger are right at commit."""
+    """Measure the contenders with a job; counters by trigger are right at commit."""
     times = results.measure(
         "freshness",
         "Freshness: from a commit until a reader sees it counted",

@@ -1,10 +1,10 @@
-"""What a held snapshot costs a pass of the drain, and the disk.
+"""The cost of a held snapshot to a pass of the drain, and to the disk.
 
     python -m tests.bench.held [--changes 1000000] [--passes 50]
 
-20 workspaces of 1,000 leads, and one more that is changed and drained every time; leads are changed 1,000 at a time, a
-workspace after the other, and drained. Timed: a pass over that one workspace, a pass with nothing to do, and a count of
-leads that were changed, which is what the snapshot costs the host itself; before anybody holds a snapshot and with it,
+20 workspaces of 1,000 leads, and another, changed and drained every time; leads are changed 1,000 at a time, a
+workspace after the other, and drained. Timed: a pass over the other workspace, a pass with nothing to do, and a count
+of changed leads, to show the snapshot's cost to the host itself; before anybody holds a snapshot and with it,
 when all the changes are made. Milliseconds are processor time of the server's, which others on the machine do not
 stretch; sizes are those of all tables of schema inboxdb with their indexes.
 """
@@ -45,10 +45,10 @@ SECONDS_TO_SHRINK = 100
 
 
 class Drained:
-    """A database that is changed and drained."""
+    """A database to change and drain."""
 
     def __init__(self, dsn: str) -> None:
-        """Install, fill and drain it."""
+        """Install, fill and drain."""
         self.connection = psycopg.connect(dsn, autocommit=True)
         self.connection.execute((sources.HOST / "host.sql").read_bytes())
         self.connection.execute(HOST)
@@ -57,7 +57,7 @@ class Drained:
         self.connection.execute("vacuum analyze")
 
     def drain(self) -> None:
-        """Drain what is dirty, with nothing but SQL."""
+        """Drain, with nothing but SQL."""
         self.connection.execute("call inboxdb.drain_dirty()")
 
     def change(self, changes: int) -> None:
@@ -68,7 +68,7 @@ class Drained:
             self.drain()
 
     def size(self) -> float:
-        """Return what we take on the disk, in MB."""
+        """Return the size of schema inboxdb on the disk, in MB."""
         [(size,)] = self.connection.execute(SIZE)
         return float(size)
 
@@ -84,8 +84,8 @@ class Drained:
         return median(took)
 
     def passes(self, passes: int) -> tuple[float, float, float]:
-        """Time a pass over the one workspace, one with nothing to do, and a count by the host (ms)."""
-        time.sleep(2)  # as in a pause of the traffic: what the last seconds left is visited
+        """Time a pass over the other workspace, a pass with nothing to do, and a count by the host (ms)."""
+        time.sleep(2)  # as in a pause of the traffic: dead rows of the last seconds are visited
         return (
             self.milliseconds(
                 "call inboxdb.drain_dirty()",
@@ -123,7 +123,7 @@ def measure(server: str, holder: Holder, changes: int, passes: int) -> None:
 
 
 def main() -> None:
-    """Run it."""
+    """Run the benchmark."""
     options = argparse.ArgumentParser(prog="python -m tests.bench.held", description=__doc__)
     options.add_argument("--changes", type=int, default=1_000_000, help="made and drained while it is held (1,000,000)")
     options.add_argument("--passes", type=int, default=50, help="that are timed (50)")

@@ -1,4 +1,4 @@
-"""The host's database that all is measured in: its data, its roles, and whose triggers are switched on."""
+"""The host's database for all measurements: its data, its roles, and whose triggers are switched on."""
 
 import os
 import tempfile
@@ -21,11 +21,11 @@ from tests.bench.sizes import Size
 
 WRITER = "bench_writer"  # the application: owns nothing, has no right in inboxdb
 MEMBER = "bench_member"  # a user who is signed in: restricted on "Lead"
-READER = "bench_reader"  # the same, but for policies, so that it can read a bare table beside the API
-ANYWHERE = 0  # the place of leads of the small workspaces in bench.lead; elsewhere it is the workspace's size
+READER = "bench_reader"  # the same without policies, to read a bare table beside the API
+ANYWHERE = 0  # the place of leads of the small workspaces in bench.lead; elsewhere a place is the workspace's size
 
 SETTINGS = {
-    # a quarter of the machine's, as PostgreSQL's manual has it
+    # a quarter of the machine's memory, as PostgreSQL's manual advises
     "shared_buffers": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') // 2**22}MB",
     "max_connections": "120",
     "max_wal_size": "16GB",
@@ -41,7 +41,7 @@ create role {MEMBER} login in role authenticated;
 create role {READER} login bypassrls in role authenticated;
 """
 
-# What pgbench chooses leads by: their numbers within a place.
+# pgbench chooses leads by their numbers within a place.
 NUMBERS = f"""
 create schema bench;
 create table bench.workspace (place integer primary key, id text);
@@ -105,14 +105,14 @@ class Made:
 def generate(dsn: str, wanted: Sequence[Made]) -> None:
     """Make the host's rows over two connections.
 
-    Parameters: dsn; wanted, of which each has its place in the list, from 1, for a seed.
+    Parameters: dsn; wanted; each seed is the place in the list, from 1.
     """
 
     def make(seed: int) -> None:
         made = wanted[seed - 1]
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute((sources.HOST / "generate.sql").read_bytes())
-            # a seed makes no row that lacks what it refers to: foreign keys are not checked
+            # a seed's rows refer to rows of the seed: foreign keys are not checked
             connection.execute("set session_replication_role = replica")
             connection.execute(
                 "select pg_temp.generate_host(workspaces => %s, leads => %s, seed => %s, messages_per_lead => %s)",
@@ -124,14 +124,14 @@ def generate(dsn: str, wanted: Sequence[Made]) -> None:
 
 
 def milliseconds(connection: Connection, statement: str) -> float:
-    """Run a statement, in a session that has run others before; return how long it took."""
+    """Run a statement, in a session with warm caches; return the seconds."""
     began = time.perf_counter()
     connection.execute(statement.encode())
     return (time.perf_counter() - began) * 1000
 
 
 class Host:
-    """The database. `connection` is the superuser's, who is not the one that is measured."""
+    """The database. `connection` is the superuser's, and is not measured."""
 
     def __init__(self, server: str, size: Size) -> None:
         """Make the tables and their rows; inboxdb comes with `install`.
@@ -190,7 +190,7 @@ class Host:
 
     @property
     def settings(self) -> dict[str, str]:
-        """The server's version, and what it was given of the machine's memory."""
+        """The server's version, and its share of the machine's memory."""
         return {
             "PostgreSQL": str(self.value("show server_version")),
             "its buffers": str(self.value("show shared_buffers")),
@@ -202,12 +202,12 @@ class Host:
         return self.workspaces[self.size.judged]
 
     def value(self, query: str) -> object:
-        """Return the one value of a query of the superuser's."""
+        """Return the single value of a superuser's query."""
         [(value,)] = self.connection.execute(query.encode())
         return value
 
     def number(self, query: str) -> float:
-        """Return the one number of a query of the superuser's."""
+        """Return the single number of a superuser's query."""
         return float(str(self.value(query)))
 
     def leads_at(self, place: int) -> int:
@@ -217,7 +217,7 @@ class Host:
     def change(self, place: int, changes: int, turn: int) -> None:
         """Let the application change leads of a place in one statement.
 
-        Parameters: place, of bench.lead; changes, how many leads; turn: in each it is others, as far as there are.
+        Parameters: place, of bench.lead; changes, how many leads; turn: each writes other leads, as long as there are.
         """
         leads = self.leads_at(place)
         parameters = {"turn": turn, "step": leads // changes, "leads": leads, "place": place}
@@ -231,14 +231,14 @@ class Host:
                 raise SystemExit(f"{failing} workspaces could not be refreshed")
 
     def turn_to(self, contender: Contender) -> None:
-        """Have the triggers of one contender alone. inboxdb counts what was written while its own were off."""
+        """Have a contender's triggers alone. inboxdb recounts, because its own triggers were off."""
         self.switch_on(contender)
         if contender is INBOXDB:
             self.connection.execute("select inboxdb.mark_all_inbox_counts_dirty()")
             self.drain()
 
     def switch_on(self, contender: Contender) -> None:
-        """Enable the triggers of one contender alone, for whoever keeps nothing of what is written."""
+        """Enable a contender's triggers alone, where nothing is kept of the writes."""
         ours = [one.schema for one in CONTENDERS if one.schema]
         for table, trigger, schema in self.connection.execute(TRIGGERS, [ours]).fetchall():
             state = "enable" if schema == contender.schema else "disable"

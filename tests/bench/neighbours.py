@@ -1,4 +1,4 @@
-"""Whether what other workspaces have makes the full recount of a small one dearer, at default work_mem."""
+"""Whether other workspaces' leads make the recount of a small workspace dearer, at default work_mem."""
 
 from pathlib import Path
 
@@ -13,11 +13,11 @@ from tests.bench.refresh import RECOUNT
 from tests.bench.results import Results
 
 LEADS = 5_000  # of the small workspace
-MESSAGES_PER_LEAD = 5  # that tests/bench/ai_sent.sql adds
+MESSAGES_PER_LEAD = 5  # added by tests/bench/ai_sent.sql
 
 
 def measure(host: Host, results: Results) -> None:
-    """Measure it in two databases of their own."""
+    """Measure in two databases of their own."""
     messages = host.size.anywhere_leads
     times = results.measure(
         "neighbours",
@@ -41,7 +41,7 @@ def measure(host: Host, results: Results) -> None:
 
 
 def make(host: Host, name: str, *wanted: Made) -> Connection:
-    """Make a database on the host's server, with inboxdb and a small workspace, which is the first."""
+    """Make a database on the host's server, with inboxdb and a small workspace, the first."""
     host.connection.execute(f"create database {name}".encode())
     dsn = make_conninfo(host.dsn, dbname=name)
     connection: Connection = psycopg.connect(dsn, autocommit=True)
@@ -56,7 +56,7 @@ def make(host: Host, name: str, *wanted: Made) -> Connection:
 
 
 def recounted(connection: Connection) -> float:
-    """Let inboxdb count all of the small workspace; return the milliseconds that it took."""
+    """Let inboxdb count all of the small workspace; return the milliseconds."""
     [(workspace,)] = connection.execute("select pg_temp.generated_id(1, 'Client', 1)::text")
     connection.execute("select inboxdb.mark_inbox_counts_dirty(%s)", [workspace])
     return milliseconds(connection, f"select inboxdb.drain_next('{workspace}')")

@@ -1,4 +1,4 @@
-"""pgbench: clients that run one script for a while, how many transactions they make, and how long each takes."""
+"""pgbench: clients run a script for a while; how many transactions they make, and how long each takes."""
 
 import subprocess
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ SCRIPTS = Path(__file__).parent / "scripts"
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of pgbench did: transactions per second, and each one's latency in ms."""
+    """The result of a run of pgbench: transactions per second, and each one's latency in ms."""
 
     tps: float
     latencies: list[float]
 
     @property
     def p50(self) -> float:
-        """The latency that half of the transactions stay below."""
+        """The median latency."""
         return median(self.latencies)
 
     @property
     def p99(self) -> float:
-        """The latency that 99 of 100 transactions stay below."""
+        """The latency at the 99th percentile."""
         return quantiles(self.latencies, n=100, method="inclusive")[98]
 
 
 def run(dsn: str, script: str, *, clients: int, seconds: int, **variables: object) -> Run:
-    """Let clients run a script, each over a connection of its own, and return what they did.
+    """Let clients run a script, each over a connection of its own, and return the result.
 
-    Parameters: dsn; script, the name of one of SCRIPTS; clients; seconds; variables, the script's.
+    Parameters: dsn; script, a name in SCRIPTS; clients; seconds; variables, the script's.
     """
     with TemporaryDirectory(prefix="inboxdb-bench-") as folder:
         command: list[str | Path] = [

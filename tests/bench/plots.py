@@ -1,4 +1,4 @@
-"""The results as plots: an SVG of each measure that has something to vary, the same bytes for the same results."""
+"""The results as plots: an SVG of each measure with an `x`, the same bytes for the same results."""
 
 import re
 from io import StringIO
@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 
 from tests.bench.results import At, Measure, Results
 
-# Text as text, ids that do not change from run to run.
+# Text as text, ids fixed from run to run.
 STYLE: Any = {"svg.fonttype": "none", "svg.hashsalt": "inboxdb", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 SPAN = 20  # an axis whose values span more than this factor is logarithmic
 
@@ -65,5 +65,5 @@ def plot(measure: Measure, x: str) -> Figure:
 
 
 def rest(at: At, x: str) -> str:
-    """Write the circumstances but for the one along which it is plotted."""
+    """Write the circumstances, but not `x`."""
     return ", ".join(f"{name}: {value}" for name, value in at.items() if name != x)

@@ -1,4 +1,4 @@
-"""What reading one's counts costs: alone, and beside writers and a drain."""
+"""The cost of reading one's counts: alone, and beside writers and a drain."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +21,7 @@ SCRIPTS = {
     "materialized view": "read_materialized_view",
     "index-only count(*)": "read_count",
 }
-COUNTED = 10_000  # leads of the workspace that count(*) counts: the others read rows that were counted before
+COUNTED = 10_000  # leads of the workspace for count(*): the others read rows counted before
 BESIDE_WRITERS = "16 writers, a drain"
 
 

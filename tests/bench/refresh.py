@@ -1,4 +1,4 @@
-"""How long it takes to bring one workspace's counts up to date: by its size, and by how much of it changed."""
+"""How long a refresh of a workspace takes: by the workspace's size, and by the number of changed leads."""
 
 from tests.bench.contenders import KEYED_UPSERT, MATERIALIZED_VIEW, RIVALS
 from tests.bench.host import Host, milliseconds
@@ -7,11 +7,11 @@ from tests.bench.results import Measure, Results
 APPLICATION = "application's own queries"
 BY_CHANGE, BY_SCAN, RECOUNT = "inboxdb by change", "inboxdb by scan", "inboxdb, full recount"
 FLOOR = "floor: index-only count(*)"
-CHANGES = 100  # leads that changed, where it is the size that varies
+CHANGES = 100  # changed leads, where the size varies
 
 
 def by_size(results: Results) -> Measure:
-    """Return the measure that the application's queries and all others have in common."""
+    """Return the measure shared by the application's queries and all others."""
     return results.measure(
         "refresh_by_size",
         f"Refresh of one workspace of which {CHANGES} leads changed",
@@ -38,7 +38,7 @@ def measure_application(host: Host, results: Results) -> None:
 
 
 def refresh(host: Host, workspace: str) -> float:
-    """Let inboxdb refresh a workspace; return the milliseconds that it took."""
+    """Let inboxdb refresh a workspace; return the milliseconds."""
     return milliseconds(host.connection, f"select * from inboxdb.drain_next('{workspace}')")
 
 
@@ -48,7 +48,7 @@ def scan(host: Host, workspace: str) -> float:
 
 
 def recount(host: Host, workspace: str) -> float:
-    """Let inboxdb count all of a workspace, and remember it; return the milliseconds."""
+    """Let inboxdb recount a workspace, filling counted_lead; return the milliseconds."""
     host.connection.execute("select inboxdb.mark_inbox_counts_dirty(%s)", [workspace])
     return refresh(host, workspace)
 
@@ -72,7 +72,7 @@ def measure_sizes(host: Host, results: Results) -> None:
     """Measure workspaces of different sizes."""
     times = by_size(results)
     for turn in range(-1, host.size.rounds):
-        # the first turn makes plans, and reads what was not read before
+        # the first turn makes plans, and fills caches
         counts = turn >= 0
         for leads, workspace in sorted(host.workspaces.items()):
             host.change(leads, CHANGES, turn)

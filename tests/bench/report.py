@@ -1,8 +1,8 @@
-"""The results as Markdown: a document beside their JSON, and the passage of the README that quotes it.
+"""The results as Markdown: a document beside their JSON, and the README's passage about them.
 
     python -m tests.bench.report
 
-writes both anew from docs/benchmarks/*.json; tests/test_bench.py holds them to it.
+writes both anew from docs/benchmarks/*.json; tests/test_bench.py compares.
 """
 
 import re
@@ -12,7 +12,7 @@ from tests.bench.results import ROOT, At, Figure, Measure, Results, Target, numb
 
 DOCUMENTS = ROOT / "docs/benchmarks"
 README = ROOT / "README.md"
-QUOTED = "quick"  # the size that the README quotes
+QUOTED = "quick"  # the size quoted by the README
 PASSAGE = re.compile(r"(<!-- from docs/benchmarks/quick\.json -->\n).*?(<!-- end -->)", re.S)
 
 
@@ -53,7 +53,7 @@ def targets(judged: list[Target]) -> str:
 
 
 def circumstances(results: Results) -> str:
-    """Write on what it was measured."""
+    """Describe the machine and the server."""
     facts = {**results.machine, **results.versions, "commit": results.commit}
     return "; ".join(f"{name}: {value}" for name, value in facts.items())
 
@@ -76,14 +76,14 @@ def document(results: Results) -> str:
 
 
 def quoted(results: Results) -> str:
-    """Write what the README quotes."""
+    """Write the figures for the README."""
     plotted = next((one for one in results.measures if one.x), None)
     plot = f"![{plotted.title}](docs/benchmarks/{results.size}-{plotted.name}.svg)\n\n" if plotted else ""
     return f"{targets(results.targets)}\n\n{plot}Measured on {circumstances(results)}.\n"
 
 
 def readme(text: str, results: Results) -> str:
-    """Return the README with what it quotes of these results."""
+    """Return the README with the figures of these results."""
     return PASSAGE.sub(lambda found: f"{found[1]}\n{quoted(results)}\n{found[2]}", text)
 
 
@@ -94,7 +94,7 @@ def write(folder: Path) -> None:
 
 
 def quote() -> None:
-    """Write the README's passage, from the results that it quotes."""
+    """Write the README's passage from the results."""
     README.write_text(readme(README.read_text(), read(DOCUMENTS / f"{QUOTED}.json")))
 
 

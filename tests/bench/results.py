@@ -1,4 +1,4 @@
-"""What a run measured: figures by contender and circumstance, and on what machine; as JSON and back."""
+"""The results of a run: figures by contender and circumstance, and the machine; as JSON and back."""
 
 import json
 import os
@@ -19,8 +19,8 @@ At = Mapping[str, int | str]  # circumstances, by name: a number of leads, a kin
 
 @dataclass
 class Figure:
-    """One contender under certain circumstances, measured once a round; `stopped` says that a round ran into its time
-    limit, whose length then stands for it.
+    """One contender under certain circumstances, measured once a round; `stopped`: a round ran into its time
+    limit, so the figure is the limit's length.
     """
 
     contender: str
@@ -36,8 +36,8 @@ class Figure:
 
 @dataclass
 class Measure:
-    """A table of the report: contenders side by side under the same circumstances. `x` is the circumstance along which
-    it is plotted, null for none; `note` is what a reader has to know of it.
+    """A table of the report: contenders side by side under the same circumstances. `x` is the circumstance along
+    a plot's axis, null for no plot; `note` is for readers.
     """
 
     name: str
@@ -57,13 +57,13 @@ class Measure:
         figure.stopped |= stopped
 
     def find(self, contender: str, at: At) -> Figure | None:
-        """Return a contender's figure under these circumstances, if it was measured."""
+        """Return a contender's figure under these circumstances, if measured."""
         return next((one for one in self.figures if one.contender == contender and one.at == at), None)
 
 
 @dataclass
 class Target:
-    """What is promised, what was seen, and whether that will do; `met` is null where it was not measured."""
+    """A target: the promise, the figure, and whether the figure meets the promise; `met` is null if not measured."""
 
     name: str
     wanted: str
@@ -84,7 +84,7 @@ class Results:
     took: int = 0
 
     def measure(self, name: str, title: str, unit: str, x: str | None = None, note: str = "") -> Measure:
-        """Return the measure of this name; begin it where it was not."""
+        """Return the measure of this name, begun if missing."""
         begun = next((one for one in self.measures if one.name == name), None)
         if begun is None:
             begun = Measure(name, title, unit, x, note)
@@ -92,7 +92,7 @@ class Results:
         return begun
 
     def find(self, measure: str, contender: str, at: At) -> Figure | None:
-        """Return a figure, if it was measured."""
+        """Return a figure, if measured."""
         return next((one.find(contender, at) for one in self.measures if one.name == measure), None)
 
     def write(self, path: Path) -> None:
@@ -107,7 +107,7 @@ class Results:
 
 
 def read(path: Path) -> Results:
-    """Read results that were written."""
+    """Read results from a file."""
     stored = json.loads(path.read_text())
     stored["measures"] = [
         Measure(**{**measure, "figures": [Figure(**figure) for figure in measure["figures"]]})
@@ -125,7 +125,7 @@ def number(value: float) -> str:
 def begin(size: str, server: Mapping[str, str]) -> Results:
     """Begin the results of a run on this machine.
 
-    Parameters: size, which one of the sizes it has; server, PostgreSQL's version and settings, by name.
+    Parameters: size, the name in SIZES; server, PostgreSQL's version and settings, by name.
     """
     model = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.M)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

@@ -1,13 +1,13 @@
-"""How large a run is: one for CI, one for everybody, one for whoever has hours."""
+"""How large a run is: sizes for CI, for everybody, and for hours of patience."""
 
 from dataclasses import dataclass
 
-PROMISED = 1_000_000  # leads of the workspace that the targets speak of
+PROMISED = 1_000_000  # leads of the workspace in the targets' text
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is made and measured. Times are in seconds, lengths of pgbench runs among them.
+    """How much is made and measured. Times are in seconds.
 
     `workspaces` are the sizes of those that stand alone, in leads, the smallest first; `messages` are those per lead in
     them. `anywhere` are small workspaces beside them, with `anywhere_leads` leads in all, which have no messages.
@@ -41,7 +41,7 @@ class Size:
 
     @property
     def judged(self) -> int:
-        """Leads of the workspace that is judged: the one that the targets speak of, or the largest that there is."""
+        """Leads of the judged workspace: of the targets' size, or else the largest."""
         return min(PROMISED, self.largest)
 
 

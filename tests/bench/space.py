@@ -1,4 +1,4 @@
-"""What a change costs on the disk and in the WAL, and how large log and memory are after an hour's changes."""
+"""The cost of a change on the disk and in the WAL; the sizes of log and memory after an hour's changes."""
 
 from contextlib import nullcontext
 
@@ -8,9 +8,9 @@ from tests.bench.results import Measure, Results
 from tests.holders import idle_reader
 
 TRANSACTIONS = 1_000  # whose WAL is measured
-STEP = 100  # changes per transaction of what stands for an hour
+STEP = 100  # changes per transaction of the hour's changes
 
-# One lead per transaction: the same leads in every pass, and their pages were written since the last checkpoint.
+# One lead per transaction: the same leads in every pass, on pages written since the last checkpoint.
 ONE_BY_ONE = f"""
 do $$
 begin
@@ -35,7 +35,7 @@ select sum(pg_total_relation_size(oid)) from pg_class where relnamespace = 'inbo
 
 
 def measure_memory(host: Host, results: Results) -> None:
-    """Measure what is kept per lead; to be called first, while it is as the first fill has left it."""
+    """Measure the bytes kept per lead; to be called first, right after the first fill."""
     results.measure(
         "memory",
         "Memory of what each lead counted last",
@@ -51,7 +51,7 @@ def measure(host: Host, results: Results) -> None:
 
 
 def measure_wal(host: Host, results: Results) -> None:
-    """Measure the WAL of transactions that change one lead, by contender, and of inboxdb's refreshes afterwards."""
+    """Measure the WAL of transactions with a changed lead, by contender, and of inboxdb's refreshes afterwards."""
     wal = results.measure(
         "wal",
         "WAL of a transaction that changes one lead",
@@ -69,10 +69,10 @@ def measure_wal(host: Host, results: Results) -> None:
         for contender in CONTENDERS:
             if contender.has_triggers or contender is NO_TRIGGER:
                 host.turn_to(contender)
-                # page images after a checkpoint come with this pass, not with the one that is measured
+                # page images after a checkpoint come with this pass, before the measured pass
                 host.writer.execute(one_by_one.encode())
                 host.drain()
-                # all of it is drained, and nobody else is here
+                # the log is drained, and no other session is here
                 host.connection.execute(
                     "truncate inboxdb.change_0, inboxdb.change_1, inboxdb.change_2, inboxdb.change_3"
                 )
@@ -119,6 +119,6 @@ def measure_hour(host: Host, results: Results) -> None:
 
 
 def record(host: Host, sizes: Measure, when: str) -> None:
-    """Record what log, memory and everything of inboxdb's take."""
+    """Record the sizes of log, memory and the whole of inboxdb."""
     for what, query in (("change log", LOG), ("memory", MEMORY), ("all tables of inboxdb", ALL)):
         sizes.add(what, {"when": when}, host.number(query) / 1e6)

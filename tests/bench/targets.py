@@ -1,4 +1,4 @@
-"""What is promised, held to what was measured."""
+"""Targets: promises compared with figures."""
 
 from collections.abc import Iterator
 
@@ -7,8 +7,8 @@ from tests.bench.contenders import INBOXDB, NO_TRIGGER
 from tests.bench.results import Figure, Results, Target, number
 from tests.bench.sizes import Size
 
-SMALL = 10_000  # leads of the workspace that the judged one is held to
-BYTES = 120  # that one lead may take in memory
+SMALL = 10_000  # leads of the workspace compared with the judged workspace
+BYTES = 120  # bytes of counted_lead allowed per lead
 
 
 def judge(results: Results, size: Size) -> list[Target]:
@@ -41,7 +41,7 @@ def judge_writers(results: Results, size: Size) -> Iterator[Target]:
 
 
 def judge_memory(results: Results) -> Iterator[Target]:
-    """Hold the memory to what it may take."""
+    """Judge the size of the memory."""
     bytes_per_lead = results.find("memory", INBOXDB.name, {"when": "filled"})
     seen, met = (
         (f"{bytes_per_lead.median:.0f} bytes", bytes_per_lead.median <= BYTES)
@@ -52,14 +52,14 @@ def judge_memory(results: Results) -> Iterator[Target]:
 
 
 def at_least(name: str, wanted: str, one: Figure | None, other: Figure | None, least: float, unit: str) -> Target:
-    """Judge one figure to be at least so many times another."""
+    """Judge a figure to be at least so many times another."""
     if one is None or other is None:
         return Target(name, wanted, "not measured", None)
     return Target(name, wanted, ratio(one, other, unit), one.median / other.median >= least)
 
 
 def at_most(name: str, wanted: str, one: Figure | None, other: Figure | None, most: float, unit: str) -> Target:
-    """Judge one figure to be at most so many times another."""
+    """Judge a figure to be at most so many times another."""
     if one is None or other is None:
         return Target(name, wanted, "not measured", None)
     return Target(name, wanted, ratio(one, other, unit), one.median / other.median <= most)

@@ -1,18 +1,18 @@
-"""What the ways to keep counts leave of the writers' throughput, with each one's job at work."""
+"""The writers' throughput beside each way to keep counts, with its job at work."""
 
 from tests.bench import pgbench
 from tests.bench.contenders import CONTENDERS, INBOXDB, NO_TRIGGER, Contender, at_work
 from tests.bench.host import ANYWHERE, Host
 from tests.bench.results import At, Results
 
-# Whether the transaction stays open for 5 ms after its one UPDATE, and the script for it.
+# Whether the transaction stays open for 5 ms after its UPDATE, and the script for it.
 TRANSACTIONS = {"one statement": "update_at_once", "open 5 ms": "update_and_wait"}
-PLACES = {"one": None, "many": ANYWHERE}  # of the leads that are written; null for the workspace that is judged
+PLACES = {"one": None, "many": ANYWHERE}  # of the leads written; null for the judged workspace
 PROMISED: At = {"writers": 16, "transaction": "open 5 ms"}  # the circumstances of the promise
 
 
 def write(host: Host, clients: int, transaction: str, workspaces: str, seconds: int) -> pgbench.Run:
-    """Let the application write leads, each transaction one of them.
+    """Let the application write leads, a lead per transaction.
 
     Parameters: clients, how many write side by side; transaction, a key of TRANSACTIONS; workspaces, of PLACES.
     """
@@ -28,14 +28,14 @@ def write(host: Host, clients: int, transaction: str, workspaces: str, seconds: 
 
 
 def measure(host: Host, results: Results) -> None:
-    """Measure all ways, and then what is promised, for longer."""
+    """Measure all ways, and then the promises, for longer."""
     measure_all(host, results)
     measure_promise(host, results)
     host.turn_to(INBOXDB)
 
 
 def measure_all(host: Host, results: Results) -> None:
-    """Measure every contender with few and many writers, in one workspace and in many."""
+    """Measure every contender with few and many writers, in a single workspace and in many."""
     note = (
         "Each transaction updates one lead, as a role that owns nothing: anywhere in the workspace of "
         f"{host.size.judged:,}, or in {host.size.anywhere} small ones. Beside them runs each one's job, without a rest "
