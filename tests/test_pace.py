@@ -4,6 +4,7 @@ import psycopg.errors
 import pytest
 
 from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused
+from inboxdb.database.refusal import Refusal, by_sqlstate
 from inboxdb.drain import pace
 
 
@@ -71,7 +72,7 @@ def test_how_long_the_rest_takes_goes_by_leads() -> None:
     assert pace.seconds_left(10, 100, 130) is None  # more were written than counted
 
 
-PASSES = ["57014", "40001", "40P01", "55P03", "53100", "53300", "25006"]
+PASSES = ["57014", "40001", "40P01", "55P03", "53100", "53300", "25006", "57P01", "58030", "XX000"]
 STAYS = ["42501", "42P01", "IB001", "23514", None]
 
 
@@ -85,8 +86,8 @@ def test_a_single_run_outlives_no_refusal() -> None:
     assert not any(pace.outlives("once", sqlstate) for sqlstate in PASSES + STAYS)
 
 
-ABSENT = CannotConnect("absent", "there is no such database", may_pass=False)
-DOWN = CannotConnect("down", "nothing listens there", may_pass=True)
+ABSENT = CannotConnect("absent", by_sqlstate("3D000"))
+DOWN = CannotConnect("down", Refusal("nothing listens there", may_pass=True))
 LOST = ConnectionLost("lost", "57P01")
 FULL = DatabaseRefused(psycopg.errors.lookup("53100")())
 DENIED = DatabaseRefused(psycopg.errors.lookup("42501")())
@@ -102,6 +103,8 @@ PATIENT, IMPATIENT = pace.RECONNECT_PATIENCE, pace.RECONNECT_PATIENCE + 0.1
         (LOST, "watch", 1e6, True, True),
         (DOWN, "once", 0, True, True),
         (DOWN, "watch", 1e6, False, True),
+        (DOWN, "for", PATIENT, False, True),
+        (DOWN, "for", IMPATIENT, False, False),
         (ABSENT, "watch", 0, False, False),  # there never was such a database
         (ABSENT, "once", 0, False, False),
         (ABSENT, "watch", 0, True, True),  # it is being renamed, or made anew

@@ -3,9 +3,11 @@
 import logging
 import os
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any
 
 import psycopg
@@ -13,37 +15,11 @@ from psycopg import pq, sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused, MalformedId, UnusableDsn, is_lost
+from inboxdb.database.refusal import UNUSABLE_VALUE, why
 
 logger = logging.getLogger("inboxdb")
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-
-# libpq's own message is not repeated, because libpq quotes parts of a password without percent-encoding.
-REASONS = {
-    "authentication failed": "the server refused the user or the password",
-    "no password supplied": "the server wants a password",
-    "no pg_hba.conf entry": "the server does not let this user in from here",
-    "does not exist": "the server has no such database or role",
-    "permission denied for database": "the role may not connect to that database",
-    "resolve host": "there is no such host",
-    "SSL": "the two sides do not agree on SSL (see sslmode)",
-    "certificate": "the server's certificate was not accepted",
-    "invalid": "the connection string has a parameter with a value that libpq does not take",
-}
-
-# The same for connections with the right parameters, while the server restarts or the network is down.
-PASSING_REASONS = {
-    "refused": "nothing listens there",
-    "No such file": "nothing listens there",
-    "unreachable": "there is no way to that host from here",
-    "timeout expired": "it did not answer in time",
-    "closed the connection": "it closed the connection",
-    "too many": "the server has no connection left",
-    "no more connections": "the pooler has no connection left",
-    "remaining connection slots": "the server has no connection left",
-    "starting up": "the server is starting up",
-    "shutting down": "the server is shutting down",
-}
 
 # Parameters of a DATABASE_URL allowed by Prisma and hosting platforms, and refused by libpq.
 FOREIGN_PARAMETERS = {
@@ -90,7 +66,7 @@ def resolve_dsn(explicit: str | None) -> str:
                 known = conninfo_to_dict(dsn)
             except psycopg.ProgrammingError:
                 # not chained: libpq quotes the string
-                raise UnusableDsn(name) from None
+                raise UnusableDsn(name, _unknown_parameter(value)) from None
             # libpq takes a password's part behind a raw @ or / for one of these
             if "://" in dsn and any("@" in str(known.get(part, "")) for part in ("host", "port", "dbname")):
                 raise UnusableDsn(name)
@@ -107,6 +83,25 @@ def _without_foreign_parameters(dsn: str) -> str:
     return address + mark + "&".join(kept)
 
 
+def _unknown_parameter(dsn: str) -> str | None:
+    """Find a parameter's name that libpq does not know; only where it cannot be a part of a password."""
+    keywords = [option.keyword.decode() for option in pq.Conninfo.get_defaults()]
+    address, _, query = dsn.rpartition("?")
+    if "://" not in dsn:
+        parts = dsn.split()
+    elif "://" in address and "@" not in query:
+        parts = query.split("&")
+    else:
+        return None
+    for part in parts:
+        name, equals, _ = part.partition("=")
+        # behind a host, or close to a known name: other words may belong to a password with a raw ? or space
+        is_safe = "@" in address or name in FOREIGN_PARAMETERS or get_close_matches(name, keywords, 1, 0.7)
+        if equals and re.fullmatch("[a-zA-Z_]{3,40}", name) and name not in keywords and is_safe:
+            return name
+    return None
+
+
 def connect(dsn: str, *, application_name: str = "inboxdb") -> Connection:
     """Open an autocommit connection without prepared statements, for poolers in transaction mode.
 
@@ -118,13 +113,14 @@ def connect(dsn: str, *, application_name: str = "inboxdb") -> Connection:
     parameters: dict[str, Any] = {"application_name": application_name}
     if "connect_timeout" not in conninfo_to_dict(dsn) and "PGCONNECT_TIMEOUT" not in os.environ:
         parameters["connect_timeout"] = CONNECT_TIMEOUT
+    conninfo = make_conninfo(dsn, **parameters)
     try:
-        connection = psycopg.connect(make_conninfo(dsn, **parameters), autocommit=True, prepare_threshold=None)
+        connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+    except psycopg.ProgrammingError as error:
+        raise CannotConnect(describe(dsn), UNUSABLE_VALUE) from error
     except psycopg.OperationalError as error:
-        known = REASONS | PASSING_REASONS
-        needle = next((needle for needle in known if needle in str(error)), "")
-        reason = known.get(needle, "the connection failed")
-        raise CannotConnect(describe(dsn), reason, may_pass=needle in PASSING_REASONS) from error
+        # not the message of libpq, because libpq quotes parts of a password without percent-encoding
+        raise CannotConnect(describe(dsn), why(error, conninfo)) from error
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     connection.add_notice_handler(_warn)
     return connection

@@ -3,6 +3,8 @@
 import psycopg
 from psycopg import errors
 
+from inboxdb.database.refusal import Refusal
+
 
 class InboxdbError(Exception):
     """An error that a user can put right.
@@ -17,8 +19,11 @@ class InboxdbError(Exception):
 class UnusableDsn(InboxdbError):
     """A connection string unreadable to libpq."""
 
-    def __init__(self, source: str) -> None:
-        """Name where the string came from; the string itself may hold a password."""
+    def __init__(self, source: str, unknown: str | None = None) -> None:
+        """Name where the string came from, and a parameter that libpq does not know; the rest may hold a password."""
+        if unknown:
+            super().__init__(f"{source} has a parameter that libpq does not know: {unknown}. Correct or drop it.")
+            return
         super().__init__(
             f"{source} holds no connection string that can be read: use postgresql://user@host:port/database, with "
             "special characters in the password percent-encoded, or libpq's key=value form."
@@ -28,11 +33,14 @@ class UnusableDsn(InboxdbError):
 class CannotConnect(InboxdbError):
     """A database that does not answer, or refuses."""
 
-    def __init__(self, database: str, reason: str, *, may_pass: bool) -> None:
-        """Name the database without user or password, the trouble, and whether waiting may help."""
-        self.may_pass = may_pass
+    def __init__(self, database: str, refusal: Refusal) -> None:
+        """Name the database without user or password, and the trouble."""
+        self.may_pass = refusal.may_pass
+        self.sqlstate = refusal.sqlstate
+        code = f" (SQLSTATE {refusal.sqlstate})" if refusal.sqlstate else ""
         super().__init__(
-            f"cannot connect to {database}: {reason}. Check --dsn, INBOXDB_DSN, DATABASE_URL or libpq's PG* variables."
+            f"cannot connect to {database}: {refusal.reason}{code}. Check --dsn, INBOXDB_DSN, DATABASE_URL or libpq's "
+            "PG* variables."
         )
 
 
@@ -73,7 +81,10 @@ class DatabaseRefused(InboxdbError):
                     "install it, as one that owns the host's tables and may create a schema."
                 )
             case errors.ReadOnlySqlTransaction():
-                return "the server is read-only, a standby perhaps. Connect to the primary."
+                return (
+                    "the transaction is read-only: the server is a standby (then connect to the primary), or "
+                    "default_transaction_read_only is on for the server, the database or the role."
+                )
             case errors.LockNotAvailable():
                 return "a lock was not free in time. What this step had changed was undone; try again."
             case errors.QueryCanceled():
@@ -228,7 +239,12 @@ class MigrationsBusy(InboxdbError):
 
 
 def is_lost(error: psycopg.Error) -> bool:
-    """Tell whether an error means a lost connection, rather than a refused statement."""
+    """Tell whether an error means a lost connection, rather than a refused statement.
+
+    The server, or a pooler, ends the session with an error of severity FATAL: its code may be any.
+    """
+    if error.diag.severity_nonlocalized in ("FATAL", "PANIC"):
+        return True
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False
     return error.sqlstate is None or error.sqlstate.startswith(("08", "57P"))

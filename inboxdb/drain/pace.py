@@ -14,8 +14,9 @@ RECONNECT_FIRST, RECONNECT_MOST, RECONNECT_PATIENCE = 0.5, 30.0, 20.0  # seconds
 
 LONGEST_REST = 5.0  # seconds that a paced worker rests at most: a third of promised_freshness()
 
-# Refusals outlived by watching runs: timeouts and deadlocks, resources, a server turned standby.
-MAY_PASS = ("57014", "40001", "40P01", "55P03", "53", "25006")
+# Refusals outlived by watching runs: timeouts and deadlocks, resources, a database turned read-only, input and output
+# of a server, and XX000, the poolers' code for a server that is away.
+MAY_PASS = ("57014", "40001", "40P01", "55P03", "53", "08", "57P", "58", "25006", "XX000")
 
 
 def spread(pause: float, chance: float) -> float:

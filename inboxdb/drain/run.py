@@ -97,7 +97,7 @@ class _Run:
                 self.state.was_connected = True
                 self.heartbeat(first)
         except CannotConnect as error:
-            if self.options.schedule.kind != "watch" or not error.may_pass:
+            if self.options.schedule.kind == "once" or not error.may_pass:
                 raise
         except DatabaseRefused as error:
             if not pace.outlives(self.options.schedule.kind, error.sqlstate):

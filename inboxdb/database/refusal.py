@@ -1,0 +1,182 @@
+"""Why no connection can be made, by SQLSTATE, errno and class: words of a message depend on language and pooler."""
+
+import ctypes
+import errno
+import re
+import socket
+import ssl
+import struct
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from select import select
+from tempfile import TemporaryFile
+from time import monotonic
+
+import psycopg
+from psycopg import pq
+
+TIMEOUT = 5.0  # seconds, for each look at why a connection failed
+
+# By SQLSTATE or its class, the longer first; what waiting does not mend. Any other code may pass (D100).
+FINAL = {
+    "28P01": "the server refused the user or the password",
+    "28": "the server has no such role, or does not let this user in from here",
+    "3D": "the server has no such database",
+    "42501": "the role may not connect to that database",
+    "42": "the server does not know a parameter or setting that the connection string or PGOPTIONS asks for",
+    "22": "the server does not take the value of a parameter that the connection string or PGOPTIONS asks for",
+    "0A": "the server does not support what the connection string or PGOPTIONS asks for",
+}
+PASSING = {
+    "57P03": "the server is starting up, shutting down or recovering",
+    "57P": "the server is shutting down, or ended the connection",
+    "53300": "the server has no connection left",
+    "53": "the server has no memory, no disk or no connection left",
+    "55000": "the database takes no connections at present",
+    "08": "the server or a pooler has no connection left, or cannot reach what is behind it",
+}
+
+# The verbosity of libpq that puts the SQLSTATE alone in place of the server's words.
+SQLSTATE_ONLY = 3
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+NO_HOST = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA", "EAI_ADDRFAMILY") if hasattr(socket, name)}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a connection could not be made, and whether waiting may help; `sqlstate` is None where no server said one."""
+
+    reason: str
+    may_pass: bool
+    sqlstate: str | None = None
+
+
+UNUSABLE_VALUE = Refusal("the connection string has a parameter with a value that libpq does not take", may_pass=False)
+
+
+def why(error: psycopg.OperationalError, conninfo: str) -> Refusal:
+    """Find out why a connection failed, by trying again where the error does not tell.
+
+    Parameters: error, of psycopg.connect; conninfo, which it was called with.
+    """
+    if isinstance(error, psycopg.errors.ConnectionTimeout):
+        return Refusal("it did not answer in time", may_pass=True)
+    if error.sqlstate:
+        return by_sqlstate(error.sqlstate)
+    if pq.PGconn.ping(conninfo.encode()) == pq.Ping.NO_ATTEMPT:
+        return UNUSABLE_VALUE
+    connection, messages = _failing(conninfo)
+    try:
+        codes = re.findall(r":\s+([0-9A-Z]{5})$", connection.get_error_message(), re.MULTILINE)
+        if "08P01" in codes and re.search(r"\tSASLResponse\t[^\n]*\n[^\n]*\tErrorResponse\t", messages):
+            # PgBouncer before 1.20 refuses a password by the code that stands for all of its errors
+            return by_sqlstate("28P01")
+        said = [by_sqlstate(code) for code in codes]
+        if said:
+            # of several hosts: a password that one refuses is wrong
+            return next((refusal for refusal in said if not refusal.may_pass), said[-1])
+        if connection.needs_password:
+            return Refusal("the server wants a password", may_pass=False)
+        host, port = (connection.hostaddr or connection.host).decode(), connection.port.decode() or "5432"
+    finally:
+        connection.finish()
+    return _by_socket(host, int(port), conninfo) if port.isdecimal() else UNUSABLE_VALUE
+
+
+def by_sqlstate(sqlstate: str) -> Refusal:
+    """Say what a server or a pooler that refuses a connection with this code means."""
+    for meanings in (FINAL, PASSING):
+        for code, reason in meanings.items():
+            if sqlstate.startswith(code):
+                return Refusal(reason, meanings is PASSING, sqlstate)
+    return Refusal("the server or a pooler cannot take the connection at present", may_pass=True, sqlstate=sqlstate)
+
+
+def _failing(conninfo: str) -> tuple[pq.abc.PGconn, str]:
+    """Connect once more, so that errors are told by SQLSTATE; return the connection and libpq's list of messages."""
+    connection = pq.PGconn.connect_start(conninfo.encode())
+    give_up_at = monotonic() + TIMEOUT
+    with suppress(OSError, AttributeError):  # no such function: then nothing is known by SQLSTATE, and all may pass
+        module = sys.modules[type(connection).__module__].__file__ or ""
+        path = pq.misc.find_libpq_full_path() if module.endswith(".py") else module
+        verbosity = ctypes.CDLL(path).PQsetErrorVerbosity
+        verbosity.argtypes = [ctypes.c_void_p, ctypes.c_int]
+        verbosity(getattr(connection, "pgconn_ptr"), SQLSTATE_ONLY)  # noqa: B009 - its protocol leaves it out
+    with TemporaryFile() as file:  # has no name, and holds a password where the server asks for a bare one
+        with suppress(psycopg.NotSupportedError):
+            connection.trace(file.fileno())
+        while connection.status != pq.ConnStatus.BAD and monotonic() < give_up_at:
+            match connection.connect_poll():
+                case pq.PollingStatus.READING:
+                    select([connection.socket], [], [], TIMEOUT)
+                case pq.PollingStatus.WRITING:
+                    select([], [connection.socket], [], TIMEOUT)
+                case _:
+                    break
+        connection.untrace()
+        file.seek(0)
+        return connection, file.read().decode(errors="replace")
+
+
+def _by_socket(host: str, port: int, conninfo: str) -> Refusal:
+    """Say what the network answers at that place, where no server said a code."""
+    try:
+        with _socket(host, port) as connected:
+            return _by_tls(connected, conninfo)
+    except socket.gaierror as error:
+        if error.errno in NO_HOST:
+            return Refusal("there is no such host", may_pass=False)
+        return Refusal("its name cannot be looked up at present", may_pass=True)
+    except TimeoutError:
+        return Refusal("it did not answer in time", may_pass=True)
+    except OSError as error:
+        if error.errno in (errno.ECONNREFUSED, errno.ENOENT):
+            return Refusal("nothing listens there", may_pass=True)
+        if error.errno == errno.EACCES:
+            return Refusal("the socket is closed to this user", may_pass=False)
+        if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+            return Refusal("there is no way to that host from here", may_pass=True)
+    return Refusal("it closed the connection", may_pass=True)
+
+
+def _socket(host: str, port: int) -> socket.socket:
+    if not host.startswith(("/", "@")):
+        return socket.create_connection((host, port), TIMEOUT)
+    connected = socket.socket(socket.AF_UNIX)
+    connected.settimeout(TIMEOUT)
+    path = f"{host}/.s.PGSQL.{port}"
+    try:
+        connected.connect("\0" + path[1:] if path.startswith("@") else path)
+    except BaseException:
+        connected.close()
+        raise
+    return connected
+
+
+def _by_tls(connected: socket.socket, conninfo: str) -> Refusal:
+    """Tell whether TLS is what the two sides do not agree on."""
+    closed = Refusal("it closed the connection", may_pass=True)
+    defaults = {option.keyword: option.val for option in pq.Conninfo.get_defaults()}
+    given = {option.keyword: option.val for option in pq.Conninfo.parse(conninfo.encode())}
+    wanted = given.get(b"sslmode") or defaults.get(b"sslmode")
+    if connected.family == socket.AF_UNIX or wanted not in (b"require", b"verify-ca", b"verify-full"):
+        return closed
+    connected.sendall(SSL_REQUEST)
+    answer = connected.recv(1)
+    if answer == b"N":
+        return Refusal("the two sides do not agree on SSL (see sslmode)", may_pass=False)
+    if answer != b"S":
+        return closed
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        context.wrap_socket(connected).close()
+    except ssl.SSLEOFError:
+        return closed
+    except ssl.SSLError:
+        return Refusal("the two sides do not agree on SSL (see sslmode)", may_pass=False)
+    # the handshake is made where no certificate is looked at
+    if wanted == b"require":
+        return closed
+    return Refusal("the server's certificate was not accepted", may_pass=False)
