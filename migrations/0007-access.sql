@@ -572,8 +572,10 @@ from (
   ('authenticated', 'function', 'inboxdb.setter_workspaces()', 'execute'),
   ('authenticated', 'function', 'inboxdb.has_client_access(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.has_topic_access(text)', 'execute'),
-  ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
+  -- each read: ('authenticated', 'function', '{routine}', 'execute'),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
+  -- end
   -- roles of drains
   ('inboxdb_drainer', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),

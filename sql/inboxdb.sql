@@ -186,10 +186,12 @@ create schema if not exists inboxdb;
 -- api: called by browsers and the application, in schema inbox_api.
 -- Each function beside its DEFINER helper.
 create schema inbox_api;
+-- each file of api/
 \ir api/counts_answer.type.sql
 \ir api/not_modified.sql
 \ir api/read_inbox_counts.sql
 \ir api/inbox_counts.sql
+-- end
 
 -- Rights, once everything is there.
 \ir access/revoke_public.sql

@@ -3,7 +3,9 @@
 A list of counts, written from view count, stands between a line ``-- each count: FORM`` and a line ``-- end``: FORM
 once for each count, with ``{name}``, ``{bit}`` and ``{place}`` (in the vector, from 1); a list at the end is
 ``-- each count, with commas between: FORM``. Between ``-- list: NAME, as in FILE`` and ``-- end`` stands a copy of what
-stands between ``-- list: NAME`` and ``-- end`` in FILE. counts/definitions.sql has the hash of what defines the counts.
+stands between ``-- list: NAME`` and ``-- end`` in FILE. Between ``-- each read: FORM`` and ``-- end`` stands FORM for
+each function of schema inbox_api and its helper, with ``{routine}``; between ``-- each file of ROOM/`` and ``-- end``
+the room's files in load order. counts/definitions.sql has the hash of what defines the counts.
 """
 
 import hashlib
@@ -14,6 +16,7 @@ from textwrap import dedent, indent
 from typing import NamedTuple
 
 from inboxdb.database import sources
+from inboxdb.release import made as objects
 
 LIST = re.compile(
     r"^(?P<mark>(?P<indent> *)-- each count(?P<between>, with commas between)?: (?P<form>.*)\n)"
@@ -24,6 +27,9 @@ LIST = re.compile(
 COPY = re.compile(
     r"^(?P<mark>(?P<indent> *)-- list: (?P<name>.*), as in (?P<file>.*)\n)(?:.*\n)*?(?P<end> *-- end\n)", re.MULTILINE
 )
+
+READS = re.compile(r"^(?P<mark>(?P<indent> *)-- each read: (?P<form>.*)\n)(?:.*\n)*?(?P<end> *-- end\n)", re.MULTILINE)
+FILES = re.compile(r"^(?P<mark>-- each file of (?P<room>\w+)/\n)(?:.*\n)*?(?P<end>-- end\n)", re.MULTILINE)
 
 # Counts by other definitions are counted anew.
 DEFINING = ("counts/classified_lead.view.sql", "counts/lead_now.view.sql", "host/id_key.sql")
@@ -71,11 +77,49 @@ def with_copies(text: str, folder: Path) -> str:
     )
 
 
+def reads(folder: Path) -> list[str]:
+    """List the routines that members call, with their parameters' types: each function of inbox_api, and its helper."""
+    files = sorted((folder / "api").glob("*.sql"))
+    routines = [made.name for file in files for made in objects.made(file.read_text()) if made.kind == "function"]
+    return [
+        re.sub(r"(?<=[(,])\s*\w+ ", "", routine).replace(",", ", ")
+        for routine in routines
+        if routine.startswith(("inbox_api.", "inboxdb.read_"))
+    ]
+
+
+def load_order(room: Path) -> list[str]:
+    """List a room's files: types, then functions of inboxdb, then their callers in inbox_api."""
+
+    def key(file: Path) -> tuple[bool, bool, str]:
+        return ".type." not in file.name, "function inbox_api." in file.read_text(), file.name
+
+    return [f"{room.name}/{file.name}" for file in sorted(room.glob("*.sql"), key=key)]
+
+
+def with_reads(text: str, folder: Path) -> str:
+    """Return a source's text with its lists of reads, and of files, as sql/ is."""
+    text = READS.sub(
+        lambda found: (
+            found["mark"]
+            + "".join(f"{found['indent']}{found['form'].format(routine=routine)}\n" for routine in reads(folder))
+            + found["end"]
+        ),
+        text,
+    )
+    return FILES.sub(
+        lambda found: (
+            found["mark"] + "".join(f"\\ir {file}\n" for file in load_order(folder / found["room"])) + found["end"]
+        ),
+        text,
+    )
+
+
 def written(folder: Path = sources.SQL) -> dict[Path, str]:
     """Return the files whose lists are not as they should be, with the text that they should have."""
     counted = counts(folder)
     texts = {file: file.read_text() for file in sorted(folder.rglob("*.sql"))}
-    new = {file: with_copies(with_lists(text, counted), folder) for file, text in texts.items()}
+    new = {file: with_reads(with_copies(with_lists(text, counted), folder), folder) for file, text in texts.items()}
     defining = "".join(new[folder / name] for name in DEFINING)
     digest = hashlib.md5(defining.encode(), usedforsecurity=False).hexdigest()[:8]
     new[folder / DEFINITIONS] = re.sub(r"select '\w+'", f"select '{digest}'", texts[folder / DEFINITIONS])

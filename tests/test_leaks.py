@@ -1,26 +1,31 @@
 """The leak matrix: whoever asks, as whatever role, for whatever there is, gets what is declared and nothing else.
 
 Who sees what of the two tenants is declared in tests/tenants.py, who may touch which object at all is declared here.
-The objects are those of the catalog, and one that nobody declared fails. As every role, every person tries every
-command on every object. At the end stand the controls: for each policy and each right one that takes it away, and many
-that give more than they should; each sees the matrix fail.
+The objects are those of the catalog; an object that no file of sql/ makes fails. As every role, every person tries
+every command on every object. At the end stand the controls: for each policy and each right one that takes it away,
+and many that give more than they should; each sees the matrix fail.
 """
 
 import re
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import product
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from psycopg import Error
 
+from inboxdb.database import sources
+from inboxdb.release import made as objects
 from tests.rows import GLOBAL, new_id
 from tests.servers import WRITER, Database, Server
 from tests.tenants import GLOBEX, LOGINS, PEOPLE, USERS, WAITING, Person, become, move_in
 
+ROOT = Path(__file__).parents[1]
+
 # Who may select, insert, update, delete (siud), execute (x), use (u). Which rows they then see is in tests/tenants.py;
-# the application's role sees all. What has no line is an error, what has nothing in its line is its owner's alone.
+# the application's role sees all. An object without a line is its owner's alone. Reads: see READS.
 RIGHTS = """
                                        | authenticated | anon | PUBLIC | inboxdb_drainer | inboxdb_monitor | app_writer
 public."Lead"                          | siud          | siud |        |                 |                 | siud
@@ -29,12 +34,10 @@ inboxdb.cache_version                  | s             |      |        |        
 inboxdb.job_status                     | s             |      |        |                 |                 |
 schema inbox_api                       | u             |      |        |                 |                 |
 schema inboxdb                         | u             |      |        | u               | u               |
-inbox_api.inbox_counts()               | x             |      |        |                 |                 |
 inboxdb.current_user_id()              | x             |      |        |                 |                 |
 inboxdb.has_client_access()            | x             |      |        |                 |                 |
 inboxdb.has_topic_access()             | x             |      |        |                 |                 |
 inboxdb.member_workspaces()            | x             |      |        |                 |                 |
-inboxdb.read_inbox_counts()            | x             |      |        |                 |                 |
 inboxdb.setter_workspaces()            | x             |      |        |                 |                 |
 inboxdb.claim_next()                   |               |      |        | x               |                 |
 inboxdb.clock()                        |               |      |        | x               |                 |
@@ -58,143 +61,31 @@ inboxdb.failing_maintenance()          |               |      |        |        
 inboxdb.failing_workspaces()           |               |      |        | x               | x               |
 inboxdb.held_snapshot()                |               |      |        | x               | x               |
 inboxdb.lead_rls_state()                |               |      |        | x               | x               |
-inboxdb._yoyo_log
-inboxdb._yoyo_migration
-inboxdb._yoyo_version
-inboxdb.migration_text
-inboxdb.change
-inboxdb.change_0
-inboxdb.change_0_id_seq
-inboxdb.change_1
-inboxdb.change_1_id_seq
-inboxdb.change_2
-inboxdb.change_2_id_seq
-inboxdb.change_3
-inboxdb.change_3_id_seq
-inboxdb.classified_lead
-inboxdb.client_id
-inboxdb.compared_lead
-inboxdb.count
-inboxdb.counted_lead
-inboxdb.counts_answer
-inboxdb.counts_row
-inboxdb.counts_vector
-inboxdb.drain_state
-inboxdb.drift
-inboxdb.drift_id_seq
-inboxdb.freshness
-inboxdb.freshness_id_seq
-inboxdb.grant_matrix
-inboxdb.inbox_counts_dirty
-inboxdb.job
-inboxdb.maintenance
-inboxdb.maintenance_failure
-inboxdb.known_workspace
-inboxdb.lead_id
-inboxdb.lead_kind
-inboxdb.lead_now
-inboxdb.lead_policy
-inboxdb.lead_right
-inboxdb.lead_view
-inboxdb.member_access
-inboxdb.read_floor
-inboxdb.run
-inboxdb.installation
-inboxdb.setting
-inboxdb.setting_definition
-inboxdb.user_id
-inboxdb.waiting
-inboxdb.work_list
-inboxdb.workspace
-inboxdb.workspace_number_seq
-inboxdb.apply_changes()
-inboxdb.apply_grants()
-inboxdb.assign_changes()
-inboxdb.audit_period()
-inboxdb.audit_workspace()
-inboxdb.bump_versions()
-inboxdb.can_be_id()
-inboxdb.changed_counts()
-inboxdb.changed_leads()
-inboxdb.changes_of()
-inboxdb.checkpoint()
-inboxdb.classify_leads()
-inboxdb.collapse_changes()
-inboxdb.compared_leads()
-inboxdb.current_slice()
-inboxdb.definitions()
-inboxdb.drifted_scopes()
-inboxdb.failure()
-inboxdb.fit_plan()
-inboxdb.id_key()
-inboxdb.iso()
-inboxdb.is_json()
-inboxdb.key_id()
-inboxdb.lead_rls()
-inboxdb.live_inbox_counts()
-inboxdb.after_maintenance()
-inboxdb.audit_claimed()
-inboxdb.empty_slice()
-inboxdb.maintenance_credit()
-inboxdb.next_audit()
-inboxdb.record_maintenance_failure()
-inboxdb.mark_all_inbox_counts_dirty()
-inboxdb.mark_inbox_counts_dirty()
-inboxdb.member_condition()
-inboxdb.not_modified()
-inboxdb.note_change()
-inboxdb.note_draft_change()
-inboxdb.note_lead_change()
-inboxdb.note_refresh()
-inboxdb.note_truncate()
-inboxdb.note_workspace_change()
-inboxdb.promised_freshness()
-inboxdb.protect_leads()
-inboxdb.prune()
-inboxdb.publish_leads()
-inboxdb.quarantine()
-inboxdb.raise_floor()
-inboxdb.recompute_inbox_counts()
-inboxdb.reason_to_recount()
-inboxdb.record_job()
-inboxdb.recount_workspace()
-inboxdb.refresh_workspace()
-inboxdb.remember_leads()
-inboxdb.remembered_counts()
-inboxdb.requeue_inbox_counts()
-inboxdb.require_access()
-inboxdb.require_named_roles()
-inboxdb.require_read_committed()
-inboxdb.require_resumed()
-inboxdb.require_workspace()
-inboxdb.protect_topics()
-inboxdb.retry_delay()
-inboxdb.role_list()
-inboxdb.run_id()
-inboxdb.scope_counts()
-inboxdb.sentinel()
-inboxdb.set_setting()
-inboxdb.setting()
-inboxdb.signal_topic()
-inboxdb.store_counts()
-inboxdb.stored_counts()
-inboxdb.suspend_table()
-inboxdb.suspend_views()
-inboxdb.take_changes()
-inboxdb.try_lock_workspace()
-inboxdb.unprotect_leads()
-inboxdb.utc()
-inboxdb.verify_workspace()
-inboxdb.wake_leads()
-publication inboxdb_lead
 """
 
 
 DECLARED = [[cell.strip() for cell in line.split("|")] for line in RIGHTS.splitlines()[1:]]
-MAY = {name: dict(zip(DECLARED[0][1:], cells, strict=True)) if cells else {} for name, *cells in DECLARED[1:]}
+MAY = {name: dict(zip(DECLARED[0][1:], cells, strict=True)) for name, *cells in DECLARED[1:]}
+
+# The contract's table of reads says who may call each; members call the helper of the same name through the read.
+READS = re.findall(
+    r"^\| `inbox_api\.(\w+)\(.*?\)` \| `(\w+)` \|", (ROOT / "docs" / "contracts.md").read_text(), re.MULTILINE
+)
+MAY |= {name: {role: "x"} for read, role in READS for name in (f"inbox_api.{read}()", f"inboxdb.read_{read}()")}
+
+# Made by the ledger, not by sql/.
+LEDGER = {f"inboxdb.{table}" for table in ("_yoyo_log", "_yoyo_migration", "_yoyo_version", "migration_text")}
 
 LEAD = 'public."Lead"'
 PUBLICATION = "publication inboxdb_lead"
+
+# Relations, types and routines (without parameters) made by sql/, and by the ledger.
+MADE = LEDGER | {
+    re.sub(r"\(.*", "()", made.name)
+    for file in sources.contents()
+    for made in objects.made((sources.SQL / file).read_text())
+    if made.kind in ("table", "view", "type", "domain", "function", "procedure")
+}
 MEMBERS = "authenticated"
 
 # Whose a row is: its workspace and its user.
@@ -533,9 +424,13 @@ class World:
         yield Try(PUBLICATION, "drop", REFUSED, f"drop {PUBLICATION}")
 
     def require_declared(self) -> None:
-        """Fail for what there is and RIGHTS has no line for, and the other way round."""
+        """Fail for an object that no file of sql/ makes, for a missing object, and for a right on none."""
         found = {name for name, *_ in (*self.relations, *self.routines)} | {*self.types}
-        assert found | {"schema inboxdb", "schema inbox_api", PUBLICATION} == MAY.keys()
+        # an identity column's sequence goes with its table
+        sequences = {name for name, _, is_sequence, *_ in self.relations if is_sequence}
+        owned = {name for name in sequences if re.sub(r"_[a-z]+_seq$", "", name) in MADE}
+        assert found - owned - {LEAD} == MADE
+        assert MAY.keys() <= found | {"schema inboxdb", "schema inbox_api"}
 
 
 @pytest.fixture(scope="module")

@@ -267,27 +267,9 @@ def test_read(copy: Copy) -> None:
     copy.write("sql/api/inbox_scope_answer.type.sql", ANSWER)
     copy.write("sql/api/inbox_scope.sql", READ)
     copy.write("sql/api/read_inbox_scope.sql", HELPER_OF_READ)
-    loaded = ("inbox_scope_answer.type", "read_inbox_scope", "inbox_scope")
-    copy.insert(
-        "sql/inboxdb.sql", "\\ir api/counts_answer.type.sql\n", "".join(f"\\ir api/{name}.sql\n" for name in loaded)
-    )
-    for schema, name in (("inboxdb", "read_inbox_counts"), ("inbox_api", "inbox_counts")):
-        row = f"  ('authenticated', 'function', '{schema}.{name}(inboxdb.client_id)', 'execute'),\n"
-        copy.insert("sql/access/grant_matrix.view.sql", row, row.replace("inbox_counts", "inbox_scope"))
-        line = f"{schema}.{name}()"
-        copy.insert(
-            "tests/test_leaks.py", f"\n{line} ", f"\n{line.replace('inbox_counts', 'inbox_scope'):38} | x |||||"
-        )
-    copy.insert(
-        "tests/test_grants.py", '    "inboxdb.clock",  # to be', '    "inbox_api.inbox_scope",  # to be inlined\n'
-    )
-    copy.insert("tests/test_leaks.py", "\ninboxdb.counts_answer\n", "\ninboxdb.inbox_scope_answer")
     copy.write("tests/test_inbox_scope.py", TEST_OF_READ)
-    copy.insert(
-        "docs/contracts.md", "## Signals\n", "`inbox_api.inbox_scope(client_id)` answers with the scope alone.\n\n"
-    )
-    called = "call `inbox_api.inbox_counts`"
-    copy.replace("docs/security.md", called, f"{called}, `inbox_api.inbox_scope`")
+    row = "| `inbox_api.inbox_scope(client_id)` | `authenticated` | the scope alone |\n"
+    copy.insert("docs/contracts.md", "\n## Reading counts\n", row)
     copy.insert("CHANGELOG.md", "### Changed\n", "- `inbox_api.inbox_scope(client_id)`.\n\n")
     copy.make("migration", "NAME=inbox-scope")
     copy.pytest("tests/test_inbox_scope.py", "tests/test_sources.py", "tests/test_grants.py")
@@ -362,7 +344,6 @@ def test_job(copy: Copy) -> None:
     contents = copy.root / "sql/inboxdb.sql"
     last = re.findall(r"^\\ir drain/.*\n", contents.read_text(), re.M)[-1]
     copy.replace("sql/inboxdb.sql", last, f"{last}\\ir drain/tidy_workspace.sql\n")
-    copy.insert("tests/test_leaks.py", "\ninboxdb.try_lock_workspace()\n", "\ninboxdb.tidy_workspace()")
     copy.write("tests/test_tidy_workspace.py", TEST_OF_JOB)
     copy.insert("docs/contracts.md", "## Reading counts\n", "The job `tidy` tidies.\n\n")
     copy.insert("CHANGELOG.md", "### Changed\n", "- The job `tidy`.\n\n")
