@@ -115,13 +115,27 @@ create or replace function inboxdb.suspended_since() returns timestamptz
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: since when inboxdb is suspended for the host's own migration, so that no change is noted.
-  -- Returns: when suspend_views was called first; null while not suspended.
+  -- Purpose: since when inboxdb is suspended: by command, for the host's own migration, so that no change is noted; or
+  --   by a collector, because the host has changed its schema (suspended_because).
+  -- Returns: null while not suspended.
   -- Reads: installation.
   -- DEFINER: roles of drains and of monitoring may not read it.
   select i.suspended_since from inboxdb.installation as i
 $$;
 -- <<< sql/base/suspended_since.sql
+
+-- >>> sql/base/suspended_because.sql
+create or replace function inboxdb.suspended_because() returns text
+language sql stable security definer
+set search_path = ''
+as $$
+  -- Purpose: why inboxdb suspended itself: what the host has changed of its schema.
+  -- Returns: null while not suspended, and where suspended by command.
+  -- Reads: installation.
+  -- DEFINER: roles of drains and of monitoring may not read it.
+  select i.suspended_because from inboxdb.installation as i
+$$;
+-- <<< sql/base/suspended_because.sql
 
 -- >>> sql/base/require_resumed.sql
 create or replace function inboxdb.require_resumed() returns void
@@ -645,6 +659,45 @@ end
 $$;
 -- <<< sql/log/note_change.sql
 
+-- >>> sql/log/note_unreadable.sql
+create or replace function inboxdb.note_unreadable() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: for a trigger unable to read the row written, because the host changed its own schema: note a change of
+--   every workspace, in place of an error in the host's write. The collector finds out what has changed (D101).
+-- Writes: the current slice; nothing where the newest change of this transaction says the same, so that a statement of
+--   many rows appends one.
+-- INVOKER: called by our trigger functions only.
+declare
+  this_slice constant pg_catalog.int4 := inboxdb.current_slice();
+  newest pg_catalog.record;
+begin
+  -- newest first, by the primary key: a transaction may have noted many leads before
+  for newest in
+    select c.client_id, c.lead_id
+    from (
+      select 0 as slice, c.client_id, c.lead_id, c.xid, c.id from inboxdb.change_0 as c
+      union all
+      select 1, c.client_id, c.lead_id, c.xid, c.id from inboxdb.change_1 as c
+      union all
+      select 2, c.client_id, c.lead_id, c.xid, c.id from inboxdb.change_2 as c
+      union all
+      select 3, c.client_id, c.lead_id, c.xid, c.id from inboxdb.change_3 as c
+    ) as c
+    where c.slice = this_slice and c.xid = pg_catalog.pg_current_xact_id()
+    order by c.id desc
+    limit 1
+  loop
+    if newest.client_id is null and newest.lead_id is null then
+      return;
+    end if;
+  end loop;
+  perform inboxdb.note_change(null, null);
+end
+$$;
+-- <<< sql/log/note_unreadable.sql
+
 -- >>> sql/log/note_lead_change.sql
 create or replace function inboxdb.note_lead_change() returns trigger
 language plpgsql volatile security definer
@@ -653,19 +706,42 @@ as $$
 -- Purpose: row trigger on "Lead": note the lead, on both sides of a move between workspaces or users.
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
+declare
+  old_client_id inboxdb.client_id;
+  old_id inboxdb.lead_id;
+  old_user_id inboxdb.user_id;
+  new_client_id inboxdb.client_id;
+  new_id inboxdb.lead_id;
+  new_user_id inboxdb.user_id;
 begin
+  -- The handler encloses reading alone: a write in it would take a transaction id for each row (D101).
+  begin
+    if tg_op <> 'INSERT' then
+      old_client_id := old."clientId";
+      old_id := old.id;
+      old_user_id := old."assignedToUserId";
+    end if;
+    if tg_op <> 'DELETE' then
+      new_client_id := new."clientId";
+      new_id := new.id;
+      new_user_id := new."assignedToUserId";
+    end if;
+  exception when others then
+    perform inboxdb.note_unreadable();
+    return null;
+  end;
+
   if tg_op = 'UPDATE'
-    and (old."clientId", old.id, old."assignedToUserId")
-    is not distinct from (new."clientId", new.id, new."assignedToUserId")
+    and (old_client_id, old_id, old_user_id) is not distinct from (new_client_id, new_id, new_user_id)
   then
-    perform inboxdb.note_change(new."clientId", new.id);
+    perform inboxdb.note_change(new_client_id, new_id);
     return null;
   end if;
   if tg_op <> 'INSERT' then
-    perform inboxdb.note_change(old."clientId", old.id, old."assignedToUserId");
+    perform inboxdb.note_change(old_client_id, old_id, old_user_id);
   end if;
-  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and (old."clientId", old.id) is distinct from (new."clientId", new.id)) then
-    perform inboxdb.note_change(new."clientId", new.id);
+  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and (old_client_id, old_id) is distinct from (new_client_id, new_id)) then
+    perform inboxdb.note_change(new_client_id, new_id);
   end if;
   return null;
 end
@@ -683,13 +759,31 @@ as $$
 -- Reads: "Message" (by the host's index on "aiDraftId", as the foreign key does). Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
+  old_lead_id inboxdb.lead_id;
+  new_lead_id inboxdb.lead_id;
   message_lead_id inboxdb.lead_id;
 begin
+  -- The handler encloses reading alone: a lock in it would take a transaction id for each row (D101).
+  begin
+    if tg_op <> 'INSERT' then
+      old_lead_id := old."leadId";
+    end if;
+    if tg_op <> 'DELETE' then
+      new_lead_id := new."leadId";
+    else
+      -- reads and locks no row; fails where the loop below would: names, types, privileges
+      perform m."leadId" from public."Message" as m where m."aiDraftId" = old.id and false for no key update;
+    end if;
+  exception when others then
+    perform inboxdb.note_unreadable();
+    return case when tg_op = 'DELETE' then old end;
+  end;
+
   if tg_op <> 'INSERT' then
-    perform inboxdb.note_change(null, old."leadId");
+    perform inboxdb.note_change(null, old_lead_id);
   end if;
-  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and old."leadId" <> new."leadId") then
-    perform inboxdb.note_change(null, new."leadId");
+  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and old_lead_id <> new_lead_id) then
+    perform inboxdb.note_change(null, new_lead_id);
   end if;
   if tg_op = 'DELETE' then
     -- Locked, so that a message being moved by another transaction is found at its new lead. No further wait: the
@@ -697,7 +791,7 @@ begin
     for message_lead_id in
       select m."leadId" from public."Message" as m where m."aiDraftId" = old.id for no key update
     loop
-      if message_lead_id <> old."leadId" then
+      if message_lead_id <> old_lead_id then
         perform inboxdb.note_change(null, message_lead_id);
       end if;
     end loop;
@@ -716,12 +810,28 @@ as $$
 -- Purpose: row trigger on "Client": note the whole workspace, both of them when its id changes.
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
+declare
+  old_client_id inboxdb.client_id;
+  new_client_id inboxdb.client_id;
 begin
+  -- The handler encloses reading alone: a write in it would take a transaction id for each row (D101).
+  begin
+    if tg_op <> 'INSERT' then
+      old_client_id := old.id;
+    end if;
+    if tg_op <> 'DELETE' then
+      new_client_id := new.id;
+    end if;
+  exception when others then
+    perform inboxdb.note_unreadable();
+    return null;
+  end;
+
   if tg_op <> 'INSERT' then
-    perform inboxdb.note_change(old.id, null);
+    perform inboxdb.note_change(old_client_id, null);
   end if;
   if tg_op <> 'DELETE' then
-    perform inboxdb.note_change(new.id, null);
+    perform inboxdb.note_change(new_client_id, null);
   end if;
   return null;
 end
@@ -2212,6 +2322,62 @@ end
 $$;
 -- <<< sql/drain/requeue_inbox_counts.sql
 
+-- >>> sql/log/host_problem.sql
+create or replace function inboxdb.host_problem() returns text
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: find out whether the host has changed its schema under the functions naming host columns: a rename is
+  --   followed by views, triggers' conditions and policies, but not by a function's text (D101).
+  -- Returns: null where every column is there, is of the type that it had, and is the one read by our views, not
+  --   another of the same name; else what is not so.
+  -- Reads: the system catalog.
+  -- INVOKER: called by collect only.
+  with named (place, host_table, host_column, type_of, read_by) as (
+    values
+    (1, 'Client', 'id', 'inboxdb.client_id', 'inboxdb.known_workspace'),
+    (2, 'Lead', 'id', 'inboxdb.lead_id', 'inboxdb.classified_lead'),
+    (3, 'Lead', 'clientId', 'inboxdb.client_id', 'inboxdb.classified_lead'),
+    (4, 'Lead', 'assignedToUserId', 'inboxdb.user_id', 'inboxdb.classified_lead'),
+    (5, 'AIDraft', 'leadId', 'inboxdb.lead_id', 'inboxdb.classified_lead'),
+    (6, 'Message', 'leadId', 'inboxdb.lead_id', 'inboxdb.classified_lead'),
+    (7, 'Message', 'aiDraftId', null, 'inboxdb.classified_lead')
+  )
+  select
+    pg_catalog.string_agg(
+      pg_catalog.format('column public.%I.%I %s', n.host_table, n.host_column, problem.text), '; ' order by n.place
+    )
+  from named as n
+  left join pg_catalog.pg_attribute as a
+    on pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = a.attrelid
+    and n.host_column = a.attname and not a.attisdropped
+  left join pg_catalog.pg_type as t on pg_catalog.to_regtype(n.type_of) = t.oid
+  cross join lateral (
+    select
+      case
+        when a.attname is null then 'is missing'
+        when pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+          <> pg_catalog.format_type(t.typbasetype, null)
+          then pg_catalog.format(
+              'is %s, and was %s', pg_catalog.format_type(a.atttypid, null), pg_catalog.format_type(t.typbasetype, null)
+            )
+        when not exists (
+          select
+          from pg_catalog.pg_rewrite as w
+          inner join pg_catalog.pg_depend as d
+            on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+            and w.oid = d.objid
+            and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            and a.attrelid = d.refobjid
+            and a.attnum = d.refobjsubid
+          where w.ev_class = pg_catalog.to_regclass(n.read_by)
+        ) then pg_catalog.format('is another than the one that %s reads', n.read_by)
+      end as text
+  ) as problem
+  where problem.text is not null
+$$;
+-- <<< sql/log/host_problem.sql
+
 -- >>> sql/log/assign_changes.sql
 create or replace function inboxdb.assign_changes() returns void
 language plpgsql volatile
@@ -2423,14 +2589,16 @@ set jit = off
 as $$
 -- Purpose: find dirty workspaces not on the work list yet, and put them there. Meant to be a short transaction of its
 --   own. Never waits: collectors are alone by a try-lock, and only keys without a visible row are inserted.
+--   Suspends inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D100).
 -- Returns: how many workspaces were added; 0 also while another collector is at work, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
--- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace.
--- Writes: inbox_counts_dirty, drain_state; fills in the workspace of changes without one; collapses the changes of
---   quarantined workspaces.
+-- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace; the system catalog.
+-- Writes: inbox_counts_dirty, drain_state, installation; fills in the workspace of changes without one; collapses the
+--   changes of quarantined workspaces.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   now pg_catalog.timestamptz := inboxdb.clock();
+  host_problem constant pg_catalog.text := inboxdb.host_problem();
   floor_of_claims pg_catalog.timestamptz;
   quarantined inboxdb.client_id;
   late pg_catalog.record;
@@ -2441,6 +2609,16 @@ begin
     return 0;
   end if;
   if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('collector'), 0) then
+    return 0;
+  end if;
+  if host_problem is not null then
+    insert into inboxdb.installation as i (suspended_since, suspended_because)
+    values (pg_catalog.date_trunc('second', pg_catalog.clock_timestamp()), host_problem)
+    on conflict (is_only) do update
+    set suspended_since = excluded.suspended_since, suspended_because = excluded.suspended_because
+    where i.suspended_since is null;
+    raise warning 'inboxdb suspends itself, because the host has changed: %', host_problem
+      using hint = 'Bring it back as it was, then run: inboxdb migrate resume.';
     return 0;
   end if;
 
@@ -3250,7 +3428,8 @@ as $$
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- Beside the refreshes, and with nothing due, view maintenance says what else is done.
 -- Reads, writes: as claim_next, drain_next, maintain, send_signals, heartbeat.
--- INVOKER: its caller needs EXECUTE on these five functions, and on clock, lock_class and suspended_since.
+-- INVOKER: its caller needs EXECUTE on these five functions, and on clock, lock_class, suspended_since and
+--   suspended_because.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
@@ -3352,8 +3531,10 @@ begin
   set transaction isolation level read committed;
   perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
   if inboxdb.suspended_since() is not null then
-    raise warning 'inboxdb is suspended, so nothing is drained'
-      using hint = 'inboxdb migrate resume, once the host''s own migration is through.';
+    raise warning using
+      message = 'inboxdb is suspended, so nothing is drained'
+        operator(pg_catalog.||) coalesce(': ' operator(pg_catalog.||) inboxdb.suspended_because(), ''),
+      hint = 'inboxdb migrate resume, once the host''s own migration is through.';
   end if;
 end
 $$;
@@ -3397,6 +3578,7 @@ create or replace function inboxdb.drain_status(
   out unpublished_seconds double precision,
   out counts_source text,
   out suspended_since timestamptz,
+  out suspended_because text,
   out audit_period_seconds double precision,
   out oldest_audit_seconds double precision,
   out drifted_workspaces integer,
@@ -3412,10 +3594,10 @@ as $$
   --   connections of drains with a heartbeat within 30 seconds; the last heartbeat of any drain; how many seconds
   --   changes waited in the last hour, percentiles over refreshes, null without any; bytes of the log; keys not yet
   --   copied to the cache and how long the oldest has waited, null where nothing was ever copied; the setting
-  --   counts_source; since when inboxdb is suspended, null while not; within how long every workspace is to be audited
-  --   again, and how long ago the last audit was of the workspace audited the longest ago, quarantined ones excepted,
-  --   null without any; workspaces in which drift was found in the last day, and among them those found because a
-  --   refresh by change did not fit.
+  --   counts_source; since when inboxdb is suspended, null while not, and why, null where by command; within how long
+  --   every workspace is to be audited again, and how long ago the last audit was of the workspace audited the longest
+  --   ago, quarantined ones excepted, null without any; workspaces in which drift was found in the last day, and among
+  --   them those found because a refresh by change did not fit.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting,
   --   workspace, drift. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
@@ -3503,6 +3685,7 @@ as $$
     end,
     inboxdb.setting('counts_source'),
     inboxdb.suspended_since(),
+    inboxdb.suspended_because(),
     pg_catalog.date_part('epoch', inboxdb.audit_period()),
     (
       select pg_catalog.max(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - w.audited_at), 0))

@@ -20,6 +20,7 @@ create schema if not exists inboxdb;
 \ir base/set_setting.sql
 \ir base/installation.table.sql
 \ir base/suspended_since.sql
+\ir base/suspended_because.sql
 \ir base/require_resumed.sql
 \ir base/require_read_committed.sql
 \ir base/run_id.sql
@@ -73,6 +74,7 @@ create schema if not exists inboxdb;
 \ir log/take_changes.sql
 \ir log/current_slice.sql
 \ir log/note_change.sql
+\ir log/note_unreadable.sql
 \ir log/note_lead_change.sql
 \ir log/note_draft_change.sql
 \ir log/note_workspace_change.sql
@@ -80,6 +82,7 @@ create schema if not exists inboxdb;
 \ir log/client.trigger.sql
 \ir log/ai_draft.trigger.sql
 \ir log/lead.trigger.sql
+\ir log/host_problem.sql
 \ir log/assign_changes.sql
 \ir log/empty_slice.sql
 

@@ -224,6 +224,7 @@ def test_counts_answer(database: Database, host: Host) -> None:
     assert drained == {
         **{"refreshed": 1, "failed": 0, "skipped": 0, "audited": 0, "remaining": 0, "failures": []},
         "suspended_since": None,
+        "suspended_because": None,
     }
 
     whole = answer(database, "counts", workspace)

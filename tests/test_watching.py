@@ -78,6 +78,7 @@ def test_nothing_to_do(owner: Connection[Any]) -> None:
         "unpublished_seconds": None,
         "counts_source": "stored",
         "suspended_since": None,
+        "suspended_because": None,
         "audit_period_seconds": 6 * 3600,
         "oldest_audit_seconds": None,
         "drifted_workspaces": 0,

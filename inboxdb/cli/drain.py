@@ -91,7 +91,7 @@ def drain_dirty(
 
     Any number of drains may run at once. A workspace that fails keeps its changes and is tried again later, less and
     less often, until it is quarantined (see `inboxdb requeue`). SIGTERM lets the workspace at hand be finished. Exit
-    status 3 when a workspace failed, unless watching.
+    status 3 when a workspace failed or inboxdb suspended itself, unless watching.
     """
     schedule = _schedule(seconds, every, watch, limit, metrics_port)
     asked = DrainOptions(schedule, limit, workers, time_limit, pace, cache)
@@ -106,7 +106,7 @@ def drain_dirty(
         result = drain(call.dsn, asked, stop=stop, on_progress=on_progress)
     _log_end(result)
     call.answer(asdict(result), render.drained(result))
-    return result.failed == 0 or watch
+    return watch or (result.failed == 0 and result.suspended_because is None)
 
 
 def _schedule(
@@ -139,7 +139,7 @@ def _log_end(result: DrainResult) -> None:
     outcomes = {name: getattr(result, name) for name in ("refreshed", "failed", "skipped", "audited")}
     logger.info("ended", action="end", **outcomes)
     if result.suspended_since:
-        logger.warning("inboxdb is suspended, nothing was drained: `inboxdb migrate resume`", action="suspended")
+        logger.warning(f"suspended: {render.suspended(result.suspended_because)}", action="suspended")
 
 
 def _stopped_by_signals(watch: bool) -> Event:

@@ -295,10 +295,20 @@ def drained(result: DrainResult) -> str:
         f"remaining {remaining}, in {result.duration_ms / 1000:.1f} s"
     )
     if result.suspended_since:
-        text += f"\nsuspended since {instant(result.suspended_since)}: `inboxdb migrate resume` lets it go on"
+        text += f"\nsuspended since {instant(result.suspended_since)}: {suspended(result.suspended_because)}"
     for failure in result.failures:
         text += f"\nworkspace {failure.client_id} failed: {failure.error}"
     return text
+
+
+def suspended(because: str | None) -> str:
+    """Say that nothing is drained, and what to do."""
+    if because is None:
+        return "nothing is drained until `inboxdb migrate resume`"
+    return (
+        f"nothing is drained, because the host has changed: {because}. Bring that back as it was, then run "
+        "`inboxdb migrate resume`"
+    )
 
 
 # Watching

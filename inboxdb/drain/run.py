@@ -35,7 +35,8 @@ class Failure:
 class DrainResult:
     """The outcome of a run. Counted in workspaces: refreshed, once for each time; failed and not refreshed since; left
     because somebody else had them; audited; still waiting when it ended, None where the database was not there to say.
-    `suspended_since` says since when nothing is to be drained, None where it is.
+    `suspended_since` says since when nothing is to be drained, None where it is; `suspended_because` what the host has
+    changed, where inboxdb suspended itself.
     """
 
     run_id: str
@@ -47,6 +48,7 @@ class DrainResult:
     duration_ms: int
     failures: list[Failure]
     suspended_since: datetime | None = None
+    suspended_because: str | None = None
 
 
 def drain(
@@ -157,11 +159,12 @@ class _Run:
         """Sum up; without a connection the number of waiting workspaces is unknown."""
         state, application_name = self.state, self.options.application_name
         failing: list[status.FailingWorkspace] = []
-        remaining = suspended_since = None
+        remaining = suspended_since = suspended_because = None
         with suppress(CannotConnect, ConnectionLost), session(self.dsn, application_name=application_name) as last:
             self.heartbeat(last, is_over=True)
             now = status.read(last)
-            remaining, suspended_since = now.dirty_workspaces, now.suspended_since
+            remaining = now.dirty_workspaces
+            suspended_since, suspended_because = now.suspended_since, now.suspended_because
             failing = status.failing(last) if state.failed else []
         return DrainResult(
             run_id=self.options.run_id,
@@ -173,4 +176,5 @@ class _Run:
             duration_ms=round((monotonic() - state.started) * 1000),
             failures=[Failure(row.client_id, row.last_error) for row in failing if row.client_id in state.failed],
             suspended_since=suspended_since,
+            suspended_because=suspended_because,
         )

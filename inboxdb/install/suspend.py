@@ -41,6 +41,12 @@ def suspended_since(connection: Connection) -> datetime | None:
     return since  # type: ignore[no-any-return]
 
 
+def suspended_because(connection: Connection) -> str | None:
+    """Say what the host has changed, where inboxdb, which is suspended, suspended itself."""
+    [(because,)] = connection.execute("select inboxdb.suspended_because()").fetchall()
+    return because  # type: ignore[no-any-return]
+
+
 def suspend(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Suspension:
     """Remove the dependencies on the host's columns, and pause the drain. Steps done already are skipped.
 
@@ -51,9 +57,7 @@ def suspend(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Suspension:
     with migrate.alone(dsn) as connection:
         _require_all_applied(connection, dsn)
         before = suspended_since(connection)
-        _step(connection, lock_timeout, "select inboxdb.suspend_views()")
-        for table in watched():
-            _step(connection, lock_timeout, f"select inboxdb.suspend_table('{table}')")
+        _take_off(connection, lock_timeout)
         since = suspended_since(connection)
         assert since
         return Suspension(since, before is not None)
@@ -61,6 +65,9 @@ def suspend(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Suspension:
 
 def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
     """Put back what `suspend` took off, mark every workspace, and let the drain go on.
+
+    Where inboxdb suspended itself, it is taken off first: views, triggers and policies may hang on a column that has
+    another name now.
 
     Parameters: as suspend. Indexes that went with a column are built concurrently, for as long as that takes.
     Returns whether it was suspended.
@@ -74,6 +81,8 @@ def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
         if pending := [migration.id for migration in migrate.checked_history(connection, dsn).pending]:
             raise _pending(dsn, pending)
         connection.execute((sources.SQL / "host" / "ids.sql").read_bytes())
+        if suspended_because(connection):
+            _take_off(connection, lock_timeout)
 
         def put_back_views() -> None:
             with connection.transaction():
@@ -117,7 +126,7 @@ def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
             )
         with connection.transaction():
             connection.execute(MARK.encode())
-            connection.execute("update inboxdb.installation set suspended_since = null")
+            connection.execute("update inboxdb.installation set suspended_since = null, suspended_because = null")
         return True
 
 
@@ -132,6 +141,12 @@ def refuse_while_suspended(dsn: str, what: str) -> None:
                 f"inboxdb is suspended in {describe(dsn)} since {since:%Y-%m-%d %H:%M:%S} UTC, so {what}: run "
                 "`inboxdb migrate resume` first. Nothing was changed."
             )
+
+
+def _take_off(connection: Connection, lock_timeout: float) -> None:
+    _step(connection, lock_timeout, "select inboxdb.suspend_views()")
+    for table in watched():
+        _step(connection, lock_timeout, f"select inboxdb.suspend_table('{table}')")
 
 
 def _require_all_applied(connection: Connection, dsn: str) -> None:

@@ -243,11 +243,20 @@ class Status:
         datetime | None,
         Fact(
             "suspended since",
-            "since when `inboxdb migrate suspend` has let nothing be noted or counted",
+            "since when nothing is counted, by `inboxdb migrate suspend` or because the host has changed its schema",
             Unit.INSTANT,
             none="not suspended",
             broken="inboxdb is suspended",
             breaks=lambda now: now.suspended_since is not None,
+        ),
+    ]
+    suspended_because: Annotated[
+        str | None,
+        Fact(
+            "suspended because",
+            "the host's column that is not as it was, where inboxdb suspended itself",
+            Unit.WORDS,
+            none="not suspended, or by command",
         ),
     ]
     lead_rls: Annotated[

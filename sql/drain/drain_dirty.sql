@@ -11,7 +11,8 @@ as $$
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- Beside the refreshes, and with nothing due, view maintenance says what else is done.
 -- Reads, writes: as claim_next, drain_next, maintain, send_signals, heartbeat.
--- INVOKER: its caller needs EXECUTE on these five functions, and on clock, lock_class and suspended_since.
+-- INVOKER: its caller needs EXECUTE on these five functions, and on clock, lock_class, suspended_since and
+--   suspended_because.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
@@ -113,8 +114,10 @@ begin
   set transaction isolation level read committed;
   perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
   if inboxdb.suspended_since() is not null then
-    raise warning 'inboxdb is suspended, so nothing is drained'
-      using hint = 'inboxdb migrate resume, once the host''s own migration is through.';
+    raise warning using
+      message = 'inboxdb is suspended, so nothing is drained'
+        operator(pg_catalog.||) coalesce(': ' operator(pg_catalog.||) inboxdb.suspended_because(), ''),
+      hint = 'inboxdb migrate resume, once the host''s own migration is through.';
   end if;
 end
 $$;

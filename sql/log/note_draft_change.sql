@@ -8,13 +8,31 @@ as $$
 -- Reads: "Message" (by the host's index on "aiDraftId", as the foreign key does). Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
+  old_lead_id inboxdb.lead_id;
+  new_lead_id inboxdb.lead_id;
   message_lead_id inboxdb.lead_id;
 begin
+  -- The handler encloses reading alone: a lock in it would take a transaction id for each row (D101).
+  begin
+    if tg_op <> 'INSERT' then
+      old_lead_id := old."leadId";
+    end if;
+    if tg_op <> 'DELETE' then
+      new_lead_id := new."leadId";
+    else
+      -- reads and locks no row; fails where the loop below would: names, types, privileges
+      perform m."leadId" from public."Message" as m where m."aiDraftId" = old.id and false for no key update;
+    end if;
+  exception when others then
+    perform inboxdb.note_unreadable();
+    return case when tg_op = 'DELETE' then old end;
+  end;
+
   if tg_op <> 'INSERT' then
-    perform inboxdb.note_change(null, old."leadId");
+    perform inboxdb.note_change(null, old_lead_id);
   end if;
-  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and old."leadId" <> new."leadId") then
-    perform inboxdb.note_change(null, new."leadId");
+  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and old_lead_id <> new_lead_id) then
+    perform inboxdb.note_change(null, new_lead_id);
   end if;
   if tg_op = 'DELETE' then
     -- Locked, so that a message being moved by another transaction is found at its new lead. No further wait: the
@@ -22,7 +40,7 @@ begin
     for message_lead_id in
       select m."leadId" from public."Message" as m where m."aiDraftId" = old.id for no key update
     loop
-      if message_lead_id <> old."leadId" then
+      if message_lead_id <> old_lead_id then
         perform inboxdb.note_change(null, message_lead_id);
       end if;
     end loop;

@@ -5,19 +5,42 @@ as $$
 -- Purpose: row trigger on "Lead": note the lead, on both sides of a move between workspaces or users.
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
+declare
+  old_client_id inboxdb.client_id;
+  old_id inboxdb.lead_id;
+  old_user_id inboxdb.user_id;
+  new_client_id inboxdb.client_id;
+  new_id inboxdb.lead_id;
+  new_user_id inboxdb.user_id;
 begin
+  -- The handler encloses reading alone: a write in it would take a transaction id for each row (D101).
+  begin
+    if tg_op <> 'INSERT' then
+      old_client_id := old."clientId";
+      old_id := old.id;
+      old_user_id := old."assignedToUserId";
+    end if;
+    if tg_op <> 'DELETE' then
+      new_client_id := new."clientId";
+      new_id := new.id;
+      new_user_id := new."assignedToUserId";
+    end if;
+  exception when others then
+    perform inboxdb.note_unreadable();
+    return null;
+  end;
+
   if tg_op = 'UPDATE'
-    and (old."clientId", old.id, old."assignedToUserId")
-    is not distinct from (new."clientId", new.id, new."assignedToUserId")
+    and (old_client_id, old_id, old_user_id) is not distinct from (new_client_id, new_id, new_user_id)
   then
-    perform inboxdb.note_change(new."clientId", new.id);
+    perform inboxdb.note_change(new_client_id, new_id);
     return null;
   end if;
   if tg_op <> 'INSERT' then
-    perform inboxdb.note_change(old."clientId", old.id, old."assignedToUserId");
+    perform inboxdb.note_change(old_client_id, old_id, old_user_id);
   end if;
-  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and (old."clientId", old.id) is distinct from (new."clientId", new.id)) then
-    perform inboxdb.note_change(new."clientId", new.id);
+  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and (old_client_id, old_id) is distinct from (new_client_id, new_id)) then
+    perform inboxdb.note_change(new_client_id, new_id);
   end if;
   return null;
 end

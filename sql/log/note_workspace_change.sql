@@ -5,12 +5,28 @@ as $$
 -- Purpose: row trigger on "Client": note the whole workspace, both of them when its id changes.
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
+declare
+  old_client_id inboxdb.client_id;
+  new_client_id inboxdb.client_id;
 begin
+  -- The handler encloses reading alone: a write in it would take a transaction id for each row (D101).
+  begin
+    if tg_op <> 'INSERT' then
+      old_client_id := old.id;
+    end if;
+    if tg_op <> 'DELETE' then
+      new_client_id := new.id;
+    end if;
+  exception when others then
+    perform inboxdb.note_unreadable();
+    return null;
+  end;
+
   if tg_op <> 'INSERT' then
-    perform inboxdb.note_change(old.id, null);
+    perform inboxdb.note_change(old_client_id, null);
   end if;
   if tg_op <> 'DELETE' then
-    perform inboxdb.note_change(new.id, null);
+    perform inboxdb.note_change(new_client_id, null);
   end if;
   return null;
 end

@@ -15,6 +15,7 @@ create or replace function inboxdb.drain_status(
   out unpublished_seconds double precision,
   out counts_source text,
   out suspended_since timestamptz,
+  out suspended_because text,
   out audit_period_seconds double precision,
   out oldest_audit_seconds double precision,
   out drifted_workspaces integer,
@@ -30,10 +31,10 @@ as $$
   --   connections of drains with a heartbeat within 30 seconds; the last heartbeat of any drain; how many seconds
   --   changes waited in the last hour, percentiles over refreshes, null without any; bytes of the log; keys not yet
   --   copied to the cache and how long the oldest has waited, null where nothing was ever copied; the setting
-  --   counts_source; since when inboxdb is suspended, null while not; within how long every workspace is to be audited
-  --   again, and how long ago the last audit was of the workspace audited the longest ago, quarantined ones excepted,
-  --   null without any; workspaces in which drift was found in the last day, and among them those found because a
-  --   refresh by change did not fit.
+  --   counts_source; since when inboxdb is suspended, null while not, and why, null where by command; within how long
+  --   every workspace is to be audited again, and how long ago the last audit was of the workspace audited the longest
+  --   ago, quarantined ones excepted, null without any; workspaces in which drift was found in the last day, and among
+  --   them those found because a refresh by change did not fit.
   -- Reads: waiting, change, inbox_counts_dirty, drain_state, run, freshness, cache_version, job_status, setting,
   --   workspace, drift. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
@@ -121,6 +122,7 @@ as $$
     end,
     inboxdb.setting('counts_source'),
     inboxdb.suspended_since(),
+    inboxdb.suspended_because(),
     pg_catalog.date_part('epoch', inboxdb.audit_period()),
     (
       select pg_catalog.max(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - w.audited_at), 0))

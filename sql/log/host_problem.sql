@@ -1,0 +1,53 @@
+create or replace function inboxdb.host_problem() returns text
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: find out whether the host has changed its schema under the functions naming host columns: a rename is
+  --   followed by views, triggers' conditions and policies, but not by a function's text (D101).
+  -- Returns: null where every column is there, is of the type that it had, and is the one read by our views, not
+  --   another of the same name; else what is not so.
+  -- Reads: the system catalog.
+  -- INVOKER: called by collect only.
+  with named (place, host_table, host_column, type_of, read_by) as (
+    values
+    (1, 'Client', 'id', 'inboxdb.client_id', 'inboxdb.known_workspace'),
+    (2, 'Lead', 'id', 'inboxdb.lead_id', 'inboxdb.classified_lead'),
+    (3, 'Lead', 'clientId', 'inboxdb.client_id', 'inboxdb.classified_lead'),
+    (4, 'Lead', 'assignedToUserId', 'inboxdb.user_id', 'inboxdb.classified_lead'),
+    (5, 'AIDraft', 'leadId', 'inboxdb.lead_id', 'inboxdb.classified_lead'),
+    (6, 'Message', 'leadId', 'inboxdb.lead_id', 'inboxdb.classified_lead'),
+    (7, 'Message', 'aiDraftId', null, 'inboxdb.classified_lead')
+  )
+  select
+    pg_catalog.string_agg(
+      pg_catalog.format('column public.%I.%I %s', n.host_table, n.host_column, problem.text), '; ' order by n.place
+    )
+  from named as n
+  left join pg_catalog.pg_attribute as a
+    on pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = a.attrelid
+    and n.host_column = a.attname and not a.attisdropped
+  left join pg_catalog.pg_type as t on pg_catalog.to_regtype(n.type_of) = t.oid
+  cross join lateral (
+    select
+      case
+        when a.attname is null then 'is missing'
+        when pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+          <> pg_catalog.format_type(t.typbasetype, null)
+          then pg_catalog.format(
+              'is %s, and was %s', pg_catalog.format_type(a.atttypid, null), pg_catalog.format_type(t.typbasetype, null)
+            )
+        when not exists (
+          select
+          from pg_catalog.pg_rewrite as w
+          inner join pg_catalog.pg_depend as d
+            on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+            and w.oid = d.objid
+            and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+            and a.attrelid = d.refobjid
+            and a.attnum = d.refobjsubid
+          where w.ev_class = pg_catalog.to_regclass(n.read_by)
+        ) then pg_catalog.format('is another than the one that %s reads', n.read_by)
+      end as text
+  ) as problem
+  where problem.text is not null
+$$;

@@ -1,0 +1,249 @@
+"""The host changes its own schema under an installed inboxdb: its writes go on, and nothing is counted wrongly."""
+
+import re
+from typing import Any
+
+import pytest
+
+from inboxdb.counts import verify
+from inboxdb.drain.run import drain
+from inboxdb.install import repair, suspend
+from inboxdb.watch import status
+from tests.rows import WRITTEN_AT, new_id
+from tests.servers import Database
+
+AT = f"'{WRITTEN_AT}'"
+
+
+class World:
+    """A counted inbox, and the host that writes it, whatever its tables and columns are called by now.
+
+    Statements name tables and columns as inboxdb knows them, in angle brackets: <Lead>, <Lead.status>.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Insert two workspaces, and count them."""
+        self.database = database
+        self.owner = database.connect()
+        self.writer = database.writer()
+        self.names: dict[str, str] = {}
+        self.workspaces = [self.workspace(), self.workspace()]
+        for workspace in self.workspaces:
+            for _ in range(3):
+                self.sent_draft(self.lead(workspace))
+        drain(database.dsn)
+
+    def named(self, statement: str) -> str:
+        """Put today's names into a statement."""
+
+        def today(match: re.Match[str]) -> str:
+            table, _, column = match[1].partition(".")
+            return f'"{self.names.get(match[1], column)}"' if column else f'public."{self.names.get(table, table)}"'
+
+        return re.sub(r"<([A-Za-z.]+)>", today, statement)
+
+    def write(self, statement: str, *parameters: Any) -> int:
+        """Write as the application; return how many rows were written."""
+        return self.writer.execute(self.named(statement), parameters or None).rowcount
+
+    def change(self, statement: str) -> None:
+        """Change the schema, as the host's owner."""
+        self.owner.execute(self.named(statement))
+
+    def rename(self, what: str, name: str) -> None:
+        """Rename a table or a column, by the name that inboxdb knows."""
+        table, _, column = what.partition(".")
+        self.change(f'alter table <{table}> rename {f"column <{what}>" if column else ""} to "{name}"')
+        self.names[what] = name
+
+    def workspace(self) -> str:
+        """Insert a workspace."""
+        id = new_id()
+        self.write(
+            f"""
+            insert into <Client> (<Client.id>, <Client.name>, <Client.userId>, <Client.updatedAt>)
+            values (%s, 'Workspace', %s, {AT})
+            """,
+            id,
+            new_id(),
+        )
+        return id
+
+    def lead(self, workspace: str) -> str:
+        """Insert a lead."""
+        id = new_id()
+        self.write(
+            f"insert into <Lead> (<Lead.id>, <Lead.clientId>, <Lead.updatedAt>) values (%s, %s, {AT})", id, workspace
+        )
+        return id
+
+    def sent_draft(self, lead: str) -> str:
+        """Insert a draft, and a message sent from it."""
+        draft = new_id()
+        self.write(
+            f"""
+            insert into <AIDraft> (<AIDraft.id>, <AIDraft.leadId>, <AIDraft.content>, <AIDraft.updatedAt>)
+            values (%s, %s, 'Synthetic.', {AT})
+            """,
+            draft,
+            lead,
+        )
+        self.write(
+            """
+            insert into <Message> (
+              <Message.id>, <Message.leadId>, <Message.aiDraftId>, <Message.channel>, <Message.direction>,
+              <Message.source>, <Message.sentBy>, <Message.body>
+            )
+            values (%s, %s, %s, 'email', 'outbound', 'zrg', 'ai', 'Synthetic.')
+            """,
+            new_id(),
+            lead,
+            draft,
+        )
+        return draft
+
+    def write_everything(self) -> None:
+        """Write each table in each way, so that each trigger function runs through each of its branches."""
+        here, there = self.workspaces
+        gone = self.workspace()
+        leads = [self.lead(workspace) for workspace in (here, here, there, gone)]
+        drafts = [self.sent_draft(lead) for lead in leads]
+        by_id = "where <Lead.id> = %s"
+        assert self.write(f"update <Lead> set <Lead.status> = 'blacklisted' {by_id}", leads[0]) == 1
+        assert self.write(f"update <Lead> set <Lead.assignedToUserId> = %s {by_id}", new_id(), leads[0]) == 1
+        assert self.write(f"update <Lead> set <Lead.clientId> = %s {by_id}", there, leads[1]) == 1
+        assert self.write(f"update <Lead> set <Lead.lastInboundAt> = <Lead.lastInboundAt> {by_id}", leads[2]) == 1
+        assert self.write(f"update <Lead> set <Lead.id> = %s {by_id}", new_id(), leads[2]) == 1
+        by_id = "where <AIDraft.id> = %s"
+        assert self.write(f"update <AIDraft> set <AIDraft.status> = 'approved' {by_id}", drafts[0]) == 1
+        assert self.write(f"update <AIDraft> set <AIDraft.leadId> = %s {by_id}", leads[0], drafts[1]) == 1
+        assert self.write(f"delete from <AIDraft> {by_id}", drafts[0]) == 1
+        assert self.write("update <Client> set <Client.id> = %s where <Client.id> = %s", new_id(), gone) == 1
+        assert self.write("delete from <Lead> where <Lead.id> = %s", leads[1]) == 1
+        assert self.write("delete from <Client> where <Client.id> = %s", self.workspace()) == 1
+        self.write("truncate <Message>")
+
+    def all_is_right(self) -> bool:
+        """Say whether every stored count is the live one, after a drain."""
+        drain(self.database.dsn)
+        return verify.verify(self.database.dsn).drifted == 0
+
+
+@pytest.fixture
+def world(database: Database) -> World:
+    return World(database)
+
+
+RENAMED = ["Lead.assignedToUserId", "Lead.clientId", "Lead.id", "AIDraft.leadId", "Message.aiDraftId", "Message.leadId"]
+RENAMED += ["Client.id", "Lead", "AIDraft", "Message", "Client"]
+
+
+@pytest.mark.parametrize("what", RENAMED)
+def test_renamed(world: World, what: str) -> None:
+    world.rename(what, "renamed")
+    world.write_everything()
+    result = drain(world.database.dsn)
+    assert result.suspended_because, "nobody is told"
+    assert status.read(world.owner).suspended_because == result.suspended_because
+    world.write_everything()
+    world.rename(what, what.rpartition(".")[2])
+    assert suspend.resume(world.database.dsn)
+    assert world.all_is_right()
+    assert status.read(world.owner).suspended_because is None
+
+
+@pytest.mark.parametrize("what", ["Lead.clientId", "Lead.assignedToUserId", "AIDraft.leadId", "Message.aiDraftId"])
+def test_renamed_and_another_of_that_name(world: World, what: str) -> None:
+    """Views go on reading the old column, functions read the new one without an error."""
+    table, _, column = what.partition(".")
+    world.rename(what, "renamed")
+    world.change(f'alter table <{table}> add column "{column}" text')
+    world.write_everything()
+    assert column in (drain(world.database.dsn).suspended_because or "")
+    world.write_everything()
+    world.change(f'alter table <{table}> drop column "{column}" cascade')
+    world.rename(what, column)
+    assert suspend.resume(world.database.dsn)
+    assert world.all_is_right()
+
+
+def test_moved_to_another_column(world: World) -> None:
+    """A new column takes the old one's place, as where a migration copies it: resumed, inboxdb reads the new one."""
+    world.rename("Lead.assignedToUserId", "former")
+    world.change('alter table <Lead> add column "assignedToUserId" text')
+    world.change('update <Lead> set "assignedToUserId" = "former"')
+    assert drain(world.database.dsn).suspended_because
+    assert suspend.resume(world.database.dsn)
+    del world.names["Lead.assignedToUserId"]
+    world.write_everything()
+    assert world.all_is_right()
+    world.change('alter table <Lead> drop column "former"')
+
+
+@pytest.mark.parametrize("table", ["Lead", "AIDraft", "Message", "Client"])
+def test_another_table_of_that_name(world: World, table: str) -> None:
+    world.rename(table, "Old")
+    world.owner.execute(f'create table public."{table}" (like public."Old" including all)')
+    world.write_everything()
+    assert drain(world.database.dsn).suspended_because
+    world.owner.execute(f'drop table public."{table}" cascade')
+    world.rename(table, table)
+    assert suspend.resume(world.database.dsn)
+    assert world.all_is_right()
+
+
+DROPPED = ["Lead.clientId", "Lead.status", "AIDraft.leadId", "Message.aiDraftId", "Client.userId"]
+
+
+@pytest.mark.parametrize("what", DROPPED)
+def test_dropped_with_all_that_hangs_on_it(world: World, what: str) -> None:
+    """CASCADE takes our views with the column; functions and the triggers without a condition on the column stay."""
+    table, _, column = what.partition(".")
+    world.change(f"create table public.kept as select <{table}.id> as id, <{what}> as kept from <{table}>")
+    world.change(f"alter table <{table}> drop column <{what}> cascade")
+    assert world.write("update <Lead> set <Lead.assignedToUserId> = %s", new_id()) == 6
+    assert world.write("delete from <Lead> where <Lead.id> = (select max(<Lead.id>) from <Lead>)") == 1
+    assert world.write("delete from <Message>") > 0
+    assert world.write("delete from <AIDraft>") > 0
+    world.write("truncate <Message>")
+    assert repair.verify(world.database.dsn).findings
+
+    world.change(f'alter table <{table}> add column "{column}" text')
+    world.change(f'update <{table}> as t set "{column}" = k.kept from public.kept as k where k.id = t.id')
+    world.change("drop table public.kept")
+    if suspend.suspended_since(world.owner):
+        assert suspend.resume(world.database.dsn)
+    assert repair.verify(world.database.dsn, repair=True).healthy
+    assert not repair.verify(world.database.dsn).findings
+    assert world.all_is_right()
+
+
+@pytest.mark.parametrize("renamed", [False, True], ids=["as it was", "renamed"])
+def test_transaction_ids_of_one_statement(world: World, renamed: bool) -> None:
+    """A handler round a write would take a transaction id for each row; the log's rows tell by their xmin."""
+    leads, drafts = 100_000, 1_000
+    world.owner.execute("truncate inboxdb.change_0, inboxdb.change_1, inboxdb.change_2, inboxdb.change_3")
+    filling = world.database.superuser()
+    filling.execute("set session_replication_role = replica")
+    filling.execute(
+        f"""
+        insert into public."Lead" (id, "clientId", "updatedAt")
+        select gen_random_uuid(), '{world.workspaces[0]}', {AT} from generate_series(1, {leads - 6})
+        """
+    )
+    filling.execute(
+        f"""
+        insert into public."AIDraft" (id, "leadId", content, "updatedAt")
+        select gen_random_uuid(), l.id, 'Synthetic.', {AT} from public."Lead" as l limit {drafts - 6}
+        """
+    )
+    if renamed:
+        world.rename("Lead.assignedToUserId", "renamed")
+        world.rename("Message.aiDraftId", "renamed")
+    assert world.write("update <Lead> set <Lead.status> = 'contacted'") == leads
+    assert world.write("delete from <AIDraft>") == drafts
+    slices = [f"select xmin::text, xid from inboxdb.change_{number}" for number in range(4)]
+    log = world.owner.execute(" union all ".join(slices)).fetchall()
+    assert len(log) <= 30 if renamed else len(log) >= leads
+    for xid in {xid for _, xid in log}:
+        assert len({xmin for xmin, of in log if of == xid}) <= 8
