@@ -32,6 +32,7 @@ drop function inboxdb.time_limit(inboxdb.client_id, double precision, text);
 drop function inboxdb.claim_next(boolean);
 drop function inboxdb.quarantine(inboxdb.client_id);
 drop function inboxdb.collect();
+drop function inboxdb.check_host();
 drop function inboxdb.raise_floor(timestamptz, timestamptz);
 drop function inboxdb.collapse_changes(inboxdb.client_id);
 drop function inboxdb.assign_changes();

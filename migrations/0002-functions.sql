@@ -1033,6 +1033,7 @@ select
   m.time_share::double precision as time_share, m.burst::interval as burst, m.chooser, m.function_name
 from (
   values
+  ('check-host', '5 s', '5 s', null, null, null, 'inboxdb.check_host'),
   ('empty-slice', '5 s', '5 s', null, null, null, 'inboxdb.empty_slice'),
   ('prune', '5 s', '5 s', null, null, null, 'inboxdb.prune'),
   ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')
@@ -2332,7 +2333,7 @@ as $$
   -- Returns: null where every column is there, is of the type that it had, and is the one read by our views, not
   --   another of the same name; else what is not so.
   -- Reads: the system catalog.
-  -- INVOKER: called by collect only.
+  -- INVOKER: called by check_host only.
   with named (place, host_table, host_column, type_of, read_by) as (
     values
     (1, 'Client', 'id', 'inboxdb.client_id', 'inboxdb.known_workspace'),
@@ -2575,6 +2576,33 @@ end
 $$;
 -- <<< sql/drain/raise_floor.sql
 
+-- >>> sql/drain/check_host.sql
+create or replace function inboxdb.check_host() returns boolean
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D100).
+-- Returns: whether all is as it was.
+-- Reads: the system catalog. Writes: installation.
+-- INVOKER: called by maintain, by its name in view maintenance, and by collect.
+declare
+  problem constant pg_catalog.text := inboxdb.host_problem();
+begin
+  if problem is null or inboxdb.suspended_since() is not null then
+    return problem is null;
+  end if;
+  insert into inboxdb.installation as i (suspended_since, suspended_because)
+  values (pg_catalog.date_trunc('second', pg_catalog.clock_timestamp()), problem)
+  on conflict (is_only) do update
+  set suspended_since = excluded.suspended_since, suspended_because = excluded.suspended_because
+  where i.suspended_since is null;
+  raise warning 'inboxdb suspends itself, because the host has changed: %', problem
+    using hint = 'Bring that back as it was, then run: inboxdb migrate resume.';
+  return false;
+end
+$$;
+-- <<< sql/drain/check_host.sql
+
 -- >>> sql/drain/collect.sql
 create or replace function inboxdb.collect() returns integer
 language plpgsql volatile security definer
@@ -2589,16 +2617,14 @@ set jit = off
 as $$
 -- Purpose: find dirty workspaces not on the work list yet, and put them there. Meant to be a short transaction of its
 --   own. Never waits: collectors are alone by a try-lock, and only keys without a visible row are inserted.
---   Suspends inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D100).
 -- Returns: how many workspaces were added; 0 also while another collector is at work, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
--- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace; the system catalog.
--- Writes: inbox_counts_dirty, drain_state, installation; fills in the workspace of changes without one; collapses the
+-- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace.
+-- Writes: inbox_counts_dirty, drain_state; fills in the workspace of changes without one; collapses the
 --   changes of quarantined workspaces.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   now pg_catalog.timestamptz := inboxdb.clock();
-  host_problem constant pg_catalog.text := inboxdb.host_problem();
   floor_of_claims pg_catalog.timestamptz;
   quarantined inboxdb.client_id;
   late pg_catalog.record;
@@ -2611,19 +2637,13 @@ begin
   if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('collector'), 0) then
     return 0;
   end if;
-  if host_problem is not null then
-    insert into inboxdb.installation as i (suspended_since, suspended_because)
-    values (pg_catalog.date_trunc('second', pg_catalog.clock_timestamp()), host_problem)
-    on conflict (is_only) do update
-    set suspended_since = excluded.suspended_since, suspended_because = excluded.suspended_because
-    where i.suspended_since is null;
-    raise warning 'inboxdb suspends itself, because the host has changed: %', host_problem
-      using hint = 'Bring it back as it was, then run: inboxdb migrate resume.';
-    return 0;
-  end if;
 
   perform inboxdb.checkpoint('collector locked');
   if exists (select from inboxdb.change as c where c.client_id is null) then
+    -- also noted by a trigger unable to read its row
+    if not inboxdb.check_host() then
+      return 0;
+    end if;
     perform inboxdb.assign_changes();
   end if;
 

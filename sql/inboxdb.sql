@@ -127,6 +127,7 @@ create schema if not exists inboxdb;
 \ir drain/quarantine.sql
 \ir drain/record_failure.sql
 \ir drain/raise_floor.sql
+\ir drain/check_host.sql
 \ir drain/collect.sql
 \ir drain/claim_next.sql
 \ir drain/seconds_to_next_attempt.sql

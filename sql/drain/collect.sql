@@ -11,16 +11,14 @@ set jit = off
 as $$
 -- Purpose: find dirty workspaces not on the work list yet, and put them there. Meant to be a short transaction of its
 --   own. Never waits: collectors are alone by a try-lock, and only keys without a visible row are inserted.
---   Suspends inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D100).
 -- Returns: how many workspaces were added; 0 also while another collector is at work, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
--- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace; the system catalog.
--- Writes: inbox_counts_dirty, drain_state, installation; fills in the workspace of changes without one; collapses the
+-- Reads: the change log, workspace, "Lead" and known_workspace for changes that name no workspace.
+-- Writes: inbox_counts_dirty, drain_state; fills in the workspace of changes without one; collapses the
 --   changes of quarantined workspaces.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   now pg_catalog.timestamptz := inboxdb.clock();
-  host_problem constant pg_catalog.text := inboxdb.host_problem();
   floor_of_claims pg_catalog.timestamptz;
   quarantined inboxdb.client_id;
   late pg_catalog.record;
@@ -33,19 +31,13 @@ begin
   if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('collector'), 0) then
     return 0;
   end if;
-  if host_problem is not null then
-    insert into inboxdb.installation as i (suspended_since, suspended_because)
-    values (pg_catalog.date_trunc('second', pg_catalog.clock_timestamp()), host_problem)
-    on conflict (is_only) do update
-    set suspended_since = excluded.suspended_since, suspended_because = excluded.suspended_because
-    where i.suspended_since is null;
-    raise warning 'inboxdb suspends itself, because the host has changed: %', host_problem
-      using hint = 'Bring it back as it was, then run: inboxdb migrate resume.';
-    return 0;
-  end if;
 
   perform inboxdb.checkpoint('collector locked');
   if exists (select from inboxdb.change as c where c.client_id is null) then
+    -- also noted by a trigger unable to read its row
+    if not inboxdb.check_host() then
+      return 0;
+    end if;
     perform inboxdb.assign_changes();
   end if;
 

@@ -7,7 +7,7 @@ as $$
   -- Returns: null where every column is there, is of the type that it had, and is the one read by our views, not
   --   another of the same name; else what is not so.
   -- Reads: the system catalog.
-  -- INVOKER: called by collect only.
+  -- INVOKER: called by check_host only.
   with named (place, host_table, host_column, type_of, read_by) as (
     values
     (1, 'Client', 'id', 'inboxdb.client_id', 'inboxdb.known_workspace'),
