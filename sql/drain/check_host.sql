@@ -2,7 +2,7 @@ create or replace function inboxdb.check_host() returns boolean
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D100).
+-- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101).
 -- Returns: whether all is as it was.
 -- Reads: the system catalog. Writes: installation.
 -- INVOKER: called by maintain, by its name in view maintenance, and by collect.
