@@ -5,9 +5,9 @@
 select
   'problem' as severity,
   pg_catalog.format(
-    case when s.suspended_because is null
-        then 'inboxdb is suspended since %s: changes are not noted, counts stay as they are, and restricted roles see no '
-          'lead'
+    case
+      when s.suspended_because is null then 'inboxdb is suspended since %s: changes are not noted, '
+        'counts stay as they are, and restricted roles see no lead'
       else 'inboxdb has suspended itself, %s: counts stay as they are, because %s'
     end,
     pg_catalog.to_char(s.suspended_since at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), s.suspended_because
