@@ -5,12 +5,9 @@
 select
   'problem' as severity,
   pg_catalog.format(
-    case
-      when s.suspended_because is null then 'inboxdb is suspended since %s: changes are not noted, '
-        'counts stay as they are, and restricted roles see no lead'
-      else 'inboxdb has suspended itself, %s: counts stay as they are, because %s'
-    end,
-    pg_catalog.to_char(s.suspended_since at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), s.suspended_because
+    'inboxdb is suspended since %s%s: counts stay as they are',
+    pg_catalog.to_char(s.suspended_since at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'),
+    coalesce(' by itself, because ' || s.suspended_because, ', changes are not noted, restricted roles see no lead')
   ) as evidence,
   case when s.suspended_because is null then '`inboxdb migrate resume`, once the host''s own migration is through'
     else 'bring that back as it was, or put another of that name and type in its place, then `inboxdb migrate resume`'
