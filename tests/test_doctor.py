@@ -23,8 +23,10 @@ from inboxdb.database import checks, sources
 from inboxdb.demo import embedded
 from inboxdb.drain.run import drain
 from inboxdb.install import access
-from inboxdb.install.catalog import DOMAINS
+from inboxdb.install.catalog import DOMAINS, shipped
+from inboxdb.install.differences import lost_or_changed
 from inboxdb.install.suspend import resume, suspend
+from inboxdb.watch.doctor import COMPARED
 from tests import lists
 from tests.interleave import until
 from tests.redis_server import RedisServer
@@ -38,7 +40,7 @@ PERSONAL = "synthetic.person@example.invalid"
 
 NAMED = access.Named(trusted=[WRITER], restricted=["authenticated"])
 
-CHECKS = {file.stem for file in (sources.SQL / "checks" / "doctor").glob("*.sql")}
+CHECKS = {file.stem for file in (sources.SQL / "checks" / "doctor").glob("*.sql")} | COMPARED.keys()
 
 Findings = dict[str, list[dict[str, str]]]
 
@@ -167,7 +169,7 @@ def test_monitor_is_told_what_was_not_looked_at(database: Database) -> None:
 
 def test_nobody_in_particular_is_told_what_was_not_looked_at(database: Database) -> None:
     found = complaints(database, role=WRITER)
-    seen = {"autovacuum", "bypassed_triggers", "public_tables", "replica_identity", "server_version", "triggers"}
+    seen = {"autovacuum", "bypassed_triggers", "public_tables", "replica_identity", "server_version"} | COMPARED.keys()
     assert found.keys() == CHECKS - seen
     assert {one["severity"] for findings in found.values() for one in findings} == {"not looked at"}
 
@@ -218,9 +220,10 @@ def test_check_that_takes_long_is_stopped(database: Database, queries: Path, mon
 def test_check_that_is_locked_out_gives_up(database: Database) -> None:
     holder = database.connect(autocommit=False)
     holder.execute('lock table public."Lead" in access exclusive mode')
-    findings = complaints(database)["missed"]
-    assert [one["severity"] for one in findings] == ["not looked at"]
-    assert "55P03" in findings[0]["evidence"]
+    found = complaints(database)
+    for check in ("missed", "triggers"):
+        assert [one["severity"] for one in found[check]] == ["not looked at"]
+        assert "55P03" in found[check][0]["evidence"]
 
 
 # Nobody drains, or too late
@@ -282,7 +285,7 @@ def test_trigger_is_off(database: Database, fault: str, said: str) -> None:
     found = complaints(database)
     # writes from meanwhile are counted, too
     assert found.keys() - {"missed"} == {"triggers"}
-    assert f'trigger inboxdb_note_update on public."Lead" is {said}' in [one["evidence"] for one in found["triggers"]]
+    assert f'trigger inboxdb_note_update on public."Lead": {said}' in [one["evidence"] for one in found["triggers"]]
     for one in found["triggers"]:
         one["remedy"] += ", then `inboxdb drain-dirty`"
     mend(database, found["triggers"])
@@ -295,7 +298,7 @@ def test_trigger_is_lost(database: Database) -> None:
     ).fetchall()
     owner.execute('drop trigger inboxdb_note_rollup on public."Lead"')
     [finding] = only_complaint(database, "triggers")
-    assert finding["evidence"] == 'trigger inboxdb_note_rollup on public."Lead" is missing'
+    assert finding["evidence"] == 'trigger inboxdb_note_rollup on public."Lead": missing'
     assert "`inboxdb migrate verify --repair`" in finding["remedy"]
     # another's trigger of the same name does not count
     owner.execute("create function public.nothing() returns trigger language plpgsql as 'begin return null; end'")
@@ -306,23 +309,27 @@ def test_trigger_is_lost(database: Database) -> None:
     assert complaints(database) == {}
 
 
-def answers_without(database: Database, check: str, objects: str, drop: str) -> None:
-    """Every object that a query lists is missed by a check, once it is dropped in a transaction of its own."""
-    superuser = database.superuser()
-    query = (sources.SQL / "checks" / "doctor" / f"{check}.sql").read_bytes()
-    listed = superuser.execute(objects.encode()).fetchall()
-    assert len(listed) > 10
-    for names in listed:
-        with superuser.transaction(force_rollback=True):
-            superuser.execute(drop.format(*names))
-            said = [evidence for _, evidence, _ in superuser.execute(query)]
-        assert len(said) == 1, names
-        assert said[0].endswith("is missing")
+def test_trigger_calls_another_function(database: Database) -> None:
+    owner = database.connect()
+    owner.execute(
+        'create or replace trigger inboxdb_note_update after update on public."Client" '
+        "for each row when (false) execute function inboxdb.note_workspace_change()"
+    )
+    [finding] = only_complaint(database, "triggers")
+    assert finding["evidence"] == 'trigger inboxdb_note_update on public."Client": definition another'
+    mend(database, [finding])
 
 
 def test_every_trigger_is_known(database: Database) -> None:
+    superuser = database.superuser()
     ours = "select tgname, tgrelid::regclass::text from pg_trigger where tgname like 'inboxdb%'"
-    answers_without(database, "triggers", ours, "drop trigger {0} on {1}")
+    listed = superuser.execute(ours).fetchall()
+    assert len(listed) > 10
+    for trigger, table in listed:
+        with superuser.transaction(force_rollback=True):
+            superuser.execute(f"drop trigger {trigger} on {table}")
+            [difference] = lost_or_changed(superuser, "trigger")
+        assert (str(difference.object), difference.installed) == (f"trigger {trigger} on public.{table}", "missing")
 
 
 ROLE, DATABASE, SERVER = "alter role app_writer", "alter database {}", "alter system"
@@ -404,8 +411,11 @@ def test_sample_has_a_bound(database: Database) -> None:
 def test_index_is_dropped(database: Database) -> None:
     database.connect().execute("drop index public.inboxdb_message_ai_sent, inboxdb.workspace_next_snooze_at_idx")
     findings = only_complaint(database, "indexes")
-    assert findings[0]["evidence"] == 'index inboxdb_message_ai_sent on public."Message" is missing'
-    mend(database, findings)
+    assert {one["evidence"] for one in findings} == {
+        "index inboxdb.workspace_next_snooze_at_idx on inboxdb.workspace: missing",
+        'index public.inboxdb_message_ai_sent on public."Message": missing',
+    }
+    mend(database, findings[:1])  # or all of them at once
 
 
 def test_index_is_invalid(database: Database) -> None:
@@ -419,20 +429,22 @@ def test_index_is_invalid(database: Database) -> None:
         building.execute(definition.replace("CREATE INDEX", "CREATE INDEX CONCURRENTLY"))
     writer.rollback()
     [finding] = only_complaint(database, "indexes")
-    assert finding["evidence"] == 'index inboxdb_ai_draft_to_review on public."AIDraft" is invalid'
+    assert finding["evidence"] == 'index public.inboxdb_ai_draft_to_review on public."AIDraft": invalid; not ready'
     mend(database, [finding])
 
 
 def test_every_index_is_known_and_made_as_it_was(database: Database) -> None:
     ours = """
-        select i.indexrelid::regclass::text, coalesce('constraint ' || n.conname || ' on ' || i.indrelid::regclass, '')
+        select
+          format('%s.%s', c.relnamespace::regnamespace, c.relname),
+          coalesce('constraint ' || n.conname || ' on ' || i.indrelid::regclass, '')
         from pg_index as i
         inner join pg_class as c on i.indexrelid = c.oid
         left join pg_constraint as n on i.indexrelid = n.conindid
-        where (c.relnamespace = 'inboxdb'::regnamespace and c.relname not like '%yoyo%') or c.relname like 'inboxdb%'
+        where (c.relnamespace = 'inboxdb'::regnamespace and c.relname !~ 'yoyo|migration_text')
+          or c.relname like 'inboxdb%'
     """
     superuser = database.superuser()
-    query = (sources.SQL / "checks" / "doctor" / "indexes.sql").read_bytes()
     listed = superuser.execute(ours.encode()).fetchall()
     assert len(listed) > 20
     for index, constraint in listed:
@@ -442,9 +454,13 @@ def test_every_index_is_known_and_made_as_it_was(database: Database) -> None:
             table = constraint.partition(" on ")[2]
             drop = f"alter table {table} drop {constraint.partition(' on ')[0]}" if table else f"drop index {index}"
             superuser.execute(drop)
-            [(_, evidence, remedy)] = superuser.execute(query)
-            assert evidence.endswith("is missing")
-            superuser.execute(remedy.strip("`").replace("concurrently ", ""))
+            [difference] = lost_or_changed(superuser, "index")
+            assert difference.object.name.startswith(f"{index} on ")
+            assert difference.installed == "missing"
+            [made_by] = difference.remedy.statements
+            assert f"`{made_by}`" in difference.remedy.command
+            superuser.execute(made_by.replace("CONCURRENTLY ", ""))
+            assert {*superuser.execute(ours.encode())} == {*listed}, "a constraint's index is the constraint's again"
             assert superuser.execute(definition, [index]).fetchone() == before
 
 
@@ -535,6 +551,23 @@ def test_grants_are_narrower(database: Database) -> None:
     [finding] = only_complaint(database, "grants", "warning")
     assert finding["evidence"] == "role inboxdb_drainer lacks execute on inboxdb.collect()"
     mend(database, [finding])
+
+
+def test_every_right_is_known(database: Database) -> None:
+    """Of the matrix, which the check reads, and of the catalog that was shipped."""
+    superuser = database.superuser()
+    query = (sources.SQL / "checks" / "doctor" / "grants.sql").read_bytes()
+    given = {obj.name: facts["rights"] for obj, facts in shipped().items() if obj.kind == "privilege"}
+    assert len(given) > 30
+    for name, rights in given.items():
+        thing, _, grantee = name.rpartition(" to ")
+        with superuser.transaction(force_rollback=True):
+            superuser.execute(f"revoke {rights} on {thing.removeprefix('relation ')} from {grantee}")
+            [(severity, evidence, _)] = superuser.execute(query)
+        assert (severity, evidence) == (
+            "warning",
+            f"role {grantee} lacks {rights} on {thing.partition(' ')[2].replace(',', ', ')}",
+        )
 
 
 # The horizon

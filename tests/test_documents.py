@@ -29,6 +29,7 @@ from psycopg.conninfo import make_conninfo
 from inboxdb.cli import main
 from inboxdb.database import sources
 from inboxdb.demo import embedded
+from inboxdb.watch.doctor import COMPARED
 from inboxdb.watch.facts import FACTS, Status, runbook
 from tests import hosts
 from tests.interleave import until
@@ -416,7 +417,7 @@ def promises() -> list[str]:
 
 
 def test_every_alarm_has_a_row() -> None:
-    checks = {file.stem for file in sources.SQL.glob("checks/doctor/*.sql")} | {"prisma_schema"}
+    checks = {file.stem for file in sources.SQL.glob("checks/doctor/*.sql")} | COMPARED.keys() | {"prisma_schema"}
     names = [*(f"`{name}`" for name in alerts().keys() | checks), *(f'"{promise}"' for promise in promises())]
     rows = ", ".join(alarms())
     assert {name: rows.count(name) for name in names} == dict.fromkeys(names, 1)

@@ -1,8 +1,9 @@
 """Checks: queries in folders under sql/checks/; each returns findings, and can be run alone in psql."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import psycopg
 from psycopg import errors
@@ -40,8 +41,15 @@ def run(connection: Connection, folder: str, settings: Mapping[str, str] | None 
     Returns the findings of each check. A check that could not run has one finding, NOT_LOOKED_AT.
     Raises psycopg.Error where the connection is lost.
     """
+
+    def findings(file: Path) -> list[Finding]:
+        for setting in (settings or {}).items():
+            connection.execute("select pg_catalog.set_config(%s, %s, true)", setting)
+        with connection.cursor(row_factory=kwargs_row(partial(Finding, file.stem))) as cursor:
+            return cursor.execute(file.read_bytes()).fetchall()
+
     return {
-        file.stem: _findings(connection, file.stem, file.read_bytes(), settings or {})
+        file.stem: attempt(connection, file.stem, partial(findings, file))
         for file in sorted((sources.SQL / "checks" / folder).glob("*.sql"))
     }
 
@@ -51,14 +59,16 @@ def worst_first(findings: list[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
-def _findings(connection: Connection, check: str, query: bytes, settings: Mapping[str, str]) -> list[Finding]:
+def attempt(connection: Connection, check: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    """Look in a READ ONLY transaction, whose statements end after TIME_LIMIT.
+
+    Returns the findings of a check; one that is NOT_LOOKED_AT where it could not run.
+    Raises psycopg.Error where the connection is lost.
+    """
     try:
         with transaction(connection, TIME_LIMIT):
             connection.execute("set transaction read only; set local lock_timeout = '2s'; set local search_path = ''")
-            for setting in settings.items():
-                connection.execute("select pg_catalog.set_config(%s, %s, true)", setting)
-            with connection.cursor(row_factory=kwargs_row(partial(Finding, check))) as cursor:
-                return cursor.execute(query).fetchall()
+            return look()
     except psycopg.Error as error:
         if is_lost(error):
             raise

@@ -215,7 +215,7 @@ object (kind, name, facts) as (
     )
   from pg_publication as p
 )
-select o.kind, o.name, json_strip_nulls(o.facts) from object as o
+select o.kind, o.name, json_strip_nulls(o.facts) from object as o where {kinds}
 """
 
 # A type after ::, there because of the host's choice for its ids, texts or times.
@@ -264,20 +264,20 @@ def read(connection: Connection[Any], spaces: str) -> Objects:
     return objects
 
 
-def installed(connection: Connection[Any]) -> Objects:
+def installed(connection: Connection[Any], kinds: str = "true") -> Objects:
     """Read a database's objects of inboxdb, written as in the snapshot: our two schemas, and objects with our name on
     the host's tables and on Supabase's realtime.messages.
 
-    Parameters: connection, in autocommit mode.
+    Parameters: connection, in autocommit mode; kinds, which kinds of objects: a condition on object as o.
     """
-    objects = {obj: facts for obj, facts in _read(connection, WHERE_OURS_ARE).items() if _is_ours(obj)}
+    objects = {obj: facts for obj, facts in _read(connection, WHERE_OURS_ARE, kinds).items() if _is_ours(obj)}
     owner = objects.get(Object("schema", "inboxdb"), {}).get("owner")
     views = {obj.name for obj, facts in objects.items() if facts.get("kind") == "v"}
     host_types = _host_types(connection)
     for obj, facts in objects.items():
         for name in facts.keys() & {"definition", "using", "check", "default", "arguments"}:
             facts[name] = without_host_types(facts[name])
-        if facts.get("owner") == owner:
+        if owner and facts.get("owner") == owner:
             facts["owner"] = "the owner of schema inboxdb"
         if obj.kind == "column" and obj.table in views:
             facts.pop("collation", None)
@@ -335,11 +335,12 @@ def _has_operator(text: str) -> bool:
     return False
 
 
-def _read(connection: Connection[Any], spaces: str) -> Objects:
+def _read(connection: Connection[Any], spaces: str, kinds: str = "true") -> Objects:
     with connection.transaction():
         # so that every name is written with its schema
         connection.execute("set local search_path = ''")
-        rows = connection.execute(QUERY.replace("{spaces}", spaces).encode()).fetchall()
+        query = QUERY.replace("{spaces}", spaces).replace("{kinds}", kinds)
+        rows = connection.execute(query.encode()).fetchall()
     return {Object(kind, name): facts for kind, name, facts in rows}
 
 

@@ -56,6 +56,10 @@ WORDS = {
     ("enabled", "R"): "enabled for replicas only",
     ("persistence", "p"): "logged",
     ("persistence", "u"): "unlogged",
+    ("valid", "yes"): "valid",
+    ("valid", "no"): "invalid",
+    ("ready", "yes"): "ready",
+    ("ready", "no"): "not ready",
 }
 
 ROUTINE = re.compile(r"^create or replace (?:function|procedure|view) (inbox(?:db|_api)\.\w+)", re.MULTILINE)
@@ -121,6 +125,24 @@ def differences(connection: Connection) -> list[Difference]:
     return differ + list(_lost_rows(connection, state))
 
 
+def lost_or_changed(connection: Connection, kind: str) -> list[Difference]:
+    """Compare the triggers, or the indexes, that we ship with the installed ones. Changes nothing.
+
+    Reads what every role may. What somebody else made besides is no difference here.
+
+    Parameters: connection; kind, trigger or index.
+    """
+    shipped, installed = catalog.shipped(), _installed(connection, f"o.kind = '{kind}'")
+    remedy = {"trigger": _for_trigger, "index": _for_index}[kind]
+    differ = []
+    for obj, facts in sorted(shipped.items()):
+        if obj.kind == kind and (found := installed.get(obj)) != facts:
+            key = Object("constraint", _constraint_of(obj))
+            mended_by = _for_constraint(key, shipped[key], None) if key in shipped and not found else None
+            differ.append(Difference(obj, *_in_words(obj, facts, found), mended_by or remedy(obj, facts, found)))
+    return differ
+
+
 def watched() -> tuple[str, ...]:
     """List the host's tables with triggers of ours, in the order in which these are made."""
     return tuple(dict.fromkeys(trigger[2] for _, trigger in _triggers()))
@@ -146,11 +168,8 @@ def _lost_rows(connection: Connection, state: _State) -> Iterator[Difference]:
 
 
 def _read_state(connection: Connection) -> _State:
-    installed = catalog.installed(connection)
+    installed = _installed(connection)
     expected = catalog.shipped()
-    for facts in installed.values():
-        if facts.get("enabled") == "A":  # on a subscriber they have to be
-            facts["enabled"] = "O"
     decided, drifted, owner, rls, named = _decided(connection)
 
     grantees = {obj: obj.name.rpartition(" to ")[2] for obj in expected if obj.kind == "privilege"}
@@ -184,6 +203,14 @@ def _read_state(connection: Connection) -> _State:
     for obj in (MEMBER, TRUSTED):
         installed.get(obj, {}).pop("roles", None)
     return _State(expected, installed, owner, decided, named)
+
+
+def _installed(connection: Connection, kinds: str = "true") -> Objects:
+    installed = catalog.installed(connection, kinds)
+    for facts in installed.values():
+        if facts.get("enabled") == "A":  # on a subscriber they have to be
+            facts["enabled"] = "O"
+    return installed
 
 
 def _decided(connection: Connection) -> tuple[str | None, bool, str, bool, dict[str, list[str]]]:
@@ -240,9 +267,7 @@ def _explained_by(obj: Object, state: _State) -> Iterator[Object]:
     elif obj.kind in ("column", "constraint", "trigger", "policy", "rule"):
         candidates = [table]
     elif obj.kind == "index":
-        # an index made by a constraint has the constraint's name
-        own = obj.name.partition(" on ")[0].partition(".")[2]
-        candidates = [table, Object("constraint", f"{own} on {obj.table}")]
+        candidates = [table, Object("constraint", _constraint_of(obj))]
     elif obj.kind == "sequence":
         candidates = [table]
     else:
@@ -253,6 +278,11 @@ def _explained_by(obj: Object, state: _State) -> Iterator[Object]:
     facts = state.expected.get(table, {})
     if obj.kind == "column" and facts.get("kind") == "v":
         yield table
+
+
+def _constraint_of(index: Object) -> str:
+    """Name the constraint that made an index, if one did."""
+    return f"{index.name.partition(' on ')[0].partition('.')[2]} on {index.table}"
 
 
 def _in_words(obj: Object, shipped: Facts | None, installed: Facts | None) -> tuple[str, str]:

@@ -1,16 +1,23 @@
-"""The findings a DBA should know about an installation, on one page: each check is a query of sql/checks/doctor/."""
+"""The findings a DBA should know about an installation, on one page: each check is a query of sql/checks/doctor/, or a
+part of what `inboxdb migrate verify` compares.
+"""
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from inboxdb.database import checks
 from inboxdb.database.checks import PROBLEM, SEVERITIES, Finding
-from inboxdb.database.connection import describe, session
+from inboxdb.database.connection import Connection, describe, session
 from inboxdb.database.errors import InboxdbError
+from inboxdb.install.differences import lost_or_changed
 
 HEALTHY = "healthy"
 STATUSES = (*SEVERITIES, HEALTHY)  # the worst first
+
+# Checks that compare the objects of a kind with what is shipped.
+COMPARED = {"indexes": "index", "triggers": "trigger"}
 
 OURS = {"inboxdb", "inbox_api"}
 
@@ -52,10 +59,20 @@ def examine(dsn: str, *, prisma_schema: Path | None = None) -> list[Check]:
         """
         if connection.execute(installed).rowcount == 0:
             raise InboxdbError(f"inboxdb is not installed in {describe(dsn)}: run `inboxdb migrate apply`.")
-        examined = [Check(name, findings) for name, findings in checks.run(connection, "doctor").items()]
+        found = checks.run(connection, "doctor")
+        for name in COMPARED:
+            found[name] = checks.attempt(connection, name, partial(_compared, connection, name))
+        examined = [Check(name, found[name]) for name in sorted(found)]
     if prisma_schema is not None:
         examined.append(Check("prisma_schema", prisma_findings(prisma_schema.read_text())))
     return sorted(examined, key=lambda check: STATUSES.index(check.status))
+
+
+def _compared(connection: Connection, check: str) -> list[Finding]:
+    return [
+        Finding(check, PROBLEM, f"{difference.object}: {difference.installed}", difference.remedy.command)
+        for difference in lost_or_changed(connection, COMPARED[check])
+    ]
 
 
 def prisma_findings(text: str) -> list[Finding]:
