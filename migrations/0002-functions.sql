@@ -2130,6 +2130,7 @@ as $$
 declare
   as_of pg_catalog.timestamptz := inboxdb.clock();
 begin
+  perform inboxdb.checkpoint('auditing', target_client_id::pg_catalog.text);
   return inboxdb.reason_to_recount(target_client_id, as_of, null) is null
     and inboxdb.drifted_scopes(target_client_id) = 0
     and not exists (

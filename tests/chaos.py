@@ -32,7 +32,7 @@ from inboxdb.demo import embedded
 from tests.interleave import DEADLINE, until
 from tests.pooler import pooler
 from tests.redis_server import RedisServer
-from tests.rows import BY_AI, Host, new_id
+from tests.rows import BY_AI, Host, new_id, set_slice
 from tests.servers import LOGINS, SETTINGS, Database, Server, new_folder
 
 MORTAL = {
@@ -45,12 +45,13 @@ MORTAL = {
     "deadlock_timeout": "100ms",
 }
 
-# Delays and slices that are over many times in a round of a few seconds; also in seconds.
-SHORTER = {
-    "retry_delay": ("interval '1 second'", "interval '30 milliseconds'"),
-    "current_slice": ("/ 20", "/ 1"),
-    "empty_slice": ("131072", "8192"),
-}
+# A slice a second, delays from 30 ms, and slices emptied from 8 kB: all happen many times in a round of a few seconds.
+SLICE = "(pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint % 4)::integer"
+DELAY = """
+create or replace function inboxdb.retry_delay(attempts integer) returns interval language sql volatile
+as $$ select interval '30 milliseconds' * power(2, least(attempts, 14) - 1) * (1 - random() / 4) $$
+"""
+WORTH_EMPTYING = ("131072", "8192")
 
 STATUSES = ("new", "contacted", "needs_repair", "blacklisted", "unqualified")
 TAGS = (None, "Interested", "Follow Up", "Not Interested")
@@ -155,12 +156,11 @@ def mortal_database(source: int | Path, password: str, *, pooled: bool) -> Itera
         database = stack.enter_context(server.database("text", installed=True))
         server.close()
         with psycopg.connect(server.dsn_of(database.name)) as superuser:
-            for function, (piece, replacement) in SHORTER.items():
-                [(definition,)] = superuser.execute(
-                    "select pg_get_functiondef(%s::regproc)", [f"inboxdb.{function}"]
-                ).fetchall()
-                assert definition.count(piece) == 1, f"{function} does not have this piece once: {piece!r}"
-                superuser.execute(definition.replace(piece, replacement).encode())
+            set_slice(superuser, SLICE)
+            superuser.execute(DELAY)
+            [(emptying,)] = superuser.execute("select pg_get_functiondef('inboxdb.empty_slice'::regproc)").fetchall()
+            assert emptying.count(WORTH_EMPTYING[0]) == 1
+            superuser.execute(emptying.replace(*WORTH_EMPTYING).encode())
         yield server, database
 
 

@@ -142,6 +142,16 @@ def set_clock(connection: Connection[Any], instant: str) -> None:
     connection.execute(definition.replace("(1 - pg_catalog.random() / 4)", "1"))
 
 
+def set_slice(connection: Connection[Any], choice: str) -> None:
+    """Choose the slice of the change log by an expression, instead of by the clock; `connection` owns the function."""
+    connection.execute(
+        SQL(
+            "create or replace function inboxdb.current_slice() returns integer "
+            "language sql volatile parallel safe as {}"
+        ).format(Literal(f"select {choice}"))
+    )
+
+
 def _by_scope(rows: Iterable[tuple[Any, ...]]) -> dict[str, Counts]:
     scopes: dict[str, Counts] = {}
     for scope, is_global, *counts in rows:

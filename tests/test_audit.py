@@ -293,9 +293,7 @@ def test_an_audit_that_fails_holds_up_no_other(database: Database, by: str) -> N
         set_clock(stage.owner, FILLED)
         broken, *others = (host.workspace() for _ in range(3))
         stage.owner.execute("call inboxdb.drain_dirty()")
-        code = "  return inboxdb.reason_to_recount("
-        failing = f"  if target_client_id = '{broken}' then raise sqlstate '22012'; end if;\n{code}"
-        stage.edit("audit_workspace", code, failing)
+        stage.always_at("auditing", "raise sqlstate '22012'", about=broken)
         set_clock(stage.owner, DUE)
         if by == "a run":
             assert run(database.dsn).audited == len(others)

@@ -8,7 +8,7 @@ import pytest
 from psycopg import errors
 from psycopg.sql import SQL, Identifier, Literal
 
-from tests.rows import WRITTEN_AT, Host, new_id, set_clock
+from tests.rows import WRITTEN_AT, Host, new_id, set_clock, set_slice
 from tests.servers import Database
 
 Changes = Counter[tuple[str | None, str | None]]
@@ -610,9 +610,7 @@ def test_change_carries_transaction_time_and_slice(world: World, number: int) ->
     world.insert("Lead", LEAD_COLUMNS)
     world.taken()
     set_clock(world.owner, MONDAY)
-    world.owner.execute(
-        f"create or replace function inboxdb.current_slice() returns integer language sql as 'select {number}'"
-    )
+    set_slice(world.owner, f"{number}")
 
     with world.writer.transaction():
         with world.writer.transaction():

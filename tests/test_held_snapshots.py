@@ -9,7 +9,7 @@ import pytest
 from psycopg import Connection
 
 from tests.holders import HOLDERS, Holder
-from tests.rows import Host, live_counts, set_clock, stored_counts
+from tests.rows import Host, live_counts, set_clock, set_slice, stored_counts
 from tests.servers import Database
 
 # Refreshes of one workspace while a snapshot is held. Each leaves a dead row for every row.
@@ -88,7 +88,6 @@ def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
 
 @pytest.mark.parametrize("holder", HOLDERS)
 def test_the_disk_shrinks_once_the_snapshot_is_gone(holder: Holder, database: Database, owner: Connection[Any]) -> None:
-    in_slice = "create or replace function inboxdb.current_slice() returns integer language sql as 'select %s'"
     sizes = "select sum(pg_relation_size(format('inboxdb.change_%s', n))) from generate_series(0, 3) as n"
     workspace = Host(database.writer()).workspace()
     mark = "select inboxdb.mark_inbox_counts_dirty(%s) from generate_series(1, 2500)"
@@ -96,7 +95,7 @@ def test_the_disk_shrinks_once_the_snapshot_is_gone(holder: Holder, database: Da
     def turn() -> int:
         """Let each slice have its time, and drain as the program does; return how large the log is then."""
         for number in range(4):
-            owner.execute(in_slice % number)
+            set_slice(owner, f"{number}")
             owner.execute(mark, [workspace])
             owner.execute("call inboxdb.drain_dirty()")
             owner.execute("select inboxdb.empty_slice()")

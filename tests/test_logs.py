@@ -139,13 +139,13 @@ def test_a_single_run_is_silent_unless_asked(database: Database, host: Host, own
 
 
 @pytest.mark.parametrize(
-    ("function", "ends"), [("claim_next", True), ("refresh_workspace", False), ("send_signals", False)]
+    ("checkpoint", "ends"), [("candidate chosen", True), ("workspace locked", False), ("signalling", False)]
 )
 def test_what_the_server_says_is_not_repeated(
-    function: str, ends: bool, database: Database, host: Host, owner: Connection, stage: Stage, start: Start
+    checkpoint: str, ends: bool, database: Database, host: Host, owner: Connection, stage: Stage, start: Start
 ) -> None:
     words = ", ".join(f"{part} = 'secretive {part}'" for part in ("message", "detail", "hint"))
-    stage.edit(function, "\nbegin\n", f"\nbegin\n  raise warning using {words};\n  raise exception using {words};\n")
+    stage.always_at(checkpoint, f"raise warning using {words}; raise exception using {words}")
     host.workspace()
     running = start("drain-dirty", "--watch", "--log-format", "json", "--debug")
     until(lambda: "P0001" in running.stderr)

@@ -13,7 +13,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
 from inboxdb.database import sources
-from tests.rows import Host
+from tests.rows import Host, set_slice
 from tests.servers import WRITER, Database, Server
 
 
@@ -34,8 +34,7 @@ def full(server: Server, host_variant: str) -> Iterator[Database]:
     with server.database(host_variant, installed=True) as database:
         owner = database.connect()
         # one slice of the change log takes them all, whatever the clock says
-        [(current_slice,)] = owner.execute("select pg_get_functiondef('inboxdb.current_slice'::regproc)").fetchall()
-        owner.execute(re.sub(r"\bselect .*", "select 0", current_slice).encode())
+        set_slice(owner, "0")
         owner.execute((sources.HOST / "generate.sql").read_bytes())
         owner.execute("select pg_temp.generate_host(workspaces => 100, leads => 20000)")
         owner.execute(

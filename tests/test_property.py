@@ -34,7 +34,7 @@ from psycopg.pq import TransactionStatus
 
 from tests.hosts import HOSTS
 from tests.naive import naive_counts
-from tests.rows import BY_AI, GLOBAL, Counts, live_counts, stored_counts
+from tests.rows import BY_AI, GLOBAL, Counts, live_counts, set_slice, stored_counts
 from tests.servers import Database
 
 HISTORIES = int(os.environ.get("INBOXDB_PROPERTY_HISTORIES", "72"))
@@ -355,7 +355,7 @@ class World:
         )
         self.new_ids = map(row_id, itertools.count(100))
         self.set_clock(START)
-        self.set_slice(0)
+        set_slice(self.owner, "0")
         self.owner.execute(POPULATION)
         self.owner.execute("call inboxdb.drain_dirty()")
 
@@ -385,13 +385,6 @@ class World:
         self.owner.execute(
             "update inboxdb.drain_state set collected_at = null "
             "where revision in (select s.revision from inboxdb.drain_state as s for update skip locked)"
-        )
-
-    def set_slice(self, number: int) -> None:
-        """Let this slice of the log take changes from here on."""
-        self.owner.execute(
-            "create or replace function inboxdb.current_slice() returns integer language sql volatile parallel safe "
-            f"as 'select {number}'"
         )
 
 
@@ -732,7 +725,7 @@ class Histories(RuleBasedStateMachine):
     @step(number=st.integers(0, 3))
     def empty_slice(self, number: int) -> bool:
         """Empty a slice when it is the one furthest from use, and has dead rows enough for that to be worth it."""
-        self.world.set_slice((number + 2) % 4)
+        set_slice(self.world.owner, f"{(number + 2) % 4}")
         self.owner.execute(
             f"""
             begin;
@@ -745,7 +738,7 @@ class Histories(RuleBasedStateMachine):
     @step(minutes=st.integers(1, 3), slice=st.integers(0, 3))
     def let_time_pass(self, minutes: int, slice: int) -> bool:
         self.world.set_clock(self.world.now + timedelta(minutes=minutes))
-        self.world.set_slice(slice)
+        set_slice(self.world.owner, f"{slice}")
         return True
 
     # What must hold

@@ -655,11 +655,7 @@ def test_a_worker_that_cannot_go_on_ends_the_others(
         host.lead(slow)
         until_held_up(owner)
         [idle] = until(lambda: [pid for pid in looking(owner) if pid not in drains(owner, held_up=True)])
-        stage.edit(
-            "claim_next",
-            "begin\n  perform",
-            f"begin\n  if pg_backend_pid() = {idle} then raise no_data_found; end if;\n  perform",
-        )
+        stage.always_at("candidate chosen", f"if pg_backend_pid() = {idle} then raise no_data_found; end if")
         host.lead(bad)
         until(lambda: len(drains(owner)) == 2)
         let_go()
@@ -718,11 +714,11 @@ def test_any_mixture_shares_the_work(
         "create table public.refreshed (workspace text, by_pid integer, began timestamptz, ended timestamptz)"
     )
     refresh_slowly(stage, 0.01)
-    stage.edit(
-        "refresh_workspace",
-        "  seconds_waited :=",
-        "  insert into public.refreshed values (target_client_id, pg_backend_pid(), as_of, clock_timestamp());\n"
-        "  seconds_waited :=",
+    stage.always_at("workspace locked", "perform set_config('test.began', clock_timestamp()::text, true)")
+    began = "current_setting('test.began')::timestamptz"
+    stage.always_at(
+        "versions bumped",
+        f"insert into public.refreshed values (about, pg_backend_pid(), {began}, clock_timestamp())",
     )
     held = host.workspace()
     workspaces = [host.workspace() for _ in range(20)]
