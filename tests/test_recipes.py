@@ -102,6 +102,14 @@ def listed(recipe: str, name: str, migration: str = "") -> set[str]:
     return {file.replace("NNNN-NAME", f"{number:04d}-{migration}").replace("NAME", name) for file in files}
 
 
+def test_the_table_counts_the_files_by_hand() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    recipes = re.findall(r"^### ([^\n]*)\n(.*?)(?=^###? |\Z)", text.partition("\n## Recipes\n")[2], re.M | re.S)
+    by_hand = {name.lower(): len(re.findall(r"^\| `[^`]+` \| hand \|", lines, re.M)) for name, lines in recipes}
+    counted = re.findall(r"^\| \[(.*)\]\(#.*\) \| (\d+) \|", text, re.M)
+    assert {name: int(number) for name, number in counted} == by_hand
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Copy:
     return Copy(tmp_path)
@@ -351,3 +359,46 @@ def test_job(copy: Copy) -> None:
     copy.pytest("tests/test_tidy_workspace.py", "tests/test_jobs.py", "-k", "told or function")
     copy.pytest("tests/test_sources.py", "tests/test_leaks.py", "-k", "everything_is_declared or routine or rooms")
     assert copy.touched == listed("A job", "tidy_workspace", "tidy")
+
+
+MAINTENANCE = """\
+create or replace function inboxdb.forget_failures() returns void
+language sql volatile
+set search_path = ''
+as $$
+  -- Purpose: delete failures of maintenance after 30 days.
+  -- Writes: maintenance_failure.
+  -- INVOKER: called by maintain, by its name in view maintenance.
+  delete from inboxdb.maintenance_failure as f
+  where f.failed_at < inboxdb.clock() - interval '30 days'
+$$;
+"""
+
+TEST_OF_MAINTENANCE = """
+
+@pytest.mark.parametrize("by", DRAINS)
+def test_old_failures_are_forgotten(database: Database, by: str) -> None:
+    owner = database.connect()
+    failure = "insert into inboxdb.maintenance_failure (item, failed_at, last_error) values (%s, %s, '22012')"
+    owner.execute(failure, ["an-old-one", "2020-01-01"])
+    owner.execute(failure, ["a-new-one", "2100-01-01"])
+    drain(database, by)
+    assert owner.execute("select item from inboxdb.maintenance_failure").fetchall() == [("a-new-one",)]
+"""
+
+
+def test_maintenance(copy: Copy) -> None:
+    """A function and a row: both drains run the item."""
+    copy.release()
+    last = "  ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')\n"
+    row = "  ('forget-failures', '1 h', '5 s', null, null, null, 'inboxdb.forget_failures'),\n"
+    copy.insert("sql/jobs/maintenance.view.sql", last, row)
+    copy.write("sql/jobs/forget_failures.sql", MAINTENANCE)
+    copy.insert("sql/inboxdb.sql", "\\ir jobs/heartbeat.sql\n", "\\ir jobs/forget_failures.sql\n")
+    copy.append("tests/test_maintenance.py", TEST_OF_MAINTENANCE)
+    copy.insert("docs/how-it-works.md", ", audit (`next_audit`", ", forget old failures (`forget_failures`)")
+    copy.insert("CHANGELOG.md", "### Changed\n", "- Drains delete failures of maintenance after 30 days.\n\n")
+    copy.make("migration", "NAME=forget-failures")
+    copy.pytest("tests/test_maintenance.py", "-k", "forgotten")
+    copy.pytest("tests/test_sources.py", "tests/test_leaks.py", "-k", "everything_is_declared or routine or rooms")
+    assert copy.touched == listed("A maintenance item", "forget_failures", "forget-failures")
