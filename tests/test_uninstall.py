@@ -1,14 +1,16 @@
 """`inboxdb uninstall`: from whatever state, it leaves the host as it was, and says what it could not remove."""
 
 import re
+import shutil
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from inboxdb.cli import main
-from inboxdb.database import connection
+from inboxdb.database import connection, sources
 from inboxdb.database.errors import DatabaseRefused, InboxdbError
 from inboxdb.install import access, migrate
 from inboxdb.install.access import Named
@@ -154,6 +156,44 @@ def test_what_is_somebody_elses_is_named(database: Database, name: str) -> None:
     before = catalog(owner)
     with pytest.raises(InboxdbError, match=name):
         uninstall(database.dsn)
+    assert not difference(before, catalog(owner))
+
+
+RETIRED = """
+create table inboxdb.retired (id bigint generated always as identity primary key, seen_at timestamptz);
+create index retired_seen_at_idx on inboxdb.retired (seen_at);
+create or replace function inboxdb.retire(old integer) returns integer language sql as 'select 1';
+create or replace trigger inboxdb_note_retirement
+after truncate on public."Client"
+for each statement execute function inboxdb.note_truncate();
+create index concurrently if not exists inboxdb_client_retired on public."Client" (id);
+"""
+
+
+def test_older_installation_has_what_is_gone_since(
+    bare_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A migration makes it, and a later one, which this database lacks, drops it."""
+    owner = bare_database.connect()
+    before = catalog(owner)
+    migrate.apply(bare_database.dsn)
+    for statement in RETIRED.split(";\n")[:-1]:
+        owner.execute(statement)
+    with pytest.raises(InboxdbError, match=r"inboxdb\.retired"):
+        uninstall(bare_database.dsn)
+
+    folder = Path(shutil.copytree(sources.MIGRATIONS, tmp_path / "migrations"))
+    monkeypatch.setattr(sources, "MIGRATIONS", folder)
+    with (folder / FILES[1].name).open("a") as file:
+        file.write(RETIRED)
+    with pytest.raises(InboxdbError, match=r"inboxdb\.retired"):
+        uninstall(bare_database.dsn)
+    (folder / "9999-retirement.sql").write_text(f"-- depends: {FILES[-1].stem}\ndrop table inboxdb.retired;\n")
+    owner.execute("create table inboxdb.notes (id int)")
+    with pytest.raises(InboxdbError, match=r"its objects: relation inboxdb\.notes\. Drop"):
+        uninstall(bare_database.dsn)
+    owner.execute("drop table inboxdb.notes")
+    uninstall(bare_database.dsn)
     assert not difference(before, catalog(owner))
 
 

@@ -5,6 +5,7 @@ Each step is a transaction of its own, one host table at a time, triggers first:
 after a crash the same command goes on.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,13 @@ ROLES = tuple(role for role in access.ROLES if role.startswith("inboxdb_"))  # n
 NAMED = ("schema", "relation", "routine", "type", "trigger", "policy", "index", "publication")
 
 STAND_IN = "inboxdb.suspended_"
+
+# What a migration makes, by its name.
+MAKES = re.compile(
+    r"^ *(?:execute pg_catalog\.format\(')?create (?:or replace )?"
+    r"(?:function|procedure|view|table|type|domain|trigger|policy|index) (?:concurrently )?(?:if not exists )?([\w.]+)",
+    re.MULTILINE,
+)
 
 # A damaged installation cannot tell whether it was inboxdb that turned it on, nor can a host's that was found so.
 CLOSED = """
@@ -96,7 +104,9 @@ def _named(ours: Objects) -> list[str]:
 
 
 def _refuse_what_is_not_ours(connection: Connection, ours: Objects, dsn: str) -> None:
-    shipped = catalog.shipped()
+    shipped, history = catalog.shipped(), migrate.read_history(connection)
+    is_older = any(migration.id not in history.entries for migration in history.shipped)
+    gone_since = _ever_made() if is_older else set()
     strange = [
         str(obj)
         for obj in sorted(ours)
@@ -104,12 +114,19 @@ def _refuse_what_is_not_ours(connection: Connection, ours: Objects, dsn: str) ->
         and obj not in shipped
         and obj != TRUSTED
         and not obj.name.startswith(STAND_IN)
+        and not {obj.table, re.split(r"\(| on |_[a-z]+_seq$", obj.name)[0].removeprefix("public.")} & gone_since
     ]
     if strange := strange + _dependents(connection):
         raise InboxdbError(
             f"in {describe(dsn)} this is not inboxdb's, and depends on it or stands among its objects: "
             f"{', '.join(strange)}. Drop it or move it away first. Nothing was changed."
         )
+
+
+def _ever_made() -> set[str]:
+    """Name what the migrations make, whether a later one drops it or not."""
+    files = [file for file in sources.MIGRATIONS.glob("*.sql") if not file.name.endswith(".rollback.sql")]
+    return {name for file in files for name in MAKES.findall(file.read_text())}
 
 
 def _dependents(connection: Connection) -> list[str]:
