@@ -1633,29 +1633,31 @@ as $$
 -- Parameters: kinds, of leads, each kind of each user once or more often.
 -- Returns: the global row, zeros included, and a row per user; leads and counts are sums, or differences where kinds
 --   are taken off.
--- INVOKER: reads view count alone.
+-- INVOKER: reads nothing.
 begin
   return query
   select
     null::pg_catalog.tid,
-    s.is_global,
-    (case when s.is_global then inboxdb.sentinel() else inboxdb.key_id(s.user_key)::inboxdb.user_id end)
+    grouping(k.user_key) = 1,
+    (case when grouping(k.user_key) = 1 then inboxdb.sentinel() else inboxdb.key_id(k.user_key)::inboxdb.user_id end)
     ::inboxdb.user_id,
-    pg_catalog.min(s.leads)::integer,
-    pg_catalog.array_agg(s.n order by s.bit)
-  from (
-    select
-      grouping(k.user_key) = 1 as is_global,
-      k.user_key,
-      c.bit,
-      pg_catalog.sum(k.leads) as leads,
-      pg_catalog.sum(k.leads * (k.counts >> c.bit & 1))::integer as n
-    from pg_catalog.unnest(kinds || (null, 0, 0)::inboxdb.lead_kind) as k
-    cross join inboxdb.count as c
-    group by grouping sets ((c.bit), (c.bit, k.user_key))
-  ) as s
-  where s.is_global or s.user_key is not null
-  group by s.is_global, s.user_key;
+    pg_catalog.sum(k.leads)::integer,
+    array[
+      -- each count, with commas between: pg_catalog.sum(k.leads * (k.counts >> {bit} & 1))::integer
+      pg_catalog.sum(k.leads * (k.counts >> 0 & 1))::integer,
+      pg_catalog.sum(k.leads * (k.counts >> 1 & 1))::integer,
+      pg_catalog.sum(k.leads * (k.counts >> 2 & 1))::integer,
+      pg_catalog.sum(k.leads * (k.counts >> 3 & 1))::integer,
+      pg_catalog.sum(k.leads * (k.counts >> 4 & 1))::integer,
+      pg_catalog.sum(k.leads * (k.counts >> 5 & 1))::integer,
+      pg_catalog.sum(k.leads * (k.counts >> 6 & 1))::integer,
+      pg_catalog.sum(k.leads * (k.counts >> 7 & 1))::integer,
+      pg_catalog.sum(k.leads * (k.counts >> 8 & 1))::integer
+      -- end
+    ]
+  from pg_catalog.unnest(kinds || (null, 0, 0)::inboxdb.lead_kind) as k
+  group by grouping sets ((), (k.user_key))
+  having grouping(k.user_key) = 1 or k.user_key is not null;
 end
 $$;
 -- <<< sql/counts/scope_counts.sql
@@ -1772,12 +1774,14 @@ begin
     )
   from inboxdb.scope_counts(kinds) as d
   left join lateral (
-    select s.tid, s.leads, s.counts
+    select s.tid, s.is_global, s.scope_user_id, s.leads, s.counts
     from inboxdb.counts_vector as s
-    where s.client_id = target_client_id and s.is_global = d.is_global and s.scope_user_id = d.scope_user_id
+    -- a range, because equal conditions on all columns would make the order void, and the scan begin with dead rows
+    where s.client_id >= target_client_id
+      and (s.client_id, s.is_global, s.scope_user_id) <= (target_client_id, d.is_global, d.scope_user_id)
     order by s.client_id desc, s.is_global desc, s.scope_user_id desc
     limit 1
-  ) as p on true
+  ) as p on d.is_global = p.is_global and d.scope_user_id = p.scope_user_id
   where d.is_global or d.leads <> 0 or 0 <> any (d.counts);
 end
 $$;
@@ -1794,88 +1798,83 @@ as $$
 -- Parameters: target_client_id; as_of, the instant of the counts; due, the rows as they are to be, each with the ctid
 --   of the present row; leads are null to delete the row.
 -- Errors: 40001 where another session wrote the workspace's counts meanwhile, past the lock.
--- Writes: inbox_counts, by ctid (D36), inserts last (D23).
+-- Writes: inbox_counts, by ctid (D36). One statement, because each has to be set up, and takes its locks (D96).
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
-  written integer := 0;
-  more integer;
+  written integer;
 begin
-  delete from inboxdb.inbox_counts as s
+  merge into inboxdb.inbox_counts as s
   using pg_catalog.unnest(due) as d
-  where s.ctid = d.tid and s.client_id = target_client_id and d.leads is null;
+    -- the place alone: written so that the primary key, with all dead rows, cannot answer (D8)
+    on s.ctid = d.tid and (s.client_id = target_client_id) is true
+  when matched and d.leads is null then
+    delete
+  when matched then
+    update set
+      leads = d.leads,
+      -- each count: {name} = d.counts[{place}],
+      all_responses = d.counts[1],
+      requires_attention = d.counts[2],
+      previously_required_attention = d.counts[3],
+      total_non_blacklisted = d.counts[4],
+      awaiting_reply = d.counts[5],
+      needs_repair = d.counts[6],
+      ai_sent = d.counts[7],
+      ai_review = d.counts[8],
+      total = d.counts[9],
+      -- end
+      computed_at = as_of,
+      updated_at = case
+        when
+          -- each count: s.{name} = d.counts[{place}] and
+          s.all_responses = d.counts[1] and
+          s.requires_attention = d.counts[2] and
+          s.previously_required_attention = d.counts[3] and
+          s.total_non_blacklisted = d.counts[4] and
+          s.awaiting_reply = d.counts[5] and
+          s.needs_repair = d.counts[6] and
+          s.ai_sent = d.counts[7] and
+          s.ai_review = d.counts[8] and
+          s.total = d.counts[9] and
+          -- end
+          true
+          then s.updated_at
+        else as_of
+      end
+  when not matched and d.tid is null then
+    insert (
+      client_id, is_global, scope_user_id, leads,
+      -- each count: {name},
+      all_responses,
+      requires_attention,
+      previously_required_attention,
+      total_non_blacklisted,
+      awaiting_reply,
+      needs_repair,
+      ai_sent,
+      ai_review,
+      total,
+      -- end
+      computed_at, updated_at
+    )
+    values (
+      target_client_id, d.is_global, d.scope_user_id, d.leads,
+      -- each count: d.counts[{place}],
+      d.counts[1],
+      d.counts[2],
+      d.counts[3],
+      d.counts[4],
+      d.counts[5],
+      d.counts[6],
+      d.counts[7],
+      d.counts[8],
+      d.counts[9],
+      -- end
+      as_of, as_of
+    );
   get diagnostics written = row_count;
 
-  update inboxdb.inbox_counts as s
-  set
-    leads = d.leads,
-    -- each count: {name} = d.counts[{place}],
-    all_responses = d.counts[1],
-    requires_attention = d.counts[2],
-    previously_required_attention = d.counts[3],
-    total_non_blacklisted = d.counts[4],
-    awaiting_reply = d.counts[5],
-    needs_repair = d.counts[6],
-    ai_sent = d.counts[7],
-    ai_review = d.counts[8],
-    total = d.counts[9],
-    -- end
-    computed_at = as_of,
-    updated_at = case
-      when
-        -- each count: s.{name} = d.counts[{place}] and
-        s.all_responses = d.counts[1] and
-        s.requires_attention = d.counts[2] and
-        s.previously_required_attention = d.counts[3] and
-        s.total_non_blacklisted = d.counts[4] and
-        s.awaiting_reply = d.counts[5] and
-        s.needs_repair = d.counts[6] and
-        s.ai_sent = d.counts[7] and
-        s.ai_review = d.counts[8] and
-        s.total = d.counts[9] and
-        -- end
-        true
-        then s.updated_at
-      else as_of
-    end
-  from pg_catalog.unnest(due) as d
-  where s.ctid = d.tid and s.client_id = target_client_id and d.leads is not null;
-  get diagnostics more = row_count;
-  written := written + more;
-
-  insert into inboxdb.inbox_counts (
-    client_id, is_global, scope_user_id, leads,
-    -- each count: {name},
-    all_responses,
-    requires_attention,
-    previously_required_attention,
-    total_non_blacklisted,
-    awaiting_reply,
-    needs_repair,
-    ai_sent,
-    ai_review,
-    total,
-    -- end
-    computed_at, updated_at
-  )
-  select
-    target_client_id, d.is_global, d.scope_user_id, d.leads,
-    -- each count: d.counts[{place}],
-    d.counts[1],
-    d.counts[2],
-    d.counts[3],
-    d.counts[4],
-    d.counts[5],
-    d.counts[6],
-    d.counts[7],
-    d.counts[8],
-    d.counts[9],
-    -- end
-    as_of, as_of
-  from pg_catalog.unnest(due) as d
-  where d.tid is null;
-  get diagnostics more = row_count;
-
-  if written + more <> pg_catalog.cardinality(due) then
+  if written <> pg_catalog.cardinality(due) then
     raise exception using
       errcode = '40001',
       message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
@@ -1989,6 +1988,7 @@ declare
   moved inboxdb.lead_kind[];
   due inboxdb.counts_row[];
   leads_now integer;
+  is_possible boolean;
 begin
   select r.noted_since, r.touched_scopes, r.moved into noted_since, changed_scopes, moved
   from inboxdb.remember_leads(target_client_id, as_of, false) as r;
@@ -1999,12 +1999,19 @@ begin
     moved := moved || inboxdb.wake_leads(target_client_id, first_snooze, as_of);
   end if;
 
-  due := array(select d from inboxdb.changed_counts(target_client_id, moved) as d);
-  if exists (
-    select
-    from pg_catalog.unnest(due) as d
-    where d.leads < any (0 || d.counts) or 0 > any (d.counts) or d.is_global and d.tid is null
-  ) then
+  select
+    pg_catalog.array_agg(
+      (d.tid, d.is_global, d.scope_user_id, case when d.is_global or d.leads > 0 then d.leads end, d.counts)
+      ::inboxdb.counts_row
+    ),
+    changed_scopes || pg_catalog.array_agg(d.scope_user_id) filter (where not d.is_global),
+    pg_catalog.max(d.leads) filter (where d.is_global),
+    pg_catalog.bool_and(
+      d.leads >= all (0 || d.counts) and 0 <= all (d.counts) and (d.tid is not null or not d.is_global)
+    )
+  into due, changed_scopes, leads_now, is_possible
+  from inboxdb.changed_counts(target_client_id, moved) as d;
+  if not is_possible then
     raise exception using
       errcode = 'IB014',
       message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id),
@@ -2012,19 +2019,7 @@ begin
       hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
   end if;
 
-  select
-    pg_catalog.array_agg(
-      (d.tid, d.is_global, d.scope_user_id, case when d.is_global or d.leads > 0 then d.leads end, d.counts)
-      ::inboxdb.counts_row
-    ),
-    array(
-      select pg_catalog.unnest(changed_scopes)
-      union
-      select d.scope_user_id from pg_catalog.unnest(due) as d where not d.is_global
-    ),
-    pg_catalog.max(d.leads) filter (where d.is_global)
-  into due, changed_scopes, leads_now
-  from pg_catalog.unnest(due) as d;
+  changed_scopes := array(select distinct s.id from pg_catalog.unnest(changed_scopes) as s (id));
   perform inboxdb.store_counts(target_client_id, as_of, due);
   perform inboxdb.note_refresh(target_client_id, as_of, leads_now, false);
 end

@@ -22,12 +22,14 @@ begin
     )
   from inboxdb.scope_counts(kinds) as d
   left join lateral (
-    select s.tid, s.leads, s.counts
+    select s.tid, s.is_global, s.scope_user_id, s.leads, s.counts
     from inboxdb.counts_vector as s
-    where s.client_id = target_client_id and s.is_global = d.is_global and s.scope_user_id = d.scope_user_id
+    -- a range, because equal conditions on all columns would make the order void, and the scan begin with dead rows
+    where s.client_id >= target_client_id
+      and (s.client_id, s.is_global, s.scope_user_id) <= (target_client_id, d.is_global, d.scope_user_id)
     order by s.client_id desc, s.is_global desc, s.scope_user_id desc
     limit 1
-  ) as p on true
+  ) as p on d.is_global = p.is_global and d.scope_user_id = p.scope_user_id
   where d.is_global or d.leads <> 0 or 0 <> any (d.counts);
 end
 $$;

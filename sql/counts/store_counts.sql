@@ -8,88 +8,83 @@ as $$
 -- Parameters: target_client_id; as_of, the instant of the counts; due, the rows as they are to be, each with the ctid
 --   of the present row; leads are null to delete the row.
 -- Errors: 40001 where another session wrote the workspace's counts meanwhile, past the lock.
--- Writes: inbox_counts, by ctid (D36), inserts last (D23).
+-- Writes: inbox_counts, by ctid (D36). One statement, because each has to be set up, and takes its locks (D96).
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
-  written integer := 0;
-  more integer;
+  written integer;
 begin
-  delete from inboxdb.inbox_counts as s
+  merge into inboxdb.inbox_counts as s
   using pg_catalog.unnest(due) as d
-  where s.ctid = d.tid and s.client_id = target_client_id and d.leads is null;
+    -- the place alone: written so that the primary key, with all dead rows, cannot answer (D8)
+    on s.ctid = d.tid and (s.client_id = target_client_id) is true
+  when matched and d.leads is null then
+    delete
+  when matched then
+    update set
+      leads = d.leads,
+      -- each count: {name} = d.counts[{place}],
+      all_responses = d.counts[1],
+      requires_attention = d.counts[2],
+      previously_required_attention = d.counts[3],
+      total_non_blacklisted = d.counts[4],
+      awaiting_reply = d.counts[5],
+      needs_repair = d.counts[6],
+      ai_sent = d.counts[7],
+      ai_review = d.counts[8],
+      total = d.counts[9],
+      -- end
+      computed_at = as_of,
+      updated_at = case
+        when
+          -- each count: s.{name} = d.counts[{place}] and
+          s.all_responses = d.counts[1] and
+          s.requires_attention = d.counts[2] and
+          s.previously_required_attention = d.counts[3] and
+          s.total_non_blacklisted = d.counts[4] and
+          s.awaiting_reply = d.counts[5] and
+          s.needs_repair = d.counts[6] and
+          s.ai_sent = d.counts[7] and
+          s.ai_review = d.counts[8] and
+          s.total = d.counts[9] and
+          -- end
+          true
+          then s.updated_at
+        else as_of
+      end
+  when not matched and d.tid is null then
+    insert (
+      client_id, is_global, scope_user_id, leads,
+      -- each count: {name},
+      all_responses,
+      requires_attention,
+      previously_required_attention,
+      total_non_blacklisted,
+      awaiting_reply,
+      needs_repair,
+      ai_sent,
+      ai_review,
+      total,
+      -- end
+      computed_at, updated_at
+    )
+    values (
+      target_client_id, d.is_global, d.scope_user_id, d.leads,
+      -- each count: d.counts[{place}],
+      d.counts[1],
+      d.counts[2],
+      d.counts[3],
+      d.counts[4],
+      d.counts[5],
+      d.counts[6],
+      d.counts[7],
+      d.counts[8],
+      d.counts[9],
+      -- end
+      as_of, as_of
+    );
   get diagnostics written = row_count;
 
-  update inboxdb.inbox_counts as s
-  set
-    leads = d.leads,
-    -- each count: {name} = d.counts[{place}],
-    all_responses = d.counts[1],
-    requires_attention = d.counts[2],
-    previously_required_attention = d.counts[3],
-    total_non_blacklisted = d.counts[4],
-    awaiting_reply = d.counts[5],
-    needs_repair = d.counts[6],
-    ai_sent = d.counts[7],
-    ai_review = d.counts[8],
-    total = d.counts[9],
-    -- end
-    computed_at = as_of,
-    updated_at = case
-      when
-        -- each count: s.{name} = d.counts[{place}] and
-        s.all_responses = d.counts[1] and
-        s.requires_attention = d.counts[2] and
-        s.previously_required_attention = d.counts[3] and
-        s.total_non_blacklisted = d.counts[4] and
-        s.awaiting_reply = d.counts[5] and
-        s.needs_repair = d.counts[6] and
-        s.ai_sent = d.counts[7] and
-        s.ai_review = d.counts[8] and
-        s.total = d.counts[9] and
-        -- end
-        true
-        then s.updated_at
-      else as_of
-    end
-  from pg_catalog.unnest(due) as d
-  where s.ctid = d.tid and s.client_id = target_client_id and d.leads is not null;
-  get diagnostics more = row_count;
-  written := written + more;
-
-  insert into inboxdb.inbox_counts (
-    client_id, is_global, scope_user_id, leads,
-    -- each count: {name},
-    all_responses,
-    requires_attention,
-    previously_required_attention,
-    total_non_blacklisted,
-    awaiting_reply,
-    needs_repair,
-    ai_sent,
-    ai_review,
-    total,
-    -- end
-    computed_at, updated_at
-  )
-  select
-    target_client_id, d.is_global, d.scope_user_id, d.leads,
-    -- each count: d.counts[{place}],
-    d.counts[1],
-    d.counts[2],
-    d.counts[3],
-    d.counts[4],
-    d.counts[5],
-    d.counts[6],
-    d.counts[7],
-    d.counts[8],
-    d.counts[9],
-    -- end
-    as_of, as_of
-  from pg_catalog.unnest(due) as d
-  where d.tid is null;
-  get diagnostics more = row_count;
-
-  if written + more <> pg_catalog.cardinality(due) then
+  if written <> pg_catalog.cardinality(due) then
     raise exception using
       errcode = '40001',
       message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),

@@ -20,6 +20,7 @@ declare
   moved inboxdb.lead_kind[];
   due inboxdb.counts_row[];
   leads_now integer;
+  is_possible boolean;
 begin
   select r.noted_since, r.touched_scopes, r.moved into noted_since, changed_scopes, moved
   from inboxdb.remember_leads(target_client_id, as_of, false) as r;
@@ -30,12 +31,19 @@ begin
     moved := moved || inboxdb.wake_leads(target_client_id, first_snooze, as_of);
   end if;
 
-  due := array(select d from inboxdb.changed_counts(target_client_id, moved) as d);
-  if exists (
-    select
-    from pg_catalog.unnest(due) as d
-    where d.leads < any (0 || d.counts) or 0 > any (d.counts) or d.is_global and d.tid is null
-  ) then
+  select
+    pg_catalog.array_agg(
+      (d.tid, d.is_global, d.scope_user_id, case when d.is_global or d.leads > 0 then d.leads end, d.counts)
+      ::inboxdb.counts_row
+    ),
+    changed_scopes || pg_catalog.array_agg(d.scope_user_id) filter (where not d.is_global),
+    pg_catalog.max(d.leads) filter (where d.is_global),
+    pg_catalog.bool_and(
+      d.leads >= all (0 || d.counts) and 0 <= all (d.counts) and (d.tid is not null or not d.is_global)
+    )
+  into due, changed_scopes, leads_now, is_possible
+  from inboxdb.changed_counts(target_client_id, moved) as d;
+  if not is_possible then
     raise exception using
       errcode = 'IB014',
       message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id),
@@ -43,19 +51,7 @@ begin
       hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
   end if;
 
-  select
-    pg_catalog.array_agg(
-      (d.tid, d.is_global, d.scope_user_id, case when d.is_global or d.leads > 0 then d.leads end, d.counts)
-      ::inboxdb.counts_row
-    ),
-    array(
-      select pg_catalog.unnest(changed_scopes)
-      union
-      select d.scope_user_id from pg_catalog.unnest(due) as d where not d.is_global
-    ),
-    pg_catalog.max(d.leads) filter (where d.is_global)
-  into due, changed_scopes, leads_now
-  from pg_catalog.unnest(due) as d;
+  changed_scopes := array(select distinct s.id from pg_catalog.unnest(changed_scopes) as s (id));
   perform inboxdb.store_counts(target_client_id, as_of, due);
   perform inboxdb.note_refresh(target_client_id, as_of, leads_now, false);
 end
