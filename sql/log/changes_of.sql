@@ -14,43 +14,44 @@ as $$
   -- Inlined, hence no search_path of its own.
   -- Reads: the change log, read_floor.
   -- INVOKER: called by our DEFINER functions only.
+  with floor as (select f.read_from, f.also_read from inboxdb.read_floor as f)
   select 0, c.ctid, c.lead_id, c.left_user_id, c.noted_at
   from inboxdb.change_0 as c
-  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from inboxdb.read_floor as f))
+  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from floor as f))
     and c.client_id <= target_client_id
   union all
   select 0, c.ctid, c.lead_id, c.left_user_id, c.noted_at
   from inboxdb.change_0 as c
-  where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::pg_catalog.xid8[])
+  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
     and (c.client_id = target_client_id) is true
   union all
   select 1, c.ctid, c.lead_id, c.left_user_id, c.noted_at
   from inboxdb.change_1 as c
-  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from inboxdb.read_floor as f))
+  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from floor as f))
     and c.client_id <= target_client_id
   union all
   select 1, c.ctid, c.lead_id, c.left_user_id, c.noted_at
   from inboxdb.change_1 as c
-  where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::pg_catalog.xid8[])
+  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
     and (c.client_id = target_client_id) is true
   union all
   select 2, c.ctid, c.lead_id, c.left_user_id, c.noted_at
   from inboxdb.change_2 as c
-  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from inboxdb.read_floor as f))
+  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from floor as f))
     and c.client_id <= target_client_id
   union all
   select 2, c.ctid, c.lead_id, c.left_user_id, c.noted_at
   from inboxdb.change_2 as c
-  where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::pg_catalog.xid8[])
+  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
     and (c.client_id = target_client_id) is true
   union all
   select 3, c.ctid, c.lead_id, c.left_user_id, c.noted_at
   from inboxdb.change_3 as c
-  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from inboxdb.read_floor as f))
+  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from floor as f))
     and c.client_id <= target_client_id
   union all
   select 3, c.ctid, c.lead_id, c.left_user_id, c.noted_at
   from inboxdb.change_3 as c
-  where c.xid = any ((select f.also_read from inboxdb.read_floor as f)::pg_catalog.xid8[])
+  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
     and (c.client_id = target_client_id) is true
 $$;
