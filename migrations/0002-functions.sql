@@ -343,6 +343,7 @@ create or replace view inboxdb.change as
 -- and never read here (D10). The two conditions stand in queries of their own, so that an index answers each of them.
 -- `tid` (ctid) is for deleting the rows in the statement reading them.
 with floor as (select f.read_from, f.also_read from inboxdb.read_floor as f)
+
 select 0 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
 from inboxdb.change_0 as c
 where c.xid >= (select f.read_from from floor as f)
@@ -872,6 +873,7 @@ as $$
   -- Reads: the change log, read_floor.
   -- INVOKER: called by our DEFINER functions only.
   with floor as (select f.read_from, f.also_read from inboxdb.read_floor as f)
+
   select 0, c.ctid, c.lead_id, c.left_user_id, c.noted_at
   from inboxdb.change_0 as c
   where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from floor as f))
@@ -1155,16 +1157,20 @@ declare
   finished_at pg_catalog.timestamptz := inboxdb.clock();
   this_status pg_catalog.text := case when error is null then 'succeeded' else 'failed' end;
   took_ms double precision := pg_catalog.date_part('epoch', finished_at - started_at) * 1000;
-  -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
-  newest pg_catalog.timestamptz := (
-    select j.last_started_at
-    from inboxdb.job_status as j
-    where j.client_id = target_client_id and j.job_name = this_job
-    order by j.last_started_at desc
-    limit 1
-  );
+  newest pg_catalog.timestamptz;
 begin
-  if not exists (select from inboxdb.job as j where j.job_name = this_job) then
+  select s.last_started_at into newest
+  from inboxdb.job as j
+  -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
+  left join lateral (
+    select s.last_started_at
+    from inboxdb.job_status as s
+    where s.client_id = target_client_id and s.job_name = this_job
+    order by s.last_started_at desc
+    limit 1
+  ) as s on true
+  where j.job_name = this_job;
+  if not found then
     raise invalid_parameter_value using
       message = pg_catalog.format('%L is no job', this_job),
       detail = 'Nothing was recorded.',
@@ -1406,16 +1412,20 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: compare leads with their rows in counted_lead, by key.
--- Parameters: target_client_id; as_of, the instant at which snoozes are judged; lead_ids, of each lead once.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged; lead_ids, of each lead once, null for
+--   all leads, as compared_leads.
 -- Returns: the leads that the workspace has, or counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: counted_lead, lead_now, workspace.
+-- Reads: counted_lead, lead_now, workspace; or as compared_leads.
 -- INVOKER: called by remember_leads only, which forbids all but nested loops.
 declare
-  this_workspace integer := (
-    select w.number from inboxdb.workspace as w where w.client_id = target_client_id
-  );
+  this_workspace integer;
 begin
+  if lead_ids is null then
+    return query select c.* from inboxdb.compared_leads(target_client_id, as_of) as c;
+    return;
+  end if;
+  select w.number into this_workspace from inboxdb.workspace as w where w.client_id = target_client_id;
   perform inboxdb.checkpoint('snapshot taken');
   return query
   select
@@ -1545,11 +1555,12 @@ as $$
 --   the kinds of leads that came, and that went; how many leads differ from counted_lead without an explanation;
 --   whether the host still has the workspace.
 -- Errors: those of compared_leads.
--- Reads: changed_leads or compared_leads, "Client", "Lead". Writes: counted_lead, the change log.
+-- Reads: changed_leads, "Client". Writes: counted_lead, the change log.
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
   slices integer[];
   tids pg_catalog.tid[];
+  lead_ids inboxdb.lead_id[];
 begin
   -- ONE statement, so one snapshot: a change not seen stays in the log, a change seen is evaluated.
   with
@@ -1559,11 +1570,10 @@ begin
     where is_recount or c.lead_id is not null
   ),
   compared as materialized (
-    select c.* from inboxdb.compared_leads(target_client_id, as_of) as c where is_recount
-    union all
     select c.*
-    from inboxdb.changed_leads(target_client_id, as_of, array(select distinct n.lead_id from changed as n)) as c
-    where not is_recount
+    from inboxdb.changed_leads(
+      target_client_id, as_of, case when not is_recount then array(select distinct n.lead_id from changed as n) end
+    ) as c
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
@@ -1585,59 +1595,59 @@ begin
   ),
   kind as (
     select m.user_key, m.counts, pg_catalog.sum(m.leads) as leads
-    from (
-      select c.old_user as user_key, case when c.old_hidden is null then c.old_counts else 0 end as counts, -1 as leads
-      from compared as c
-      where c.tid is not null and not is_recount
-      union all
-      select c.new_user, case when c.new_hidden is null then c.new_counts else 0 end, 1
-      from compared as c
-      where c.is_here and not is_recount
-    ) as m
-    group by m.user_key, m.counts
-  ),
-  touched as (
-    select c.left_user_id as user_id from changed as c where c.left_user_id is not null
-    union
-    select inboxdb.key_id(c.new_user)::inboxdb.user_id
     from compared as c
-    where c.new_user is not null and not is_recount
-    union
-    select l."assignedToUserId"
-    from changed as c
-    inner join public."Lead" as l on c.lead_id = l.id
-    where l."clientId" = target_client_id and is_recount
+    cross join lateral (
+      values
+      (c.tid is not null, c.old_user, case when c.old_hidden is null then c.old_counts else 0 end, -1),
+      (c.is_here, c.new_user, case when c.new_hidden is null then c.new_counts else 0 end, 1)
+    ) as m (is_one, user_key, counts, leads)
+    where m.is_one and not is_recount
+    group by m.user_key, m.counts
   )
   select
     pg_catalog.min(c.noted_at), pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid),
-    -- too many leads to look each up: then all users count as changed
-    case
-      when not is_recount or pg_catalog.count(*) <= 1000 and pg_catalog.count(c.lead_id) = pg_catalog.count(*)
-        then array(select t.user_id from touched as t where t.user_id <> inboxdb.sentinel())
-    end,
+    pg_catalog.array_agg(c.lead_id),
+    array(
+      select n.left_user_id from changed as n where n.left_user_id <> inboxdb.sentinel()
+      union
+      select inboxdb.key_id(d.new_user)::inboxdb.user_id
+      from compared as d
+      where d.new_user is not null and not is_recount
+    ),
     array(select (k.user_key, k.counts, k.leads)::inboxdb.lead_kind from kind as k where k.leads <> 0),
     (select pg_catalog.count(*) from compared as d where d.explained_by is null),
     exists (select from public."Client" as h where h.id = target_client_id)
-  into noted_since, slices, tids, touched_scopes, moved, drifted, still_exists
+  into noted_since, slices, tids, lead_ids, touched_scopes, moved, drifted, still_exists
   from changed as c;
-
   perform inboxdb.take_changes(slices, tids);
+
+  if is_recount then
+    touched_scopes := case
+      -- of too many leads, not each is looked up: then all users count as changed
+      when coalesce(pg_catalog.cardinality(lead_ids), 0) <= 1000 and pg_catalog.array_position(lead_ids, null) is null
+        then touched_scopes || array(
+          select inboxdb.key_id(k.user_key)::inboxdb.user_id
+          from inboxdb.workspace as w
+          cross join pg_catalog.unnest(lead_ids) as c (lead_id)
+          inner join inboxdb.counted_lead as k on w.number = k.workspace and inboxdb.id_key(c.lead_id) = k.lead_key
+          where w.client_id = target_client_id and k.user_key is not null
+        )
+    end;
+  end if;
 end
 $$;
 -- <<< sql/drain/remember_leads.sql
 
 -- >>> sql/counts/scope_counts.sql
 create or replace function inboxdb.scope_counts(kinds inboxdb.lead_kind[]) returns setof inboxdb.counts_row
-language plpgsql stable rows 100
-set search_path = ''
+language sql stable rows 100
 as $$
--- Purpose: add leads up, for the whole workspace and for each user; nothing else adds up for a refresh.
--- Parameters: kinds, of leads, each kind of each user once or more often.
--- Returns: the global row, zeros included, and a row per user; leads and counts are sums, or differences where kinds
---   are taken off.
--- INVOKER: reads nothing.
-begin
-  return query
+  -- Purpose: add leads up, for the whole workspace and for each user; nothing else adds up for a refresh.
+  -- Parameters: kinds, of leads, each kind of each user once or more often.
+  -- Returns: the global row, zeros included, and a row per user; leads and counts are sums, or differences where kinds
+  --   are taken off.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
   select
     null::pg_catalog.tid,
     grouping(k.user_key) = 1,
@@ -1659,8 +1669,7 @@ begin
     ]
   from pg_catalog.unnest(kinds || (null, 0, 0)::inboxdb.lead_kind) as k
   group by grouping sets ((), (k.user_key))
-  having grouping(k.user_key) = 1 or k.user_key is not null;
-end
+  having grouping(k.user_key) = 1 or k.user_key is not null
 $$;
 -- <<< sql/counts/scope_counts.sql
 
@@ -1902,30 +1911,31 @@ as $$
 -- Writes: workspace, only where a value changes, because a held snapshot keeps each dead row.
 -- INVOKER: called by apply_changes and recount_workspace only.
 declare
-  this_workspace integer := (
-    select w.number from inboxdb.workspace as w where w.client_id = target_client_id
-  );
-  next_snooze pg_catalog.timestamptz := (
+  kept pg_catalog.record;
+begin
+  select w.*, n.hidden_until as next_snooze into kept
+  from inboxdb.workspace as w
+  left join lateral (
     select k.hidden_until
     from inboxdb.counted_lead as k
-    where k.workspace = this_workspace and k.hidden_until > as_of and k.hidden_until < 'infinity'
+    where k.workspace = w.number and k.hidden_until > as_of and k.hidden_until < 'infinity'
     order by k.workspace, k.hidden_until
     limit 1
-  );
-begin
-  update inboxdb.workspace as w
-  set
-    leads = leads_now,
-    next_snooze_at = next_snooze,
-    definitions = inboxdb.definitions(),
-    audited_at = case when is_recount then as_of else w.audited_at end
-  where w.client_id = target_client_id
-    and (
-      w.next_snooze_at is distinct from next_snooze
-      or pg_catalog.abs(w.leads - leads_now) > w.leads / 10
-      or w.definitions is distinct from inboxdb.definitions()
-      or is_recount and (w.audited_at between as_of - interval '1 minute' and as_of) is not true
-    );
+  ) as n on true
+  where w.client_id = target_client_id;
+  if kept.next_snooze_at is distinct from kept.next_snooze
+    or pg_catalog.abs(kept.leads - leads_now) > kept.leads / 10
+    or kept.definitions is distinct from inboxdb.definitions()
+    or is_recount and (kept.audited_at between as_of - interval '1 minute' and as_of) is not true
+  then
+    update inboxdb.workspace as w
+    set
+      leads = leads_now,
+      next_snooze_at = kept.next_snooze,
+      definitions = inboxdb.definitions(),
+      audited_at = case when is_recount then as_of else w.audited_at end
+    where w.client_id = target_client_id;
+  end if;
 end
 $$;
 -- <<< sql/counts/note_refresh.sql

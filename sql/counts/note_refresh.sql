@@ -12,29 +12,30 @@ as $$
 -- Writes: workspace, only where a value changes, because a held snapshot keeps each dead row.
 -- INVOKER: called by apply_changes and recount_workspace only.
 declare
-  this_workspace integer := (
-    select w.number from inboxdb.workspace as w where w.client_id = target_client_id
-  );
-  next_snooze pg_catalog.timestamptz := (
+  kept pg_catalog.record;
+begin
+  select w.*, n.hidden_until as next_snooze into kept
+  from inboxdb.workspace as w
+  left join lateral (
     select k.hidden_until
     from inboxdb.counted_lead as k
-    where k.workspace = this_workspace and k.hidden_until > as_of and k.hidden_until < 'infinity'
+    where k.workspace = w.number and k.hidden_until > as_of and k.hidden_until < 'infinity'
     order by k.workspace, k.hidden_until
     limit 1
-  );
-begin
-  update inboxdb.workspace as w
-  set
-    leads = leads_now,
-    next_snooze_at = next_snooze,
-    definitions = inboxdb.definitions(),
-    audited_at = case when is_recount then as_of else w.audited_at end
-  where w.client_id = target_client_id
-    and (
-      w.next_snooze_at is distinct from next_snooze
-      or pg_catalog.abs(w.leads - leads_now) > w.leads / 10
-      or w.definitions is distinct from inboxdb.definitions()
-      or is_recount and (w.audited_at between as_of - interval '1 minute' and as_of) is not true
-    );
+  ) as n on true
+  where w.client_id = target_client_id;
+  if kept.next_snooze_at is distinct from kept.next_snooze
+    or pg_catalog.abs(kept.leads - leads_now) > kept.leads / 10
+    or kept.definitions is distinct from inboxdb.definitions()
+    or is_recount and (kept.audited_at between as_of - interval '1 minute' and as_of) is not true
+  then
+    update inboxdb.workspace as w
+    set
+      leads = leads_now,
+      next_snooze_at = kept.next_snooze,
+      definitions = inboxdb.definitions(),
+      audited_at = case when is_recount then as_of else w.audited_at end
+    where w.client_id = target_client_id;
+  end if;
 end
 $$;

@@ -1,14 +1,12 @@
 create or replace function inboxdb.scope_counts(kinds inboxdb.lead_kind[]) returns setof inboxdb.counts_row
-language plpgsql stable rows 100
-set search_path = ''
+language sql stable rows 100
 as $$
--- Purpose: add leads up, for the whole workspace and for each user; nothing else adds up for a refresh.
--- Parameters: kinds, of leads, each kind of each user once or more often.
--- Returns: the global row, zeros included, and a row per user; leads and counts are sums, or differences where kinds
---   are taken off.
--- INVOKER: reads nothing.
-begin
-  return query
+  -- Purpose: add leads up, for the whole workspace and for each user; nothing else adds up for a refresh.
+  -- Parameters: kinds, of leads, each kind of each user once or more often.
+  -- Returns: the global row, zeros included, and a row per user; leads and counts are sums, or differences where kinds
+  --   are taken off.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
   select
     null::pg_catalog.tid,
     grouping(k.user_key) = 1,
@@ -30,6 +28,5 @@ begin
     ]
   from pg_catalog.unnest(kinds || (null, 0, 0)::inboxdb.lead_kind) as k
   group by grouping sets ((), (k.user_key))
-  having grouping(k.user_key) = 1 or k.user_key is not null;
-end
+  having grouping(k.user_key) = 1 or k.user_key is not null
 $$;

@@ -8,16 +8,20 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: compare leads with their rows in counted_lead, by key.
--- Parameters: target_client_id; as_of, the instant at which snoozes are judged; lead_ids, of each lead once.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged; lead_ids, of each lead once, null for
+--   all leads, as compared_leads.
 -- Returns: the leads that the workspace has, or counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: counted_lead, lead_now, workspace.
+-- Reads: counted_lead, lead_now, workspace; or as compared_leads.
 -- INVOKER: called by remember_leads only, which forbids all but nested loops.
 declare
-  this_workspace integer := (
-    select w.number from inboxdb.workspace as w where w.client_id = target_client_id
-  );
+  this_workspace integer;
 begin
+  if lead_ids is null then
+    return query select c.* from inboxdb.compared_leads(target_client_id, as_of) as c;
+    return;
+  end if;
+  select w.number into this_workspace from inboxdb.workspace as w where w.client_id = target_client_id;
   perform inboxdb.checkpoint('snapshot taken');
   return query
   select

@@ -20,11 +20,12 @@ as $$
 --   the kinds of leads that came, and that went; how many leads differ from counted_lead without an explanation;
 --   whether the host still has the workspace.
 -- Errors: those of compared_leads.
--- Reads: changed_leads or compared_leads, "Client", "Lead". Writes: counted_lead, the change log.
+-- Reads: changed_leads, "Client". Writes: counted_lead, the change log.
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
   slices integer[];
   tids pg_catalog.tid[];
+  lead_ids inboxdb.lead_id[];
 begin
   -- ONE statement, so one snapshot: a change not seen stays in the log, a change seen is evaluated.
   with
@@ -34,11 +35,10 @@ begin
     where is_recount or c.lead_id is not null
   ),
   compared as materialized (
-    select c.* from inboxdb.compared_leads(target_client_id, as_of) as c where is_recount
-    union all
     select c.*
-    from inboxdb.changed_leads(target_client_id, as_of, array(select distinct n.lead_id from changed as n)) as c
-    where not is_recount
+    from inboxdb.changed_leads(
+      target_client_id, as_of, case when not is_recount then array(select distinct n.lead_id from changed as n) end
+    ) as c
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
@@ -60,42 +60,44 @@ begin
   ),
   kind as (
     select m.user_key, m.counts, pg_catalog.sum(m.leads) as leads
-    from (
-      select c.old_user as user_key, case when c.old_hidden is null then c.old_counts else 0 end as counts, -1 as leads
-      from compared as c
-      where c.tid is not null and not is_recount
-      union all
-      select c.new_user, case when c.new_hidden is null then c.new_counts else 0 end, 1
-      from compared as c
-      where c.is_here and not is_recount
-    ) as m
-    group by m.user_key, m.counts
-  ),
-  touched as (
-    select c.left_user_id as user_id from changed as c where c.left_user_id is not null
-    union
-    select inboxdb.key_id(c.new_user)::inboxdb.user_id
     from compared as c
-    where c.new_user is not null and not is_recount
-    union
-    select l."assignedToUserId"
-    from changed as c
-    inner join public."Lead" as l on c.lead_id = l.id
-    where l."clientId" = target_client_id and is_recount
+    cross join lateral (
+      values
+      (c.tid is not null, c.old_user, case when c.old_hidden is null then c.old_counts else 0 end, -1),
+      (c.is_here, c.new_user, case when c.new_hidden is null then c.new_counts else 0 end, 1)
+    ) as m (is_one, user_key, counts, leads)
+    where m.is_one and not is_recount
+    group by m.user_key, m.counts
   )
   select
     pg_catalog.min(c.noted_at), pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid),
-    -- too many leads to look each up: then all users count as changed
-    case
-      when not is_recount or pg_catalog.count(*) <= 1000 and pg_catalog.count(c.lead_id) = pg_catalog.count(*)
-        then array(select t.user_id from touched as t where t.user_id <> inboxdb.sentinel())
-    end,
+    pg_catalog.array_agg(c.lead_id),
+    array(
+      select n.left_user_id from changed as n where n.left_user_id <> inboxdb.sentinel()
+      union
+      select inboxdb.key_id(d.new_user)::inboxdb.user_id
+      from compared as d
+      where d.new_user is not null and not is_recount
+    ),
     array(select (k.user_key, k.counts, k.leads)::inboxdb.lead_kind from kind as k where k.leads <> 0),
     (select pg_catalog.count(*) from compared as d where d.explained_by is null),
     exists (select from public."Client" as h where h.id = target_client_id)
-  into noted_since, slices, tids, touched_scopes, moved, drifted, still_exists
+  into noted_since, slices, tids, lead_ids, touched_scopes, moved, drifted, still_exists
   from changed as c;
-
   perform inboxdb.take_changes(slices, tids);
+
+  if is_recount then
+    touched_scopes := case
+      -- of too many leads, not each is looked up: then all users count as changed
+      when coalesce(pg_catalog.cardinality(lead_ids), 0) <= 1000 and pg_catalog.array_position(lead_ids, null) is null
+        then touched_scopes || array(
+          select inboxdb.key_id(k.user_key)::inboxdb.user_id
+          from inboxdb.workspace as w
+          cross join pg_catalog.unnest(lead_ids) as c (lead_id)
+          inner join inboxdb.counted_lead as k on w.number = k.workspace and inboxdb.id_key(c.lead_id) = k.lead_key
+          where w.client_id = target_client_id and k.user_key is not null
+        )
+    end;
+  end if;
 end
 $$;

@@ -15,16 +15,20 @@ declare
   finished_at pg_catalog.timestamptz := inboxdb.clock();
   this_status pg_catalog.text := case when error is null then 'succeeded' else 'failed' end;
   took_ms double precision := pg_catalog.date_part('epoch', finished_at - started_at) * 1000;
-  -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
-  newest pg_catalog.timestamptz := (
-    select j.last_started_at
-    from inboxdb.job_status as j
-    where j.client_id = target_client_id and j.job_name = this_job
-    order by j.last_started_at desc
-    limit 1
-  );
+  newest pg_catalog.timestamptz;
 begin
-  if not exists (select from inboxdb.job as j where j.job_name = this_job) then
+  select s.last_started_at into newest
+  from inboxdb.job as j
+  -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
+  left join lateral (
+    select s.last_started_at
+    from inboxdb.job_status as s
+    where s.client_id = target_client_id and s.job_name = this_job
+    order by s.last_started_at desc
+    limit 1
+  ) as s on true
+  where j.job_name = this_job;
+  if not found then
     raise invalid_parameter_value using
       message = pg_catalog.format('%L is no job', this_job),
       detail = 'Nothing was recorded.',

@@ -3,6 +3,7 @@ create or replace view inboxdb.change as
 -- and never read here (D10). The two conditions stand in queries of their own, so that an index answers each of them.
 -- `tid` (ctid) is for deleting the rows in the statement reading them.
 with floor as (select f.read_from, f.also_read from inboxdb.read_floor as f)
+
 select 0 as slice, c.ctid as tid, c.xid, c.client_id, c.lead_id, c.left_user_id, c.noted_at
 from inboxdb.change_0 as c
 where c.xid >= (select f.read_from from floor as f)

@@ -15,6 +15,7 @@ as $$
   -- Reads: the change log, read_floor.
   -- INVOKER: called by our DEFINER functions only.
   with floor as (select f.read_from, f.also_read from inboxdb.read_floor as f)
+
   select 0, c.ctid, c.lead_id, c.left_user_id, c.noted_at
   from inboxdb.change_0 as c
   where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from floor as f))
