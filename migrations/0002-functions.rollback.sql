@@ -30,6 +30,7 @@ drop function inboxdb.next_audit();
 drop function inboxdb.drain_next(inboxdb.client_id, boolean);
 drop function inboxdb.time_limit(inboxdb.client_id, double precision, text);
 drop function inboxdb.claim_next(boolean);
+drop function inboxdb.claim_if_free(inboxdb.client_id, boolean);
 drop function inboxdb.quarantine(inboxdb.client_id);
 drop function inboxdb.collect();
 drop function inboxdb.check_host();
@@ -64,7 +65,12 @@ drop function inboxdb.retry_delay(integer);
 drop function inboxdb.failure(text, text);
 drop function inboxdb.record_job(text, inboxdb.client_id, timestamptz, integer, text, text);
 drop function inboxdb.run_id();
+drop function inboxdb.newest_job_status(inboxdb.client_id, text);
+drop function inboxdb.is_work_row(
+  inboxdb.client_id, timestamptz, inboxdb.client_id, timestamptz
+);
 drop function inboxdb.bump_versions(text, inboxdb.client_id);
+drop function inboxdb.newest_version(inboxdb.client_id, text);
 drop view inboxdb.job;
 drop view inboxdb.maintenance;
 drop function inboxdb.try_lock_workspace(inboxdb.client_id);
@@ -87,6 +93,7 @@ drop view inboxdb.waiting;
 drop view inboxdb.change;
 drop view inboxdb.work_list;
 drop view inboxdb.read_floor;
+drop view inboxdb.drain_state_now;
 drop view inboxdb.known_workspace;
 drop view inboxdb.lead_now;
 drop view inboxdb.classified_lead;

@@ -298,6 +298,20 @@ from inboxdb.inbox_counts as s;
 comment on view inboxdb.known_workspace is 'Every workspace that has counts or should have.';
 -- <<< sql/counts/known_workspace.view.sql
 
+-- >>> sql/log/drain_state_now.view.sql
+create or replace view inboxdb.drain_state_now as
+-- The one row of drain_state. The newest revision first, because each revision leaves a dead row, which a held snapshot
+-- keeps (D35).
+select
+  d.revision, d.server_started_at, d.read_from, d.also_read, d.claim_from, d.changes_left, d.collected_at,
+  d.published_at
+from inboxdb.drain_state as d
+order by d.revision desc
+limit 1;
+
+comment on view inboxdb.drain_state_now is 'The row of drain_state, found first among its dead rows.';
+-- <<< sql/log/drain_state_now.view.sql
+
 -- >>> sql/log/read_floor.view.sql
 create or replace view inboxdb.read_floor as
 -- Where to start reading the change log and the work list: below the floors nothing is left to drain. Floors hold for
@@ -307,13 +321,7 @@ select
   case when verdict.is_so then s.read_from else '0' end as read_from,
   case when verdict.is_so then s.also_read else '{}' end as also_read,
   case when verdict.is_so then s.claim_from else '-infinity' end as claim_from
-from (
-  -- the newest row first: dead rows kept by a held snapshot are not visited (D35)
-  select d.server_started_at, d.read_from, d.also_read, d.claim_from
-  from inboxdb.drain_state as d
-  order by d.revision desc
-  limit 1
-) as s
+from inboxdb.drain_state_now as s
 cross join lateral (
   select
     s.server_started_at = pg_catalog.pg_postmaster_start_time()
@@ -322,6 +330,21 @@ cross join lateral (
 
 comment on view inboxdb.read_floor is 'Where to start reading the change log and the work list.';
 -- <<< sql/log/read_floor.view.sql
+
+-- >>> sql/drain/is_work_row.sql
+create or replace function inboxdb.is_work_row(
+  client_id inboxdb.client_id, next_attempt_at timestamptz, target_client_id inboxdb.client_id, claim_from timestamptz
+) returns boolean
+language sql immutable parallel safe
+as $$
+  -- Purpose: the condition for a workspace's row of inbox_counts_dirty, without the dead rows before it, kept by a held
+  --   snapshot (D35). Written so that the primary key alone can answer: the index on next_attempt_at is for claims (D8).
+  -- Parameters: client_id and next_attempt_at of the row; target_client_id, the workspace; claim_from, of read_floor.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select (client_id, next_attempt_at) >= (target_client_id, claim_from) and client_id <= target_client_id
+$$;
+-- <<< sql/drain/is_work_row.sql
 
 -- >>> sql/drain/work_list.view.sql
 create or replace view inboxdb.work_list as
@@ -1080,6 +1103,26 @@ comment on column inboxdb.job.seconds_per_lead is
 comment on column inboxdb.job.has_modes is 'Whether a run is by change or a recount: mode and recountReason in Redis.';
 -- <<< sql/jobs/job.view.sql
 
+-- >>> sql/announce/newest_version.sql
+create or replace function inboxdb.newest_version(target_client_id inboxdb.client_id, this_family text)
+returns table (version bigint)
+language sql stable rows 1
+as $$
+  -- Purpose: the cache version of a workspace and family. The newest first, because each bump leaves a dead row, which
+  --   a held snapshot keeps (D35).
+  -- Parameters: target_client_id; this_family, as in view job.
+  -- Returns: the version, no row before the first bump.
+  -- Inlined, hence no search_path of its own.
+  -- Reads: cache_version.
+  -- INVOKER: called by our DEFINER functions only.
+  select v.version
+  from inboxdb.cache_version as v
+  where v.client_id = target_client_id and v.family = this_family
+  order by v.version desc
+  limit 1
+$$;
+-- <<< sql/announce/newest_version.sql
+
 -- >>> sql/announce/bump_versions.sql
 create or replace function inboxdb.bump_versions(this_job text, target_client_id inboxdb.client_id) returns bigint
 language plpgsql volatile
@@ -1105,14 +1148,7 @@ begin
       bumped_at = now,
       unpublished_since = coalesce(v.unpublished_since, now)
     where v.client_id = target_client_id and v.family = this_family
-      -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
-      and v.version >= (
-        select newest.version
-        from inboxdb.cache_version as newest
-        where newest.client_id = target_client_id and newest.family = this_family
-        order by newest.version desc
-        limit 1
-      )
+      and v.version >= (select n.version from inboxdb.newest_version(target_client_id, this_family) as n)
     returning v.version into new_version;
     if not found then
       insert into inboxdb.cache_version as v (client_id, family, version, bumped_at, unpublished_since)
@@ -1139,6 +1175,26 @@ as $$
 $$;
 -- <<< sql/base/run_id.sql
 
+-- >>> sql/jobs/newest_job_status.sql
+create or replace function inboxdb.newest_job_status(target_client_id inboxdb.client_id, this_job text)
+returns setof inboxdb.job_status
+language sql stable rows 1
+as $$
+  -- Purpose: the row of job_status of a workspace and job. The newest first, because each run leaves a dead row, which a
+  --   held snapshot keeps (D35).
+  -- Parameters: target_client_id; this_job, as in view job.
+  -- Returns: the row, none before the first run.
+  -- Inlined, hence no search_path of its own.
+  -- Reads: job_status.
+  -- INVOKER: called by our DEFINER functions only.
+  select s.*
+  from inboxdb.job_status as s
+  where s.client_id = target_client_id and s.job_name = this_job
+  order by s.last_started_at desc
+  limit 1
+$$;
+-- <<< sql/jobs/newest_job_status.sql
+
 -- >>> sql/jobs/record_job.sql
 create or replace function inboxdb.record_job(
   this_job text, target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
@@ -1161,14 +1217,7 @@ declare
 begin
   select s.last_started_at into newest
   from inboxdb.job as j
-  -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
-  left join lateral (
-    select s.last_started_at
-    from inboxdb.job_status as s
-    where s.client_id = target_client_id and s.job_name = this_job
-    order by s.last_started_at desc
-    limit 1
-  ) as s on true
+  left join inboxdb.newest_job_status(target_client_id, this_job) as s on true
   where j.job_name = this_job;
   if not found then
     raise invalid_parameter_value using
@@ -1295,9 +1344,9 @@ begin
     last_error = said,
     -- never sooner than before: below claim_from the row would not be found (D11)
     next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts))
-  -- the live row alone, written for the primary key: dead rows below claim_from are not visited (D8)
-  where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
-    and d.client_id <= target_client_id
+  where inboxdb.is_work_row(
+      d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
+    )
     and d.attempts > 0 and d.quarantined_at is null
   returning d.attempts into attempt_number;
   if found then
@@ -2181,9 +2230,9 @@ declare
   collapsed_since pg_catalog.timestamptz := (
     select d.dirty_since
     from inboxdb.inbox_counts_dirty as d
-    -- here and below: the live row alone, written so that only the primary key can answer (D8)
-    where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
-      and d.client_id <= target_client_id
+    where inboxdb.is_work_row(
+        d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
+      )
       and d.collapsed
   );
   reason pg_catalog.text;
@@ -2213,15 +2262,14 @@ begin
     version := inboxdb.bump_versions('recompute-inbox-counts', target_client_id);
   else
     changed_scopes := null;
-    version := (
-      select v.version from inboxdb.cache_version as v where v.client_id = target_client_id and v.family = 'inbox'
-    );
+    version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
   end if;
 
   perform inboxdb.checkpoint('versions bumped', target_client_id::pg_catalog.text);
   delete from inboxdb.inbox_counts_dirty as d
-  where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
-    and d.client_id <= target_client_id
+  where inboxdb.is_work_row(
+      d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
+    )
   returning d.attempts into attempt_number;
   if still_exists then
     perform inboxdb.record_job(
@@ -2448,16 +2496,16 @@ as $$
 --   changes), or while the row is locked.
 -- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
 -- Writes: the change log, inbox_counts_dirty.
--- INVOKER: called by claim_next, collect and quarantine only.
+-- INVOKER: called by claim_if_free, collect and quarantine only.
 declare
   slices integer[];
   tids pg_catalog.tid[];
 begin
   perform
   from inboxdb.inbox_counts_dirty as d
-  -- the live row alone, written so that only the primary key can answer (D8)
-  where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
-    and d.client_id <= target_client_id
+  where inboxdb.is_work_row(
+      d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
+    )
   for update skip locked;
   if not found then
     return;
@@ -2558,8 +2606,7 @@ begin
     select locked.revision
     from inboxdb.drain_state as locked
     cross join found as f
-    -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
-    where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
+    where locked.revision >= (select now.revision from inboxdb.drain_state_now as now)
       and (
         locked.collected_at is null
         or locked.collected_at > pg_catalog.clock_timestamp()
@@ -2714,8 +2761,7 @@ begin
   where not exists (
     select
     from inboxdb.inbox_counts_dirty as d
-    -- the live row alone, written so that only the primary key can answer (D8)
-    where (d.client_id, d.next_attempt_at) >= (found.client_id, floor_of_claims) and d.client_id <= found.client_id
+    where inboxdb.is_work_row(d.client_id, d.next_attempt_at, found.client_id, floor_of_claims)
     -- OFFSET 0: a lookup for each workspace, because for an anti-join the planner would read the whole index
     offset 0
   );
@@ -2736,7 +2782,7 @@ as $$
 --   now and later (D40).
 -- Parameters: target_client_id, on the work list; the caller took its lock in an EARLIER statement.
 -- Writes: inbox_counts_dirty, the change log; job_status, where no attempt survived to record its failure.
--- INVOKER: called by claim_next only.
+-- INVOKER: called by claim_if_free only.
 declare
   attempt_number integer;
   reason pg_catalog.text;
@@ -2756,6 +2802,65 @@ end
 $$;
 -- <<< sql/drain/quarantine.sql
 
+-- >>> sql/drain/claim_if_free.sql
+create or replace function inboxdb.claim_if_free(target_client_id inboxdb.client_id, may_quarantine boolean)
+returns boolean
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: claim a workspace, if no other drain was first: lock it, and count the attempt. A workspace without attempts
+--   left is quarantined instead (D39).
+-- Parameters: target_client_id, seen due; may_quarantine, false to let it have one attempt more.
+-- Returns: whether the workspace is claimed. If not, its lock is given back, except after a quarantine.
+-- Reads, writes: inbox_counts_dirty, job_status; the change log.
+-- INVOKER: called by claim_next only, which forbids sequential scans.
+declare
+  is_spent pg_catalog.bool;
+  attempt_number integer;
+begin
+  -- A block of its own, whose rollback gives the lock back: another drain's claim is committed, and its refresh needs
+  -- the lock (D19).
+  begin
+    -- A lock call for the chosen candidate: as a condition of a query, the call would lock every row visited. Claims and
+    -- refreshes change the workspace's row under this lock, so that none waits for another's row lock.
+    if not inboxdb.try_lock_workspace(target_client_id) then
+      raise no_data_found;
+    end if;
+    select
+      d.attempts >= (
+        inboxdb.failure('recompute-inbox-counts', pg_catalog.left(d.last_error, 5))
+      ).attempts_allowed into strict is_spent
+    from inboxdb.inbox_counts_dirty as d
+    where inboxdb.is_work_row(
+        d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
+      )
+      and d.next_attempt_at <= inboxdb.clock();
+  exception when no_data_found then
+    return false;
+  end;
+  if is_spent and may_quarantine then
+    perform inboxdb.quarantine(target_client_id);
+    return false;
+  end if;
+
+  perform inboxdb.checkpoint('claiming');
+  update inboxdb.inbox_counts_dirty as d
+  set
+    attempts = d.attempts + 1,
+    -- never sooner than before: below claim_from the row would not be found (D11)
+    next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1))
+  where inboxdb.is_work_row(
+      d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
+    )
+  returning d.attempts into attempt_number;
+  if attempt_number > 3 then
+    perform inboxdb.collapse_changes(target_client_id);
+  end if;
+  return true;
+end
+$$;
+-- <<< sql/drain/claim_if_free.sql
+
 -- >>> sql/drain/claim_next.sql
 create or replace function inboxdb.claim_next(may_collect boolean default true) returns inboxdb.client_id
 language plpgsql volatile security definer
@@ -2774,13 +2879,10 @@ as $$
 --   collector would roll back the refresh.
 -- Returns: the workspace, null when nothing is due, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
--- Reads, writes: inbox_counts_dirty, job_status, and as collect.
+-- Reads, writes: as claim_if_free and collect.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   candidate inboxdb.client_id;
-  attempt_number integer;
-  spent pg_catalog.bool;
-  is_ours boolean;
   busy inboxdb.client_id[] := '{}';
   collected boolean := not may_collect;
 begin
@@ -2806,44 +2908,9 @@ begin
     end if;
 
     perform inboxdb.checkpoint('candidate chosen');
-    -- A block of its own, whose rollback gives the lock back if another drain was first: its claim is committed, and
-    -- its refresh needs the lock (D19).
-    begin
-      -- A lock call for the chosen candidate: as a condition of the query above, the call would lock every row visited.
-      -- Claims and refreshes change the workspace's row under this lock, so that none waits for another's row lock.
-      if not inboxdb.try_lock_workspace(candidate) then
-        raise no_data_found;
-      end if;
-      select
-        d.attempts >= (
-          inboxdb.failure('recompute-inbox-counts', pg_catalog.left(d.last_error, 5))
-        ).attempts_allowed into strict spent
-      from inboxdb.inbox_counts_dirty as d
-      -- the live row alone, written so that only the primary key can answer (D8)
-      where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
-        and d.client_id <= candidate
-        and d.next_attempt_at <= inboxdb.clock();
-      is_ours := true;
-    exception when no_data_found then
-      is_ours := false;
-    end;
     -- At most 100, because each quarantine keeps a lock, and the lock table has room for some thousands; the next spent
     -- workspace is tried once more.
-    if is_ours and spent and pg_catalog.cardinality(busy) < 100 then
-      perform inboxdb.quarantine(candidate);
-    elsif is_ours then
-      perform inboxdb.checkpoint('claiming');
-      update inboxdb.inbox_counts_dirty as d
-      set
-        attempts = d.attempts + 1,
-        -- never sooner than before: below claim_from the row would not be found (D11)
-        next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts + 1))
-      where (d.client_id, d.next_attempt_at) >= (candidate, (select f.claim_from from inboxdb.read_floor as f))
-        and d.client_id <= candidate
-      returning d.attempts into attempt_number;
-      if attempt_number > 3 then
-        perform inboxdb.collapse_changes(candidate);
-      end if;
+    if inboxdb.claim_if_free(candidate, pg_catalog.cardinality(busy) < 100) then
       return candidate;
     end if;
     busy := busy || candidate;
@@ -2872,10 +2939,7 @@ as $$
     -- null, not 900, without a last run
     (
       select least(j.duration_ms / 500.0, 900)
-      from inboxdb.job_status as j
-      where j.client_id = target_client_id and j.job_name = this_job
-      order by j.last_started_at desc
-      limit 1
+      from inboxdb.newest_job_status(target_client_id, this_job) as j
     ),
     (
       select least(w.leads * j.seconds_per_lead, 900)
@@ -3630,9 +3694,8 @@ as $$
   --   workspace, drift. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   with
-  -- the newest row first: dead rows kept by a held snapshot are not visited (D35)
   state as (
-    select d.collected_at, d.published_at from inboxdb.drain_state as d order by d.revision desc limit 1
+    select d.collected_at, d.published_at from inboxdb.drain_state_now as d
   ),
   drains as (
     select
@@ -3957,8 +4020,7 @@ begin
   where s.revision = (
     select locked.revision
     from inboxdb.drain_state as locked
-    -- the newest row alone: see drain_state (D35)
-    where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
+    where locked.revision >= (select now.revision from inboxdb.drain_state_now as now)
       and (
         locked.published_at is null
         or locked.published_at not between

@@ -422,14 +422,8 @@ begin
     s.total
     -- end
   into answer
-  -- newest row first: each refresh, or each second, leaves a dead row in these tables (D35)
   from (select) as always
-  left join (
-    select d.collected_at, d.claim_from
-    from inboxdb.drain_state as d
-    order by d.revision desc
-    limit 1
-  ) as state on true
+  left join inboxdb.drain_state_now as state on true
   left join inboxdb.inbox_counts as s
     on s.client_id = target_client_id
     and s.is_global = (scope = inboxdb.sentinel())
@@ -437,13 +431,7 @@ begin
   -- computed_at is the global row's: a refresh covers every scope, and rewrites only rows that changed (D26)
   left join inboxdb.inbox_counts as w
     on w.client_id = target_client_id and w.is_global and w.scope_user_id = inboxdb.sentinel()
-  left join lateral (
-    select c.version
-    from inboxdb.cache_version as c
-    where c.client_id = target_client_id and c.family = 'inbox'
-    order by c.version desc
-    limit 1
-  ) as v on true
+  left join inboxdb.newest_version(target_client_id, 'inbox') as v on true
   left join inboxdb.inbox_counts_dirty as d
     on d.client_id = target_client_id and d.next_attempt_at >= state.claim_from;
 

@@ -68,6 +68,7 @@ create schema if not exists inboxdb;
 -- Triggers append and wait for nobody; readers start at a floor, because dead rows below it cost time.
 \ir log/drain_state.table.sql
 \ir log/change.table.sql
+\ir log/drain_state_now.view.sql
 \ir log/read_floor.view.sql
 \ir log/change.view.sql
 \ir log/changes_of.sql
@@ -94,6 +95,7 @@ create schema if not exists inboxdb;
 \ir jobs/job_status.table.sql
 \ir jobs/run.table.sql
 \ir jobs/freshness.table.sql
+\ir jobs/newest_job_status.sql
 \ir jobs/record_job.sql
 \ir jobs/time_limit.sql
 \ir jobs/failure.sql
@@ -109,6 +111,7 @@ create schema if not exists inboxdb;
 -- announce: TELLING others.
 -- Cache versions, publishing versions and job statuses to Redis, realtime signals, the publication.
 \ir announce/cache_version.table.sql
+\ir announce/newest_version.sql
 \ir announce/bump_versions.sql
 \ir announce/unpublished.sql
 \ir announce/confirm_published.sql
@@ -120,6 +123,7 @@ create schema if not exists inboxdb;
 -- drain: BRINGING the counts up to date.
 -- Collect, claim, refresh a workspace by change or whole, audit; asking for a refresh by hand.
 \ir drain/inbox_counts_dirty.table.sql
+\ir drain/is_work_row.sql
 \ir drain/work_list.view.sql
 \ir drain/waiting.view.sql
 \ir drain/try_lock_workspace.sql
@@ -129,6 +133,7 @@ create schema if not exists inboxdb;
 \ir drain/raise_floor.sql
 \ir drain/check_host.sql
 \ir drain/collect.sql
+\ir drain/claim_if_free.sql
 \ir drain/claim_next.sql
 \ir drain/seconds_to_next_attempt.sql
 \ir drain/audit_period.sql

@@ -22,14 +22,7 @@ begin
       bumped_at = now,
       unpublished_since = coalesce(v.unpublished_since, now)
     where v.client_id = target_client_id and v.family = this_family
-      -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
-      and v.version >= (
-        select newest.version
-        from inboxdb.cache_version as newest
-        where newest.client_id = target_client_id and newest.family = this_family
-        order by newest.version desc
-        limit 1
-      )
+      and v.version >= (select n.version from inboxdb.newest_version(target_client_id, this_family) as n)
     returning v.version into new_version;
     if not found then
       insert into inboxdb.cache_version as v (client_id, family, version, bumped_at, unpublished_since)

@@ -49,8 +49,7 @@ begin
   where s.revision = (
     select locked.revision
     from inboxdb.drain_state as locked
-    -- the newest row alone: see drain_state (D35)
-    where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
+    where locked.revision >= (select now.revision from inboxdb.drain_state_now as now)
       and (
         locked.published_at is null
         or locked.published_at not between

@@ -12,16 +12,16 @@ as $$
 --   changes), or while the row is locked.
 -- Parameters: target_client_id; the caller took its lock in an EARLIER statement.
 -- Writes: the change log, inbox_counts_dirty.
--- INVOKER: called by claim_next, collect and quarantine only.
+-- INVOKER: called by claim_if_free, collect and quarantine only.
 declare
   slices integer[];
   tids pg_catalog.tid[];
 begin
   perform
   from inboxdb.inbox_counts_dirty as d
-  -- the live row alone, written so that only the primary key can answer (D8)
-  where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
-    and d.client_id <= target_client_id
+  where inboxdb.is_work_row(
+      d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
+    )
   for update skip locked;
   if not found then
     return;

@@ -100,8 +100,7 @@ begin
   where not exists (
     select
     from inboxdb.inbox_counts_dirty as d
-    -- the live row alone, written so that only the primary key can answer (D8)
-    where (d.client_id, d.next_attempt_at) >= (found.client_id, floor_of_claims) and d.client_id <= found.client_id
+    where inboxdb.is_work_row(d.client_id, d.next_attempt_at, found.client_id, floor_of_claims)
     -- OFFSET 0: a lookup for each workspace, because for an anti-join the planner would read the whole index
     offset 0
   );

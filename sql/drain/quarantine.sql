@@ -6,7 +6,7 @@ as $$
 --   now and later (D40).
 -- Parameters: target_client_id, on the work list; the caller took its lock in an EARLIER statement.
 -- Writes: inbox_counts_dirty, the change log; job_status, where no attempt survived to record its failure.
--- INVOKER: called by claim_next only.
+-- INVOKER: called by claim_if_free only.
 declare
   attempt_number integer;
   reason pg_catalog.text;

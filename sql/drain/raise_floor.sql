@@ -82,8 +82,7 @@ begin
     select locked.revision
     from inboxdb.drain_state as locked
     cross join found as f
-    -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
-    where locked.revision >= (select pg_catalog.max(newest.revision) from inboxdb.drain_state as newest)
+    where locked.revision >= (select now.revision from inboxdb.drain_state_now as now)
       and (
         locked.collected_at is null
         or locked.collected_at > pg_catalog.clock_timestamp()

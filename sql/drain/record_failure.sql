@@ -25,9 +25,9 @@ begin
     last_error = said,
     -- never sooner than before: below claim_from the row would not be found (D11)
     next_attempt_at = greatest(d.next_attempt_at, inboxdb.clock() + inboxdb.retry_delay(d.attempts))
-  -- the live row alone, written for the primary key: dead rows below claim_from are not visited (D8)
-  where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
-    and d.client_id <= target_client_id
+  where inboxdb.is_work_row(
+      d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
+    )
     and d.attempts > 0 and d.quarantined_at is null
   returning d.attempts into attempt_number;
   if found then

@@ -29,9 +29,9 @@ declare
   collapsed_since pg_catalog.timestamptz := (
     select d.dirty_since
     from inboxdb.inbox_counts_dirty as d
-    -- here and below: the live row alone, written so that only the primary key can answer (D8)
-    where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
-      and d.client_id <= target_client_id
+    where inboxdb.is_work_row(
+        d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
+      )
       and d.collapsed
   );
   reason pg_catalog.text;
@@ -61,15 +61,14 @@ begin
     version := inboxdb.bump_versions('recompute-inbox-counts', target_client_id);
   else
     changed_scopes := null;
-    version := (
-      select v.version from inboxdb.cache_version as v where v.client_id = target_client_id and v.family = 'inbox'
-    );
+    version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
   end if;
 
   perform inboxdb.checkpoint('versions bumped', target_client_id::pg_catalog.text);
   delete from inboxdb.inbox_counts_dirty as d
-  where (d.client_id, d.next_attempt_at) >= (target_client_id, (select f.claim_from from inboxdb.read_floor as f))
-    and d.client_id <= target_client_id
+  where inboxdb.is_work_row(
+      d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
+    )
   returning d.attempts into attempt_number;
   if still_exists then
     perform inboxdb.record_job(

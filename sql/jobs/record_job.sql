@@ -19,14 +19,7 @@ declare
 begin
   select s.last_started_at into newest
   from inboxdb.job as j
-  -- the newest row alone: dead rows kept by a held snapshot are not visited (D35)
-  left join lateral (
-    select s.last_started_at
-    from inboxdb.job_status as s
-    where s.client_id = target_client_id and s.job_name = this_job
-    order by s.last_started_at desc
-    limit 1
-  ) as s on true
+  left join inboxdb.newest_job_status(target_client_id, this_job) as s on true
   where j.job_name = this_job;
   if not found then
     raise invalid_parameter_value using

@@ -17,10 +17,7 @@ as $$
     -- null, not 900, without a last run
     (
       select least(j.duration_ms / 500.0, 900)
-      from inboxdb.job_status as j
-      where j.client_id = target_client_id and j.job_name = this_job
-      order by j.last_started_at desc
-      limit 1
+      from inboxdb.newest_job_status(target_client_id, this_job) as j
     ),
     (
       select least(w.leads * j.seconds_per_lead, 900)

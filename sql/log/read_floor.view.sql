@@ -6,13 +6,7 @@ select
   case when verdict.is_so then s.read_from else '0' end as read_from,
   case when verdict.is_so then s.also_read else '{}' end as also_read,
   case when verdict.is_so then s.claim_from else '-infinity' end as claim_from
-from (
-  -- the newest row first: dead rows kept by a held snapshot are not visited (D35)
-  select d.server_started_at, d.read_from, d.also_read, d.claim_from
-  from inboxdb.drain_state as d
-  order by d.revision desc
-  limit 1
-) as s
+from inboxdb.drain_state_now as s
 cross join lateral (
   select
     s.server_started_at = pg_catalog.pg_postmaster_start_time()

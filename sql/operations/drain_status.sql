@@ -39,9 +39,8 @@ as $$
   --   workspace, drift. Its cost grows with the log.
   -- DEFINER: its callers have no rights in inboxdb.
   with
-  -- the newest row first: dead rows kept by a held snapshot are not visited (D35)
   state as (
-    select d.collected_at, d.published_at from inboxdb.drain_state as d order by d.revision desc limit 1
+    select d.collected_at, d.published_at from inboxdb.drain_state_now as d
   ),
   drains as (
     select
