@@ -338,7 +338,7 @@ create or replace function inboxdb.is_work_row(
 language sql immutable parallel safe
 as $$
   -- Purpose: the condition for a workspace's row of inbox_counts_dirty, without the dead rows before it, kept by a held
-  --   snapshot (D35). Written so that the primary key alone can answer: the index on next_attempt_at is for claims (D8).
+  --   snapshot (D35). Written so that only the primary key can answer, not the index on next_attempt_at (D8).
   -- Parameters: client_id and next_attempt_at of the row; target_client_id, the workspace; claim_from, of read_floor.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
@@ -1180,8 +1180,8 @@ create or replace function inboxdb.newest_job_status(target_client_id inboxdb.cl
 returns setof inboxdb.job_status
 language sql stable rows 1
 as $$
-  -- Purpose: the row of job_status of a workspace and job. The newest first, because each run leaves a dead row, which a
-  --   held snapshot keeps (D35).
+  -- Purpose: the row of job_status of a workspace and job. The newest first, because each run leaves a dead row,
+  --   which a held snapshot keeps (D35).
   -- Parameters: target_client_id; this_job, as in view job.
   -- Returns: the row, none before the first run.
   -- Inlined, hence no search_path of its own.
@@ -2821,7 +2821,7 @@ begin
   -- A block of its own, whose rollback gives the lock back: another drain's claim is committed, and its refresh needs
   -- the lock (D19).
   begin
-    -- A lock call for the chosen candidate: as a condition of a query, the call would lock every row visited. Claims and
+    -- A lock call for one workspace: as a condition of a query, the call would lock every row visited. Claims and
     -- refreshes change the workspace's row under this lock, so that none waits for another's row lock.
     if not inboxdb.try_lock_workspace(target_client_id) then
       raise no_data_found;

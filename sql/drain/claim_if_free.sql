@@ -16,7 +16,7 @@ begin
   -- A block of its own, whose rollback gives the lock back: another drain's claim is committed, and its refresh needs
   -- the lock (D19).
   begin
-    -- A lock call for the chosen candidate: as a condition of a query, the call would lock every row visited. Claims and
+    -- A lock call for one workspace: as a condition of a query, the call would lock every row visited. Claims and
     -- refreshes change the workspace's row under this lock, so that none waits for another's row lock.
     if not inboxdb.try_lock_workspace(target_client_id) then
       raise no_data_found;

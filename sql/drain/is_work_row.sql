@@ -4,7 +4,7 @@ create or replace function inboxdb.is_work_row(
 language sql immutable parallel safe
 as $$
   -- Purpose: the condition for a workspace's row of inbox_counts_dirty, without the dead rows before it, kept by a held
-  --   snapshot (D35). Written so that the primary key alone can answer: the index on next_attempt_at is for claims (D8).
+  --   snapshot (D35). Written so that only the primary key can answer, not the index on next_attempt_at (D8).
   -- Parameters: client_id and next_attempt_at of the row; target_client_id, the workspace; claim_from, of read_floor.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.

@@ -2,8 +2,8 @@ create or replace function inboxdb.newest_job_status(target_client_id inboxdb.cl
 returns setof inboxdb.job_status
 language sql stable rows 1
 as $$
-  -- Purpose: the row of job_status of a workspace and job. The newest first, because each run leaves a dead row, which a
-  --   held snapshot keeps (D35).
+  -- Purpose: the row of job_status of a workspace and job. The newest first, because each run leaves a dead row,
+  --   which a held snapshot keeps (D35).
   -- Parameters: target_client_id; this_job, as in view job.
   -- Returns: the row, none before the first run.
   -- Inlined, hence no search_path of its own.
