@@ -1,11 +1,19 @@
 """The host changes its own schema under an installed inboxdb: its writes go on, and nothing is counted wrongly."""
 
+import os
+import random
 import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from threading import Event
 from typing import Any
 
+import psycopg
 import pytest
 
 from inboxdb.counts import verify
+from inboxdb.database.errors import InboxdbError
 from inboxdb.drain.run import drain
 from inboxdb.install import repair, suspend
 from inboxdb.watch import status
@@ -55,6 +63,16 @@ class World:
         table, _, column = what.partition(".")
         self.change(f'alter table <{table}> rename {f"column <{what}>" if column else ""} to "{name}"')
         self.names[what] = name
+
+    def name_back(self, what: str) -> None:
+        """Give a table or a column its name back, in place of another that may have it by now."""
+        table, _, column = what.partition(".")
+        if column:
+            self.change(f'alter table <{table}> drop column if exists "{column}" cascade')
+        else:
+            self.owner.execute(f'drop table if exists public."{table}" cascade')
+        self.rename(what, column or table)
+        del self.names[what]
 
     def workspace(self) -> str:
         """Insert a workspace."""
@@ -247,3 +265,113 @@ def test_transaction_ids_of_one_statement(world: World, renamed: bool) -> None:
     assert len(log) <= 30 if renamed else len(log) >= leads
     for xid in {xid for _, xid in log}:
         assert len({xmin for xmin, of in log if of == xid}) <= 8
+
+
+# Histories of changes of the schema, beside writers and drains
+
+HISTORIES = int(os.environ.get("INBOXDB_HOST_HISTORIES", "4"))
+
+# What the host may rename: read by name by a function of ours, by views alone, or not at all.
+NAMES = [*RENAMED, "Lead.status", "Lead.snoozedUntil", "AIDraft.status", "Message.channel", "Client.userId"]
+NAMES += ["ClientMember.role", "ClientMember", "Lead.email", "Client.name"]
+# What it may drop, with all that hangs on it, and add again: nullable, and refilled by nobody.
+LOST = [
+    "Lead.sentimentTag",
+    "Lead.assignedToUserId",
+    "Lead.snoozedUntil",
+    "AIDraft.autoSendAction",
+    "Message.aiDraftId",
+]
+OTHERS = [
+    "alter table <Lead> alter column <Lead.sentimentTag> set default 'Interested'",
+    "alter table <Lead> alter column <Lead.lastMessageAt> type timestamptz",
+    "alter table <Lead> alter column <Lead.status> type varchar(99)",
+    "alter table <Message> alter column <Message.body> drop not null",
+    "alter table <Client> alter column <Client.updatedAt> set default now()",
+    "alter table <Lead> add check (<Lead.overallScore> > 0)",
+    "alter table <Lead> set (fillfactor = 70)",
+    "alter table <AIDraft> replica identity full",
+    'alter table <Lead> cluster on "Lead_pkey"',
+    "create index on <Lead> (<Lead.clientId>, <Lead.createdAt>)",
+    "alter table <Lead> add column if not exists added integer not null default 1",
+    "alter table <Lead> drop column if exists added",
+    "create table if not exists public.part (like <Message>)",
+    "analyze",
+]
+
+
+def change_schema(world: World, dice: random.Random) -> None:
+    """Make one change, of those that a host's migrations make."""
+    kind = dice.choice(["rename", "rename", "back", "another", "drop", "other"])
+    renamed = sorted(world.names)
+    if kind == "rename":
+        world.rename(dice.choice(NAMES), f"renamed_{dice.randrange(10**9)}")
+    elif kind == "back" and renamed:
+        world.name_back(dice.choice(renamed))
+    elif kind == "another" and renamed:
+        table, _, column = dice.choice(renamed).partition(".")
+        if column:
+            world.change(f'alter table <{table}> add column if not exists "{column}" text')
+        else:
+            world.owner.execute(f'create table if not exists public."{table}" (id text)')
+    elif kind == "drop":
+        what = dice.choice(LOST)
+        table, _, column = what.partition(".")
+        world.change(f"alter table <{table}> drop column <{what}> cascade")
+        kind_of = "timestamptz" if "Until" in column else "text"
+        world.change(f'alter table <{table}> add column "{world.names.get(what, column)}" {kind_of}')
+    else:
+        world.change(dice.choice(OTHERS))
+
+
+@contextmanager
+def beside(world: World) -> Iterator[None]:
+    """Let drains run, and leads be written, all the time."""
+    over = Event()
+
+    def drain_on() -> None:
+        while not over.is_set():
+            with suppress(InboxdbError):
+                drain(world.database.dsn)
+
+    def write_on() -> None:
+        with psycopg.connect(world.writer.info.dsn, password=world.database.server.password, autocommit=True) as writer:
+            while not over.is_set():
+                try:
+                    writer.execute(world.named("update <Lead> set <Lead.status> = 'contacted' where random() < 0.3"))
+                    writer.execute(
+                        world.named("update <AIDraft> set <AIDraft.status> = 'pending' where random() < 0.3")
+                    )
+                except psycopg.Error as error:
+                    # the host's own statement has the names of a moment ago, or lost a deadlock with the host's own DDL
+                    if "inboxdb" in (error.diag.context or ""):
+                        raise
+
+    with ThreadPoolExecutor() as threads:
+        works = [threads.submit(drain_on), threads.submit(write_on)]
+        try:
+            yield
+        finally:
+            over.set()
+        for work in works:
+            work.result()
+
+
+@pytest.mark.parametrize("number", range(HISTORIES))
+def test_history_of_changes(world: World, number: int) -> None:
+    seed = int(os.environ.get("INBOXDB_TEST_SEED", random.SystemRandom().randrange(10**9)))
+    print(f"INBOXDB_TEST_SEED={seed}")  # noqa: T201
+    dice = random.Random(seed)
+    with beside(world):
+        for _ in range(12):
+            with suppress(psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist):
+                change_schema(world, dice)
+            world.write_everything()
+    for what in sorted(world.names, key=lambda what: "." in what):
+        world.name_back(what)
+    if suspend.suspended_since(world.owner):
+        assert suspend.resume(world.database.dsn)
+    repair.verify(world.database.dsn, repair=True)
+    world.write_everything()
+    assert world.all_is_right()
+    assert not repair.verify(world.database.dsn).findings
