@@ -467,9 +467,9 @@ def test_every_index_is_known_and_made_as_it_was(database: Database) -> None:
 # Row-level security
 
 
-@pytest.mark.parametrize("table", ["inbox_counts", "cache_version", "job_status"])
+@pytest.mark.parametrize("table", sorted(obj.name for obj, facts in shipped().items() if facts.get("rls")))
 def test_row_security_is_off_on_our_tables(database: Database, table: str) -> None:
-    database.connect().execute(f"alter table inboxdb.{table} disable row level security")
+    database.connect().execute(f"alter table {table} disable row level security")
     findings = only_complaint(database, "row_security")
     mend(database, findings)
 
@@ -677,9 +677,10 @@ def test_autovacuum_is_behind(database: Database) -> None:
 # The host's tables
 
 
-@pytest.mark.parametrize("identity", ["full", "nothing"])
+@pytest.mark.parametrize("identity", ["full", "nothing", "using index by_status"])
 def test_replica_identity(database: Database, identity: str) -> None:
     owner = database.connect()
+    owner.execute('create unique index by_status on public."Lead" (id, status)')
     owner.execute(f'alter table public."Lead" replica identity {identity}')
     assert complaints(database) == {}, "there is no publication of ours"
     owner.execute('alter table public."Lead" replica identity default')

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from inboxdb.database import sources
+from inboxdb.database import logs, sources
 from inboxdb.drain import announce, pace
 from inboxdb.install import migrate
 from inboxdb.install.catalog import shipped
@@ -211,6 +211,21 @@ def test_every_row_that_installing_makes_can_be_put_back() -> None:
         table for text in TEXTS.values() for table in re.findall(r"^insert into (inboxdb\.\w+)", text, re.MULTILINE)
     }
     assert made == FILL.keys()
+
+
+def test_columns_that_are_published_are_those_of_the_check_before() -> None:
+    text = TEXTS["announce/publish_leads.sql"]
+    [checked] = re.findall(r"a\.attname not in \((.*)\)", text)
+    [published] = re.findall(r'for table public\."Lead" \((.*)\)', text)
+    assert re.findall(r"\w+", checked) == re.findall(r"\w+", published)
+
+
+def test_python_has_words_for_whatever_sql_answers() -> None:
+    outcomes = set(re.findall(r"outcome := '(\w+)'", TEXTS["drain/drain_next.sql"]))
+    # idle: nothing was claimed, which Python does by itself; lost: a connection, which SQL cannot tell
+    assert outcomes - {"idle"} == (logs.OUTCOMES | logs.AUDIT_OUTCOMES).keys() - {"lost"}
+    [decided] = re.findall(r"check \(lead_rls in \((.*)\)\)", TEXTS["base/installation.table.sql"])
+    assert {*re.findall(r"\w+", decided)} | {"drifted"} == facts.LEAD_RLS.keys()
 
 
 def test_host_tables_that_are_watched_are_those_with_triggers() -> None:

@@ -25,7 +25,6 @@ where p.pubname = 'inboxdb_lead'
       and not exists (
         select
         from pg_catalog.unnest(i.indkey::pg_catalog.int2[]) as k (attnum)
-        inner join pg_catalog.pg_attribute as a on i.indrelid = a.attrelid and k.attnum = a.attnum
-        where a.attname not in ('id', 'clientId', 'assignedToUserId', 'updatedAt')
+        where k.attnum <> all (r.prattrs::pg_catalog.int2[])
       )
   );
