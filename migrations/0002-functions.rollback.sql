@@ -104,7 +104,7 @@ drop function if exists inboxdb.suspended_waiting();
 drop function if exists inboxdb.suspended_known_workspace();
 drop function if exists inboxdb.suspended_classified_lead();
 drop function inboxdb.require_resumed();
-drop function inboxdb.suspended_because();
+drop function inboxdb.why_suspended();
 drop function inboxdb.suspended_since();
 drop function inboxdb.set_setting(text, text);
 drop function inboxdb.setting(text);

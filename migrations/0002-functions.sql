@@ -116,7 +116,7 @@ language sql stable security definer
 set search_path = ''
 as $$
   -- Purpose: since when inboxdb is suspended: by command, for the host's own migration, so that no change is noted; or
-  --   by a collector, because the host has changed its schema (suspended_because).
+  --   by a collector, because the host has changed its schema (why_suspended).
   -- Returns: null while not suspended.
   -- Reads: installation.
   -- DEFINER: roles of drains and of monitoring may not read it.
@@ -124,8 +124,8 @@ as $$
 $$;
 -- <<< sql/base/suspended_since.sql
 
--- >>> sql/base/suspended_because.sql
-create or replace function inboxdb.suspended_because() returns text
+-- >>> sql/base/why_suspended.sql
+create or replace function inboxdb.why_suspended() returns text
 language sql stable security definer
 set search_path = ''
 as $$
@@ -135,7 +135,7 @@ as $$
   -- DEFINER: roles of drains and of monitoring may not read it.
   select i.suspended_because from inboxdb.installation as i
 $$;
--- <<< sql/base/suspended_because.sql
+-- <<< sql/base/why_suspended.sql
 
 -- >>> sql/base/require_resumed.sql
 create or replace function inboxdb.require_resumed() returns void
@@ -3522,7 +3522,7 @@ as $$
 -- Beside the refreshes, and with nothing due, view maintenance says what else is done.
 -- Reads, writes: as claim_next, drain_next, maintain, send_signals, heartbeat.
 -- INVOKER: its caller needs EXECUTE on these five functions, and on clock, lock_class, suspended_since and
---   suspended_because.
+--   why_suspended.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
@@ -3626,7 +3626,7 @@ begin
   if inboxdb.suspended_since() is not null then
     raise warning using
       message = 'inboxdb is suspended, so nothing is drained'
-        operator(pg_catalog.||) coalesce(': ' operator(pg_catalog.||) inboxdb.suspended_because(), ''),
+        operator(pg_catalog.||) coalesce(': ' operator(pg_catalog.||) inboxdb.why_suspended(), ''),
       hint = 'inboxdb migrate resume, once the host''s own migration is through.';
   end if;
 end
@@ -3777,7 +3777,7 @@ as $$
     end,
     inboxdb.setting('counts_source'),
     inboxdb.suspended_since(),
-    inboxdb.suspended_because(),
+    inboxdb.why_suspended(),
     pg_catalog.date_part('epoch', inboxdb.audit_period()),
     (
       select pg_catalog.max(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - w.audited_at), 0))

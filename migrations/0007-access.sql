@@ -569,7 +569,7 @@ from (
   ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.clock()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.suspended_since()', 'execute'),
-  ('inboxdb_drainer', 'function', 'inboxdb.suspended_because()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.why_suspended()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.lock_class(text)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.collect()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.claim_next(boolean)', 'execute'),

@@ -20,7 +20,7 @@ create schema if not exists inboxdb;
 \ir base/set_setting.sql
 \ir base/installation.table.sql
 \ir base/suspended_since.sql
-\ir base/suspended_because.sql
+\ir base/why_suspended.sql
 \ir base/require_resumed.sql
 \ir base/require_read_committed.sql
 \ir base/run_id.sql

@@ -773,7 +773,7 @@ CALLS = {
     "mark_all_unpublished": "select inboxdb.mark_all_unpublished()",
     "lead_rls_state": "select inboxdb.lead_rls_state()",
     "suspended_since": "select inboxdb.suspended_since()",
-    "suspended_because": "select inboxdb.suspended_because()",
+    "why_suspended": "select inboxdb.why_suspended()",
     "drain_dirty": "call inboxdb.drain_dirty()",
 }
 # Other ways to our functions: policies, triggers and refusals.

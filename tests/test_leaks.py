@@ -52,7 +52,7 @@ inboxdb.mark_all_unpublished()         |               |      |        | x      
 inboxdb.record_failure()               |               |      |        | x               |                 |
 inboxdb.seconds_to_next_attempt()      |               |      |        | x               |                 |
 inboxdb.send_signals()                 |               |      |        | x               |                 |
-inboxdb.suspended_because()            |               |      |        | x               |                 |
+inboxdb.why_suspended()            |               |      |        | x               |                 |
 inboxdb.suspended_since()              |               |      |        | x               |                 |
 inboxdb.time_limit()                   |               |      |        | x               |                 |
 inboxdb.unpublished()                  |               |      |        | x               |                 |

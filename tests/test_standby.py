@@ -119,7 +119,7 @@ def test_commands_that_read(pair: Pair) -> None:
 def refused_as_read_only(result: Result) -> bool:
     """Tell whether a command said where to go instead."""
     error = json.loads(result.stderr.splitlines()[-1])
-    return (result.exit_code, error["sqlstate"]) == (1, READ_ONLY) and "Connect to the primary." in error["error"]
+    return (result.exit_code, error["sqlstate"]) == (1, READ_ONLY) and "connect to the primary" in error["error"]
 
 
 def test_what_waits_is_seen_and_not_compared(pair: Pair) -> None:

@@ -43,7 +43,7 @@ def suspended_since(connection: Connection) -> datetime | None:
 
 def suspended_because(connection: Connection) -> str | None:
     """Say what the host has changed, where inboxdb, which is suspended, suspended itself."""
-    [(because,)] = connection.execute("select inboxdb.suspended_because()").fetchall()
+    [(because,)] = connection.execute("select inboxdb.why_suspended()").fetchall()
     return because  # type: ignore[no-any-return]
 
 

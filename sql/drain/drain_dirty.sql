@@ -12,7 +12,7 @@ as $$
 -- Beside the refreshes, and with nothing due, view maintenance says what else is done.
 -- Reads, writes: as claim_next, drain_next, maintain, send_signals, heartbeat.
 -- INVOKER: its caller needs EXECUTE on these five functions, and on clock, lock_class, suspended_since and
---   suspended_because.
+--   why_suspended.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
@@ -116,7 +116,7 @@ begin
   if inboxdb.suspended_since() is not null then
     raise warning using
       message = 'inboxdb is suspended, so nothing is drained'
-        operator(pg_catalog.||) coalesce(': ' operator(pg_catalog.||) inboxdb.suspended_because(), ''),
+        operator(pg_catalog.||) coalesce(': ' operator(pg_catalog.||) inboxdb.why_suspended(), ''),
       hint = 'inboxdb migrate resume, once the host''s own migration is through.';
   end if;
 end

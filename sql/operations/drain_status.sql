@@ -121,7 +121,7 @@ as $$
     end,
     inboxdb.setting('counts_source'),
     inboxdb.suspended_since(),
-    inboxdb.suspended_because(),
+    inboxdb.why_suspended(),
     pg_catalog.date_part('epoch', inboxdb.audit_period()),
     (
       select pg_catalog.max(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - w.audited_at), 0))

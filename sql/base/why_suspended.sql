@@ -1,4 +1,4 @@
-create or replace function inboxdb.suspended_because() returns text
+create or replace function inboxdb.why_suspended() returns text
 language sql stable security definer
 set search_path = ''
 as $$
