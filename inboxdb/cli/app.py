@@ -150,7 +150,8 @@ def _fail(error: Exception, as_json: bool, debug: bool, *, logs: bool) -> NoRetu
     if logs:
         logger.error("gave up", action="end", reason=reason, sqlstate=sqlstate, trace=trace or None)
     else:
-        click.echo(trace, err=True, nl=False)
+        if trace:
+            report(trace.removesuffix("\n"))
         report(json.dumps({"error": reason, "sqlstate": sqlstate}) if as_json else f"inboxdb: {reason}")
     sys.exit(ERROR)
 

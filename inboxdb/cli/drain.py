@@ -13,7 +13,7 @@ from inboxdb.cli import render
 from inboxdb.cli.app import Call, Seconds, command, main, options
 from inboxdb.database import logs
 from inboxdb.database.connection import session
-from inboxdb.database.logs import logger
+from inboxdb.database.logs import logger, output
 from inboxdb.drain.options import ONCE, TIME_LIMIT, WATCH, DrainOptions, Schedule
 from inboxdb.drain.redis import Cache, publish
 from inboxdb.drain.run import DrainResult, drain
@@ -91,7 +91,8 @@ def drain_dirty(
 
     Any number of drains may run at once. A workspace that fails keeps its changes and is tried again later, less and
     less often, until it is quarantined (see `inboxdb requeue`). SIGTERM lets the workspace at hand be finished. Exit
-    status 3 when a workspace failed or inboxdb suspended itself, unless watching.
+    status 3 when a workspace failed or inboxdb suspended itself, unless watching, and when stderr did not take lines of
+    the log.
     """
     schedule = _schedule(seconds, every, watch, limit, metrics_port)
     asked = DrainOptions(schedule, limit, workers, time_limit, pace, cache)
@@ -106,7 +107,7 @@ def drain_dirty(
         result = drain(call.dsn, asked, stop=stop, on_progress=on_progress)
     _log_end(result)
     call.answer(asdict(result), render.drained(result))
-    return watch or (result.failed == 0 and result.suspended_because is None)
+    return (watch or (result.failed == 0 and result.suspended_because is None)) and not output.lost
 
 
 def _schedule(

@@ -14,7 +14,7 @@ from inboxdb import __version__
 from inboxdb.counts.stored import Counts
 from inboxdb.counts.verify import VerifyResult
 from inboxdb.database.checks import OBSTACLE
-from inboxdb.database.logs import logger
+from inboxdb.database.logs import logger, output
 from inboxdb.drain.run import DrainResult
 from inboxdb.drain.state import Progress
 from inboxdb.install.access import LeadAccess, Named, RoleRights
@@ -100,7 +100,7 @@ def _progress_lines(label: str) -> Progress:
             logger.info(label, action="progress", done=done, total=total, seconds_left=left)
         else:
             parts = [f"{label}: {done:,} of {plural(total, 'workspace')}", _seconds_left(seconds_left)]
-            click.echo(", ".join(filter(None, parts)), err=True)
+            output.write(", ".join(filter(None, parts)))
 
     meta = click.get_current_context().meta
     return show

@@ -6,8 +6,10 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
+from os import dup
+from socket import SHUT_RDWR, socket
 from typing import Any
 
 import psycopg
@@ -45,6 +47,15 @@ PAUSE = (0.5, 1.5)
 LOCK_TIMEOUT = 2.0
 
 CONNECT_TIMEOUT = 10  # seconds, where neither the connection string nor PGCONNECT_TIMEOUT says
+
+# A firewall that forgets a quiet connection drops its packets: the kernel keeps the connection known, in seconds, and
+# gives up what is not acknowledged within so many milliseconds, below promised_freshness() (D103).
+LIVENESS = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
 
 
 def resolve_dsn(explicit: str | None) -> str:
@@ -111,8 +122,10 @@ def connect(dsn: str, *, application_name: str = "inboxdb") -> Connection:
     Raises CannotConnect, naming host and database, never the password.
     """
     parameters: dict[str, Any] = {"application_name": application_name}
-    if "connect_timeout" not in conninfo_to_dict(dsn) and "PGCONNECT_TIMEOUT" not in os.environ:
+    given = conninfo_to_dict(dsn)
+    if "connect_timeout" not in given and "PGCONNECT_TIMEOUT" not in os.environ:
         parameters["connect_timeout"] = CONNECT_TIMEOUT
+    parameters |= {name: value for name, value in LIVENESS.items() if name not in given}
     conninfo = make_conninfo(dsn, **parameters)
     try:
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
@@ -130,6 +143,13 @@ def _warn(notice: psycopg.errors.Diagnostic) -> None:
     """Pass on the warnings of inboxdb itself; the server's and the host's are dropped, because they may quote rows."""
     if notice.severity_nonlocalized == "WARNING" and (notice.message_primary or "").startswith("inboxdb "):
         logger.warning("%s. %s", notice.message_primary, notice.message_hint or "")
+
+
+def cut(connection: Connection | None) -> None:
+    """Have whoever waits for this connection's server, in another thread, wait no longer."""
+    if connection:
+        with suppress(OSError, psycopg.Error), socket(fileno=dup(connection.fileno())) as cutting:
+            cutting.shutdown(SHUT_RDWR)
 
 
 @contextmanager

@@ -1,8 +1,12 @@
 """Log lines: a sentence for people and fields for machines, to stderr. No row values, no secrets."""
 
 import logging
+import os
+import select
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
+from threading import Lock
 from typing import Any
 
 import structlog
@@ -12,6 +16,8 @@ logger: Any = structlog.get_logger("inboxdb")
 # Messages of these loggers may quote the server, and so rows.
 for library in ("psycopg", "redis"):
     logging.getLogger(library).addHandler(logging.NullHandler())
+
+PATIENCE = 100  # milliseconds for which a line waits for a full pipe's reader
 
 # How the outcomes of a refresh are logged.
 OUTCOMES = {
@@ -26,6 +32,67 @@ AUDIT_OUTCOMES = {
     "failed": (logging.WARNING, "an audit failed"),
     "skipped": (logging.DEBUG, "left a workspace to be audited to somebody else"),
 }
+
+
+class Output:
+    """Stderr, for which no worker waits or fails: lines that a full disk or pipe does not take are counted."""
+
+    def __init__(self) -> None:
+        """Begin with nothing lost."""
+        self.lost = 0  # lines, in all
+        self._untold = 0  # of these, since the last line that said so
+        self._lock = Lock()
+
+    def write(self, line: str) -> bool:
+        """Write a line, if stderr takes one now; return whether it did."""
+        with self._lock:
+            if self._untold:
+                told = f"inboxdb: {self._untold} lines of the log were lost here\n"
+                if not _written(told):
+                    return self._lose()
+                self._untold = 0
+            return _written(f"{line}\n") or self._lose()
+
+    def _lose(self) -> bool:
+        self.lost += 1
+        self._untold += 1
+        return False
+
+    def msg(self, message: str) -> None:
+        """Write a line, as structlog asks for it."""
+        self.write(message)
+
+    debug = info = warning = error = critical = exception = fatal = log = msg
+
+
+def _written(text: str) -> bool:
+    """Write to stderr; return whether all was taken. Python's end would fail on a rest in the stream's buffer."""
+    stream = sys.stderr
+    if stream is None:  # closed before the start
+        return False
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        with suppress(OSError, ValueError):  # a test's or an embedding program's stream
+            stream.write(text)
+            stream.flush()
+            return True
+        return False
+    rest = text.encode(errors="backslashreplace")
+    with suppress(OSError, ValueError):
+        while rest and _takes_more(descriptor):
+            # a pipe with room for anything has room for PIPE_BUF
+            rest = rest[os.write(descriptor, rest[: select.PIPE_BUF]) :]
+    return not rest
+
+
+def _takes_more(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return bool(poll.poll(PATIENCE))
+
+
+output = Output()
 
 
 def configure(style: str = "plain", *, level: int = logging.ERROR, run_id: str | None = None) -> None:
@@ -49,7 +116,7 @@ def configure(style: str = "plain", *, level: int = logging.ERROR, run_id: str |
             structlog.processors.JSONRenderer() if style == "json" else plain,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+        logger_factory=lambda *_: output,
         cache_logger_on_first_use=False,
     )
 

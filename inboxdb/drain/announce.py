@@ -13,14 +13,15 @@ import psycopg
 from psycopg.sql import SQL, Literal
 
 from inboxdb.database import logs
-from inboxdb.database.connection import Connection, connect, in_one_trip, translated
-from inboxdb.database.errors import CacheUnavailable, InboxdbError
+from inboxdb.database.connection import Connection, connect, cut, in_one_trip, translated
+from inboxdb.database.errors import CacheUnavailable, CannotConnect, ConnectionLost, InboxdbError, is_lost
 from inboxdb.drain.redis import Cache, publish
 from inboxdb.drain.refresh import Refresh
 
 HEARTBEAT = 5.0  # seconds between heartbeats, and between looks for keys left unpublished by others
 SIGNALS_LIMIT = 5.0  # seconds for the signals of one workspace
 REST = 10.0  # seconds without a new try after Redis or realtime did not answer
+SILENCE = 120.0  # seconds for any one step over a connection
 LAST_WORDS = 5.0  # seconds, at the end of a run, for signals not yet sent
 
 
@@ -64,6 +65,8 @@ class Announcer(Thread):
         self._signal_at = 0.0
         self._silent_from = inf
         self._troubles: dict[str, str] = {}
+        self._waiting: dict[str, Refresh] = {}  # by workspace, not told yet
+        self._deadline = inf  # when a silent server is taken for gone, by the monotonic clock
 
     def __enter__(self) -> Self:
         """Start."""
@@ -108,20 +111,20 @@ class Announcer(Thread):
         return list(batch.values()), True
 
     def _announce(self, batch: list[Refresh]) -> None:
+        """Tell what there is, over a new connection if the last one was closed while it was idle."""
+        for refresh in batch:
+            self._waiting[refresh.client_id] = _merged(self._waiting.pop(refresh.client_id, None), refresh)
         is_due = self._heartbeat_is_due()
         try:
-            if self._connection is None:
+            if self._connection is None or not self._tell(self._connection, is_due, was_idle=True):
+                self._connection = None
                 self._connection = connect(self._dsn, application_name=self._application_name)
-            if is_due:
-                self._heartbeat(self._connection)
-            self._publish(self._connection)
-            for refresh in batch:
-                if self._heartbeat_is_due():
-                    self._heartbeat(self._connection)
-                self._signal(self._connection, refresh)
+                self._tell(self._connection, is_due, was_idle=False)
         except Exception as error:  # of any kind: the refreshes stand, and the next ones are announced
             if isinstance(error, psycopg.Error):
                 error = translated(error, self._dsn)
+            if not isinstance(error, CannotConnect | ConnectionLost):
+                self._waiting.clear()
             self._warn(
                 "announce",
                 "could not announce what was refreshed",
@@ -131,6 +134,36 @@ class Announcer(Thread):
                 self._connection = None
         else:
             self._troubles.pop("announce", None)
+
+    def _tell(self, connection: Connection, is_due: bool, *, was_idle: bool) -> bool:
+        """Send a heartbeat if due, publish, and signal; return False where the connection was closed while idle."""
+        try:
+            if is_due:
+                self._bounded(self._heartbeat, connection)
+            self._bounded(self._publish, connection)
+            for client_id, refresh in list(self._waiting.items()):
+                if self._heartbeat_is_due():
+                    self._bounded(self._heartbeat, connection)
+                self._bounded(self._signal, connection, refresh)
+                del self._waiting[client_id]
+        except psycopg.Error as error:
+            if not (was_idle and is_lost(error)):
+                raise
+            connection.close()
+            return False
+        return True
+
+    def _bounded(self, action: Callable[..., None], *arguments: object) -> None:
+        self._deadline = monotonic() + SILENCE
+        try:
+            action(*arguments)
+        finally:
+            self._deadline = inf
+
+    def cut_if_hanging(self) -> None:
+        """Cut a connection whose server, or whose proxy, has been silent for too long."""
+        if monotonic() > self._deadline:
+            cut(self._connection)
 
     def _heartbeat_is_due(self) -> bool:
         """Say whether a heartbeat is due, and plan the next, even if this one fails."""

@@ -7,6 +7,7 @@ confirms them afterwards: after a crash in between they are published again, and
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 from urllib.parse import urlsplit
 
 from psycopg.rows import class_row
@@ -15,6 +16,8 @@ from inboxdb.database.connection import Connection
 from inboxdb.database.errors import CacheUnavailable, MissingExtra, UnusableCacheUrl
 
 TIMEOUT = 1.0  # seconds for connecting, and for each answer; the URL's socket_timeout wins
+
+IDLE = 5.0  # seconds after which a connection is not used again: a firewall may have forgotten it without a word
 
 BATCH = 1000  # keys in one pipeline
 
@@ -94,6 +97,7 @@ class Cache:
         if "path" not in place:
             self._name += f":{place.get('port', 6379)}"
         self._prefix = prefix
+        self._used_at = 0.0
         self._write = self._client.register_script(WRITE)
 
     def publish(self, rows: Sequence[Unpublished]) -> None:
@@ -103,11 +107,14 @@ class Cache:
         """
         from redis import RedisError
 
+        if rows and monotonic() - self._used_at > IDLE:
+            self._client.connection_pool.disconnect()
         try:
             with self._client.pipeline(transaction=False) as pipeline:
                 for row in rows:
                     self._write(keys=[self._prefix + row.redis_key], args=[row.value, row.kind], client=pipeline)
                 pipeline.execute()
+            self._used_at = monotonic()
         # UnicodeError: an impossible host name
         except (RedisError, OSError, UnicodeError) as error:
             raise CacheUnavailable(self._name, _reason(error)) from error

@@ -10,8 +10,9 @@ from time import monotonic
 import psycopg
 from psycopg.sql import SQL
 
-from inboxdb.database.connection import Connection, in_one_trip, session
-from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused
+from inboxdb.database.connection import Connection, in_one_trip, session, translated
+from inboxdb.database.errors import CannotConnect, ConnectionLost, is_lost
+from inboxdb.database.logs import logger
 from inboxdb.drain import pace
 from inboxdb.drain.announce import Announcer
 from inboxdb.drain.maintenance import Maintenance
@@ -97,13 +98,20 @@ class _Run:
         try:
             with suppress(ConnectionLost), session(self.dsn, application_name=self.options.application_name) as first:
                 self.state.was_connected = True
-                self.heartbeat(first)
+                self.try_heartbeat(first)
         except CannotConnect as error:
             if self.options.schedule.kind == "once" or not error.may_pass:
                 raise
-        except DatabaseRefused as error:
-            if not pace.outlives(self.options.schedule.kind, error.sqlstate):
+
+    def try_heartbeat(self, connection: Connection, *, is_over: bool = False) -> None:
+        """Send a heartbeat; a run without heartbeats drains as well, and its workers say what they may not do."""
+        try:
+            self.heartbeat(connection, is_over=is_over)
+        except psycopg.Error as error:
+            if is_lost(error):
                 raise
+            reason = str(translated(error, self.dsn))
+            logger.warning("could not send a heartbeat", action="announce", reason=reason)
 
     def wait_for(self, workers: list[Worker], working: list[Future[None]]) -> None:
         """Wait for the workers to end; where interrupted, undo the refreshes at hand."""
@@ -111,6 +119,7 @@ class _Run:
             while wait(working, timeout=1).not_done:
                 for worker in workers:
                     worker.cut_if_hanging()
+                self.announcer.cut_if_hanging()
         except BaseException:
             self.state.is_interrupted = True
             self.state.stop.set()
@@ -161,7 +170,7 @@ class _Run:
         failing: list[status.FailingWorkspace] = []
         remaining = suspended_since = suspended_because = None
         with suppress(CannotConnect, ConnectionLost), session(self.dsn, application_name=application_name) as last:
-            self.heartbeat(last, is_over=True)
+            self.try_heartbeat(last, is_over=True)
             now = status.read(last)
             remaining = now.dirty_workspaces
             suspended_since, suspended_because = now.suspended_since, now.suspended_because

@@ -4,14 +4,12 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
-from os import dup
-from socket import SHUT_RDWR, socket
 from time import monotonic
 
 import psycopg
 
 from inboxdb.database import logs
-from inboxdb.database.connection import Connection, session
+from inboxdb.database.connection import Connection, cut, session
 from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused
 from inboxdb.drain import pace
 from inboxdb.drain.passes import Refresher
@@ -34,6 +32,7 @@ class Worker:
         self._connection: Connection | None = None
         self._idle_pause = pace.IDLE_FIRST
         self._waited = 0.0
+        self._answers_at_rest = -1  # the refresher's, when the last pass ended; -1 before
 
     def work(self, *, is_first: bool) -> None:
         """Drain until the run is over. After an error the other workers finish what they have at hand.
@@ -63,6 +62,9 @@ class Worker:
                     self._make_passes(self._connection)
                     return
             except (CannotConnect, ConnectionLost, DatabaseRefused) as error:
+                if isinstance(error, ConnectionLost) and self._was_idle and not self._state.has_ended:
+                    logs.logger.debug("connecting again", action="connect", reason="closed while it was idle")
+                    continue
                 failed = True
                 if self._refresher.answers > answers:
                     pause, lost_at = pace.RECONNECT_FIRST, inf
@@ -78,11 +80,20 @@ class Worker:
             finally:
                 self._connection = None
 
+    @property
+    def _was_idle(self) -> bool:
+        """Whether nothing was answered since a pass ended: its connection may have been closed in the pause."""
+        if self._refresher.answers != self._answers_at_rest:
+            return False
+        self._answers_at_rest = -1  # the next one is not idle before its first pass ended
+        return True
+
     def _make_passes(self, connection: Connection) -> None:
         """Make pass after pass, with pauses between."""
         while True:
             began = monotonic()
             worked = self._refresher.make_pass(connection)
+            self._answers_at_rest = self._refresher.answers
             pause = self._pause(connection, worked, monotonic() - began)
             if pause is None or not self._state.may_claim or monotonic() + pause >= self._state.ends_at:
                 break
@@ -108,10 +119,8 @@ class Worker:
 
     def cut_if_hanging(self) -> None:
         """Cut a connection whose server has been silent beyond every limit: the server may be gone for good."""
-        connection = self._connection
-        if connection and monotonic() > self._refresher.deadline:
-            with suppress(OSError, psycopg.Error), socket(fileno=dup(connection.fileno())) as cut:
-                cut.shutdown(SHUT_RDWR)
+        if monotonic() > self._refresher.deadline:
+            cut(self._connection)
 
     def cancel(self) -> None:
         """Undo the refresh at hand."""

@@ -1,0 +1,224 @@
+"""Connections that were closed while they were idle: no error, and nothing is lost."""
+
+import socket
+import time
+from collections.abc import Callable, MutableMapping
+from functools import partial
+from threading import Event
+from typing import Any
+
+import pytest
+import structlog
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from inboxdb.database.connection import Connection, connect
+from inboxdb.drain import announce, passes
+from inboxdb.drain.options import DrainOptions, Schedule
+from inboxdb.drain.redis import Cache
+from inboxdb.drain.run import drain
+from tests.interleave import until
+from tests.redis_server import RedisServer
+from tests.rows import Host
+from tests.running import drains, watching
+from tests.servers import OWNER, Database
+from tests.tcp_proxy import Proxy, proxy
+from tests.test_worker import Ear, until_counted
+
+Said = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def said() -> Any:
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+
+
+def warnings(said: Said) -> Said:
+    return [line for line in said if line["log_level"] not in ("debug", "info")]
+
+
+def signals(ear: Ear, host: Host, owner: Connection, workspace: str, leads: int) -> None:
+    """Add a lead, and expect it to be counted and its signal to be heard."""
+    host.lead(workspace)
+    until_counted(owner, workspace, leads)
+    heard = ear.next()
+    assert heard
+    assert heard["workspace"] == workspace
+    while ear.next(timeout=0.1):
+        pass
+
+
+@pytest.fixture
+def no_heartbeats(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the announcer's connection be idle for as long as nothing happens."""
+    monkeypatch.setattr(announce, "HEARTBEAT", 3600.0)
+
+
+def through(proxy: Proxy, database: Database) -> str:
+    return make_conninfo(database.dsn, host="127.0.0.1", port=proxy.port, sslmode="disable", gssencmode="disable")
+
+
+def socket_of(database: Database) -> str:
+    parts = conninfo_to_dict(database.dsn)
+    return f"{parts['host']}/.s.PGSQL.{parts.get('port', 5432)}"
+
+
+@pytest.mark.usefixtures("no_heartbeats")
+def test_a_server_with_an_idle_session_timeout(database: Database, host: Host, said: Said) -> None:
+    owner, ear = database.connect(), Ear(database)
+    owner.execute("set idle_session_timeout = 0")
+    superuser = database.superuser()
+    superuser.execute(f"alter role {OWNER} in database {database.name} set idle_session_timeout = '1500ms'")
+    with watching(database.dsn):
+        workspace = host.workspace()
+        until_counted(owner, workspace, 0)
+        assert ear.next()
+        for leads in (1, 2, 3):
+            until(lambda: len(drains(owner)) == 1)  # the worker's alone: its pauses are shorter
+            signals(ear, host, owner, workspace, leads)
+    assert warnings(said) == []
+
+
+@pytest.mark.usefixtures("no_heartbeats")
+def test_backends_that_somebody_terminates(database: Database, host: Host, said: Said) -> None:
+    owner, ear = database.connect(), Ear(database)
+    with watching(database.dsn):
+        workspace = host.workspace()
+        until_counted(owner, workspace, 0)
+        assert ear.next()
+        for leads in (1, 2):
+            owner.execute("select pg_terminate_backend(pid, 5000) from unnest(%s::integer[]) as pid", [drains(owner)])
+            signals(ear, host, owner, workspace, leads)
+    assert warnings(said) == []
+
+
+@pytest.mark.usefixtures("no_heartbeats")
+@pytest.mark.parametrize("end", [Proxy.finish, Proxy.reset], ids=["finish", "reset"])
+def test_a_proxy_that_ends_idle_connections(
+    end: Callable[[Proxy], None], database: Database, host: Host, said: Said
+) -> None:
+    owner, ear = database.connect(), Ear(database)
+    with proxy(socket_of(database)) as between, watching(through(between, database)):
+        workspace = host.workspace()
+        until_counted(owner, workspace, 0)
+        assert ear.next()
+        for leads in (1, 2):
+            end(between)
+            signals(ear, host, owner, workspace, leads)
+    assert warnings(said) == []
+
+
+@pytest.mark.usefixtures("no_heartbeats")
+def test_a_proxy_that_forgets_connections_without_a_word(
+    database: Database, host: Host, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announce, "SILENCE", 1.0)
+    monkeypatch.setattr(passes, "GRACE", 0.0)
+    owner, ear = database.connect(), Ear(database)
+    with proxy(socket_of(database)) as between, watching(through(between, database), time_limit=1.0):
+        workspace = host.workspace()
+        until_counted(owner, workspace, 0)
+        assert ear.next()
+        between.forget()
+        signals(ear, host, owner, workspace, 1)
+    assert [line for line in warnings(said) if line.get("action") == "announce"] == []
+
+
+def test_a_run_with_long_pauses(database: Database, host: Host, said: Said) -> None:
+    owner = database.connect()
+    owner.execute("set idle_session_timeout = 0")
+    database.superuser().execute(f"alter role {OWNER} in database {database.name} set idle_session_timeout = '300ms'")
+    workspace = host.workspace()
+    stop = Event()
+    result = drain(database.dsn, DrainOptions(Schedule("for", 4, 1.0)), stop=stop)
+    assert result.failed == 0
+    assert result.remaining == 0
+    until_counted(owner, workspace, 0)
+    assert warnings(said) == []
+
+
+def _finds(owner: Connection, query: sql.Composed) -> bool:
+    return owner.execute(query).rowcount > 0
+
+
+def test_signs_of_life_go_on(database: Database, host: Host, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(announce, "HEARTBEAT", 0.5)
+    owner = database.connect()
+    with watching(database.dsn):
+        until(lambda: drains(owner))
+        for _ in range(2):
+            owner.execute("select pg_terminate_backend(pid, 5000) from unnest(%s::integer[]) as pid", [drains(owner)])
+            [(before,)] = owner.execute("select clock_timestamp()").fetchall()
+            seen = sql.SQL("select from inboxdb.run where seen_at > {}").format(before)
+            until(partial(_finds, owner, seen))
+    assert warnings(said) == []
+
+
+@pytest.mark.usefixtures("no_heartbeats")
+def test_what_could_not_be_signalled_while_the_server_let_nobody_in_is_signalled_later(
+    database: Database, host: Host, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = []
+
+    def refuse(dsn: str, *, application_name: str) -> Connection:
+        tries.append(time.monotonic())
+        if len(tries) < 3:
+            return original("host=/nowhere", application_name=application_name)
+        return original(dsn, application_name=application_name)
+
+    original = announce.connect  # type: ignore[attr-defined]
+    monkeypatch.setattr(announce, "connect", refuse)
+    monkeypatch.setattr(announce, "HEARTBEAT", 0.2)
+    ear = Ear(database)
+    with watching(database.dsn):
+        workspace = host.workspace()
+        heard = ear.next()
+    assert heard
+    assert heard["workspace"] == workspace
+    assert len(tries) >= 3
+
+
+def test_the_kernel_watches_over_idle_connections(database: Database) -> None:
+    with proxy(socket_of(database)) as between:
+        with connect(through(between, database)) as connection:
+            own = socket.socket(fileno=connection.fileno())
+            try:
+                assert own.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 30
+                assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 10_000
+            finally:
+                own.detach()
+        asked = make_conninfo(through(between, database), tcp_user_timeout=7000)
+        with connect(asked) as connection:
+            own = socket.socket(fileno=connection.fileno())
+            try:
+                assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 7000
+            finally:
+                own.detach()
+
+
+@pytest.mark.parametrize("end", ["finish", "reset", "forget", "timeout"])
+def test_a_redis_that_closes_idle_connections(
+    end: str, database: Database, host: Host, redis: RedisServer, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inboxdb.drain.redis.IDLE", 0.0)
+    owner = database.connect()
+    path = redis.url.removeprefix("unix://")
+    with proxy(path) as between, watching(database.dsn, cache=Cache(f"redis://127.0.0.1:{between.port}")):
+        workspace = host.workspace()
+        for leads in range(3):
+            until_counted(owner, workspace, leads)
+            until(lambda: _is_published(owner, redis, workspace))
+            if end == "timeout":
+                redis.client.client_kill_filter(_type="normal", skipme=True)
+            else:
+                getattr(between, end)()
+            host.lead(workspace)
+    assert warnings(said) == []
+
+
+def _is_published(owner: Connection, redis: RedisServer, workspace: str) -> bool:
+    query = "select version::text from inboxdb.cache_version where client_id = %s and family = 'inbox'"
+    rows = owner.execute(query, [workspace]).fetchall()
+    return bool(rows) and redis.client.get(f"inbox:v1:ver:{workspace}") == rows[0][0]
