@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import os
 import re
 import socket
 import ssl
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from select import select
 from tempfile import TemporaryFile
 from time import monotonic
+from typing import IO
 
 import psycopg
 from psycopg import pq
@@ -103,7 +105,7 @@ def _failing(conninfo: str) -> tuple[pq.abc.PGconn, str]:
         verbosity = ctypes.CDLL(path).PQsetErrorVerbosity
         verbosity.argtypes = [ctypes.c_void_p, ctypes.c_int]
         verbosity(getattr(connection, "pgconn_ptr"), SQLSTATE_ONLY)  # noqa: B009 - its protocol leaves it out
-    with TemporaryFile() as file:  # has no name, and holds a password where the server asks for a bare one
+    with _memory() as file:  # never on a disk, because libpq's list holds a password that the server wants as it is
         with suppress(psycopg.NotSupportedError):
             connection.trace(file.fileno())
         while connection.status != pq.ConnStatus.BAD and monotonic() < give_up_at:
@@ -117,6 +119,11 @@ def _failing(conninfo: str) -> tuple[pq.abc.PGconn, str]:
         connection.untrace()
         file.seek(0)
         return connection, file.read().decode(errors="replace")
+
+
+def _memory() -> IO[bytes]:
+    """Open a file in memory; on systems without such files libpq lists no messages, and the file stays empty."""
+    return open(os.memfd_create("inboxdb"), "w+b") if hasattr(os, "memfd_create") else TemporaryFile()
 
 
 def _by_socket(host: str, port: int, conninfo: str) -> Refusal:
