@@ -108,7 +108,7 @@ class _Run:
         try:
             self.heartbeat(connection, is_over=is_over)
         except psycopg.Error as error:
-            if is_lost(error):
+            if is_lost(error) or isinstance(error, psycopg.errors.InvalidSchemaName):  # not installed: nothing to drain
                 raise
             reason = str(translated(error, self.dsn))
             logger.warning("could not send a heartbeat", action="announce", reason=reason)
