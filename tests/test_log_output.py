@@ -121,10 +121,12 @@ def test_lines_are_said_to_be_lost_once_the_pipe_takes_more(database: Database, 
 
 def test_an_answer_that_nobody_takes_is_an_error_and_the_counts_stand(database: Database, host: Host) -> None:
     workspace = host.workspace()
-    with open("/dev/full", "w") as full:
-        command = [sys.executable, "-m", "inboxdb", "drain-dirty", "--json", "--dsn", database.dsn]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
-    assert done.returncode == 1
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    for environment in (buffered, buffered | {"PYTHONUNBUFFERED": "1"}):
+        with open("/dev/full", "w") as full:
+            command = [sys.executable, "-m", "inboxdb", "drain-dirty", "--json", "--dsn", database.dsn]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, env=environment, check=False)
+        assert done.returncode == 1
     assert total(database.connect(), workspace) == 0
 
 

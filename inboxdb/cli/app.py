@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -153,6 +154,11 @@ def _fail(error: Exception, as_json: bool, debug: bool, *, logs: bool) -> NoRetu
         if trace:
             report(trace.removesuffix("\n"))
         report(json.dumps({"error": reason, "sqlstate": sqlstate}) if as_json else f"inboxdb: {reason}")
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # an answer that stdout did not take is dropped: tried once more at exit, it would make the exit status 120
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(ERROR)
 
 
