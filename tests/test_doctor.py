@@ -680,7 +680,8 @@ def test_autovacuum_is_behind(database: Database) -> None:
 @pytest.mark.parametrize("identity", ["full", "nothing", "using index by_status"])
 def test_replica_identity(database: Database, identity: str) -> None:
     owner = database.connect()
-    owner.execute('create unique index by_status on public."Lead" (id, status)')
+    if "by_status" in identity:
+        owner.execute('create unique index by_status on public."Lead" (id, status)')
     owner.execute(f'alter table public."Lead" replica identity {identity}')
     assert complaints(database) == {}, "there is no publication of ours"
     owner.execute('alter table public."Lead" replica identity default')
