@@ -17,6 +17,7 @@ from typing import IO
 
 import psycopg
 from psycopg import pq
+from psycopg.conninfo import make_conninfo
 
 TIMEOUT = 5.0  # seconds, for each look at why a connection failed
 
@@ -66,7 +67,7 @@ def why(error: psycopg.OperationalError, conninfo: str) -> Refusal:
         return Refusal("it did not answer in time", may_pass=True)
     if error.sqlstate:
         return by_sqlstate(error.sqlstate)
-    if pq.PGconn.ping(conninfo.encode()) == pq.Ping.NO_ATTEMPT:
+    if _is_unusable(conninfo):
         return UNUSABLE_VALUE
     connection, messages = _failing(conninfo)
     try:
@@ -95,14 +96,30 @@ def by_sqlstate(sqlstate: str) -> Refusal:
     return Refusal("the server or a pooler cannot take the connection at present", may_pass=True, sqlstate=sqlstate)
 
 
+def _libpq() -> ctypes.CDLL:
+    """Load psycopg's libpq for two functions: psycopg lacks one, and holds the interpreter's lock in the other.
+
+    Raises OSError or AttributeError where libpq is not to be had.
+    """
+    module = sys.modules[pq.PGconn.__module__].__file__ or ""
+    return ctypes.CDLL(pq.misc.find_libpq_full_path() if module.endswith(".py") else module)
+
+
+def _is_unusable(conninfo: str) -> bool:
+    """Say whether libpq makes no attempt to connect, because it does not take a parameter's value."""
+    with suppress(OSError, AttributeError):
+        ping = _libpq().PQping
+        ping.argtypes = [ctypes.c_char_p]
+        return bool(ping(make_conninfo(conninfo, connect_timeout=int(TIMEOUT)).encode()) == pq.Ping.NO_ATTEMPT)
+    return False
+
+
 def _failing(conninfo: str) -> tuple[pq.abc.PGconn, str]:
     """Connect once more, so that errors are told by SQLSTATE; return the connection and libpq's list of messages."""
     connection = pq.PGconn.connect_start(conninfo.encode())
     give_up_at = monotonic() + TIMEOUT
     with suppress(OSError, AttributeError):  # no such function: then nothing is known by SQLSTATE, and all may pass
-        module = sys.modules[type(connection).__module__].__file__ or ""
-        path = pq.misc.find_libpq_full_path() if module.endswith(".py") else module
-        verbosity = ctypes.CDLL(path).PQsetErrorVerbosity
+        verbosity = _libpq().PQsetErrorVerbosity
         verbosity.argtypes = [ctypes.c_void_p, ctypes.c_int]
         verbosity(getattr(connection, "pgconn_ptr"), SQLSTATE_ONLY)  # noqa: B009 - its protocol leaves it out
     with _memory() as file:  # never on a disk, because libpq's list holds a password that the server wants as it is
