@@ -271,10 +271,10 @@ def test_transaction_ids_of_one_statement(world: World, renamed: bool) -> None:
 
 HISTORIES = int(os.environ.get("INBOXDB_HOST_HISTORIES", "4"))
 
-# What the host may rename: read by name by a function of ours, by views alone, or not at all.
+# Names that the host may change: read by a function of ours, by views alone, or by nothing of ours.
 NAMES = [*RENAMED, "Lead.status", "Lead.snoozedUntil", "AIDraft.status", "Message.channel", "Client.userId"]
 NAMES += ["ClientMember.role", "ClientMember", "Lead.email", "Client.name"]
-# What it may drop, with all that hangs on it, and add again: nullable, and refilled by nobody.
+# Columns that the host may drop by CASCADE and add again: nullable, and empty afterwards.
 LOST = [
     "Lead.sentimentTag",
     "Lead.assignedToUserId",

@@ -71,7 +71,7 @@ HARMS = [full_disk, no_stderr, reader_gone, full_pipe, quota, hung_up_terminal]
 @contextmanager
 def drain_dirty(dsn: str, *arguments: str, **streams: Any) -> Iterator[subprocess.Popen[bytes]]:
     command = [sys.executable, "-m", "inboxdb", "drain-dirty", *arguments]
-    # a Redis that is away, so that there is something to warn of
+    # an absent Redis gives the drain something to warn of
     environment = {**os.environ, "INBOXDB_DSN": dsn, "INBOXDB_REDIS_URL": "unix:///nowhere/redis.sock"}
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, **streams)
     try:
