@@ -73,16 +73,17 @@ def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
             host.lead(each)
     owner.execute("call inboxdb.drain_dirty()")
     owner.execute("vacuum analyze")
-    before = [refresh_later(owner, workspace, minute, cause) for minute in range(1, 20)][-1]
+    # the least of several passes: one after an ANALYZE by autovacuum plans anew, which visits 500 pages of catalogs
+    before = min([refresh_later(owner, workspace, minute, cause) for minute in range(1, 20)][-5:])
 
     with holder(database.server.dsn_of(database.name)):
         for number in range(REFRESHES):
             host.lead(others[number % 5])
             refresh(owner, others[number % 5], cause)
             refresh(owner, workspace, cause)
-        during = [refresh_later(owner, workspace, minute, cause) for minute in range(20, 23)]
+        during = min(refresh_later(owner, workspace, minute, cause) for minute in range(20, 25))
         # a page a refresh, and the trees of the indexes may have grown
-        assert during[-1] < before + REFRESHES / 2
+        assert during < before + REFRESHES / 2
         assert stored_counts(owner) == {each: live_counts(owner, each) for each in (workspace, *others)}
 
 
