@@ -492,6 +492,7 @@ comment on column inboxdb.job_status.unpublished_since is
 -- The change log: four identical slices, used in turn (see current_slice), so that each is out of use long enough to be
 -- truncated, although a held snapshot keeps its dead rows from vacuum (D6).
 -- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes a writer wait for another (D2).
+-- noted_at is in the key, because rows of another server may have its xid and id, and no write may fail by them (D107).
 create table inboxdb.change_0 (
   xid xid8 not null default pg_catalog.pg_current_xact_id(),
   id bigint generated always as identity,
@@ -499,7 +500,7 @@ create table inboxdb.change_0 (
   lead_id inboxdb.lead_id,
   left_user_id inboxdb.user_id,
   noted_at timestamptz not null default inboxdb.clock(),
-  primary key (xid, id)
+  primary key (xid, id, noted_at)
 )
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
@@ -541,7 +542,8 @@ create table inboxdb.workspace (
   client_id inboxdb.client_id primary key,
   leads integer not null,
   next_snooze_at timestamptz,
-  number integer generated always as identity,
+  -- at random, because logical replication and partial dumps bring no sequence along (D107)
+  number integer not null unique default pg_catalog.floor(4294967296 * pg_catalog.random() - 2147483648),
   definitions text,
   audited_at timestamptz,
   audit_not_before timestamptz
@@ -591,12 +593,13 @@ comment on column inboxdb.counted_lead.hidden_until is 'Until when the lead is s
 
 -- >>> sql/counts/drift.table.sql
 create table inboxdb.drift (
-  id bigint generated always as identity primary key,
   found_at timestamptz not null default inboxdb.clock(),
+  id uuid not null default pg_catalog.gen_random_uuid(),
   client_id inboxdb.client_id not null,
   found_by text not null,
   leads integer not null,
-  scopes integer not null
+  scopes integer not null,
+  primary key (found_at, id)
 );
 
 comment on table inboxdb.drift is
@@ -611,6 +614,7 @@ comment on column inboxdb.drift.scopes is 'Rows of counts that were not the sum 
 create table inboxdb.drain_state (
   revision bigint primary key default 0,
   server_started_at timestamptz not null,
+  place text,
   read_from xid8 not null,
   also_read xid8[] not null default '{}',
   claim_from timestamptz not null default '-infinity',
@@ -630,6 +634,8 @@ comment on column inboxdb.drain_state.revision is
 'a held snapshot.';
 comment on column inboxdb.drain_state.server_started_at is
 'The server that the floors were found on: another one (a restore, a failover) counts transactions anew.';
+comment on column inboxdb.drain_state.place is
+'Where the database was at the last look, by function place; null before the first. Elsewhere, all is recounted.';
 comment on column inboxdb.drain_state.read_from is
 'No undrained change has a lower xid, also_read excepted: dead rows below, kept by a held snapshot, are never visited.';
 comment on column inboxdb.drain_state.also_read is
@@ -685,9 +691,10 @@ comment on column inboxdb.maintenance_failure.last_error is
 
 -- >>> sql/jobs/freshness.table.sql
 create table inboxdb.freshness (
-  id bigint generated always as identity primary key,
   sampled_at timestamptz not null default inboxdb.clock(),
-  seconds real[] not null
+  id uuid not null default pg_catalog.gen_random_uuid(),
+  seconds real[] not null,
+  primary key (sampled_at, id)
 );
 
 comment on table inboxdb.freshness is

@@ -298,12 +298,73 @@ from inboxdb.inbox_counts as s;
 comment on view inboxdb.known_workspace is 'Every workspace that has counts or should have.';
 -- <<< sql/counts/known_workspace.view.sql
 
+-- >>> sql/log/place.sql
+create or replace function inboxdb.place() returns text
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: say where this database is, so that an arrival from elsewhere is noticed (D107): on which server, in which
+--   of its histories, and in which making of our tables, counted from the host's tables written by subscriptions.
+-- Returns: the server's system identifier (pg_upgrade makes a new one), its timeline (a promotion or a restore to a
+--   point in time begins another), the oid of drain_state (a logical copy has another), and the enabled subscriptions
+--   that write tables of the host's; a part withheld by the server is empty.
+-- Errors: IB018 where an enabled subscription writes tables of ours.
+-- Reads: the system catalog.
+-- INVOKER: called by arrive only.
+declare
+  system_identifier pg_catalog.int8;
+  timeline pg_catalog.text;
+  writers pg_catalog.record;
+begin
+  -- managed servers may withhold either
+  begin
+    select s.system_identifier into system_identifier from pg_catalog.pg_control_system() as s;
+  exception when others then
+    null;
+  end;
+  begin
+    timeline := pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 8);
+  exception when others then
+    null;
+  end;
+
+  select
+    pg_catalog.string_agg(distinct u.oid::pg_catalog.text, ',') filter (where c.relnamespace <> ours.oid) as of_host,
+    pg_catalog.min(u.subname) filter (where c.relnamespace = ours.oid) as of_ours
+  into writers
+  from pg_catalog.pg_subscription as u
+  inner join pg_catalog.pg_subscription_rel as r on u.oid = r.srsubid
+  inner join pg_catalog.pg_class as c on r.srrelid = c.oid
+  cross join pg_catalog.to_regnamespace('inboxdb') as ours (oid)
+  where u.subenabled
+    and (
+      c.relnamespace = ours.oid
+      or r.srrelid in (
+        pg_catalog.to_regclass('public."Client"'), pg_catalog.to_regclass('public."Lead"'),
+        pg_catalog.to_regclass('public."AIDraft"'), pg_catalog.to_regclass('public."Message"')
+      )
+    );
+  if writers.of_ours is not null then
+    raise exception using
+      errcode = 'IB018',
+      message = pg_catalog.format('subscription %I writes the tables of inboxdb', writers.of_ours),
+      detail = 'A drain beside it would stop the replication by rows of its own. Nothing was changed.',
+      hint = 'Drain on the publisher until the application has moved here, then drop the subscription.';
+  end if;
+  return pg_catalog.format(
+    '%s/%s/%s/%s', system_identifier, timeline,
+    pg_catalog.to_regclass('inboxdb.drain_state')::pg_catalog.oid, writers.of_host
+  );
+end
+$$;
+-- <<< sql/log/place.sql
+
 -- >>> sql/log/drain_state_now.view.sql
 create or replace view inboxdb.drain_state_now as
 -- The one row of drain_state. The newest revision first, because each revision leaves a dead row, which a held snapshot
 -- keeps (D35).
 select
-  d.revision, d.server_started_at, d.read_from, d.also_read, d.claim_from, d.changes_left, d.collected_at,
+  d.revision, d.server_started_at, d.place, d.read_from, d.also_read, d.claim_from, d.changes_left, d.collected_at,
   d.published_at
 from inboxdb.drain_state as d
 order by d.revision desc
@@ -1061,6 +1122,7 @@ select
   m.time_share::double precision as time_share, m.burst::interval as burst, m.chooser, m.function_name
 from (
   values
+  ('arrive', '5 s', '5 s', null, null, null, 'inboxdb.arrive'),
   ('check-host', '5 s', '5 s', null, null, null, 'inboxdb.check_host'),
   ('empty-slice', '5 s', '5 s', null, null, null, 'inboxdb.empty_slice'),
   ('prune', '5 s', '5 s', null, null, null, 'inboxdb.prune'),
@@ -2118,12 +2180,14 @@ declare
   leads_now integer;
 begin
   select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
-  if not found then
+  -- another number, if the number drawn is taken
+  while not found loop
     insert into inboxdb.workspace (client_id, leads)
     select target_client_id, pg_catalog.count(*)
     from public."Lead" as l
-    where l."clientId" = target_client_id;
-  end if;
+    where l."clientId" = target_client_id
+    on conflict (number) do nothing;
+  end loop;
   if is_judged then
     drifted_scopes := inboxdb.drifted_scopes(target_client_id);
   end if;
@@ -2659,6 +2723,86 @@ end
 $$;
 -- <<< sql/drain/check_host.sql
 
+-- >>> sql/drain/arrive.sql
+create or replace function inboxdb.arrive() returns boolean
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: find out whether the database was moved, copied or restored to where it is now, and have every workspace
+--   recounted then, because a move may leave out rows, and counts that caches know (D107).
+-- Returns: whether drains may claim: not while another one finds out.
+-- Errors: IB018 of place.
+-- A WARNING on arrival. The floors are distrusted on another server, moved or restarted.
+-- Reads: place. Writes: drain_state, workspace; the change log.
+-- INVOKER: called by claim_next, and by maintain, by its name in view maintenance.
+declare
+  here constant pg_catalog.text := inboxdb.place();
+  started_at constant pg_catalog.timestamptz := pg_catalog.pg_postmaster_start_time();
+  kept pg_catalog.record;
+  has_moved pg_catalog.bool;
+begin
+  select s.place, s.server_started_at into kept from inboxdb.drain_state_now as s;
+  if (kept.place, kept.server_started_at) is not distinct from (here, started_at) then
+    return true;
+  end if;
+  -- of collecting, so that two workers arrive once
+  if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('collector'), 0) then
+    return false;
+  end if;
+  perform inboxdb.checkpoint('arriving');
+  select s.place, s.server_started_at, s.revision into kept
+  from inboxdb.drain_state as s
+  where s.revision >= (select now.revision from inboxdb.drain_state_now as now)
+  for update skip locked;
+  -- a publisher writes the row, too, and is not waited for
+  if not found then
+    return false;
+  elsif (kept.place, kept.server_started_at) is not distinct from (here, started_at) then
+    return true;
+  end if;
+
+  has_moved := kept.place <> here
+    -- emptied by a crash
+    or (
+      kept.server_started_at <> started_at
+      and exists (
+        select
+        from pg_catalog.pg_class as c
+        where c.relpersistence = 'u' and c.relkind = 'r'
+          and (
+            c.relnamespace = pg_catalog.to_regnamespace('inboxdb')
+            or c.oid in (
+              pg_catalog.to_regclass('public."Client"'), pg_catalog.to_regclass('public."Lead"'),
+              pg_catalog.to_regclass('public."AIDraft"'), pg_catalog.to_regclass('public."Message"')
+            )
+          )
+      )
+    );
+  if has_moved then
+    perform inboxdb.note_change(null, null);
+    -- as before the first fill: what counted_lead lacks is no drift
+    update inboxdb.workspace as w
+    set definitions = null
+    where w.client_id in (select k.client_id from inboxdb.workspace as k for update skip locked);
+  end if;
+  update inboxdb.drain_state as s
+  set
+    revision = s.revision + 1,
+    server_started_at = started_at,
+    place = here,
+    read_from = '0',
+    also_read = '{}',
+    claim_from = '-infinity'
+  where s.revision = kept.revision;
+  if has_moved then
+    raise warning 'inboxdb counts every workspace anew, because the database was moved, restored or promoted'
+      using hint = 'Until that is done, counts may be late. docs/operations.md: Moving, copying, restoring.';
+  end if;
+  return true;
+end
+$$;
+-- <<< sql/drain/arrive.sql
+
 -- >>> sql/drain/collect.sql
 create or replace function inboxdb.collect() returns integer
 language plpgsql volatile security definer
@@ -2878,9 +3022,10 @@ as $$
 --   quarantined instead (D39).
 -- Parameters: may_collect; false at the end of a transaction that has refreshed another workspace, because a failing
 --   collector would roll back the refresh.
--- Returns: the workspace, null when nothing is due, or inboxdb is suspended.
--- Errors: IB004 above READ COMMITTED.
--- Reads, writes: as claim_if_free and collect.
+-- Returns: the workspace, null when nothing is due, inboxdb is suspended, or another drain finds out where the database
+--   is now.
+-- Errors: IB004 above READ COMMITTED; IB018 of arrive.
+-- Reads, writes: as claim_if_free, collect and, after a start of the server, arrive.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   candidate inboxdb.client_id;
@@ -2889,6 +3034,15 @@ declare
 begin
   perform inboxdb.require_read_committed();
   if inboxdb.suspended_since() is not null then
+    return null;
+  end if;
+  if not exists (
+    select
+    from inboxdb.drain_state_now as s
+    where s.place is not null and s.server_started_at = pg_catalog.pg_postmaster_start_time()
+  )
+    and not (may_collect and inboxdb.arrive())
+  then
     return null;
   end if;
   loop
@@ -3248,15 +3402,15 @@ as $$
   with
   -- MATERIALIZED: inside the delete's condition the sub-select with LIMIT could run again for each row and delete more
   old as materialized (
-    select f.id
+    select f.sampled_at, f.id
     from inboxdb.freshness as f
     where f.sampled_at < inboxdb.clock() - interval '1 hour'
-    order by f.id
+    order by f.sampled_at, f.id
     limit at_most
     for update skip locked
   )
   delete from inboxdb.freshness as f using old as o
-  where f.id = o.id;
+  where f.sampled_at = o.sampled_at and f.id = o.id;
 
   with
   old as materialized (
@@ -3272,15 +3426,15 @@ as $$
 
   with
   old as materialized (
-    select d.id
+    select d.found_at, d.id
     from inboxdb.drift as d
     where d.found_at < inboxdb.clock() - interval '30 days'
-    order by d.id
+    order by d.found_at, d.id
     limit at_most
     for update skip locked
   )
   delete from inboxdb.drift as d using old as o
-  where d.id = o.id
+  where d.found_at = o.found_at and d.id = o.id
 $$;
 -- <<< sql/jobs/prune.sql
 

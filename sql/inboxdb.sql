@@ -67,6 +67,7 @@ create schema if not exists inboxdb;
 -- log: WHAT changed.
 -- Triggers append and wait for nobody; readers start at a floor, because dead rows below it cost time.
 \ir log/drain_state.table.sql
+\ir log/place.sql
 \ir log/change.table.sql
 \ir log/drain_state_now.view.sql
 \ir log/read_floor.view.sql
@@ -132,6 +133,7 @@ create schema if not exists inboxdb;
 \ir drain/record_failure.sql
 \ir drain/raise_floor.sql
 \ir drain/check_host.sql
+\ir drain/arrive.sql
 \ir drain/collect.sql
 \ir drain/claim_if_free.sql
 \ir drain/claim_next.sql

@@ -128,7 +128,7 @@ def stored_counts(connection: Connection[Any]) -> dict[str, dict[str, Counts]]:
 
 def drift(connection: Connection[Any]) -> list[tuple[str, int, int]]:
     """Return the differences recorded, in order: by what, leads, scopes."""
-    return connection.execute("select found_by, leads, scopes from inboxdb.drift order by id").fetchall()
+    return connection.execute("select found_by, leads, scopes from inboxdb.drift order by found_at, id").fetchall()
 
 
 def set_clock(connection: Connection[Any], instant: str) -> None:

@@ -1,10 +1,11 @@
 create table inboxdb.drift (
-  id bigint generated always as identity primary key,
   found_at timestamptz not null default inboxdb.clock(),
+  id uuid not null default pg_catalog.gen_random_uuid(),
   client_id inboxdb.client_id not null,
   found_by text not null,
   leads integer not null,
-  scopes integer not null
+  scopes integer not null,
+  primary key (found_at, id)
 );
 
 comment on table inboxdb.drift is

@@ -2,7 +2,8 @@ create table inboxdb.workspace (
   client_id inboxdb.client_id primary key,
   leads integer not null,
   next_snooze_at timestamptz,
-  number integer generated always as identity,
+  -- at random, because logical replication and partial dumps bring no sequence along (D107)
+  number integer not null unique default pg_catalog.floor(4294967296 * pg_catalog.random() - 2147483648),
   definitions text,
   audited_at timestamptz,
   audit_not_before timestamptz

@@ -13,9 +13,10 @@ as $$
 --   quarantined instead (D39).
 -- Parameters: may_collect; false at the end of a transaction that has refreshed another workspace, because a failing
 --   collector would roll back the refresh.
--- Returns: the workspace, null when nothing is due, or inboxdb is suspended.
--- Errors: IB004 above READ COMMITTED.
--- Reads, writes: as claim_if_free and collect.
+-- Returns: the workspace, null when nothing is due, inboxdb is suspended, or another drain finds out where the database
+--   is now.
+-- Errors: IB004 above READ COMMITTED; IB018 of arrive.
+-- Reads, writes: as claim_if_free, collect and, after a start of the server, arrive.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   candidate inboxdb.client_id;
@@ -24,6 +25,15 @@ declare
 begin
   perform inboxdb.require_read_committed();
   if inboxdb.suspended_since() is not null then
+    return null;
+  end if;
+  if not exists (
+    select
+    from inboxdb.drain_state_now as s
+    where s.place is not null and s.server_started_at = pg_catalog.pg_postmaster_start_time()
+  )
+    and not (may_collect and inboxdb.arrive())
+  then
     return null;
   end if;
   loop

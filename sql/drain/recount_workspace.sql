@@ -27,12 +27,14 @@ declare
   leads_now integer;
 begin
   select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
-  if not found then
+  -- another number, if the number drawn is taken
+  while not found loop
     insert into inboxdb.workspace (client_id, leads)
     select target_client_id, pg_catalog.count(*)
     from public."Lead" as l
-    where l."clientId" = target_client_id;
-  end if;
+    where l."clientId" = target_client_id
+    on conflict (number) do nothing;
+  end loop;
   if is_judged then
     drifted_scopes := inboxdb.drifted_scopes(target_client_id);
   end if;

@@ -1,7 +1,8 @@
 create table inboxdb.freshness (
-  id bigint generated always as identity primary key,
   sampled_at timestamptz not null default inboxdb.clock(),
-  seconds real[] not null
+  id uuid not null default pg_catalog.gen_random_uuid(),
+  seconds real[] not null,
+  primary key (sampled_at, id)
 );
 
 comment on table inboxdb.freshness is

@@ -6,6 +6,7 @@ select
   m.time_share::double precision as time_share, m.burst::interval as burst, m.chooser, m.function_name
 from (
   values
+  ('arrive', '5 s', '5 s', null, null, null, 'inboxdb.arrive'),
   ('check-host', '5 s', '5 s', null, null, null, 'inboxdb.check_host'),
   ('empty-slice', '5 s', '5 s', null, null, null, 'inboxdb.empty_slice'),
   ('prune', '5 s', '5 s', null, null, null, 'inboxdb.prune'),

@@ -9,15 +9,15 @@ as $$
   with
   -- MATERIALIZED: inside the delete's condition the sub-select with LIMIT could run again for each row and delete more
   old as materialized (
-    select f.id
+    select f.sampled_at, f.id
     from inboxdb.freshness as f
     where f.sampled_at < inboxdb.clock() - interval '1 hour'
-    order by f.id
+    order by f.sampled_at, f.id
     limit at_most
     for update skip locked
   )
   delete from inboxdb.freshness as f using old as o
-  where f.id = o.id;
+  where f.sampled_at = o.sampled_at and f.id = o.id;
 
   with
   old as materialized (
@@ -33,13 +33,13 @@ as $$
 
   with
   old as materialized (
-    select d.id
+    select d.found_at, d.id
     from inboxdb.drift as d
     where d.found_at < inboxdb.clock() - interval '30 days'
-    order by d.id
+    order by d.found_at, d.id
     limit at_most
     for update skip locked
   )
   delete from inboxdb.drift as d using old as o
-  where d.id = o.id
+  where d.found_at = o.found_at and d.id = o.id
 $$;

@@ -1,6 +1,7 @@
 -- The change log: four identical slices, used in turn (see current_slice), so that each is out of use long enough to be
 -- truncated, although a held snapshot keeps its dead rows from vacuum (D6).
 -- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes a writer wait for another (D2).
+-- noted_at is in the key, because rows of another server may have its xid and id, and no write may fail by them (D107).
 create table inboxdb.change_0 (
   xid xid8 not null default pg_catalog.pg_current_xact_id(),
   id bigint generated always as identity,
@@ -8,7 +9,7 @@ create table inboxdb.change_0 (
   lead_id inboxdb.lead_id,
   left_user_id inboxdb.user_id,
   noted_at timestamptz not null default inboxdb.clock(),
-  primary key (xid, id)
+  primary key (xid, id, noted_at)
 )
 with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
