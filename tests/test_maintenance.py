@@ -101,7 +101,7 @@ def test_what_was_lost_with_its_connection_is_recorded_and_not_run_again(
     assert item == "a-sweep"
     kept, item = steps(owner, kept, "08006")
     assert item == "a-sweep"
-    assert steps(owner, kept)[1] == "check-host"
+    assert steps(owner, kept)[1] == "arrive"
     assert owner.execute("select from inboxdb.swept").rowcount == 0
     assert owner.execute("select last_error from inboxdb.maintenance_failure").fetchall() == [("08006",)]
 
