@@ -442,7 +442,7 @@ create table inboxdb.cache_version (
   primary key (client_id, family, version)
 );
 
-create index cache_version_unpublished_since_idx on inboxdb.cache_version (unpublished_since)
+create index cache_version_unpublished_since_idx on inboxdb.cache_version (unpublished_since, client_id)
 where unpublished_since is not null;
 
 comment on table inboxdb.cache_version is
@@ -472,7 +472,7 @@ create table inboxdb.job_status (
   primary key (client_id, job_name, last_started_at)
 );
 
-create index job_status_unpublished_since_idx on inboxdb.job_status (unpublished_since)
+create index job_status_unpublished_since_idx on inboxdb.job_status (unpublished_since, client_id)
 where unpublished_since is not null;
 
 comment on table inboxdb.job_status is 'How the last run of each job went, per workspace.';
@@ -620,7 +620,7 @@ create table inboxdb.drain_state (
   claim_from timestamptz not null default '-infinity',
   changes_left integer not null default 0,
   collected_at timestamptz,
-  published_at timestamptz
+  publisher_seen_at timestamptz
 );
 
 insert into inboxdb.drain_state (read_from, server_started_at)
@@ -646,8 +646,8 @@ comment on column inboxdb.drain_state.changes_left is
 'How many changes were left when the floors were raised, at most 256: raise_floor compares.';
 comment on column inboxdb.drain_state.collected_at is
 'When a collector last raised the floors, every second while there is work, else every ten: readers'' is_stale.';
-comment on column inboxdb.drain_state.published_at is
-'When versions were last copied to the cache; null without a cache.';
+comment on column inboxdb.drain_state.publisher_seen_at is
+'When a publisher was last at work, whether the cache took anything or not; null without a cache.';
 -- <<< sql/log/drain_state.table.sql
 
 -- >>> sql/jobs/run.table.sql

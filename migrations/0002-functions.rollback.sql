@@ -7,7 +7,11 @@ set local lock_timeout = '2s';
 
 drop function inboxdb.mark_all_unpublished();
 drop function inboxdb.confirm_published(text[], text[], text[], bigint[]);
-drop function inboxdb.unpublished(integer);
+drop function inboxdb.keys_at_random(integer);
+drop function inboxdb.page_at_random(regclass, bigint);
+drop function inboxdb.unpublished(integer, timestamptz, text, text);
+drop view inboxdb.job_status_copy;
+drop view inboxdb.cache_version_copy;
 drop function inboxdb.iso(timestamptz);
 drop function inboxdb.held_snapshot();
 drop function inboxdb.failing_workspaces();

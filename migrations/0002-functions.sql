@@ -364,8 +364,13 @@ create or replace view inboxdb.drain_state_now as
 -- The one row of drain_state. The newest revision first, because each revision leaves a dead row, which a held snapshot
 -- keeps (D35).
 select
+<<<<<<< HEAD
   d.revision, d.server_started_at, d.place, d.read_from, d.also_read, d.claim_from, d.changes_left, d.collected_at,
   d.published_at
+=======
+  d.revision, d.server_started_at, d.read_from, d.also_read, d.claim_from, d.changes_left, d.collected_at,
+  d.publisher_seen_at
+>>>>>>> 39ad927 (Publish what Redis takes: a key that is refused, or whose node is down, once held up all others; clusters and sentinels are followed, lost keys come back by themselves, and a Redis never reached shows in status)
 from inboxdb.drain_state as d
 order by d.revision desc
 limit 1;
@@ -3850,7 +3855,7 @@ as $$
   -- DEFINER: its callers have no rights in inboxdb.
   with
   state as (
-    select d.collected_at, d.published_at from inboxdb.drain_state_now as d
+    select d.collected_at, d.publisher_seen_at from inboxdb.drain_state_now as d
   ),
   drains as (
     select
@@ -3893,7 +3898,7 @@ as $$
       select j.unpublished_since from inboxdb.job_status as j where j.unpublished_since is not null
     ) as u
     -- without a cache in use everything stays unpublished
-    where exists (select from state as s where s.published_at is not null)
+    where exists (select from state as s where s.publisher_seen_at is not null)
   ),
   healed as (
     select
@@ -3924,9 +3929,9 @@ as $$
       where c.relnamespace = pg_catalog.to_regnamespace('inboxdb')
         and c.relname in ('change_0', 'change_1', 'change_2', 'change_3')
     ),
-    case when s.published_at is not null then u.keys end,
+    case when s.publisher_seen_at is not null then u.keys end,
     case
-      when s.published_at is not null
+      when s.publisher_seen_at is not null
         then coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - u.oldest), 0), 0)
     end,
     inboxdb.setting('counts_source'),
@@ -4060,68 +4065,154 @@ as $$
 $$;
 -- <<< sql/base/iso.sql
 
+-- >>> sql/announce/cache_version_copy.view.sql
+create or replace view inboxdb.cache_version_copy as
+-- Cache versions as a cache holds them. Source: docs/contracts.md.
+select
+  v.unpublished_since, v.client_id, 'version' as kind, v.family as item, v.version as rank,
+  pg_catalog.format('%s:v1:ver:%s', v.family, v.client_id) as redis_key, v.version::pg_catalog.text as value,
+  v.ctid as place
+from inboxdb.cache_version as v;
+
+comment on view inboxdb.cache_version_copy is 'Cache versions as a cache holds them.';
+comment on column inboxdb.cache_version_copy.rank is 'The greater in a newer copy.';
+comment on column inboxdb.cache_version_copy.place is 'The row''s place in its table, for keys_at_random.';
+-- <<< sql/announce/cache_version_copy.view.sql
+
+-- >>> sql/announce/job_status_copy.view.sql
+create or replace view inboxdb.job_status_copy as
+-- Job statuses as a cache holds them. Source: docs/contracts.md.
+select
+  s.unpublished_since, s.client_id, 'job' as kind, s.job_name as item,
+  (pg_catalog.date_part('epoch', s.last_started_at) * 1000000)::pg_catalog.int8 as rank,
+  pg_catalog.format('jobs:v1:%s:%s', s.job_name, s.client_id) as redis_key,
+  (
+    pg_catalog.jsonb_build_object(
+      'lastStartedAt', inboxdb.iso(s.last_started_at),
+      'lastFinishedAt', inboxdb.iso(s.last_finished_at),
+      'lastStatus', s.last_status,
+      'lastError', s.last_error,
+      'durationMs', s.duration_ms,
+      'attempt', s.attempt,
+      'runId', s.run_id
+    )
+    || case when (select j.has_modes from inboxdb.job as j where j.job_name = s.job_name)
+      then pg_catalog.jsonb_build_object(
+        'mode', case
+          when s.last_status = 'failed' then null
+          when s.recount_reason is null then 'by_change'
+          else 'recount'
+        end,
+        'recountReason', s.recount_reason
+      )
+      else '{}'
+    end
+  )::pg_catalog.text as value,
+  s.ctid as place
+from inboxdb.job_status as s;
+
+comment on view inboxdb.job_status_copy is 'Job statuses as a cache holds them.';
+comment on column inboxdb.job_status_copy.rank is 'The greater in a newer copy: the start, in microseconds since 1970.';
+comment on column inboxdb.job_status_copy.place is 'The row''s place in its table, for keys_at_random.';
+-- <<< sql/announce/job_status_copy.view.sql
+
 -- >>> sql/announce/unpublished.sql
-create or replace function inboxdb.unpublished(at_most integer default 1000)
-returns table (kind text, client_id text, item text, rank bigint, redis_key text, value text)
+create or replace function inboxdb.unpublished(
+  at_most integer default 1000,
+  after_since timestamptz default '-infinity', after_client_id text default null, after_key text default ''
+)
+returns table (
+  unpublished_since timestamptz, kind text, client_id text, item text, rank bigint, redis_key text, value text
+)
 language sql stable security definer
 set search_path = ''
+-- of the last row's own time there may be a million rows, where a custom plan expects one, and sorts
+set plan_cache_mode = force_generic_plan
 as $$
   -- Purpose: versions and job statuses to be copied to the cache, the longest waiting first.
-  -- Parameters: at_most, rows.
-  -- Returns: kind, version or job; the workspace; the version's family or the job's name; rank, the greater in a newer
-  --   copy: the version, or when the job started, in microseconds since 1970; key and value.
+  -- Parameters: at_most, rows; unpublished_since, workspace and key of the last row of an earlier answer, to go on
+  --   behind it: a key that the cache refuses stays unpublished, and must not hold up the ones behind it (D115).
+  -- Returns: since when; kind, version or job; the workspace; the version's family or the job's name; rank, the greater
+  --   in a newer copy; key and value.
   -- Source: docs/contracts.md.
-  -- Reads: cache_version, job_status, job.
+  -- Reads: cache_version_copy, job_status_copy.
   -- DEFINER: its callers have no rights in inboxdb.
-  select u.kind, u.client_id, u.item, u.rank, u.redis_key, u.value
+  select u.unpublished_since, u.kind, u.client_id::pg_catalog.text, u.item, u.rank, u.redis_key, u.value
   from (
     (
-      select
-        v.unpublished_since, 'version', v.client_id::pg_catalog.text, v.family, v.version,
-        pg_catalog.format('%s:v1:ver:%s', v.family, v.client_id), v.version::pg_catalog.text
-      from inboxdb.cache_version as v
+      select v.unpublished_since, v.client_id, v.kind, v.item, v.rank, v.redis_key, v.value
+      from inboxdb.cache_version_copy as v
       where v.unpublished_since is not null
-      order by v.unpublished_since
+        and (v.unpublished_since, v.client_id, v.redis_key)
+        > (after_since, after_client_id::inboxdb.client_id, after_key)
+      order by v.unpublished_since, v.client_id, v.redis_key
       limit at_most
     )
     union all
     (
-      select
-        s.unpublished_since, 'job', s.client_id::pg_catalog.text, s.job_name,
-        (pg_catalog.date_part('epoch', s.last_started_at) * 1000000)::pg_catalog.int8,
-        pg_catalog.format('jobs:v1:%s:%s', s.job_name, s.client_id),
-        (
-          pg_catalog.jsonb_build_object(
-            'lastStartedAt', inboxdb.iso(s.last_started_at),
-            'lastFinishedAt', inboxdb.iso(s.last_finished_at),
-            'lastStatus', s.last_status,
-            'lastError', s.last_error,
-            'durationMs', s.duration_ms,
-            'attempt', s.attempt,
-            'runId', s.run_id
-          )
-          || case when (select j.has_modes from inboxdb.job as j where j.job_name = s.job_name)
-            then pg_catalog.jsonb_build_object(
-              'mode', case
-                when s.last_status = 'failed' then null
-                when s.recount_reason is null then 'by_change'
-                else 'recount'
-              end,
-              'recountReason', s.recount_reason
-            )
-            else '{}'
-          end
-        )::pg_catalog.text
-      from inboxdb.job_status as s
+      select s.unpublished_since, s.client_id, s.kind, s.item, s.rank, s.redis_key, s.value
+      from inboxdb.job_status_copy as s
       where s.unpublished_since is not null
-      order by s.unpublished_since
+        and (s.unpublished_since, s.client_id, s.redis_key)
+        > (after_since, after_client_id::inboxdb.client_id, after_key)
+      order by s.unpublished_since, s.client_id, s.redis_key
       limit at_most
     )
-  ) as u (unpublished_since, kind, client_id, item, rank, redis_key, value)
-  order by u.unpublished_since
+  ) as u
+  order by u.unpublished_since, u.client_id, u.redis_key
   limit at_most
 $$;
 -- <<< sql/announce/unpublished.sql
+
+-- >>> sql/announce/page_at_random.sql
+create or replace function inboxdb.page_at_random(of_table regclass, pages bigint) returns bigint
+language sql volatile
+set search_path = ''
+as $$
+  -- Purpose: a place in a table from which to read some pages.
+  -- Parameters: of_table; pages, how many are to be read.
+  -- Returns: a page's number, from 0; 0 for a table of no more pages.
+  -- INVOKER: called by keys_at_random only.
+  select pg_catalog.floor(
+    pg_catalog.random() * greatest(
+      pg_catalog.pg_relation_size(of_table) / pg_catalog.current_setting('block_size')::bigint - pages + 1, 1
+    )
+  )::bigint
+$$;
+-- <<< sql/announce/page_at_random.sql
+
+-- >>> sql/announce/keys_at_random.sql
+create or replace function inboxdb.keys_at_random(pages integer default 10)
+returns table (kind text, client_id text, item text, rank bigint, redis_key text, value text)
+language plpgsql volatile security definer
+set search_path = ''
+-- a hundred rows by their place: compilation would take longer
+set jit = off
+as $$
+-- Purpose: versions and job statuses to be copied to the cache once more, because a cache evicts keys, and loses the
+--   last ones in a failover, without telling (D115). Chance needs no cursor for publishers to share.
+-- Parameters: pages, to be read of each table, one after another from a place taken by chance; a table that has no more
+--   is read whole.
+-- Returns: as unpublished.
+-- Reads: cache_version_copy, job_status_copy.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  version_place bigint := inboxdb.page_at_random('inboxdb.cache_version', pages);
+  status_place bigint := inboxdb.page_at_random('inboxdb.job_status', pages);
+begin
+  return query
+  select v.kind, v.client_id::pg_catalog.text, v.item, v.rank, v.redis_key, v.value
+  from inboxdb.cache_version_copy as v
+  where v.place >= pg_catalog.format('(%s,0)', version_place)::pg_catalog.tid
+    and v.place < pg_catalog.format('(%s,0)', version_place + pages)::pg_catalog.tid
+  union all
+  select s.kind, s.client_id::pg_catalog.text, s.item, s.rank, s.redis_key, s.value
+  from inboxdb.job_status_copy as s
+  where s.place >= pg_catalog.format('(%s,0)', status_place)::pg_catalog.tid
+    and s.place < pg_catalog.format('(%s,0)', status_place + pages)::pg_catalog.tid;
+end
+$$;
+-- <<< sql/announce/keys_at_random.sql
 
 -- >>> sql/announce/confirm_published.sql
 create or replace function inboxdb.confirm_published(kinds text[], client_ids text[], items text[], ranks bigint[])
@@ -4138,7 +4229,7 @@ as $$
 --   the two costs a second copy and loses nothing (D43).
 -- Parameters: arrays of one length: kind, client_id, item and rank as unpublished returned them.
 -- Returns: how many are published now: rows with a newer rank by now, and rows locked by a writer, are left.
--- Writes: cache_version, job_status, drain_state.published_at (every 10 seconds at most).
+-- Writes: cache_version, job_status, drain_state.publisher_seen_at (every 10 seconds at most).
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   versions integer;
@@ -4171,14 +4262,14 @@ begin
   get diagnostics jobs = row_count;
 
   update inboxdb.drain_state as s
-  set published_at = pg_catalog.clock_timestamp()
+  set publisher_seen_at = pg_catalog.clock_timestamp()
   where s.revision = (
     select locked.revision
     from inboxdb.drain_state as locked
     where locked.revision >= (select now.revision from inboxdb.drain_state_now as now)
       and (
-        locked.published_at is null
-        or locked.published_at not between
+        locked.publisher_seen_at is null
+        or locked.publisher_seen_at not between
         pg_catalog.clock_timestamp() - interval '10 seconds' and pg_catalog.clock_timestamp()
       )
     for update skip locked

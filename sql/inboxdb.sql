@@ -114,7 +114,11 @@ create schema if not exists inboxdb;
 \ir announce/cache_version.table.sql
 \ir announce/newest_version.sql
 \ir announce/bump_versions.sql
+\ir announce/cache_version_copy.view.sql
+\ir announce/job_status_copy.view.sql
 \ir announce/unpublished.sql
+\ir announce/page_at_random.sql
+\ir announce/keys_at_random.sql
 \ir announce/confirm_published.sql
 \ir announce/mark_all_unpublished.sql
 \ir announce/signal_topic.sql

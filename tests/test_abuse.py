@@ -769,6 +769,7 @@ CALLS = {
     "held_snapshot": "select all_seen from inboxdb.held_snapshot()",
     "heartbeat": "select inboxdb.heartbeat('0a1b2c3d', 'sql', 1, 0, 0, '{0.5}')",
     "unpublished": "select * from inboxdb.unpublished()",
+    "keys_at_random": "select * from inboxdb.keys_at_random()",
     "confirm_published": f"select inboxdb.confirm_published('{{version}}', '{{{HERE}}}', '{{inbox}}', '{{{2**62}}}')",
     "mark_all_unpublished": "select inboxdb.mark_all_unpublished()",
     "lead_rls_state": "select inboxdb.lead_rls_state()",

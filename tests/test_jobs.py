@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from psycopg import Connection, errors
 
-from inboxdb.drain.redis import Cache, publish
+from inboxdb.drain.publish import Publisher
+from inboxdb.drain.redis import Cache
 from tests.redis_server import RedisServer
 from tests.rows import Host
 from tests.servers import DRAINER, Database
@@ -68,7 +69,7 @@ def test_status_and_versions_are_told_as_those_of_the_counts(
     mine = "select * from inboxdb.job_status where job_name = %s"
     assert owner.execute(mine, [COUNTS]).fetchall() == counts
 
-    publish(database.connect(DRAINER), Cache(redis.url))
+    Publisher(Cache(redis.url)).publish(database.connect(DRAINER))
     found = redis.contents()
     assert found[f"reports:v1:ver:{workspace}"] == str(version)
     status, other = (json.loads(found[f"jobs:v1:{job}:{workspace}"] or "") for job in (JOB, COUNTS))

@@ -46,6 +46,7 @@ inboxdb.confirm_published()            |               |      |        | x      
 inboxdb.drain_dirty()                  |               |      |        | x               |                 |
 inboxdb.drain_next()                   |               |      |        | x               |                 |
 inboxdb.heartbeat()                    |               |      |        | x               |                 |
+inboxdb.keys_at_random()               |               |      |        | x               |                 |
 inboxdb.lock_class()                   |               |      |        | x               |                 |
 inboxdb.maintain()                     |               |      |        | x               |                 |
 inboxdb.mark_all_unpublished()         |               |      |        | x               |                 |

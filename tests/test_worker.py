@@ -55,6 +55,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes drains in this process wait for nothing long."""
     monkeypatch.setattr(announce, "HEARTBEAT", 0.1)
     monkeypatch.setattr(announce, "REST", 0.1)
+    monkeypatch.setattr(announce, "AT_RANDOM", 0.1)
     monkeypatch.setattr(pace, "RECONNECT_FIRST", 0.1)
     monkeypatch.setattr(pace, "RECONNECT_MOST", 0.2)
 
@@ -841,6 +842,32 @@ def test_a_redis_that_is_away_is_warned_of_and_loses_nothing(
     drain(database.dsn, DrainOptions(cache=Cache(redis.url)))
     version = value(owner, "select version from inboxdb.cache_version where client_id = %s and family = 'inbox'", first)
     assert published(redis, first) == version
+
+
+@pytest.mark.usefixtures("hasty")
+def test_keys_that_redis_lost_come_back_by_themselves(database: Database, host: Host, redis: RedisServer) -> None:
+    workspace = host.workspace()
+    with watching(database.dsn, cache=Cache(redis.url)):
+        until(lambda: published(redis, workspace) > 0)
+        before = redis.contents()
+        redis.client.flushall()
+        until(lambda: redis.contents() == before)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_refused_key_delays_no_other(
+    database: Database, host: Host, owner: Connection, redis: RedisServer, said: list[Any]
+) -> None:
+    redis.client.execute_command("ACL", "SETUSER", "default", "resetkeys", "~inbox:*")
+    with watching(database.dsn, cache=Cache(redis.url)):
+        workspace = host.workspace()
+        for number in range(3):
+            host.lead(workspace)
+            until_counted(owner, workspace, number + 1)
+            version = value(owner, "select max(version) from inboxdb.cache_version where family = 'inbox'")
+            until(lambda: published(redis, workspace) == version)  # noqa: B023
+    assert [line["event"] for line in said].count("could not publish") >= 1
+    assert value(owner, "select count(*) from inboxdb.unpublished()") == 2
 
 
 def test_a_run_publishes_what_drains_without_redis_have_left(

@@ -15,7 +15,8 @@ from inboxdb.database import logs
 from inboxdb.database.connection import session
 from inboxdb.database.logs import logger, output
 from inboxdb.drain.options import ONCE, TIME_LIMIT, WATCH, DrainOptions, Schedule
-from inboxdb.drain.redis import Cache, publish
+from inboxdb.drain.publish import Publisher
+from inboxdb.drain.redis import Cache
 from inboxdb.drain.run import DrainResult, drain
 
 
@@ -169,6 +170,6 @@ def publish_cache(call: Call, everything: bool, cache: Cache | None) -> bool:
     with session(call.dsn, application_name="inboxdb publish") as connection:
         if everything:
             connection.execute("select inboxdb.mark_all_unpublished()")
-        keys = publish(connection, cache)
+        keys = Publisher(cache).publish(connection)
     call.answer({"published": keys}, f"published {render.plural(keys, 'key')}")
     return True

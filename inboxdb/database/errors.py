@@ -108,7 +108,8 @@ class UnusableCacheUrl(InboxdbError):
         """Show the form of a URL; the URL itself is not quoted, because it may hold a password."""
         super().__init__(
             "--redis-url or INBOXDB_REDIS_URL holds no URL that can be read: use redis://user:password@host:6379/0, "
-            "rediss:// for TLS, or unix:///path/to/socket?db=0, with special characters percent-encoded."
+            "unix:///path/to/socket?db=0, or redis-sentinel://user:password@host:26379,host/service, and for TLS "
+            "rediss:// or rediss-sentinel://, with special characters percent-encoded."
         )
 
 
@@ -120,6 +121,18 @@ class CacheUnavailable(InboxdbError):
         super().__init__(
             f"cannot publish to {cache}: {reason}. Nothing is lost: what was not published stays marked so, and the "
             "next run tries again. Check --redis-url, INBOXDB_REDIS_URL and the Redis itself."
+        )
+
+
+class KeysRefused(InboxdbError):
+    """Keys that Redis refuses while it takes others."""
+
+    def __init__(self, cache: str, keys: int, example: str, reason: str) -> None:
+        """Name the Redis, how many keys and the form of one, and the trouble."""
+        super().__init__(
+            f"{cache} refused {'a key' if keys == 1 else f'{keys} keys'}, such as {example}: {reason}. The others are "
+            "published; the refused keys stay marked as not published, and are tried again. Check --redis-prefix or "
+            "INBOXDB_REDIS_PREFIX, and the rights of the Redis user (ACL)."
         )
 
 

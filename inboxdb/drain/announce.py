@@ -14,12 +14,14 @@ from psycopg.sql import SQL, Literal
 
 from inboxdb.database import logs
 from inboxdb.database.connection import Connection, connect, cut, in_one_trip, translated
-from inboxdb.database.errors import CacheUnavailable, CannotConnect, ConnectionLost, InboxdbError, is_lost
-from inboxdb.drain.redis import Cache, publish
+from inboxdb.database.errors import CacheUnavailable, CannotConnect, ConnectionLost, InboxdbError, KeysRefused, is_lost
+from inboxdb.drain.publish import Publisher
+from inboxdb.drain.redis import Cache
 from inboxdb.drain.refresh import Refresh
 
 HEARTBEAT = 5.0  # seconds between heartbeats, and between looks for keys left unpublished by others
 SIGNALS_LIMIT = 5.0  # seconds for the signals of one workspace
+AT_RANDOM = 10.0  # seconds between keys published once more, taken by chance
 REST = 10.0  # seconds without a new try after Redis or realtime did not answer
 SILENCE = 120.0  # seconds for any one step over a connection
 LAST_WORDS = 5.0  # seconds, at the end of a run, for signals not yet sent
@@ -55,13 +57,14 @@ class Announcer(Thread):
         """
         super().__init__(daemon=True, name="announcer")
         self._dsn = dsn
-        self._cache = cache
+        self._publisher = Publisher(cache) if cache else None
         self._heartbeat = heartbeat
         self._application_name = application_name
         self._queue: SimpleQueue[Refresh | None] = SimpleQueue()
         self._connection: Connection | None = None
         self._heartbeat_at = monotonic() + HEARTBEAT
         self._publish_at = 0.0
+        self._at_random_at = 0.0
         self._signal_at = 0.0
         self._silent_from = inf
         self._troubles: dict[str, str] = {}
@@ -90,7 +93,7 @@ class Announcer(Thread):
         batch: list[Refresh] = []
         is_over = False
         while True:
-            if self._cache or batch or monotonic() >= self._heartbeat_at:
+            if self._publisher or batch or monotonic() >= self._heartbeat_at:
                 self._announce(batch)
             if is_over:
                 break
@@ -173,10 +176,15 @@ class Announcer(Thread):
         return True
 
     def _publish(self, connection: Connection) -> None:
-        if self._cache is None or monotonic() < self._publish_at:
+        if self._publisher is None or monotonic() < self._publish_at:
             return
         try:
-            keys = publish(connection, self._cache)
+            if monotonic() >= self._at_random_at:
+                self._at_random_at = monotonic() + AT_RANDOM
+                self._publisher.publish_at_random(connection)
+            keys = self._publisher.publish(connection)
+        except KeysRefused as error:
+            self._warn("publish", "could not publish", str(error))
         except CacheUnavailable as error:
             self._publish_at = monotonic() + REST
             self._warn("publish", "could not publish", str(error))

@@ -1,28 +1,22 @@
-"""Copy cache versions and job statuses to Redis, where the application reads them.
-
-Postgres holds the truth, and knows the keys not yet published. Publishing reads these keys, writes them to Redis and
-confirms them afterwards: after a crash in between they are published again, and publishing twice does no harm (D43).
-"""
+"""Write cache versions and job statuses to Redis: one server, one behind sentinels, or a cluster."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
 
-from psycopg.rows import class_row
-
-from inboxdb.database.connection import Connection
 from inboxdb.database.errors import CacheUnavailable, MissingExtra, UnusableCacheUrl
 
 TIMEOUT = 1.0  # seconds for connecting, and for each answer; the URL's socket_timeout wins
 
 IDLE = 5.0  # seconds after which a connection is not used again: a firewall may have forgotten it without a word
 
-BATCH = 1000  # keys in one pipeline
-
-# One key per call, so that no call spans the hash slots of a cluster. A number is compared as text of equal length:
-# Lua's numbers round beyond 2^53. A value that is no version or status of ours (garbage, another type) is replaced.
+# One key per call, so that no call spans the hash slots of a cluster; the script with each call, because a node may be
+# new, and know none by its hash. A number is compared as text of equal length: Lua's numbers round beyond 2^53.
+# A value that is no version or status of ours (garbage, another type) is replaced.
 WRITE = """
 local key, value, kind = KEYS[1], ARGV[1], ARGV[2]
 
@@ -44,11 +38,11 @@ end
 
 
 @dataclass(frozen=True)
-class Unpublished:
-    """A version or a job status not yet in Redis.
+class Key:
+    """A version or a job status to be written to Redis.
 
     `kind` is version or job, `item` the family or the job's name; `rank` grows with each change of the row; `redis_key`
-    is without a prefix.
+    is without a prefix; `unpublished_since` None where Redis has been told before.
     """
 
     kind: str
@@ -57,98 +51,171 @@ class Unpublished:
     rank: int
     redis_key: str
     value: str
+    unpublished_since: datetime | None = None
 
 
 class Cache:
-    """A Redis server; nothing is sent before `publish`."""
+    """A Redis; nothing is sent before `write`."""
 
     def __init__(self, url: str, prefix: str = "") -> None:
         """Keep the URL and the prefix.
 
-        Parameters: url, redis://, rediss:// or unix://; prefix, put before every key as it stands, as in ``preview:``.
+        Parameters: url, redis://, rediss://, unix://, redis-sentinel:// or rediss-sentinel://; prefix, put before every
+        key as it stands, as in ``preview:``.
         Raises UnusableCacheUrl; MissingExtra where the `redis` package is not installed.
         """
         try:
-            from redis import Redis, RedisError
-            from redis.backoff import NoBackoff
-            from redis.retry import Retry
+            from redis import RedisError
         except ModuleNotFoundError as error:
             raise MissingExtra("publishing to Redis", "redis") from error
 
         try:
-            parts = urlsplit(url)
-            # a password's part behind a raw @, /, ? or # would be taken for one of these
-            split = "@" in parts.path + parts.query or parts.fragment
-            if split or not re.fullmatch("/.+" if parts.scheme == "unix" else r"/?\d*/?", parts.path):
-                raise ValueError
-            # No second try: publishing is repeated anyway.
-            self._client = Redis.from_url(
-                url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=Retry(NoBackoff(), 0)
-            )
-            # unknown parameters raise when the connection object is made, before it is opened
-            pool = self._client.connection_pool
-            pool.connection_class(**pool.connection_kwargs)
+            self._client, self.name = _sentinels(url) if "-sentinel://" in url else _server(url)
         except (ValueError, TypeError, RedisError):
             # not chained: it may quote the URL
             raise UnusableCacheUrl from None
-
-        place = pool.connection_kwargs
-        self._name = f"Redis on {place.get('path') or place.get('host', 'localhost')}"
-        if "path" not in place:
-            self._name += f":{place.get('port', 6379)}"
+        self._url = url
         self._prefix = prefix
+        self._is_cluster = False  # found out by the first key that is elsewhere
         self._used_at = 0.0
-        self._write = self._client.register_script(WRITE)
 
-    def publish(self, rows: Sequence[Unpublished]) -> None:
-        """Write rows to Redis, in one pipeline; newer values in Redis stay.
+    def write(self, keys: Sequence[Key]) -> dict[Key, str]:
+        """Write keys to Redis, a pipeline for each server; newer values in Redis stay.
 
-        Raises CacheUnavailable; some of the rows may have been written then.
+        Returns the keys that Redis refused, and why, while it took others.
+        Raises CacheUnavailable where Redis took none for a reason that holds for all, or where it did not answer: some
+        may have been written then.
         """
+        if keys and monotonic() - self._used_at > IDLE:
+            self._client.close()
+        answers = self._send(keys)
+        if self._finds_nodes_anew(answers):
+            answers |= self._send([key for key in keys if isinstance(answers[key], Exception)])
+
+        failed = {key: answer for key, answer in answers.items() if isinstance(answer, Exception)}
+        if failed and len(failed) == len(keys) and all(map(_holds_for_all, failed.values())):
+            raise CacheUnavailable(self.name, _reason(failed[keys[0]])) from failed[keys[0]]
+        self._used_at = monotonic()
+        return {key: _reason(error) for key, error in failed.items()}
+
+    def _send(self, keys: Sequence[Key]) -> dict[Key, Any]:
+        """Write keys; return each key's answer, which may be an error."""
         from redis import RedisError
 
-        if rows and monotonic() - self._used_at > IDLE:
-            self._client.connection_pool.disconnect()
+        answers: dict[Key, Any] = {}
+        for client, part in self._by_server(keys):
+            try:
+                with client.pipeline(transaction=False) as pipeline:
+                    for key in part:
+                        pipeline.eval(WRITE, 1, self._prefix + key.redis_key, key.value, key.kind)
+                    answers |= zip(part, pipeline.execute(raise_on_error=False), strict=True)
+            # UnicodeError: an impossible host name
+            except (RedisError, OSError, UnicodeError) as error:
+                answers |= dict.fromkeys(part, error)
+        return answers
+
+    def _by_server(self, keys: Sequence[Key]) -> Iterable[tuple[Any, list[Key]]]:
+        """Sort keys by the server that holds them. A cluster's own pipeline sends nothing while one node is down."""
+        if not self._is_cluster:
+            return [(self._client, list(keys))]
+        parts: dict[Any, list[Key]] = {}
+        for key in keys:
+            parts.setdefault(self._client.get_node_from_key(self._prefix + key.redis_key), []).append(key)
+        return [(self._client.get_redis_connection(node), part) for node, part in parts.items()]
+
+    def _finds_nodes_anew(self, answers: dict[Key, Any]) -> bool:
+        """Ask a cluster for its nodes where a key was not found on its node; say whether it told."""
+        from redis import ConnectionError, RedisError, TimeoutError
+        from redis.exceptions import MovedError
+
+        lost = (MovedError, ConnectionError, TimeoutError) if self._is_cluster else MovedError
+        if not any(isinstance(answer, lost) for answer in answers.values()):
+            return False
         try:
-            with self._client.pipeline(transaction=False) as pipeline:
-                for row in rows:
-                    self._write(keys=[self._prefix + row.redis_key], args=[row.value, row.kind], client=pipeline)
-                pipeline.execute()
-            self._used_at = monotonic()
-        # UnicodeError: an impossible host name
-        except (RedisError, OSError, UnicodeError) as error:
-            raise CacheUnavailable(self._name, _reason(error)) from error
+            if self._is_cluster:
+                self._client.nodes_manager.initialize()
+            else:
+                self._client, self._is_cluster = _cluster(self._url), True
+        except RedisError:
+            return False
+        return True
 
 
-def publish(connection: Connection, cache: Cache) -> int:
-    """Publish until nothing is unpublished, except rows locked by other sessions.
+def _options() -> dict[str, Any]:
+    """Give the options of all clients: no second try, because publishing is repeated anyway."""
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
 
-    Parameters: connection, in autocommit; cache.
-    Returns how many keys were written.
-    Raises CacheUnavailable; keys not known to be in Redis stay unpublished.
-    """
-    keys = 0
-    before: list[Unpublished] = []
-    # The same rows again: another session has locked them, and will publish them.
-    while (rows := _unpublished(connection)) and rows != before:
-        cache.publish(rows)
-        keys += len(rows)
-        columns = [list(column) for column in zip(*((r.kind, r.client_id, r.item, r.rank) for r in rows), strict=True)]
-        ((confirmed,),) = connection.execute(
-            "select inboxdb.confirm_published(%s::text[], %s::text[], %s::text[], %s::bigint[])", columns
-        ).fetchall()
-        # A short batch is the last: asking again would go on for as long as others write.
-        if confirmed == len(rows) < BATCH:
-            break
-        before = rows
-    return keys
+    return {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT, "retry": Retry(NoBackoff(), 0)}
 
 
-def _unpublished(connection: Connection) -> list[Unpublished]:
-    with connection.cursor(row_factory=class_row(Unpublished)) as cursor:
-        return cursor.execute(
-            "select kind, client_id, item, rank, redis_key, value from inboxdb.unpublished(%s)", (BATCH,)
-        ).fetchall()
+def _server(url: str) -> tuple[Any, str]:
+    """Make the client of one server, and its name."""
+    from redis import Redis
+
+    parts = urlsplit(url)
+    # a password's part behind a raw @, /, ? or # would be taken for one of these
+    split = "@" in parts.path + parts.query or parts.fragment
+    if split or not re.fullmatch("/.+" if parts.scheme == "unix" else r"/?\d*/?", parts.path):
+        raise ValueError
+    client = Redis.from_url(url, **_options())
+    # unknown parameters raise when the connection object is made, before it is opened
+    pool = client.connection_pool
+    pool.connection_class(**pool.connection_kwargs)
+    place = pool.connection_kwargs
+    if "path" in place:
+        return client, f"Redis on {place['path']}"
+    return client, f"Redis on {place.get('host', 'localhost')}:{place.get('port', 6379)}"
+
+
+def _sentinels(url: str) -> tuple[Any, str]:
+    """Make the client of a master that sentinels know: redis-sentinel://user:password@host:26379,host/service/db."""
+    from redis.sentinel import Sentinel
+
+    found = re.fullmatch(
+        r"redis(?P<tls>s?)-sentinel://(?:(?P<user>[^:@/]*):(?P<password>[^@/]*)@)?"
+        r"(?P<hosts>[^@/?#]+)/(?P<service>[^/?#]+)(?:/(?P<db>\d+))?/?(?:\?(?P<query>[^#]*))?",
+        url,
+    )
+    if not found:
+        raise ValueError
+    hosts = [
+        (host, int(port or 26379)) for host, _, port in (each.partition(":") for each in found["hosts"].split(","))
+    ]
+    asked = dict(parse_qsl(found["query"] or "", strict_parsing=bool(found["query"])))
+    sentinel_password = asked.pop("sentinel_password", None)
+    if asked or not all(host for host, _ in hosts):
+        raise ValueError
+    options = _options() | {"ssl": bool(found["tls"])}
+    known: Any = Sentinel  # its own types leave it out
+    sentinels = known(hosts, sentinel_kwargs=options | {"password": sentinel_password}, **options)
+    client = sentinels.master_for(
+        unquote(found["service"]),
+        db=int(found["db"] or 0),
+        username=unquote(found["user"] or "") or None,
+        password=unquote(found["password"] or "") or None,
+    )
+    return client, f"Redis {unquote(found['service'])} of the sentinels {found['hosts']}"
+
+
+def _cluster(url: str) -> Any:
+    """Make the client of the cluster that the server belongs to; it learns the nodes from that server."""
+    from redis.cluster import RedisCluster
+
+    return RedisCluster.from_url(url, **_options())
+
+
+def _holds_for_all(error: Exception) -> bool:
+    """Say whether the failure is of the server, not of the key."""
+    from redis import exceptions
+
+    of_the_server = (
+        exceptions.OutOfMemoryError,
+        exceptions.ReadOnlyError,
+        exceptions.MasterDownError,
+        exceptions.ClusterDownError,
+    )
+    return isinstance(error, of_the_server) or not isinstance(error, exceptions.ResponseError)
 
 
 def _reason(error: Exception) -> str:
@@ -164,7 +231,11 @@ def _reason(error: Exception) -> str:
             return "it is out of memory"
         case exceptions.ReadOnlyError():
             return "it is a replica, which takes no writes"
+        case exceptions.ClusterDownError() | exceptions.MasterDownError():
+            return "a part of it is down"
+        case exceptions.MovedError() | exceptions.AskError() | exceptions.RedisClusterException():
+            return "it is a cluster that does not tell its nodes (the user needs CLUSTER and COMMAND)"
         case exceptions.ResponseError():
-            return "it refuses a command (the user needs EVALSHA, SCRIPT, TYPE, GET and SET on the keys)"
+            return "it refuses a command (the user needs EVAL, TYPE, GET and SET on the keys, with their prefix)"
         case _:
             return "it cannot be reached, is still loading, or has closed the connection"

@@ -44,7 +44,8 @@ from (
     'inboxdb_drainer', 'function',
     'inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean)', 'execute'
   ),
-  ('inboxdb_drainer', 'function', 'inboxdb.unpublished(integer)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.unpublished(integer, timestamp with time zone, text, text)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.keys_at_random(integer)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.confirm_published(text[], text[], text[], bigint[])', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.mark_all_unpublished()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.drain_status()', 'execute'),

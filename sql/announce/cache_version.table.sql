@@ -9,7 +9,7 @@ create table inboxdb.cache_version (
   primary key (client_id, family, version)
 );
 
-create index cache_version_unpublished_since_idx on inboxdb.cache_version (unpublished_since)
+create index cache_version_unpublished_since_idx on inboxdb.cache_version (unpublished_since, client_id)
 where unpublished_since is not null;
 
 comment on table inboxdb.cache_version is

@@ -12,7 +12,7 @@ as $$
 --   the two costs a second copy and loses nothing (D43).
 -- Parameters: arrays of one length: kind, client_id, item and rank as unpublished returned them.
 -- Returns: how many are published now: rows with a newer rank by now, and rows locked by a writer, are left.
--- Writes: cache_version, job_status, drain_state.published_at (every 10 seconds at most).
+-- Writes: cache_version, job_status, drain_state.publisher_seen_at (every 10 seconds at most).
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   versions integer;
@@ -45,14 +45,14 @@ begin
   get diagnostics jobs = row_count;
 
   update inboxdb.drain_state as s
-  set published_at = pg_catalog.clock_timestamp()
+  set publisher_seen_at = pg_catalog.clock_timestamp()
   where s.revision = (
     select locked.revision
     from inboxdb.drain_state as locked
     where locked.revision >= (select now.revision from inboxdb.drain_state_now as now)
       and (
-        locked.published_at is null
-        or locked.published_at not between
+        locked.publisher_seen_at is null
+        or locked.publisher_seen_at not between
         pg_catalog.clock_timestamp() - interval '10 seconds' and pg_catalog.clock_timestamp()
       )
     for update skip locked

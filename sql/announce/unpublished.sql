@@ -1,60 +1,45 @@
-create or replace function inboxdb.unpublished(at_most integer default 1000)
-returns table (kind text, client_id text, item text, rank bigint, redis_key text, value text)
+create or replace function inboxdb.unpublished(
+  at_most integer default 1000,
+  after_since timestamptz default '-infinity', after_client_id text default null, after_key text default ''
+)
+returns table (
+  unpublished_since timestamptz, kind text, client_id text, item text, rank bigint, redis_key text, value text
+)
 language sql stable security definer
 set search_path = ''
+-- of the last row's own time there may be a million rows, where a custom plan expects one, and sorts
+set plan_cache_mode = force_generic_plan
 as $$
   -- Purpose: versions and job statuses to be copied to the cache, the longest waiting first.
-  -- Parameters: at_most, rows.
-  -- Returns: kind, version or job; the workspace; the version's family or the job's name; rank, the greater in a newer
-  --   copy: the version, or when the job started, in microseconds since 1970; key and value.
+  -- Parameters: at_most, rows; unpublished_since, workspace and key of the last row of an earlier answer, to go on
+  --   behind it: a key that the cache refuses stays unpublished, and must not hold up the ones behind it (D115).
+  -- Returns: since when; kind, version or job; the workspace; the version's family or the job's name; rank, the greater
+  --   in a newer copy; key and value.
   -- Source: docs/contracts.md.
-  -- Reads: cache_version, job_status, job.
+  -- Reads: cache_version_copy, job_status_copy.
   -- DEFINER: its callers have no rights in inboxdb.
-  select u.kind, u.client_id, u.item, u.rank, u.redis_key, u.value
+  select u.unpublished_since, u.kind, u.client_id::pg_catalog.text, u.item, u.rank, u.redis_key, u.value
   from (
     (
-      select
-        v.unpublished_since, 'version', v.client_id::pg_catalog.text, v.family, v.version,
-        pg_catalog.format('%s:v1:ver:%s', v.family, v.client_id), v.version::pg_catalog.text
-      from inboxdb.cache_version as v
+      select v.unpublished_since, v.client_id, v.kind, v.item, v.rank, v.redis_key, v.value
+      from inboxdb.cache_version_copy as v
       where v.unpublished_since is not null
-      order by v.unpublished_since
+        and (v.unpublished_since, v.client_id, v.redis_key)
+        > (after_since, after_client_id::inboxdb.client_id, after_key)
+      order by v.unpublished_since, v.client_id, v.redis_key
       limit at_most
     )
     union all
     (
-      select
-        s.unpublished_since, 'job', s.client_id::pg_catalog.text, s.job_name,
-        (pg_catalog.date_part('epoch', s.last_started_at) * 1000000)::pg_catalog.int8,
-        pg_catalog.format('jobs:v1:%s:%s', s.job_name, s.client_id),
-        (
-          pg_catalog.jsonb_build_object(
-            'lastStartedAt', inboxdb.iso(s.last_started_at),
-            'lastFinishedAt', inboxdb.iso(s.last_finished_at),
-            'lastStatus', s.last_status,
-            'lastError', s.last_error,
-            'durationMs', s.duration_ms,
-            'attempt', s.attempt,
-            'runId', s.run_id
-          )
-          || case when (select j.has_modes from inboxdb.job as j where j.job_name = s.job_name)
-            then pg_catalog.jsonb_build_object(
-              'mode', case
-                when s.last_status = 'failed' then null
-                when s.recount_reason is null then 'by_change'
-                else 'recount'
-              end,
-              'recountReason', s.recount_reason
-            )
-            else '{}'
-          end
-        )::pg_catalog.text
-      from inboxdb.job_status as s
+      select s.unpublished_since, s.client_id, s.kind, s.item, s.rank, s.redis_key, s.value
+      from inboxdb.job_status_copy as s
       where s.unpublished_since is not null
-      order by s.unpublished_since
+        and (s.unpublished_since, s.client_id, s.redis_key)
+        > (after_since, after_client_id::inboxdb.client_id, after_key)
+      order by s.unpublished_since, s.client_id, s.redis_key
       limit at_most
     )
-  ) as u (unpublished_since, kind, client_id, item, rank, redis_key, value)
-  order by u.unpublished_since
+  ) as u
+  order by u.unpublished_since, u.client_id, u.redis_key
   limit at_most
 $$;

@@ -15,7 +15,7 @@ create table inboxdb.job_status (
   primary key (client_id, job_name, last_started_at)
 );
 
-create index job_status_unpublished_since_idx on inboxdb.job_status (unpublished_since)
+create index job_status_unpublished_since_idx on inboxdb.job_status (unpublished_since, client_id)
 where unpublished_since is not null;
 
 comment on table inboxdb.job_status is 'How the last run of each job went, per workspace.';

@@ -7,7 +7,7 @@ create table inboxdb.drain_state (
   claim_from timestamptz not null default '-infinity',
   changes_left integer not null default 0,
   collected_at timestamptz,
-  published_at timestamptz
+  publisher_seen_at timestamptz
 );
 
 insert into inboxdb.drain_state (read_from, server_started_at)
@@ -33,5 +33,5 @@ comment on column inboxdb.drain_state.changes_left is
 'How many changes were left when the floors were raised, at most 256: raise_floor compares.';
 comment on column inboxdb.drain_state.collected_at is
 'When a collector last raised the floors, every second while there is work, else every ten: readers'' is_stale.';
-comment on column inboxdb.drain_state.published_at is
-'When versions were last copied to the cache; null without a cache.';
+comment on column inboxdb.drain_state.publisher_seen_at is
+'When a publisher was last at work, whether the cache took anything or not; null without a cache.';

@@ -3,7 +3,7 @@ create or replace view inboxdb.drain_state_now as
 -- keeps (D35).
 select
   d.revision, d.server_started_at, d.place, d.read_from, d.also_read, d.claim_from, d.changes_left, d.collected_at,
-  d.published_at
+  d.publisher_seen_at
 from inboxdb.drain_state as d
 order by d.revision desc
 limit 1;

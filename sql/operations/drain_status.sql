@@ -40,7 +40,7 @@ as $$
   -- DEFINER: its callers have no rights in inboxdb.
   with
   state as (
-    select d.collected_at, d.published_at from inboxdb.drain_state_now as d
+    select d.collected_at, d.publisher_seen_at from inboxdb.drain_state_now as d
   ),
   drains as (
     select
@@ -83,7 +83,7 @@ as $$
       select j.unpublished_since from inboxdb.job_status as j where j.unpublished_since is not null
     ) as u
     -- without a cache in use everything stays unpublished
-    where exists (select from state as s where s.published_at is not null)
+    where exists (select from state as s where s.publisher_seen_at is not null)
   ),
   healed as (
     select
@@ -114,9 +114,9 @@ as $$
       where c.relnamespace = pg_catalog.to_regnamespace('inboxdb')
         and c.relname in ('change_0', 'change_1', 'change_2', 'change_3')
     ),
-    case when s.published_at is not null then u.keys end,
+    case when s.publisher_seen_at is not null then u.keys end,
     case
-      when s.published_at is not null
+      when s.publisher_seen_at is not null
         then coalesce(greatest(pg_catalog.date_part('epoch', inboxdb.clock() - u.oldest), 0), 0)
     end,
     inboxdb.setting('counts_source'),
