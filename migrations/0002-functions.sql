@@ -364,13 +364,8 @@ create or replace view inboxdb.drain_state_now as
 -- The one row of drain_state. The newest revision first, because each revision leaves a dead row, which a held snapshot
 -- keeps (D35).
 select
-<<<<<<< HEAD
   d.revision, d.server_started_at, d.place, d.read_from, d.also_read, d.claim_from, d.changes_left, d.collected_at,
-  d.published_at
-=======
-  d.revision, d.server_started_at, d.read_from, d.also_read, d.claim_from, d.changes_left, d.collected_at,
   d.publisher_seen_at
->>>>>>> 39ad927 (Publish what Redis takes: a key that is refused, or whose node is down, once held up all others; clusters and sentinels are followed, lost keys come back by themselves, and a Redis never reached shows in status)
 from inboxdb.drain_state as d
 order by d.revision desc
 limit 1;
