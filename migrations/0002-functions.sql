@@ -4065,7 +4065,7 @@ create or replace view inboxdb.cache_version_copy as
 -- Cache versions as a cache holds them. Source: docs/contracts.md.
 select
   v.unpublished_since, v.client_id, 'version' as kind, v.family as item, v.version as rank,
-  pg_catalog.format('%s:v1:ver:%s', v.family, v.client_id) as redis_key, v.version::pg_catalog.text as value,
+  pg_catalog.format('%s:v1:ver:%s', v.family, v.client_id) as redis_key, v.version::pg_catalog.text as redis_value,
   v.ctid as place
 from inboxdb.cache_version as v;
 
@@ -4091,18 +4091,23 @@ select
       'attempt', s.attempt,
       'runId', s.run_id
     )
-    || case when (select j.has_modes from inboxdb.job as j where j.job_name = s.job_name)
-      then pg_catalog.jsonb_build_object(
-        'mode', case
-          when s.last_status = 'failed' then null
-          when s.recount_reason is null then 'by_change'
-          else 'recount'
-        end,
-        'recountReason', s.recount_reason
+    || case
+      when (
+        select j.has_modes
+        from inboxdb.job as j
+        where j.job_name = s.job_name
       )
+        then pg_catalog.jsonb_build_object(
+            'mode', case
+              when s.last_status = 'failed' then null
+              when s.recount_reason is null then 'by_change'
+              else 'recount'
+            end,
+            'recountReason', s.recount_reason
+          )
       else '{}'
     end
-  )::pg_catalog.text as value,
+  )::pg_catalog.text as redis_value,
   s.ctid as place
 from inboxdb.job_status as s;
 
@@ -4132,10 +4137,10 @@ as $$
   -- Source: docs/contracts.md.
   -- Reads: cache_version_copy, job_status_copy.
   -- DEFINER: its callers have no rights in inboxdb.
-  select u.unpublished_since, u.kind, u.client_id::pg_catalog.text, u.item, u.rank, u.redis_key, u.value
+  select u.unpublished_since, u.kind, u.client_id::pg_catalog.text, u.item, u.rank, u.redis_key, u.redis_value
   from (
     (
-      select v.unpublished_since, v.client_id, v.kind, v.item, v.rank, v.redis_key, v.value
+      select v.unpublished_since, v.client_id, v.kind, v.item, v.rank, v.redis_key, v.redis_value
       from inboxdb.cache_version_copy as v
       where v.unpublished_since is not null
         and (v.unpublished_since, v.client_id, v.redis_key)
@@ -4145,7 +4150,7 @@ as $$
     )
     union all
     (
-      select s.unpublished_since, s.client_id, s.kind, s.item, s.rank, s.redis_key, s.value
+      select s.unpublished_since, s.client_id, s.kind, s.item, s.rank, s.redis_key, s.redis_value
       from inboxdb.job_status_copy as s
       where s.unpublished_since is not null
         and (s.unpublished_since, s.client_id, s.redis_key)
@@ -4196,12 +4201,12 @@ declare
   status_place bigint := inboxdb.page_at_random('inboxdb.job_status', pages);
 begin
   return query
-  select v.kind, v.client_id::pg_catalog.text, v.item, v.rank, v.redis_key, v.value
+  select v.kind, v.client_id::pg_catalog.text, v.item, v.rank, v.redis_key, v.redis_value
   from inboxdb.cache_version_copy as v
   where v.place >= pg_catalog.format('(%s,0)', version_place)::pg_catalog.tid
     and v.place < pg_catalog.format('(%s,0)', version_place + pages)::pg_catalog.tid
   union all
-  select s.kind, s.client_id::pg_catalog.text, s.item, s.rank, s.redis_key, s.value
+  select s.kind, s.client_id::pg_catalog.text, s.item, s.rank, s.redis_key, s.redis_value
   from inboxdb.job_status_copy as s
   where s.place >= pg_catalog.format('(%s,0)', status_place)::pg_catalog.tid
     and s.place < pg_catalog.format('(%s,0)', status_place + pages)::pg_catalog.tid;

@@ -2,7 +2,7 @@ create or replace view inboxdb.cache_version_copy as
 -- Cache versions as a cache holds them. Source: docs/contracts.md.
 select
   v.unpublished_since, v.client_id, 'version' as kind, v.family as item, v.version as rank,
-  pg_catalog.format('%s:v1:ver:%s', v.family, v.client_id) as redis_key, v.version::pg_catalog.text as value,
+  pg_catalog.format('%s:v1:ver:%s', v.family, v.client_id) as redis_key, v.version::pg_catalog.text as redis_value,
   v.ctid as place
 from inboxdb.cache_version as v;
 

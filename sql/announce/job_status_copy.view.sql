@@ -14,18 +14,23 @@ select
       'attempt', s.attempt,
       'runId', s.run_id
     )
-    || case when (select j.has_modes from inboxdb.job as j where j.job_name = s.job_name)
-      then pg_catalog.jsonb_build_object(
-        'mode', case
-          when s.last_status = 'failed' then null
-          when s.recount_reason is null then 'by_change'
-          else 'recount'
-        end,
-        'recountReason', s.recount_reason
+    || case
+      when (
+        select j.has_modes
+        from inboxdb.job as j
+        where j.job_name = s.job_name
       )
+        then pg_catalog.jsonb_build_object(
+            'mode', case
+              when s.last_status = 'failed' then null
+              when s.recount_reason is null then 'by_change'
+              else 'recount'
+            end,
+            'recountReason', s.recount_reason
+          )
       else '{}'
     end
-  )::pg_catalog.text as value,
+  )::pg_catalog.text as redis_value,
   s.ctid as place
 from inboxdb.job_status as s;
 

@@ -17,12 +17,12 @@ declare
   status_place bigint := inboxdb.page_at_random('inboxdb.job_status', pages);
 begin
   return query
-  select v.kind, v.client_id::pg_catalog.text, v.item, v.rank, v.redis_key, v.value
+  select v.kind, v.client_id::pg_catalog.text, v.item, v.rank, v.redis_key, v.redis_value
   from inboxdb.cache_version_copy as v
   where v.place >= pg_catalog.format('(%s,0)', version_place)::pg_catalog.tid
     and v.place < pg_catalog.format('(%s,0)', version_place + pages)::pg_catalog.tid
   union all
-  select s.kind, s.client_id::pg_catalog.text, s.item, s.rank, s.redis_key, s.value
+  select s.kind, s.client_id::pg_catalog.text, s.item, s.rank, s.redis_key, s.redis_value
   from inboxdb.job_status_copy as s
   where s.place >= pg_catalog.format('(%s,0)', status_place)::pg_catalog.tid
     and s.place < pg_catalog.format('(%s,0)', status_place + pages)::pg_catalog.tid;

@@ -18,10 +18,10 @@ as $$
   -- Source: docs/contracts.md.
   -- Reads: cache_version_copy, job_status_copy.
   -- DEFINER: its callers have no rights in inboxdb.
-  select u.unpublished_since, u.kind, u.client_id::pg_catalog.text, u.item, u.rank, u.redis_key, u.value
+  select u.unpublished_since, u.kind, u.client_id::pg_catalog.text, u.item, u.rank, u.redis_key, u.redis_value
   from (
     (
-      select v.unpublished_since, v.client_id, v.kind, v.item, v.rank, v.redis_key, v.value
+      select v.unpublished_since, v.client_id, v.kind, v.item, v.rank, v.redis_key, v.redis_value
       from inboxdb.cache_version_copy as v
       where v.unpublished_since is not null
         and (v.unpublished_since, v.client_id, v.redis_key)
@@ -31,7 +31,7 @@ as $$
     )
     union all
     (
-      select s.unpublished_since, s.client_id, s.kind, s.item, s.rank, s.redis_key, s.value
+      select s.unpublished_since, s.client_id, s.kind, s.item, s.rank, s.redis_key, s.redis_value
       from inboxdb.job_status_copy as s
       where s.unpublished_since is not null
         and (s.unpublished_since, s.client_id, s.redis_key)
