@@ -303,11 +303,11 @@ create or replace function inboxdb.definitions() returns text
 language sql immutable parallel safe
 as $$
   -- Purpose: the hash of the definitions of the counts: workspaces counted by other definitions are recounted (D27).
-  -- Returns: the first eight digits of the MD5 of counts/classified_lead.view.sql, counts/lead_now.view.sql and
-  --   host/id_key.sql, one after the other; tests/test_sources.py holds it to that.
+  -- Returns: the first eight digits of the MD5 of the sources of lead_now and kind_now, and of whatever they name, one
+  --   after the other; `make migration` writes the digits, and tests/test_sources.py holds them to that.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select 'f5a01fc1'
+  select '82aa6006'
 $$;
 -- <<< sql/counts/definitions.sql
 
@@ -352,7 +352,7 @@ comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last change
 create type inboxdb.lead_kind as (user_key bytea, counts integer, leads integer);
 
 comment on type inboxdb.lead_kind is
-'Leads counted alike: their user, their counts, a bit each, none while snoozed, and how many leads there are, negative '
+'Leads counted alike: their user, their kind_now, and how many leads there are, negative '
 'to take them off.';
 -- <<< sql/counts/lead_kind.type.sql
 
@@ -376,11 +376,11 @@ create type inboxdb.compared_lead as (
   lead_key bytea,
   old_user bytea,
   old_counts integer,
-  old_hidden timestamptz,
+  old_snooze timestamptz,
   is_here boolean,
   new_user bytea,
   new_counts integer,
-  new_hidden timestamptz,
+  new_snooze timestamptz,
   explained_by text
 );
 
@@ -575,20 +575,20 @@ create table inboxdb.counted_lead (
   counts integer not null,
   lead_key bytea not null,
   user_key bytea,
-  hidden_until timestamptz,
+  snoozed_until timestamptz,
   primary key (workspace, lead_key)
 )
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 
-create index counted_lead_workspace_hidden_until_idx on inboxdb.counted_lead (workspace, hidden_until)
-where hidden_until is not null;
+create index counted_lead_workspace_snoozed_until_idx on inboxdb.counted_lead (workspace, snoozed_until)
+where snoozed_until is not null;
 
 comment on table inboxdb.counted_lead is 'What each lead last counted: a refresh by change applies what differs.';
 comment on column inboxdb.counted_lead.workspace is 'workspace.number.';
 comment on column inboxdb.counted_lead.counts is 'The counts to which the lead belongs, a bit each: see view lead_now.';
 comment on column inboxdb.counted_lead.lead_key is 'The lead: id_key of its id.';
 comment on column inboxdb.counted_lead.user_key is 'The lead''s user: id_key of the id; null for an unassigned lead.';
-comment on column inboxdb.counted_lead.hidden_until is 'Until when the lead is snoozed; null for a visible lead.';
+comment on column inboxdb.counted_lead.snoozed_until is 'Until when the lead is snoozed; null for a visible lead.';
 -- <<< sql/counts/counted_lead.table.sql
 
 -- >>> sql/counts/drift.table.sql

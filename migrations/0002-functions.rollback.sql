@@ -51,7 +51,7 @@ drop function inboxdb.refresh_workspace(inboxdb.client_id, text);
 drop function inboxdb.audit_workspace(inboxdb.client_id);
 drop function inboxdb.recount_workspace(inboxdb.client_id, timestamptz, text, timestamptz);
 drop function inboxdb.apply_changes(inboxdb.client_id, timestamptz);
-drop function inboxdb.wake_leads(inboxdb.client_id, timestamptz, timestamptz);
+drop function inboxdb.end_snoozes(inboxdb.client_id, timestamptz, timestamptz);
 drop function inboxdb.note_refresh(inboxdb.client_id, timestamptz, integer, boolean);
 drop function inboxdb.store_counts(inboxdb.client_id, timestamptz, inboxdb.counts_row[]);
 drop function inboxdb.changed_counts(inboxdb.client_id, inboxdb.lead_kind[]);
@@ -71,9 +71,7 @@ drop function inboxdb.failure(text, text);
 drop function inboxdb.record_job(text, inboxdb.client_id, timestamptz, integer, text, text);
 drop function inboxdb.run_id();
 drop function inboxdb.newest_job_status(inboxdb.client_id, text);
-drop function inboxdb.is_work_row(
-  inboxdb.client_id, timestamptz, inboxdb.client_id, timestamptz
-);
+drop function inboxdb.is_work_row(inboxdb.client_id, timestamptz, inboxdb.client_id, timestamptz);
 drop function inboxdb.bump_versions(text, inboxdb.client_id);
 drop function inboxdb.newest_version(inboxdb.client_id, text);
 drop view inboxdb.job;
@@ -101,6 +99,7 @@ drop view inboxdb.read_floor;
 drop view inboxdb.drain_state_now;
 drop function inboxdb.place();
 drop view inboxdb.known_workspace;
+drop function inboxdb.kind_now(integer, boolean);
 drop view inboxdb.lead_now;
 drop view inboxdb.classified_lead;
 drop view inboxdb.count;

@@ -176,32 +176,38 @@ $$;
 -- >>> sql/counts/count.view.sql
 create or replace view inboxdb.count as
 -- THE list of counts. `make migration` writes every other list of counts in sql/ from this view, between the lines
--- "each count" and "end"; classified_lead has a condition of each name.
+-- "each count" and "end"; classified_lead has a condition of each name. of_snoozed: true where snoozed leads are
+-- counted, false where visible leads are.
 select
   c.bit,
   c.name,
+  c.of_snoozed,
   c.meaning
 from (
   values
-  (0, 'all_responses', 'the lead wrote last'),
-  (1, 'requires_attention', 'the lead wrote last, is workable, and has a tag that asks for attention'),
-  (2, 'previously_required_attention', 'the lead was answered, is workable, and has a tag that asks for attention'),
-  (3, 'total_non_blacklisted', 'the lead is workable: neither blacklisted nor unqualified'),
-  (4, 'awaiting_reply', 'the lead is workable, and does not require attention'),
-  (5, 'needs_repair', 'the lead has the status needs_repair'),
-  (6, 'ai_sent', 'the AI has sent an email to the lead'),
-  (7, 'ai_review', 'a draft to the lead waits for a review'),
-  (8, 'total', 'the lead is not unqualified')
-) as c (bit, name, meaning);
+  (0, 'all_responses', false, 'the lead wrote last'),
+  (1, 'requires_attention', false, 'the lead wrote last, is workable, and has a tag that asks for attention'),
+  (
+    2, 'previously_required_attention', false,
+    'the lead was answered, is workable, and has a tag that asks for attention'
+  ),
+  (3, 'total_non_blacklisted', false, 'the lead is workable: neither blacklisted nor unqualified'),
+  (4, 'awaiting_reply', false, 'the lead is workable, and does not require attention'),
+  (5, 'needs_repair', false, 'the lead has the status needs_repair'),
+  (6, 'ai_sent', false, 'the AI has sent an email to the lead'),
+  (7, 'ai_review', false, 'a draft to the lead waits for a review'),
+  (8, 'total', false, 'the lead is not unqualified')
+) as c (bit, name, of_snoozed, meaning);
 
-comment on view inboxdb.count is 'What is counted: the bit of each count, its name, and the leads that belong to it.';
+comment on view inboxdb.count is
+'What is counted: the bit of each count, its name, whether of snoozed or of visible leads, and the condition in words.';
 -- <<< sql/counts/count.view.sql
 
 -- >>> sql/counts/classified_lead.view.sql
 create or replace view inboxdb.classified_lead as
 -- The conditions of all counts, defined here alone: live counts, refreshes and checks read this view, so that a badge
--- and the list behind cannot disagree. Visibility is left to the reader: a lead is visible when snoozed_until is null
--- or not later than the reader's as_of.
+-- and the list behind cannot disagree. A lead is snoozed while snoozed_until is later than the reader's as_of, else
+-- visible; of which of the two a count is, view count says.
 select
   l.id as lead_id,
   l."clientId" as client_id,
@@ -253,7 +259,7 @@ cross join lateral (
 ) as term;
 
 comment on view inboxdb.classified_lead is
-'For each lead its user, the counts to which the lead belongs while visible, and until when the lead is snoozed.';
+'For each lead its user, the conditions of the counts, and until when the lead is snoozed.';
 -- <<< sql/counts/classified_lead.view.sql
 
 -- >>> sql/counts/lead_now.view.sql
@@ -282,6 +288,46 @@ from inboxdb.classified_lead as c;
 
 comment on view inboxdb.lead_now is 'The counts of each lead now, in the form of counted_lead.';
 -- <<< sql/counts/lead_now.view.sql
+
+-- >>> sql/counts/kind_now.sql
+-- Inlined into the calling query, so without a search_path of its own.
+create or replace function inboxdb.kind_now(counts integer, is_snoozed boolean) returns integer
+language sql immutable parallel safe
+as $$
+  -- Purpose: the kind of a lead at an instant: a lead counts for counts of snoozed leads while snoozed, else for counts
+  --   of visible leads. No other function decides between the two, but for the live counts.
+  -- Parameters: counts, to which the lead belongs, as in counted_lead; is_snoozed, at the instant.
+  -- Returns: the bits of counts that count then.
+  -- INVOKER: reads nothing.
+  select counts & case
+    when is_snoozed
+      then 0
+      -- each count: | ({of_snoozed}::integer << {bit})
+      | (false::integer << 0)
+      | (false::integer << 1)
+      | (false::integer << 2)
+      | (false::integer << 3)
+      | (false::integer << 4)
+      | (false::integer << 5)
+      | (false::integer << 6)
+      | (false::integer << 7)
+      | (false::integer << 8)
+      -- end
+    else 0
+      -- each count: | ((not {of_snoozed})::integer << {bit})
+      | ((not false)::integer << 0)
+      | ((not false)::integer << 1)
+      | ((not false)::integer << 2)
+      | ((not false)::integer << 3)
+      | ((not false)::integer << 4)
+      | ((not false)::integer << 5)
+      | ((not false)::integer << 6)
+      | ((not false)::integer << 7)
+      | ((not false)::integer << 8)
+      -- end
+  end
+$$;
+-- <<< sql/counts/kind_now.sql
 
 -- >>> sql/counts/known_workspace.view.sql
 create or replace view inboxdb.known_workspace as
@@ -585,7 +631,7 @@ as $$
 --   compared.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
 -- Returns: the rows that inbox_counts should have: the global row, zeros included, and one row per user with a lead
---   assigned, visible or not. No rows where the host has no such workspace.
+--   assigned, visible or snoozed. No rows where the host has no such workspace.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: classified_lead, "Client", workspace. By the names of the counts, not by their bits: a bit in the wrong
 --   place shows as drift.
@@ -604,19 +650,19 @@ begin
     pg_catalog.count(*)::integer,
     as_of,
     as_of,
-    -- each count, with commas between: (pg_catalog.count(*) filter (where l.visible and l.{name}))::integer
-    (pg_catalog.count(*) filter (where l.visible and l.all_responses))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.requires_attention))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.previously_required_attention))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.total_non_blacklisted))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.awaiting_reply))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.needs_repair))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.ai_sent))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.ai_review))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.total))::integer
+    -- each count, with commas between: (pg_catalog.count(*) filter (where snoozed = {of_snoozed} and l.{name}))::integer
+    (pg_catalog.count(*) filter (where snoozed = false and l.all_responses))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.requires_attention))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.previously_required_attention))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.total_non_blacklisted))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.awaiting_reply))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.needs_repair))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.ai_sent))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.ai_review))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.total))::integer
     -- end
   from (
-    select c.*, c.snoozed_until is null or c.snoozed_until <= as_of as visible
+    select c.*, coalesce(c.snoozed_until > as_of, false) as snoozed
     from inboxdb.classified_lead as c
     where c.client_id = target_client_id
     -- each column computed once per lead, however many counts use it: a sixth of a small workspace's time
@@ -1541,20 +1587,20 @@ begin
   perform inboxdb.checkpoint('snapshot taken');
   return query
   select
-    k.tid, c.lead_key, k.user_key, k.counts, k.hidden_until,
-    n.is_here, n.user_key, n.counts, n.hidden_until, 'change'
+    k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until,
+    n.is_here, n.user_key, n.counts, n.snoozed_until, 'change'
   from (
     select c.lead_id, inboxdb.id_key(c.lead_id) as lead_key from pg_catalog.unnest(lead_ids) as c (lead_id)
   ) as c
   left join lateral (
-    select k.ctid as tid, k.user_key, k.counts, k.hidden_until
+    select k.ctid as tid, k.user_key, k.counts, k.snoozed_until
     from inboxdb.counted_lead as k
     where k.workspace = this_workspace and k.lead_key = c.lead_key
     offset 0
   ) as k on true
   left join lateral (
     select
-      true as is_here, f.user_key, f.counts, case when f.snoozed_until > as_of then f.snoozed_until end as hidden_until
+      true as is_here, f.user_key, f.counts, case when f.snoozed_until > as_of then f.snoozed_until end as snoozed_until
     from inboxdb.lead_now as f
     where f.lead_id = c.lead_id and f.client_id = target_client_id
     offset 0
@@ -1597,10 +1643,10 @@ begin
   compared as (
     select
       k.tid, coalesce(k.lead_key, l.lead_key) as lead_key,
-      k.user_key as old_user, k.counts as old_counts, k.hidden_until as old_hidden,
-      l.is_here, l.user_key as new_user, l.counts as new_counts, l.hidden_until as new_hidden
+      k.user_key as old_user, k.counts as old_counts, k.snoozed_until as old_snooze,
+      l.is_here, l.user_key as new_user, l.counts as new_counts, l.snoozed_until as new_snooze
     from (
-      select k.ctid as tid, k.lead_key, k.user_key, k.counts, k.hidden_until
+      select k.ctid as tid, k.lead_key, k.user_key, k.counts, k.snoozed_until
       from inboxdb.workspace as w
       inner join inboxdb.counted_lead as k on w.number = k.workspace
       where w.client_id = target_client_id
@@ -1608,12 +1654,12 @@ begin
     full join (
       select
         true as is_here, c.lead_key, c.user_key, c.counts,
-        case when c.snoozed_until > as_of then c.snoozed_until end as hidden_until
+        case when c.snoozed_until > as_of then c.snoozed_until end as snoozed_until
       from inboxdb.classify_leads(target_client_id) as c
       where (select h.has_it from host as h)
     ) as l on k.lead_key = l.lead_key
     where k.tid is null or l.is_here is null
-      or (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
+      or (k.user_key, k.counts, k.snoozed_until) is distinct from (l.user_key, l.counts, l.snoozed_until)
   )
   select
     c.*,
@@ -1625,8 +1671,8 @@ begin
       ) then 'whole'
       when c.lead_key in (select inboxdb.id_key(n.lead_id) from noted as n) then 'change'
       when c.is_here and (c.new_user, c.new_counts) is not distinct from (c.old_user, c.old_counts)
-        and c.old_hidden <= as_of then 'snooze'
-      when c.is_here and (c.new_user, c.new_hidden) is not distinct from (c.old_user, c.old_hidden)
+        and c.old_snooze <= as_of then 'snooze'
+      when c.is_here and (c.new_user, c.new_snooze) is not distinct from (c.old_user, c.old_snooze)
         and c.new_counts = c.old_counts | (1 << (select k.bit from inboxdb.count as k where k.name = 'ai_sent'))
         then 'message'
       -- last, because the whole log is read: changes of drafts and of TRUNCATE name no workspace before a collector
@@ -1692,14 +1738,14 @@ begin
   ),
   rewritten as (
     update inboxdb.counted_lead as k
-    set counts = c.new_counts, user_key = c.new_user, hidden_until = c.new_hidden
+    set counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
     from compared as c
     where k.ctid = c.tid and c.is_here
-      and (c.old_user, c.old_counts, c.old_hidden) is distinct from (c.new_user, c.new_counts, c.new_hidden)
+      and (c.old_user, c.old_counts, c.old_snooze) is distinct from (c.new_user, c.new_counts, c.new_snooze)
   ),
   added as (
-    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, hidden_until)
-    select w.number, c.new_counts, c.lead_key, c.new_user, c.new_hidden
+    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, snoozed_until)
+    select w.number, c.new_counts, c.lead_key, c.new_user, c.new_snooze
     from inboxdb.workspace as w
     cross join compared as c
     where w.client_id = target_client_id and c.tid is null
@@ -1710,8 +1756,8 @@ begin
     from compared as c
     cross join lateral (
       values
-      (c.tid is not null, c.old_user, case when c.old_hidden is null then c.old_counts else 0 end, -1),
-      (c.is_here, c.new_user, case when c.new_hidden is null then c.new_counts else 0 end, 1)
+      (c.tid is not null, c.old_user, inboxdb.kind_now(c.old_counts, c.old_snooze is not null), -1),
+      (c.is_here, c.new_user, inboxdb.kind_now(c.new_counts, c.new_snooze is not null), 1)
     ) as m (is_one, user_key, counts, leads)
     where m.is_one and not is_recount
     group by m.user_key, m.counts
@@ -1804,7 +1850,7 @@ as $$
     from (
       select
         k.user_key,
-        case when k.hidden_until is null then k.counts else 0 end as counts,
+        inboxdb.kind_now(k.counts, k.snoozed_until is not null) as counts,
         pg_catalog.count(*) as leads
       from inboxdb.workspace as w
       inner join inboxdb.counted_lead as k on w.number = k.workspace
@@ -2025,13 +2071,13 @@ as $$
 declare
   kept pg_catalog.record;
 begin
-  select w.*, n.hidden_until as next_snooze into kept
+  select w.*, n.snoozed_until as next_snooze into kept
   from inboxdb.workspace as w
   left join lateral (
-    select k.hidden_until
+    select k.snoozed_until
     from inboxdb.counted_lead as k
-    where k.workspace = w.number and k.hidden_until > as_of and k.hidden_until < 'infinity'
-    order by k.workspace, k.hidden_until
+    where k.workspace = w.number and k.snoozed_until > as_of and k.snoozed_until < 'infinity'
+    order by k.workspace, k.snoozed_until
     limit 1
   ) as n on true
   where w.client_id = target_client_id;
@@ -2052,8 +2098,8 @@ end
 $$;
 -- <<< sql/counts/note_refresh.sql
 
--- >>> sql/drain/wake_leads.sql
-create or replace function inboxdb.wake_leads(
+-- >>> sql/drain/end_snoozes.sql
+create or replace function inboxdb.end_snoozes(
   target_client_id inboxdb.client_id, first_snooze timestamptz, as_of timestamptz
 ) returns inboxdb.lead_kind[]
 language plpgsql volatile
@@ -2064,30 +2110,33 @@ as $$
 -- Parameters: target_client_id; first_snooze and as_of, between which the snoozes end: below there are dead rows only.
 --   Called after remember_leads, so that leads changed as well are up to date already (D31).
 -- Returns: the kinds of leads that came, and that went.
--- Writes: counted_lead, by its index on hidden_until.
+-- Writes: counted_lead, by its index on snoozed_until.
 -- INVOKER: called by apply_changes only, which forbids sequential scans.
 declare
   moved inboxdb.lead_kind[];
 begin
   with
-  woken as (
+  ended as (
     update inboxdb.counted_lead as k
-    set hidden_until = null
+    set snoozed_until = null
     from inboxdb.workspace as w
     where w.client_id = target_client_id and k.workspace = w.number
-      and k.hidden_until >= first_snooze and k.hidden_until <= as_of
+      and k.snoozed_until >= first_snooze and k.snoozed_until <= as_of
     returning k.user_key, k.counts
   )
-  select pg_catalog.array_agg((k.user_key, k.counts, k.leads)::inboxdb.lead_kind) into moved
+  select
+    pg_catalog.array_agg(
+      (e.user_key, inboxdb.kind_now(e.counts, m.was_snoozed), m.sign * e.leads)::inboxdb.lead_kind
+    )
+  into moved
   from (
-    select w.user_key, w.counts, pg_catalog.count(*) as leads from woken as w group by w.user_key, w.counts
-    union all
-    select w.user_key, 0, - pg_catalog.count(*) from woken as w group by w.user_key
-  ) as k;
+    select e.user_key, e.counts, pg_catalog.count(*) as leads from ended as e group by e.user_key, e.counts
+  ) as e
+  cross join (values (true, -1), (false, 1)) as m (was_snoozed, sign);
   return moved;
 end
 $$;
--- <<< sql/drain/wake_leads.sql
+-- <<< sql/drain/end_snoozes.sql
 
 -- >>> sql/drain/apply_changes.sql
 create or replace function inboxdb.apply_changes(
@@ -2105,7 +2154,7 @@ as $$
 -- Errors: IB014 where a count would fall below zero or exceed its leads, because a change was missed before; those of
 --   remember_leads and store_counts.
 -- A change of the whole workspace stays in the log, for a recount.
--- Reads, writes: as remember_leads, wake_leads, changed_counts, store_counts and note_refresh.
+-- Reads, writes: as remember_leads, end_snoozes, changed_counts, store_counts and note_refresh.
 -- INVOKER: called by refresh_workspace only.
 declare
   first_snooze pg_catalog.timestamptz;
@@ -2120,7 +2169,7 @@ begin
   select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
   if first_snooze <= as_of then
     noted_since := least(noted_since, first_snooze);
-    moved := moved || inboxdb.wake_leads(target_client_id, first_snooze, as_of);
+    moved := moved || inboxdb.end_snoozes(target_client_id, first_snooze, as_of);
   end if;
 
   select

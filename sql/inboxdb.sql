@@ -43,6 +43,7 @@ create schema if not exists inboxdb;
 \ir counts/count.view.sql
 \ir counts/classified_lead.view.sql
 \ir counts/lead_now.view.sql
+\ir counts/kind_now.sql
 \ir counts/definitions.sql
 \ir counts/inbox_counts.table.sql
 \ir counts/counts_vector.view.sql
@@ -148,7 +149,7 @@ create schema if not exists inboxdb;
 \ir drain/changed_leads.sql
 \ir drain/compared_leads.sql
 \ir drain/remember_leads.sql
-\ir drain/wake_leads.sql
+\ir drain/end_snoozes.sql
 \ir drain/apply_changes.sql
 \ir drain/recount_workspace.sql
 \ir drain/audit_workspace.sql

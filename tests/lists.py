@@ -1,11 +1,11 @@
 """The lists in sql/ that are written from others: ``python -m tests.lists --write`` (``make migration``).
 
 A list of counts, written from view count, stands between a line ``-- each count: FORM`` and a line ``-- end``: FORM
-once for each count, with ``{name}``, ``{bit}`` and ``{place}`` (in the vector, from 1); a list at the end is
-``-- each count, with commas between: FORM``. Between ``-- list: NAME, as in FILE`` and ``-- end`` stands a copy of what
-stands between ``-- list: NAME`` and ``-- end`` in FILE. Between ``-- each read: FORM`` and ``-- end`` stands FORM for
-each function of schema inbox_api and its helper, with ``{routine}``; between ``-- each file of ROOM/`` and ``-- end``
-the room's files in load order. counts/definitions.sql has the hash of what defines the counts.
+once for each count, with ``{name}``, ``{bit}``, ``{of_snoozed}`` and ``{place}`` (in the vector, from 1); a list at the
+end is ``-- each count, with commas between: FORM``. Between ``-- list: NAME, as in FILE`` and ``-- end`` stands a copy
+of what stands between ``-- list: NAME`` and ``-- end`` in FILE. Between ``-- each read: FORM`` and ``-- end`` stands
+FORM for each function of schema inbox_api and its helper, with ``{routine}``; between ``-- each file of ROOM/`` and
+``-- end`` the room's files in load order. counts/definitions.sql has the hash of what defines the counts.
 """
 
 import hashlib
@@ -31,8 +31,8 @@ COPY = re.compile(
 READS = re.compile(r"^(?P<mark>(?P<indent> *)-- each read: (?P<form>.*)\n)(?:.*\n)*?(?P<end> *-- end\n)", re.MULTILINE)
 FILES = re.compile(r"^(?P<mark>-- each file of (?P<room>\w+)/\n)(?:.*\n)*?(?P<end>-- end\n)", re.MULTILINE)
 
-# Counts by other definitions are counted anew.
-DEFINING = ("counts/classified_lead.view.sql", "counts/lead_now.view.sql", "host/id_key.sql")
+# Counts by other definitions are counted anew: by other text of these two, or of whatever they name.
+DEFINED_BY = ("lead_now", "kind_now")
 DEFINITIONS = "counts/definitions.sql"
 
 
@@ -41,13 +41,15 @@ class Count(NamedTuple):
 
     bit: int
     name: str
+    of_snoozed: str
     meaning: str
 
 
 def counts(folder: Path = sources.SQL) -> list[Count]:
     """List the counts, by the view's text."""
-    rows = re.findall(r"^  \((\d+), '(\w+)', '(.*)'\),?$", (folder / "counts/count.view.sql").read_text(), re.MULTILINE)
-    return [Count(int(bit), name, meaning) for bit, name, meaning in rows]
+    view = (folder / "counts/count.view.sql").read_text()
+    rows = re.findall(r"^  \(\s*(\d+), '(\w+)', (\w+),\s*'(.*)'\s*\),?$", view, re.MULTILINE)
+    return [Count(int(bit), *row) for bit, *row in rows]
 
 
 def with_lists(text: str, counted: list[Count]) -> str:
@@ -55,7 +57,7 @@ def with_lists(text: str, counted: list[Count]) -> str:
 
     def lines(found: re.Match[str]) -> str:
         form = found["indent"] + found["form"]
-        each = (form.format(name=count.name, bit=count.bit, place=count.bit + 1) for count in counted)
+        each = (form.format(**count._asdict(), place=count.bit + 1) for count in counted)
         return found["mark"] + (",\n" if found["between"] else "\n").join(each) + "\n" + found["end"]
 
     return LIST.sub(lines, text)
@@ -81,11 +83,7 @@ def reads(folder: Path) -> list[str]:
     """List the routines that members call, with their parameters' types: each function of inbox_api, and its helper."""
     files = sorted((folder / "api").glob("*.sql"))
     routines = [made.name for file in files for made in objects.made(file.read_text()) if made.kind == "function"]
-    return [
-        re.sub(r"(?<=[(,])\s*\w+ ", "", routine).replace(",", ", ")
-        for routine in routines
-        if routine.startswith(("inbox_api.", "inboxdb.read_"))
-    ]
+    return [routine for routine in routines if routine.startswith(("inbox_api.", "inboxdb.read_"))]
 
 
 def load_order(room: Path) -> list[str]:
@@ -115,12 +113,28 @@ def with_reads(text: str, folder: Path) -> str:
     )
 
 
+def defining_files(texts: dict[Path, str]) -> list[Path]:
+    """List the files whose text says what is counted, in the order of their names."""
+    found: dict[str, list[Path]] = {}
+    named = list(DEFINED_BY)
+    for name in named:
+        if name not in found:
+            found[name] = [file for file in texts if file.name.partition(".")[0] == name]
+            named += [one for file in found[name] for one in re.findall(r"inboxdb\.(\w+)", code(texts[file]))]
+    return sorted(file for files in found.values() for file in files)
+
+
+def code(text: str) -> str:
+    """Return a source's text without comments."""
+    return re.sub(r"--[^\n]*|^comment on .*?;$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
 def written(folder: Path = sources.SQL) -> dict[Path, str]:
     """Return the files whose lists are not as they should be, with the text that they should have."""
     counted = counts(folder)
     texts = {file: file.read_text() for file in sorted(folder.rglob("*.sql"))}
     new = {file: with_reads(with_copies(with_lists(text, counted), folder), folder) for file, text in texts.items()}
-    defining = "".join(new[folder / name] for name in DEFINING)
+    defining = "".join(new[file] for file in defining_files(new))
     digest = hashlib.md5(defining.encode(), usedforsecurity=False).hexdigest()[:8]
     new[folder / DEFINITIONS] = re.sub(r"select '\w+'", f"select '{digest}'", texts[folder / DEFINITIONS])
     return {file: text for file, text in new.items() if text != texts[file]}

@@ -12,7 +12,7 @@ from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.rows import dict_row
 
-from tests.rows import GLOBAL, Counts
+from tests.rows import GLOBAL, SNOOZED, Counts
 
 ATTENTION_TAGS = {
     "Meeting Booked",
@@ -44,14 +44,13 @@ def naive_counts(connection: Connection[Any], as_of: datetime) -> dict[str, dict
         for lead in leads:
             if lead["clientId"] != workspace["id"]:
                 continue
-            counts = Counts()
-            if lead["snoozedUntil"] is None or lead["snoozedUntil"] <= as_of:
-                lead_id = str(lead["id"])
-                counts = _count(lead, ai_sent=lead_id in sent_by_ai, ai_review=lead_id in to_review)
+            lead_id = str(lead["id"])
+            counts = _count(lead, ai_sent=lead_id in sent_by_ai, ai_review=lead_id in to_review)
+            if lead["snoozedUntil"] is not None and lead["snoozedUntil"] > as_of:
+                counts = SNOOZED
             # a set, because the sentinel is nobody: the sentinel's leads count once
             for scope in {GLOBAL, GLOBAL if lead["assignedToUserId"] is None else str(lead["assignedToUserId"])}:
-                so_far = scopes.get(scope, Counts())
-                scopes[scope] = Counts(*(a + b for a, b in zip(so_far, counts, strict=True)))
+                scopes[scope] = counts.plus(scopes.get(scope, Counts()))
         workspaces[str(workspace["id"])] = {
             scope: counts._replace(awaiting_reply=max(counts.total_non_blacklisted - counts.requires_attention, 0))
             for scope, counts in scopes.items()

@@ -24,7 +24,7 @@ BY_ID = SQL("id operator(pg_catalog.=) %(row)s")
 
 
 class Counts(NamedTuple):
-    """The nine counts of a scope."""
+    """The counts of a scope, in the order of view count."""
 
     all_responses: int = 0
     requires_attention: int = 0
@@ -36,6 +36,13 @@ class Counts(NamedTuple):
     ai_review: int = 0
     total: int = 0
 
+    def plus(self, other: "Counts") -> "Counts":
+        """Add the counts of other leads."""
+        return Counts(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+# What a snoozed lead counts, whatever else the lead is.
+SNOOZED = Counts()
 
 NAMES = SQL(", ").join(map(Identifier, Counts._fields))
 

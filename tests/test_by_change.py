@@ -8,7 +8,7 @@ import pytest
 from psycopg import Connection
 
 from inboxdb.watch import metrics, status
-from tests.rows import GLOBAL, Counts, Host, drift, live_counts, new_id, set_clock, stored_counts
+from tests.rows import GLOBAL, SNOOZED, Host, drift, live_counts, new_id, set_clock, stored_counts
 from tests.servers import Database
 
 HERE = "00000000-0000-4000-8000-00000000c001"
@@ -25,14 +25,14 @@ MISREMEMBERED = """
     from inboxdb.workspace as w
     cross join lateral (
       select inboxdb.id_key(l.lead_id) as lead_key, l.user_key, l.counts,
-        case when l.snoozed_until > inboxdb.clock() then l.snoozed_until end as hidden_until
+        case when l.snoozed_until > inboxdb.clock() then l.snoozed_until end as snoozed_until
       from inboxdb.lead_now as l
       where l.client_id = w.client_id
     ) as n
     full join (
       select w.client_id, k.* from inboxdb.counted_lead as k left join inboxdb.workspace as w on w.number = k.workspace
     ) as k on n.lead_key = k.lead_key and w.client_id = k.client_id
-    where (n.user_key, n.counts, n.hidden_until) is distinct from (k.user_key, k.counts, k.hidden_until)
+    where (n.user_key, n.counts, n.snoozed_until) is distinct from (k.user_key, k.counts, k.snoozed_until)
 """
 
 
@@ -122,9 +122,9 @@ WRITES: dict[str, tuple[Callable[[Inbox], object], set[str]]] = {
     "a lead is the sentinel's": (update("anns", assignedToUserId=GLOBAL), {HERE}),
     "a lead is snoozed": (update("anns", snoozedUntil=TUESDAY), {HERE}),
     "a lead is snoozed for ever": (update("anns", snoozedUntil="infinity"), {HERE}),
-    "a lead is woken": (update("bobs", snoozedUntil=None), {HERE}),
+    "a snooze is ended by hand": (update("bobs", snoozedUntil=None), {HERE}),
     "a snooze lasts longer": (update("bobs", snoozedUntil=TUESDAY), {HERE}),
-    "a hidden lead goes": (lambda inbox: inbox.host.delete("Lead", inbox.bobs), {HERE}),
+    "a snoozed lead goes": (lambda inbox: inbox.host.delete("Lead", inbox.bobs), {HERE}),
     "a lead moves to another workspace": (moved, {HERE, THERE}),
     "a lead moves there and back": (there_and_back, {HERE, THERE}),
     "a lead comes back": (recreated, {HERE}),
@@ -146,12 +146,12 @@ def test_what_changed_is_all_that_is_counted(inbox: Inbox, write: str) -> None:
 
 def test_each_scope_vanishes_with_its_last_lead_and_comes_back(inbox: Inbox) -> None:
     assert set(stored_counts(inbox.owner)[HERE]) == {GLOBAL, ANN, BOB}
-    inbox.host.delete("Lead", inbox.bobs)  # hidden, but his
+    inbox.host.delete("Lead", inbox.bobs)  # snoozed, but his
     assert inbox.refresh() == {HERE: None}
     assert set(stored_counts(inbox.owner)[HERE]) == {GLOBAL, ANN}
     inbox.host.lead(HERE, assignedToUserId=BOB, snoozedUntil="infinity")
     assert inbox.refresh() == {HERE: None}
-    assert stored_counts(inbox.owner)[HERE][BOB] == Counts()
+    assert stored_counts(inbox.owner)[HERE][BOB] == SNOOZED
 
 
 def test_a_snooze_that_ends(inbox: Inbox) -> None:
@@ -163,7 +163,7 @@ def test_a_snooze_that_ends(inbox: Inbox) -> None:
     assert inbox.owner.execute("select next_snooze_at from inboxdb.workspace").fetchall() == [(None,), (None,)]
 
 
-@pytest.mark.parametrize("write", ["a hidden lead goes", "a lead is woken", "a snooze lasts longer"])
+@pytest.mark.parametrize("write", ["a snoozed lead goes", "a snooze is ended by hand", "a snooze lasts longer"])
 def test_a_snooze_that_ends_while_its_lead_changes(inbox: Inbox, write: str) -> None:
     WRITES[write][0](inbox)
     set_clock(inbox.owner, "2024-06-10 10:00:00+00")

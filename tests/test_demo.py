@@ -33,7 +33,7 @@ def spoil_and_verify(dsn, **options):
     return verify(dsn, **options)
 
 verify, demo.verify = demo.verify, spoil_and_verify
-demo.WRITES.remove(demo.SNOOZE)  # one that runs out would have the counts put right
+demo.WRITES.remove(demo.SNOOZE)  # one that ends would have the counts put right
 cli.main(sys.argv[1:])
 """
 

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import Connection, errors
 
-from tests.rows import BY_AI, GLOBAL, Counts, Host, live_counts, new_id, set_clock, stored_counts
+from tests.rows import BY_AI, GLOBAL, SNOOZED, Counts, Host, live_counts, new_id, set_clock, stored_counts
 from tests.servers import Database
 
 MONDAY = "2024-06-10 09:00:00+00"
@@ -132,18 +132,18 @@ LEADS: list[tuple[str, Lead, Counts]] = [
     # visible or not
     ("snoozed until now", Lead(inbound=MONDAY, snoozed=NOW), OPEN),
     ("snoozed until a millisecond ago", Lead(inbound=MONDAY, snoozed=JUST_BEFORE), OPEN),
-    ("snoozed for a millisecond", Lead(inbound=MONDAY, snoozed=SOON), NOTHING),
-    ("snoozed for a day", Lead(inbound=MONDAY, snoozed=MUCH_LATER), NOTHING),
+    ("snoozed for a millisecond", Lead(inbound=MONDAY, snoozed=SOON), SNOOZED),
+    ("snoozed for a day", Lead(inbound=MONDAY, snoozed=MUCH_LATER), SNOOZED),
     ("snoozed until before 1970", Lead(inbound=MONDAY, snoozed="1969-07-20 20:17:40+00"), OPEN),
     ("snoozed until -infinity", Lead(inbound=MONDAY, snoozed="-infinity"), OPEN),
-    ("snoozed until infinity", Lead(inbound=MONDAY, snoozed="infinity"), NOTHING),
-    ("snoozed, quiet", Lead(snoozed=LATER), NOTHING),
-    ("snoozed, requires attention", Lead("Interested", inbound=MONDAY, snoozed=LATER), NOTHING),
-    ("snoozed, answered", Lead("Interested", inbound=MONDAY, outbound=TUESDAY, snoozed=LATER), NOTHING),
-    ("snoozed, blacklisted", Lead(status="blacklisted", snoozed=LATER), NOTHING),
-    ("snoozed, needs repair", Lead(status="needs_repair", snoozed=LATER), NOTHING),
-    ("snoozed, draft to review", Lead(drafts=({},), snoozed=LATER), NOTHING),
-    ("snoozed, AI-sent", Lead(ai_sent=({},), snoozed=LATER), NOTHING),
+    ("snoozed until infinity", Lead(inbound=MONDAY, snoozed="infinity"), SNOOZED),
+    ("snoozed, quiet", Lead(snoozed=LATER), SNOOZED),
+    ("snoozed, requires attention", Lead("Interested", inbound=MONDAY, snoozed=LATER), SNOOZED),
+    ("snoozed, answered", Lead("Interested", inbound=MONDAY, outbound=TUESDAY, snoozed=LATER), SNOOZED),
+    ("snoozed, blacklisted", Lead(status="blacklisted", snoozed=LATER), SNOOZED),
+    ("snoozed, needs repair", Lead(status="needs_repair", snoozed=LATER), SNOOZED),
+    ("snoozed, draft to review", Lead(drafts=({},), snoozed=LATER), SNOOZED),
+    ("snoozed, AI-sent", Lead(ai_sent=({},), snoozed=LATER), SNOOZED),
     # attention tags, and what only looks like one
     ("Meeting Booked", Lead("Meeting Booked", inbound=MONDAY), ATTENTION),
     ("Meeting Requested", Lead("Meeting Requested", inbound=MONDAY), ATTENTION),
@@ -248,7 +248,7 @@ WORKSPACES: list[tuple[str, Workspace, Scopes]] = [
     ("nobody's lead", Workspace((Lead(),)), {GLOBAL: QUIET}),
     ("the sentinel's lead", Workspace((Lead(user=GLOBAL),)), {GLOBAL: QUIET}),
     ("Ann's lead", Workspace((Lead(user=ANN),)), {GLOBAL: QUIET, ANN: QUIET}),
-    ("Ann's lead, snoozed", Workspace((Lead(user=ANN, snoozed=LATER),)), {GLOBAL: NOTHING, ANN: NOTHING}),
+    ("Ann's lead, snoozed", Workspace((Lead(user=ANN, snoozed=LATER),)), {GLOBAL: SNOOZED, ANN: SNOOZED}),
     ("Ann's lead, unqualified", Workspace((Lead(user=ANN, status="unqualified"),)), {GLOBAL: NOTHING, ANN: NOTHING}),
     ("a setter without a lead", Workspace((Lead(),), roles={ANN: "SETTER"}), {GLOBAL: QUIET}),
     ("a setter", Workspace((Lead(user=ANN),), roles={ANN: "SETTER"}), {GLOBAL: QUIET, ANN: QUIET}),
@@ -281,7 +281,7 @@ WORKSPACES: list[tuple[str, Workspace, Scopes]] = [
                 ai_sent=1,
                 ai_review=2,
                 total=6,
-            ),
+            ).plus(SNOOZED),
             ANN: Counts(
                 all_responses=3,
                 requires_attention=2,
@@ -293,7 +293,7 @@ WORKSPACES: list[tuple[str, Workspace, Scopes]] = [
                 ai_review=1,
                 total=4,
             ),
-            BOB: Counts(all_responses=1),
+            BOB: Counts(all_responses=1).plus(SNOOZED),
         },
     ),
 ]
@@ -363,7 +363,7 @@ CHANGES: list[tuple[str, Callable[[Host, Scene], Any], Scopes, Scopes]] = [
     (
         "her last lead here is snoozed",
         lambda host, scene: host.update("Lead", scene.lead, snoozedUntil=LATER),
-        {GLOBAL: NOTHING, ANN: NOTHING},
+        {GLOBAL: SNOOZED, ANN: SNOOZED},
         THERE_BEFORE,
     ),
     ("the workspace is deleted", lambda host, scene: host.delete("Client", scene.here), {}, THERE_BEFORE),
@@ -501,10 +501,10 @@ def test_a_snooze_ends_at_its_instant(database: Database) -> None:
     workspace = host.workspace()
     host.lead(workspace, snoozedUntil=NOW)
     for instant, expected in (
-        ("2024-06-15 11:59:59.999999+00", NOTHING),
+        ("2024-06-15 11:59:59.999999+00", SNOOZED),
         ("2024-06-15 12:00:00+00", QUIET),
         ("2024-06-15 12:00:00.000001+00", QUIET),
-        ("-infinity", NOTHING),
+        ("-infinity", SNOOZED),
         ("infinity", QUIET),
     ):
         assert live_counts(owner, workspace, instant) == {GLOBAL: expected}
@@ -563,7 +563,7 @@ def test_a_recompute_goes_on_once_the_workspace_is_free(database: Database) -> N
 
 
 @pytest.mark.all_hosts
-def test_a_workspace_is_dirty_once_its_next_snooze_has_run_out(database: Database) -> None:
+def test_a_workspace_is_dirty_once_its_next_snooze_has_ended(database: Database) -> None:
     owner, host = database.connect(), Host(database.writer())
     set_clock(owner, NOW)
     workspace = host.workspace()
@@ -684,7 +684,7 @@ def test_a_recompute_takes_changes_too(database: Database) -> None:
     assert (changes(owner), waiting(owner)) == (0, [])
 
 
-def test_a_version_is_bumped_for_a_snooze_that_ran_out(database: Database) -> None:
+def test_a_version_is_bumped_for_a_snooze_that_ended(database: Database) -> None:
     owner, host = database.connect(), Host(database.writer())
     set_clock(owner, NOW)
     workspace = host.workspace()

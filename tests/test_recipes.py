@@ -124,24 +124,46 @@ def test_out_of_office_by_change(inbox: Inbox) -> None:
     inbox.host.update("Lead", inbox.anns, sentimentTag=None)
     assert inbox.refresh() == {HERE: None}
     assert stored_counts(inbox.owner)[HERE][ANN].out_of_office == 0
+
+
+def test_snoozed_by_change(inbox: Inbox) -> None:
+    def snoozed() -> list[int]:
+        assert inbox.refresh() == {HERE: None}
+        return [stored_counts(inbox.owner)[HERE][scope].snoozed for scope in (GLOBAL, ANN, BOB)]
+
+    inbox.host.update("Lead", inbox.anns, snoozedUntil=TUESDAY)
+    assert snoozed() == [2, 1, 1]
+    set_clock(inbox.owner, "2024-06-10 10:00:00+00")
+    assert snoozed() == [1, 1, 0]
+    inbox.host.update("Lead", inbox.anns, snoozedUntil=None)
+    assert snoozed() == [0, 0, 0]
 """
 
 
 @pytest.mark.slow
 def test_count(copy: Copy) -> None:
-    """One row of the view and one condition: all other lists of counts in sql/ follow."""
+    """One row of the view and one condition: all other lists of counts in sql/ follow, for a count of visible leads and
+    for one of snoozed leads.
+    """
     view = (copy.root / "sql/counts/count.view.sql").read_text()
     [(last, bit)] = re.findall(r"^(  \((\d+), '.*'\))\n\) as c ", view, re.MULTILINE)
-    meaning = "the lead is out of office"
-    row = f"  ({int(bit) + 1}, 'out_of_office', '{meaning}')"
-    copy.replace("sql/counts/count.view.sql", last + "\n", f"{last},\n{row}\n")
+    rows = (
+        f"  ({int(bit) + 1}, 'out_of_office', false, 'the lead is out of office'),\n"
+        f"  ({int(bit) + 2}, 'snoozed', true, 'the lead has a status, as every lead')\n"
+    )
+    copy.replace("sql/counts/count.view.sql", last + "\n", f"{last},\n{rows}")
     copy.insert(
         "sql/counts/classified_lead.view.sql",
         "  term.workable or l.status = 'blacklisted' as total\n",
-        "  coalesce(l.\"sentimentTag\" = 'Out of Office', false) as out_of_office,\n",
+        "  coalesce(l.\"sentimentTag\" = 'Out of Office', false) as out_of_office,\n  true as snoozed,\n",
     )
-    copy.insert("docs/contracts.md", "\nA lead that a user is assigned to", f"| `out_of_office` | {meaning} |\n")
-    copy.insert("tests/rows.py", "\n\nNAMES = ", "    out_of_office: int = 0\n")
+    rows = (
+        "| `out_of_office` | visible | the lead is out of office |\n"
+        "| `snoozed` | snoozed | the lead has a status, as every lead |\n"
+    )
+    copy.insert("docs/contracts.md", "\nA lead that a user is assigned to", rows)
+    copy.insert("tests/rows.py", "\n    def plus", "    out_of_office: int = 0\n    snoozed: int = 0\n")
+    copy.replace("tests/rows.py", "SNOOZED = Counts()", "SNOOZED = Counts(snoozed=1)")
     copy.insert(
         "tests/naive.py",
         "        ai_sent=int(ai_sent),\n",
@@ -153,7 +175,7 @@ def test_count(copy: Copy) -> None:
         '    ("out of office", Lead("Out of Office"), QUIET._replace(out_of_office=1)),\n',
     )
     copy.append("tests/test_by_change.py", TEST_OF_COUNT)
-    copy.insert("CHANGELOG.md", "### Upgrade\n", "- The count `out_of_office`.\n\n")
+    copy.insert("CHANGELOG.md", "### Upgrade\n", "- The counts `out_of_office` and `snoozed`.\n\n")
     copy.make("migration")
     copy.pytest("tests/test_api.py", "-k", "contracts_name_the_columns")
     copy.pytest("tests/test_sources.py", "tests/test_by_change.py")

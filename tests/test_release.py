@@ -95,6 +95,39 @@ class Repository:
         return self.read("migrations/RELEASED").splitlines()[-1].split()
 
 
+def test_before_a_release_a_migration_takes_up_a_new_source_beside_its_neighbour(tmp_path: Path) -> None:
+    """A table behind a table, a view behind a view; what is gone, or has other parameters, goes from the rollback."""
+    repository = Repository(Copy(tmp_path).root)
+    tables, functions = "migrations/0001-tables", "migrations/0002-functions"
+    repository.write("sql/operations/made_up.view.sql", VIEW)
+    repository.write("sql/operations/kept_made_up.table.sql", TABLE)
+    lines = "\\ir operations/made_up.view.sql\n\\ir operations/kept_made_up.table.sql\n"
+    repository.replace("sql/inboxdb.sql", PLACE, PLACE + lines)
+    (repository.root / "sql/jobs/retry_delay.sql").unlink()
+    repository.replace("sql/inboxdb.sql", "\\ir jobs/retry_delay.sql\n", "")
+    repository.replace("sql/counts/fit_plan.sql", "fit_plan(target", "fit_plan(at_most integer, target")
+    repository.python("inboxdb.release.migration")
+    assert "-- <<< sql/operations/work_left.sql\n\n-- >>> sql/operations/made_up.view.sql\n" in repository.read(
+        f"{functions}.sql"
+    )
+    undone = repository.read(f"{functions}.rollback.sql")
+    assert "drop view inboxdb.made_up;\ndrop function inboxdb.work_left();\n" in undone
+    assert "drop function inboxdb.fit_plan(integer, inboxdb.client_id);\n" in undone
+    for text in (undone, repository.read(f"{functions}.sql")):
+        assert "inboxdb.retry_delay(integer)" not in text
+        assert "fit_plan(inboxdb.client_id)" not in text
+    assert f"-- >>> sql/operations/kept_made_up.table.sql\n{TABLE}" in repository.read(f"{tables}.sql")
+    assert "drop table inboxdb.kept_made_up;\n" in repository.read(f"{tables}.rollback.sql")
+    before = {file: file.read_bytes() for file in (repository.root / "migrations").iterdir()}
+    assert repository.python("inboxdb.release.migration") == ""
+
+    repository.write("sql/host/made_up.index.sql", "")
+    repository.replace("sql/inboxdb.sql", PLACE, PLACE + "\\ir host/made_up.index.sql\n")
+    said = repository.python("inboxdb.release.migration", status=1)
+    assert "No migration has sql/host/made_up.index.sql as it is" in said
+    assert {file: file.read_bytes() for file in (repository.root / "migrations").iterdir()} == before
+
+
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Repository:
     """A copy of the repository, released as 0.1.0 with some objects made up for what follows."""
@@ -111,7 +144,6 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Repository:
         repository.write(f"sql/operations/{name}.sql", text)
     contents = "".join(f"\\ir operations/{name}.sql\n" for name in made_up)
     repository.replace("sql/inboxdb.sql", PLACE, PLACE + contents)
-    assert "No migration has sql/operations/" in repository.python("inboxdb.release.migration", status=1)
     repository.python("inboxdb.release.migration", "make-up")
     repository.python("tests.catalog", "--write")
     said = repository.python("inboxdb.release.cut", "0.1.0", status=1)
@@ -172,7 +204,7 @@ def test_the_next_migration_carries_what_changed_and_its_rollback_what_was(follo
         "view inboxdb.going_made_up;",
         "view inboxdb.over_made_up;",
         "view inboxdb.made_up;",
-        "function inboxdb.answer_made_up(wanted integer);",
+        "function inboxdb.answer_made_up(integer);",
         "by hand, before the bodies",
         "table inboxdb.kept_made_up add column words text;",
         "type inboxdb.shape_made_up add attribute words text;",
@@ -190,7 +222,7 @@ def test_the_next_migration_carries_what_changed_and_its_rollback_what_was(follo
         "table inboxdb.new_made_up;",
         "view inboxdb.over_made_up;",
         "view inboxdb.made_up;",
-        "function inboxdb.answer_made_up(wanted integer);",
+        "function inboxdb.answer_made_up(integer);",
         "by hand, before the bodies",
         "table inboxdb.kept_made_up drop column words;",
         "type inboxdb.shape_made_up drop attribute words;",

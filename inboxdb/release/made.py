@@ -73,4 +73,5 @@ def _routine(kind: str, name: str, rest: str) -> Made:
     parameters = " ".join(rest[1 : end - 1].split())
     result = RESULT.match(rest, end)
     told_apart_by = re.sub(r" default [^,]+|(?:^|, )out [^,]+", "", parameters)
-    return Made(kind, f"{name}({told_apart_by})", f"({parameters}) {' '.join(result[1].split()) if result else ''}")
+    types = re.sub(r"(^|, )(?:inout )?\w+ ", r"\1", told_apart_by)
+    return Made(kind, f"{name}({types})", f"({parameters}) {' '.join(result[1].split()) if result else ''}")

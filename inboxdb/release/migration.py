@@ -90,7 +90,7 @@ def planned(name: str | None = None) -> dict[Path, str]:
         if now.get(source) != text and frozen.is_released(newest[source].name)
     ]
     unreleased = [file for file in there if not frozen.is_released(file.name)]
-    taken_up = _spread(missing + changed, name, unreleased, len(there))
+    taken_up = _spread(missing + changed, name, unreleased, len(there), newest)
     newest |= {source: file for file, found in taken_up.items() for source in found}
 
     texts: dict[Path, str] = {}
@@ -101,25 +101,25 @@ def planned(name: str | None = None) -> dict[Path, str]:
             after = state.after(
                 file.stem, bodies | {source: now.get(source) for source in bodies if newest[source] == file}
             )
-            texts |= _texts(file, previous, state, after, list(now))
+            texts |= _texts(file, previous, state, after, list(now), taken_up.get(file, []))
         else:
             after = state.after(file.stem, there[file])
         state, previous = after, file.stem
     return texts
 
 
-def _spread(found: list[str], name: str | None, unreleased: list[Path], known: int) -> dict[Path, list[str]]:
+def _spread(
+    found: list[str], name: str | None, unreleased: list[Path], known: int, newest: dict[str, Path]
+) -> dict[Path, list[str]]:
     """Decide which migration takes up which sources: indexes and triggers have migrations of their own, since an index
-    is built outside a transaction, and a transaction locks one host table at most.
+    is built outside a transaction, and a transaction locks one host table at most. Before the first release, and
+    without a name, a source goes where its neighbour is.
     """
     generated = {file.stem.partition("-")[2]: file for file in unreleased if step.is_generated(file.read_text())}
     if name is None and found:
         mains = [part for part in generated if not part.endswith(step.PARTS)]
         if not mains:
-            raise Refused(
-                f"No migration has {', '.join(f'sql/{one}' for one in found)} as it is: `make migration NAME=...` "
-                "writes the next one; before the first release put markers into one that is there."
-            )
+            return _beside_neighbours(found, unreleased, dict(newest))
         name = mains[-1]
     parts: dict[str, list[str]] = {name: []} if name else {}
     for source in found:
@@ -133,14 +133,30 @@ def _spread(found: list[str], name: str | None, unreleased: list[Path], known: i
     return spread
 
 
-def _texts(file: Path, previous: str, before: State, after: State, order: list[str]) -> dict[Path, str]:
-    """Write a migration; and its rollback, unless both are their author's but for the bodies."""
+def _beside_neighbours(found: list[str], unreleased: list[Path], newest: dict[str, Path]) -> dict[Path, list[str]]:
+    spread: dict[Path, list[str]] = {}
+    for source in found:
+        file = newest.get(step.neighbour(source, newest, sources.contents()))
+        if source in newest or step.part_of(source) or file not in unreleased:
+            raise Refused(
+                f"No migration has sql/{source} as it is: `make migration NAME=...` writes the next one. Before the "
+                f"first release write `-- >>> sql/{source}` and `-- <<< sql/{source}`, a line each, into a file of "
+                "migrations/, and what undoes it into the rollback beside."
+            )
+        spread.setdefault(file, []).append(source)
+        newest[source] = file
+    return spread
+
+
+def _texts(file: Path, previous: str, before: State, after: State, order: list[str], new: list[str]) -> dict[Path, str]:
+    """Write a migration, and its rollback; where both are their author's, the bodies and drops alone."""
     text = file.read_text() if file.exists() else step.top(file.stem, previous)
-    if file.exists() and not step.is_generated(text):
-        if gone := [source for source in step.bodies(text) if source not in after.texts]:
-            raise Refused(f"{file.name} has bodies of {', '.join(gone)}, gone from sql/: take their markers out.")
-        return {file: step.with_bodies(text, after)}
     rollback = file.with_suffix(".rollback.sql")
+    if file.exists() and not step.is_generated(text):
+        try:
+            return dict(zip((file, rollback), step.by_hand(text, rollback.read_text(), after, order, new), strict=True))
+        except step.Unplaced as unplaced:
+            raise Refused(f"{rollback.name} has no `{unplaced}`: write by hand what undoes {file.name}.") from None
     undo = rollback.read_text() if rollback.exists() else step.top_of_rollback(file.stem)
     return {file: step.forward(text, before, after, order), rollback: step.backward(undo, before, after)}
 

@@ -1,7 +1,7 @@
 create or replace view inboxdb.classified_lead as
 -- The conditions of all counts, defined here alone: live counts, refreshes and checks read this view, so that a badge
--- and the list behind cannot disagree. Visibility is left to the reader: a lead is visible when snoozed_until is null
--- or not later than the reader's as_of.
+-- and the list behind cannot disagree. A lead is snoozed while snoozed_until is later than the reader's as_of, else
+-- visible; of which of the two a count is, view count says.
 select
   l.id as lead_id,
   l."clientId" as client_id,
@@ -53,4 +53,4 @@ cross join lateral (
 ) as term;
 
 comment on view inboxdb.classified_lead is
-'For each lead its user, the counts to which the lead belongs while visible, and until when the lead is snoozed.';
+'For each lead its user, the conditions of the counts, and until when the lead is snoozed.';

@@ -19,7 +19,7 @@ as $$
 --   compared.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
 -- Returns: the rows that inbox_counts should have: the global row, zeros included, and one row per user with a lead
---   assigned, visible or not. No rows where the host has no such workspace.
+--   assigned, visible or snoozed. No rows where the host has no such workspace.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: classified_lead, "Client", workspace. By the names of the counts, not by their bits: a bit in the wrong
 --   place shows as drift.
@@ -38,19 +38,19 @@ begin
     pg_catalog.count(*)::integer,
     as_of,
     as_of,
-    -- each count, with commas between: (pg_catalog.count(*) filter (where l.visible and l.{name}))::integer
-    (pg_catalog.count(*) filter (where l.visible and l.all_responses))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.requires_attention))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.previously_required_attention))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.total_non_blacklisted))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.awaiting_reply))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.needs_repair))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.ai_sent))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.ai_review))::integer,
-    (pg_catalog.count(*) filter (where l.visible and l.total))::integer
+    -- each count, with commas between: (pg_catalog.count(*) filter (where snoozed = {of_snoozed} and l.{name}))::integer
+    (pg_catalog.count(*) filter (where snoozed = false and l.all_responses))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.requires_attention))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.previously_required_attention))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.total_non_blacklisted))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.awaiting_reply))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.needs_repair))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.ai_sent))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.ai_review))::integer,
+    (pg_catalog.count(*) filter (where snoozed = false and l.total))::integer
     -- end
   from (
-    select c.*, c.snoozed_until is null or c.snoozed_until <= as_of as visible
+    select c.*, coalesce(c.snoozed_until > as_of, false) as snoozed
     from inboxdb.classified_lead as c
     where c.client_id = target_client_id
     -- each column computed once per lead, however many counts use it: a sixth of a small workspace's time

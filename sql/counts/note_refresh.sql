@@ -14,13 +14,13 @@ as $$
 declare
   kept pg_catalog.record;
 begin
-  select w.*, n.hidden_until as next_snooze into kept
+  select w.*, n.snoozed_until as next_snooze into kept
   from inboxdb.workspace as w
   left join lateral (
-    select k.hidden_until
+    select k.snoozed_until
     from inboxdb.counted_lead as k
-    where k.workspace = w.number and k.hidden_until > as_of and k.hidden_until < 'infinity'
-    order by k.workspace, k.hidden_until
+    where k.workspace = w.number and k.snoozed_until > as_of and k.snoozed_until < 'infinity'
+    order by k.workspace, k.snoozed_until
     limit 1
   ) as n on true
   where w.client_id = target_client_id;

@@ -16,7 +16,7 @@ as $$
     from (
       select
         k.user_key,
-        case when k.hidden_until is null then k.counts else 0 end as counts,
+        inboxdb.kind_now(k.counts, k.snoozed_until is not null) as counts,
         pg_catalog.count(*) as leads
       from inboxdb.workspace as w
       inner join inboxdb.counted_lead as k on w.number = k.workspace

@@ -13,7 +13,7 @@ as $$
 -- Errors: IB014 where a count would fall below zero or exceed its leads, because a change was missed before; those of
 --   remember_leads and store_counts.
 -- A change of the whole workspace stays in the log, for a recount.
--- Reads, writes: as remember_leads, wake_leads, changed_counts, store_counts and note_refresh.
+-- Reads, writes: as remember_leads, end_snoozes, changed_counts, store_counts and note_refresh.
 -- INVOKER: called by refresh_workspace only.
 declare
   first_snooze pg_catalog.timestamptz;
@@ -28,7 +28,7 @@ begin
   select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
   if first_snooze <= as_of then
     noted_since := least(noted_since, first_snooze);
-    moved := moved || inboxdb.wake_leads(target_client_id, first_snooze, as_of);
+    moved := moved || inboxdb.end_snoozes(target_client_id, first_snooze, as_of);
   end if;
 
   select

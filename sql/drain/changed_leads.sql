@@ -25,20 +25,20 @@ begin
   perform inboxdb.checkpoint('snapshot taken');
   return query
   select
-    k.tid, c.lead_key, k.user_key, k.counts, k.hidden_until,
-    n.is_here, n.user_key, n.counts, n.hidden_until, 'change'
+    k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until,
+    n.is_here, n.user_key, n.counts, n.snoozed_until, 'change'
   from (
     select c.lead_id, inboxdb.id_key(c.lead_id) as lead_key from pg_catalog.unnest(lead_ids) as c (lead_id)
   ) as c
   left join lateral (
-    select k.ctid as tid, k.user_key, k.counts, k.hidden_until
+    select k.ctid as tid, k.user_key, k.counts, k.snoozed_until
     from inboxdb.counted_lead as k
     where k.workspace = this_workspace and k.lead_key = c.lead_key
     offset 0
   ) as k on true
   left join lateral (
     select
-      true as is_here, f.user_key, f.counts, case when f.snoozed_until > as_of then f.snoozed_until end as hidden_until
+      true as is_here, f.user_key, f.counts, case when f.snoozed_until > as_of then f.snoozed_until end as snoozed_until
     from inboxdb.lead_now as f
     where f.lead_id = c.lead_id and f.client_id = target_client_id
     offset 0

@@ -3,11 +3,11 @@ create type inboxdb.compared_lead as (
   lead_key bytea,
   old_user bytea,
   old_counts integer,
-  old_hidden timestamptz,
+  old_snooze timestamptz,
   is_here boolean,
   new_user bytea,
   new_counts integer,
-  new_hidden timestamptz,
+  new_snooze timestamptz,
   explained_by text
 );
 

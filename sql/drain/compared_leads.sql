@@ -29,10 +29,10 @@ begin
   compared as (
     select
       k.tid, coalesce(k.lead_key, l.lead_key) as lead_key,
-      k.user_key as old_user, k.counts as old_counts, k.hidden_until as old_hidden,
-      l.is_here, l.user_key as new_user, l.counts as new_counts, l.hidden_until as new_hidden
+      k.user_key as old_user, k.counts as old_counts, k.snoozed_until as old_snooze,
+      l.is_here, l.user_key as new_user, l.counts as new_counts, l.snoozed_until as new_snooze
     from (
-      select k.ctid as tid, k.lead_key, k.user_key, k.counts, k.hidden_until
+      select k.ctid as tid, k.lead_key, k.user_key, k.counts, k.snoozed_until
       from inboxdb.workspace as w
       inner join inboxdb.counted_lead as k on w.number = k.workspace
       where w.client_id = target_client_id
@@ -40,12 +40,12 @@ begin
     full join (
       select
         true as is_here, c.lead_key, c.user_key, c.counts,
-        case when c.snoozed_until > as_of then c.snoozed_until end as hidden_until
+        case when c.snoozed_until > as_of then c.snoozed_until end as snoozed_until
       from inboxdb.classify_leads(target_client_id) as c
       where (select h.has_it from host as h)
     ) as l on k.lead_key = l.lead_key
     where k.tid is null or l.is_here is null
-      or (k.user_key, k.counts, k.hidden_until) is distinct from (l.user_key, l.counts, l.hidden_until)
+      or (k.user_key, k.counts, k.snoozed_until) is distinct from (l.user_key, l.counts, l.snoozed_until)
   )
   select
     c.*,
@@ -57,8 +57,8 @@ begin
       ) then 'whole'
       when c.lead_key in (select inboxdb.id_key(n.lead_id) from noted as n) then 'change'
       when c.is_here and (c.new_user, c.new_counts) is not distinct from (c.old_user, c.old_counts)
-        and c.old_hidden <= as_of then 'snooze'
-      when c.is_here and (c.new_user, c.new_hidden) is not distinct from (c.old_user, c.old_hidden)
+        and c.old_snooze <= as_of then 'snooze'
+      when c.is_here and (c.new_user, c.new_snooze) is not distinct from (c.old_user, c.old_snooze)
         and c.new_counts = c.old_counts | (1 << (select k.bit from inboxdb.count as k where k.name = 'ai_sent'))
         then 'message'
       -- last, because the whole log is read: changes of drafts and of TRUNCATE name no workspace before a collector

@@ -45,14 +45,14 @@ begin
   ),
   rewritten as (
     update inboxdb.counted_lead as k
-    set counts = c.new_counts, user_key = c.new_user, hidden_until = c.new_hidden
+    set counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
     from compared as c
     where k.ctid = c.tid and c.is_here
-      and (c.old_user, c.old_counts, c.old_hidden) is distinct from (c.new_user, c.new_counts, c.new_hidden)
+      and (c.old_user, c.old_counts, c.old_snooze) is distinct from (c.new_user, c.new_counts, c.new_snooze)
   ),
   added as (
-    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, hidden_until)
-    select w.number, c.new_counts, c.lead_key, c.new_user, c.new_hidden
+    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, snoozed_until)
+    select w.number, c.new_counts, c.lead_key, c.new_user, c.new_snooze
     from inboxdb.workspace as w
     cross join compared as c
     where w.client_id = target_client_id and c.tid is null
@@ -63,8 +63,8 @@ begin
     from compared as c
     cross join lateral (
       values
-      (c.tid is not null, c.old_user, case when c.old_hidden is null then c.old_counts else 0 end, -1),
-      (c.is_here, c.new_user, case when c.new_hidden is null then c.new_counts else 0 end, 1)
+      (c.tid is not null, c.old_user, inboxdb.kind_now(c.old_counts, c.old_snooze is not null), -1),
+      (c.is_here, c.new_user, inboxdb.kind_now(c.new_counts, c.new_snooze is not null), 1)
     ) as m (is_one, user_key, counts, leads)
     where m.is_one and not is_recount
     group by m.user_key, m.counts

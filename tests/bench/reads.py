@@ -29,7 +29,7 @@ def measure(host: Host, results: Results) -> None:
     """Measure them."""
     note = (
         f"pgbench, prepared statements; the global row of the workspace of {host.size.judged:,}; `count(*)` is one "
-        f"count of nine, of {COUNTED:,} leads. inbox_api asks who is signed in, what they may see, and how fresh it "
+        f"of the counts, of {COUNTED:,} leads. inbox_api asks who is signed in, what they may see, and how fresh it "
         "is. The writers write without a pause, and share the processors with everything else. One reader alone may be "
         "the slower one: processors that rest between its reads have to wake up for each."
     )
