@@ -371,7 +371,7 @@ create type inboxdb.counts_answer as (
   dirty_since timestamptz,
   is_stale boolean,
   source text,
-  -- each count, with commas between: {name} integer
+  -- each count, with commas: {name} integer
   all_responses integer,
   requires_attention integer,
   previously_required_attention integer,
@@ -410,7 +410,7 @@ begin
     coalesce(d.dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
     or coalesce(state.collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
     inboxdb.setting('counts_source'),
-    -- each count, with commas between: s.{name}
+    -- each count, with commas: s.{name}
     s.all_responses,
     s.requires_attention,
     s.previously_required_attention,
@@ -441,7 +441,7 @@ begin
     answer.is_stale := false;
     select
       answer.scope_user_id, answer.computed_at, answer.version, answer.dirty_since, answer.is_stale, answer.source,
-      -- each count, with commas between: l.{name}
+      -- each count, with commas: l.{name}
       l.all_responses,
       l.requires_attention,
       l.previously_required_attention,
@@ -532,8 +532,8 @@ as $$
   --   but a setter gets, else the user's; the counts, as view count lists them, zeros where the scope has no lead;
   --   computed_at, the instant they speak of, null where the workspace was never counted; version, the inbox family's
   --   cache version, null before the first; dirty_since, when the oldest change that a collector has found was noted,
-  --   null where none waits; is_stale, true when that is over 15 seconds ago or nobody has collected for as long; source: stored, or
-  --   live where the setting counts_source says so (then computed_at is now, and nothing is stale).
+  --   null where none waits; is_stale, true when that is over 15 seconds ago or nobody has collected for as long;
+  --   source: stored, or live where the setting counts_source says so (then computed_at is now, and nothing is stale).
   --   Under PostgREST (where request.headers is set) it also sets response.headers to an ETag of workspace, scope,
   --   version and is_stale, and response.status to 304 for a client with the same ETag; neither in live mode.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.

@@ -2,7 +2,7 @@
 
 A list of counts, written from view count, stands between a line ``-- each count: FORM`` and a line ``-- end``: FORM
 once for each count, with ``{name}``, ``{bit}``, ``{of_snoozed}`` and ``{place}`` (in the vector, from 1); a list at the
-end is ``-- each count, with commas between: FORM``. Between ``-- list: NAME, as in FILE`` and ``-- end`` stands a copy
+end is ``-- each count, with commas: FORM``. Between ``-- list: NAME, as in FILE`` and ``-- end`` stands a copy
 of what stands between ``-- list: NAME`` and ``-- end`` in FILE. Between ``-- each read: FORM`` and ``-- end`` stands
 FORM for each function of schema inbox_api and its helper, with ``{routine}``; between ``-- each file of ROOM/`` and
 ``-- end`` the room's files in load order. counts/definitions.sql has the hash of what defines the counts.
@@ -19,7 +19,7 @@ from inboxdb.database import sources
 from inboxdb.release import made as objects
 
 LIST = re.compile(
-    r"^(?P<mark>(?P<indent> *)-- each count(?P<between>, with commas between)?: (?P<form>.*)\n)"
+    r"^(?P<mark>(?P<indent> *)-- each count(?P<between>, with commas)?: (?P<form>.*)\n)"
     r"(?:.*\n)*?(?P<end> *-- end\n)",
     re.MULTILINE,
 )

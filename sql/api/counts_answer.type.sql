@@ -6,7 +6,7 @@ create type inboxdb.counts_answer as (
   dirty_since timestamptz,
   is_stale boolean,
   source text,
-  -- each count, with commas between: {name} integer
+  -- each count, with commas: {name} integer
   all_responses integer,
   requires_attention integer,
   previously_required_attention integer,

@@ -20,7 +20,7 @@ begin
     coalesce(d.dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
     or coalesce(state.collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
     inboxdb.setting('counts_source'),
-    -- each count, with commas between: s.{name}
+    -- each count, with commas: s.{name}
     s.all_responses,
     s.requires_attention,
     s.previously_required_attention,
@@ -51,7 +51,7 @@ begin
     answer.is_stale := false;
     select
       answer.scope_user_id, answer.computed_at, answer.version, answer.dirty_since, answer.is_stale, answer.source,
-      -- each count, with commas between: l.{name}
+      -- each count, with commas: l.{name}
       l.all_responses,
       l.requires_attention,
       l.previously_required_attention,

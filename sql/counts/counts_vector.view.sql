@@ -7,7 +7,7 @@ select
   s.scope_user_id,
   s.leads,
   array[
-    -- each count, with commas between: s.{name}
+    -- each count, with commas: s.{name}
     s.all_responses,
     s.requires_attention,
     s.previously_required_attention,

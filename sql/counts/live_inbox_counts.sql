@@ -38,19 +38,19 @@ begin
     pg_catalog.count(*)::integer,
     as_of,
     as_of,
-    -- each count, with commas between: (pg_catalog.count(*) filter (where snoozed = {of_snoozed} and l.{name}))::integer
-    (pg_catalog.count(*) filter (where snoozed = false and l.all_responses))::integer,
-    (pg_catalog.count(*) filter (where snoozed = false and l.requires_attention))::integer,
-    (pg_catalog.count(*) filter (where snoozed = false and l.previously_required_attention))::integer,
-    (pg_catalog.count(*) filter (where snoozed = false and l.total_non_blacklisted))::integer,
-    (pg_catalog.count(*) filter (where snoozed = false and l.awaiting_reply))::integer,
-    (pg_catalog.count(*) filter (where snoozed = false and l.needs_repair))::integer,
-    (pg_catalog.count(*) filter (where snoozed = false and l.ai_sent))::integer,
-    (pg_catalog.count(*) filter (where snoozed = false and l.ai_review))::integer,
-    (pg_catalog.count(*) filter (where snoozed = false and l.total))::integer
+    -- each count, with commas: pg_catalog.count(*) filter (where l.is_snoozed = {of_snoozed} and l.{name})::integer
+    pg_catalog.count(*) filter (where l.is_snoozed = false and l.all_responses)::integer,
+    pg_catalog.count(*) filter (where l.is_snoozed = false and l.requires_attention)::integer,
+    pg_catalog.count(*) filter (where l.is_snoozed = false and l.previously_required_attention)::integer,
+    pg_catalog.count(*) filter (where l.is_snoozed = false and l.total_non_blacklisted)::integer,
+    pg_catalog.count(*) filter (where l.is_snoozed = false and l.awaiting_reply)::integer,
+    pg_catalog.count(*) filter (where l.is_snoozed = false and l.needs_repair)::integer,
+    pg_catalog.count(*) filter (where l.is_snoozed = false and l.ai_sent)::integer,
+    pg_catalog.count(*) filter (where l.is_snoozed = false and l.ai_review)::integer,
+    pg_catalog.count(*) filter (where l.is_snoozed = false and l.total)::integer
     -- end
   from (
-    select c.*, coalesce(c.snoozed_until > as_of, false) as snoozed
+    select c.*, coalesce(c.snoozed_until > as_of, false) as is_snoozed
     from inboxdb.classified_lead as c
     where c.client_id = target_client_id
     -- each column computed once per lead, however many counts use it: a sixth of a small workspace's time

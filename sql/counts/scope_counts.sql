@@ -14,7 +14,7 @@ as $$
     ::inboxdb.user_id,
     pg_catalog.sum(k.leads)::integer,
     array[
-      -- each count, with commas between: pg_catalog.sum(k.leads * (k.counts >> {bit} & 1))::integer
+      -- each count, with commas: pg_catalog.sum(k.leads * (k.counts >> {bit} & 1))::integer
       pg_catalog.sum(k.leads * (k.counts >> 0 & 1))::integer,
       pg_catalog.sum(k.leads * (k.counts >> 1 & 1))::integer,
       pg_catalog.sum(k.leads * (k.counts >> 2 & 1))::integer,
