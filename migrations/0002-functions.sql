@@ -912,10 +912,11 @@ begin
     return case when tg_op = 'DELETE' then old end;
   end;
 
-  if tg_op <> 'INSERT' then
+  -- a draft or a message of no lead counts nowhere, and a change that names nothing would be one of every workspace
+  if old_lead_id is not null then
     perform inboxdb.note_change(null, old_lead_id);
   end if;
-  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and old_lead_id <> new_lead_id) then
+  if new_lead_id is not null and (tg_op = 'INSERT' or old_lead_id is distinct from new_lead_id) then
     perform inboxdb.note_change(null, new_lead_id);
   end if;
   if tg_op = 'DELETE' then
@@ -924,7 +925,7 @@ begin
     for message_lead_id in
       select m."leadId" from public."Message" as m where m."aiDraftId" = old.id for no key update
     loop
-      if message_lead_id <> old_lead_id then
+      if message_lead_id is not null and message_lead_id is distinct from old_lead_id then
         perform inboxdb.note_change(null, message_lead_id);
       end if;
     end loop;
@@ -2498,10 +2499,11 @@ create or replace function inboxdb.host_problem() returns text
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: find out whether the host has changed its schema under the functions naming host columns: a rename is
-  --   followed by views, triggers' conditions and policies, but not by a function's text (D101).
+  -- Purpose: find out whether the host has changed its schema under our functions and triggers: a rename is followed by
+  --   views, triggers' conditions and policies, but not by a function's text (D101); no trigger of ours fires for a
+  --   table that inherits from the host's (D109).
   -- Returns: null where every column is there, is of the type that it had, and is the one read by our views, not
-  --   another of the same name; else what is not so.
+  --   another of the same name, and where no table inherits from one with triggers; else what is not so.
   -- Reads: the system catalog.
   -- INVOKER: called by check_host only.
   with named (place, host_table, host_column, type_of, read_by) as (
@@ -2513,39 +2515,55 @@ as $$
     (5, 'AIDraft', 'leadId', 'inboxdb.lead_id', 'inboxdb.classified_lead'),
     (6, 'Message', 'leadId', 'inboxdb.lead_id', 'inboxdb.classified_lead'),
     (7, 'Message', 'aiDraftId', null, 'inboxdb.classified_lead')
-  )
-  select
-    pg_catalog.string_agg(
-      pg_catalog.format('column public.%I.%I %s', n.host_table, n.host_column, problem.text), '; ' order by n.place
-    )
-  from named as n
-  left join pg_catalog.pg_attribute as a
-    on pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = a.attrelid
-    and n.host_column = a.attname and not a.attisdropped
-  left join pg_catalog.pg_type as t on pg_catalog.to_regtype(n.type_of) = t.oid
-  cross join lateral (
+  ),
+
+  changed (place, problem) as (
+    select n.place, pg_catalog.format('column public.%I.%I %s', n.host_table, n.host_column, change.text)
+    from named as n
+    left join pg_catalog.pg_attribute as a
+      on pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = a.attrelid
+      and n.host_column = a.attname and not a.attisdropped
+    left join pg_catalog.pg_type as t on pg_catalog.to_regtype(n.type_of) = t.oid
+    cross join lateral (
+      select
+        case
+          when a.attname is null then 'is missing'
+          when pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+            <> pg_catalog.format_type(t.typbasetype, null)
+            then pg_catalog.format(
+                'is %s, and was %s', pg_catalog.format_type(a.atttypid, null),
+                pg_catalog.format_type(t.typbasetype, null)
+              )
+          when not exists (
+            select
+            from pg_catalog.pg_rewrite as w
+            inner join pg_catalog.pg_depend as d
+              on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+              and w.oid = d.objid
+              and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              and a.attrelid = d.refobjid
+              and a.attnum = d.refobjsubid
+            where w.ev_class = pg_catalog.to_regclass(n.read_by)
+          ) then pg_catalog.format('is another than the one that %s reads', n.read_by)
+        end as text
+    ) as change
+    where change.text is not null
+  ),
+
+  inherited (place, problem) as (
     select
-      case
-        when a.attname is null then 'is missing'
-        when pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
-          <> pg_catalog.format_type(t.typbasetype, null)
-          then pg_catalog.format(
-              'is %s, and was %s', pg_catalog.format_type(a.atttypid, null), pg_catalog.format_type(t.typbasetype, null)
-            )
-        when not exists (
-          select
-          from pg_catalog.pg_rewrite as w
-          inner join pg_catalog.pg_depend as d
-            on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-            and w.oid = d.objid
-            and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-            and a.attrelid = d.refobjid
-            and a.attnum = d.refobjsubid
-          where w.ev_class = pg_catalog.to_regclass(n.read_by)
-        ) then pg_catalog.format('is another than the one that %s reads', n.read_by)
-      end as text
-  ) as problem
-  where problem.text is not null
+      n.place, pg_catalog.format('table public.%I is inherited by %s', n.host_table, i.inhrelid::pg_catalog.regclass)
+    from (select pg_catalog.min(n.place) as place, n.host_table from named as n group by n.host_table) as n
+    inner join pg_catalog.pg_inherits as i
+      on pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = i.inhparent
+  )
+
+  select pg_catalog.string_agg(found.problem, '; ' order by found.place, found.problem)
+  from (
+    select c.place, c.problem from changed as c
+    union all
+    select i.place, i.problem from inherited as i
+  ) as found
 $$;
 -- <<< sql/log/host_problem.sql
 
@@ -2583,6 +2601,8 @@ begin
     select l."clientId", o.lead_id, o.noted_at
     from by_lead as o
     inner join public."Lead" as l on o.lead_id = l.id
+    -- a lead of no workspace counts nowhere, and would be assigned again for ever
+    where l."clientId" is not null
     union all
     select k.client_id, null, o.noted_at
     from by_lead as o

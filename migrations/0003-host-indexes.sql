@@ -33,11 +33,11 @@ end
 $leftover$;
 
 -- >>> sql/host/message_ai_sent.index.sql
-create index concurrently if not exists inboxdb_message_ai_sent on public."Message" ("leadId")
+create index concurrently if not exists inboxdb_message_ai_sent on public."Message" ("leadId", (true))
 where channel = 'email' and direction = 'outbound' and source = 'zrg' and "sentBy" = 'ai' and "aiDraftId" is not null;
 -- <<< sql/host/message_ai_sent.index.sql
 
 -- >>> sql/host/ai_draft_to_review.index.sql
-create index concurrently if not exists inboxdb_ai_draft_to_review on public."AIDraft" ("leadId")
+create index concurrently if not exists inboxdb_ai_draft_to_review on public."AIDraft" ("leadId", (true))
 where status = 'pending' and "autoSendAction" = 'needs_review';
 -- <<< sql/host/ai_draft_to_review.index.sql

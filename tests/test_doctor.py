@@ -708,6 +708,39 @@ def test_host_column_that_is_lost(database: Database) -> None:
     assert complaints(database)["host_columns"][0]["evidence"] == 'column public."ClientMember".role is missing'
 
 
+UNFOLLOWED = {
+    'create table public."LeadArchive" () inherits (public."Lead")': (
+        'table public."Lead" is inherited by public."LeadArchive": its rows are read, and fire no trigger of inboxdb\'s'
+    ),
+    'alter table public."Message" set unlogged': (
+        'table public."Message" is unlogged: a crash empties it, and fires no trigger'
+    ),
+    'alter table public."Lead" drop constraint "Lead_pkey" cascade': (
+        'column public."Lead".id is no key: it may be null, or two rows may have the same'
+    ),
+}
+
+
+@pytest.mark.parametrize("statement", UNFOLLOWED)
+def test_host_table_that_cannot_be_followed(database: Database, statement: str) -> None:
+    database.connect().execute(statement)
+    [finding] = only_complaint(database, "host_tables")
+    assert finding["evidence"] == UNFOLLOWED[statement]
+    finding["remedy"] = finding["remedy"].partition(";")[0]
+    mend(database, [finding])
+
+
+def test_host_table_that_a_drain_has_found(database: Database) -> None:
+    database.connect().execute('create table public.kept () inherits (public."AIDraft"); select inboxdb.check_host()')
+    found = complaints(database)
+    assert found.keys() - {"missed"} == {"host_tables", "suspended"}
+    statement, command = re.findall("`(.+?)`", found["host_tables"][0]["remedy"])
+    database.connect().execute(statement)
+    assert command == "inboxdb migrate resume"
+    assert resume(database.dsn)
+    assert complaints(database) == {}
+
+
 def test_domains_have_their_types_from_these_columns() -> None:
     rows = lists.original("host columns", sources.SQL / "host" / "check.sql")
     domains = {

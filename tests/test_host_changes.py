@@ -210,6 +210,99 @@ def test_another_table_of_that_name(world: World, table: str) -> None:
     assert world.all_is_right()
 
 
+# How another table may come to have rows that a query on <TABLE> reads, or <TABLE> to be read with another.
+CHILD = 'create table public."Archive" () inherits (<TABLE>)'
+FORMER_CHILD = 'create table public."Archive" (like <TABLE>); alter table public."Archive" inherit <TABLE>'
+
+
+@pytest.mark.parametrize("come", [CHILD, FORMER_CHILD], ids=["made", "attached"])
+@pytest.mark.parametrize("table", ["Lead", "AIDraft", "Message", "Client"])
+def test_inherited(world: World, table: str, come: str) -> None:
+    """An archiver moves rows to a child: they are read with the table, and fire no trigger of ours."""
+    world.change(come.replace("<TABLE>", f"<{table}>"))
+    world.change('grant all on public."Archive" to app_writer')
+    assert world.owner.execute("select inboxdb.check_host()").fetchone() == (False,)
+    [why] = world.owner.execute("select inboxdb.why_suspended()").fetchone() or [None]
+    assert why == f'table public."{table}" is inherited by public."Archive"'
+    world.write(
+        f"""
+        with gone as (delete from only <{table}> returning *)
+        insert into public."Archive" select * from gone where <{table}.id> = (select min(<{table}.id>) from <{table}>)
+        """
+    )
+    world.workspaces = [world.workspace(), world.workspace()]
+    world.write_everything()
+    with pytest.raises(InboxdbError, match=r'"Archive" no inherit public."' + table):
+        suspend.resume(world.database.dsn)
+    world.change(f'alter table public."Archive" no inherit <{table}>')
+    assert suspend.resume(world.database.dsn)
+    assert world.all_is_right()
+
+
+@pytest.mark.parametrize("table", ["Lead", "AIDraft", "Message", "Client"])
+def test_read_with_another(world: World, table: str) -> None:
+    """A child's, or a partition's, own triggers fire, whichever name its rows are written by."""
+
+    def all_is_right() -> bool:
+        # no message is noted by itself
+        world.write("update <Lead> set <Lead.lastInboundAt> = <Lead.lastInboundAt>")
+        return world.all_is_right()
+
+    world.change("create table public.base ()")
+    world.change(f"alter table <{table}> inherit public.base")
+    world.write_everything()
+    assert all_is_right()
+    world.change(f"alter table <{table}> no inherit public.base")
+    world.change(f"create table public.whole (like <{table}> including defaults) partition by list (<{table}.id>)")
+    world.change(f"alter table public.whole attach partition <{table}> default")
+    world.write_everything()
+    world.owner.execute("delete from public.whole where id = (select min(id) from public.whole)")
+    assert all_is_right()
+    world.owner.execute("truncate public.whole cascade")
+    assert all_is_right()
+    world.change(f"alter table public.whole detach partition <{table}>")
+    world.workspaces = [world.workspace(), world.workspace()]
+    world.write_everything()
+    assert all_is_right()
+
+
+@pytest.mark.parametrize("table", ["Lead", "AIDraft", "Client"])
+def test_partitioned_later(world: World, table: str) -> None:
+    """As where a large table is partitioned without a pause: the old one becomes the first partition."""
+    world.rename(table, "Old")
+    del world.names[table]
+    world.change(f'create table <{table}> (like public."Old" including defaults) partition by range (<{table}.id>)')
+    world.change(f'alter table <{table}> attach partition public."Old" default')
+    world.change(f"grant all on <{table}> to app_writer")
+    world.write_everything()
+    because = drain(world.database.dsn).suspended_because or ""
+    assert "is another than the one" in because
+    with pytest.raises(InboxdbError, match=f'table public."{table}" is partitioned'):
+        suspend.resume(world.database.dsn)
+    world.change(f'alter table <{table}> detach partition public."Old"')
+    world.change(f"drop table <{table}>")
+    world.names[table] = "Old"
+    world.rename(table, table)
+    del world.names[table]
+    assert suspend.resume(world.database.dsn)
+    world.write_everything()
+    assert world.all_is_right()
+
+
+@pytest.mark.parametrize("table", ["Lead", "AIDraft", "Message", "Client"])
+def test_moved_to_another_schema(world: World, table: str) -> None:
+    world.change("create schema elsewhere; grant usage on schema elsewhere to app_writer")
+    world.change(f"alter table <{table}> set schema elsewhere")
+    world.writer.execute("set search_path = public, elsewhere")
+    assert world.writer.execute('update "Lead" set status = $$contacted$$').rowcount == 6
+    assert world.writer.execute('delete from "AIDraft"').rowcount == 6
+    assert world.writer.execute('delete from "Client"').rowcount == 2
+    assert "is missing" in (drain(world.database.dsn).suspended_because or "")
+    world.owner.execute(f'alter table elsewhere."{table}" set schema public')
+    assert suspend.resume(world.database.dsn)
+    assert world.all_is_right()
+
+
 DROPPED = ["Lead.clientId", "Lead.status", "AIDraft.leadId", "Message.aiDraftId", "Client.userId"]
 
 
@@ -300,9 +393,18 @@ OTHERS = [
 ]
 
 
+# What PostgreSQL refuses of these: so does it to the host.
+REFUSED = (
+    psycopg.errors.FeatureNotSupported,
+    psycopg.errors.DependentObjectsStillExist,
+    psycopg.errors.WrongObjectType,  # a table with children is no partition
+    psycopg.errors.InvalidTableDefinition,  # a child lacks a column of its parent
+)
+
+
 def change_schema(world: World, dice: random.Random) -> None:
     """Make one change, of those that a host's migrations make."""
-    kind = dice.choice(["rename", "rename", "back", "another", "drop", "other"])
+    kind = dice.choice(["rename", "rename", "back", "another", "drop", "other", "inherit", "inherit"])
     renamed = sorted(world.names)
     if kind == "rename":
         world.rename(dice.choice(NAMES), f"renamed_{dice.randrange(10**9)}")
@@ -320,8 +422,38 @@ def change_schema(world: World, dice: random.Random) -> None:
         world.change(f"alter table <{table}> drop column <{what}> cascade")
         kind_of = "timestamptz" if "Until" in column else "text"
         world.change(f'alter table <{table}> add column "{world.names.get(what, column)}" {kind_of}')
+    elif kind == "inherit":
+        inherit(world, dice)
     else:
         world.change(dice.choice(OTHERS))
+
+
+def inherit(world: World, dice: random.Random) -> None:
+    """Give a table a child with one of its rows, or a parent; or take them away."""
+    table = dice.choice(["Lead", "AIDraft", "Message"])
+    change = dice.choice(["child", "child", "no child", "parent", "partition"])
+    if change == "child":
+        world.change(f"create table if not exists public.child_of_{table} () inherits (<{table}>)")
+        world.change(
+            f"""
+            with gone as (
+              delete from only <{table}> where <{table}.id> = (select max(<{table}.id>) from only <{table}>) returning *
+            )
+            insert into public.child_of_{table} select * from gone
+            """
+        )
+    elif change == "no child":
+        world.change(f"drop table if exists public.child_of_{table} cascade")
+    elif change == "parent":
+        world.change(f"create table public.base (); alter table <{table}> inherit public.base")
+        world.write_everything()
+        world.change(f"alter table <{table}> no inherit public.base; drop table public.base")
+    else:
+        world.change("drop table if exists public.whole")
+        world.change(f"create table public.whole (like <{table}> including defaults) partition by list (<{table}.id>)")
+        world.change(f"alter table public.whole attach partition <{table}> default")
+        world.write_everything()
+        world.change(f"alter table public.whole detach partition <{table}>; drop table public.whole")
 
 
 @contextmanager
@@ -364,11 +496,13 @@ def test_history_of_changes(world: World, number: int) -> None:
     dice = random.Random(seed)
     with beside(world):
         for _ in range(12):
-            with suppress(psycopg.errors.FeatureNotSupported, psycopg.errors.DependentObjectsStillExist):
+            with suppress(*REFUSED):
                 change_schema(world, dice)
             world.write_everything()
     for what in sorted(world.names, key=lambda what: "." in what):
         world.name_back(what)
+    for table in ("Lead", "AIDraft", "Message"):
+        world.change(f"drop table if exists public.child_of_{table} cascade")
     if suspend.suspended_since(world.owner):
         assert suspend.resume(world.database.dsn)
     repair.verify(world.database.dsn, repair=True)

@@ -1,11 +1,12 @@
 do $host$
 declare
   -- Purpose: refuse a host whose tables inboxdb could not read, before anything is changed.
-  -- Raises IB001, naming every missing table or column, and every column of an unusable type, or of another type than
-  --   the column compared with it.
+  -- Raises IB001, naming every table that is missing or that our triggers and indexes could not follow, and every
+  --   column that is missing, of an unusable type or collation, or of another than the column compared with it (D109).
   -- Reads the system catalog only. Run as its own statement first by `inboxdb migrate apply`, and again on top of
   -- migration 0001, for DBAs applying by hand.
   problems text;
+  remedies text;
 begin
   with required (place, host_table, host_column, kind, equals) as (
     -- kind: id, text or time. equals: the column of the same type, because the two are compared; or the domain that has
@@ -45,50 +46,143 @@ begin
       r.host_column,
       r.kind,
       r.equals,
+      pg_catalog.format('public.%I', r.host_table) as table_name,
+      pg_catalog.format('public.%I.%I', r.host_table, r.host_column) as column_name,
       c.relkind,
+      c.relpersistence,
+      -- no trigger or index of ours is on "ClientMember": its rows are read when somebody asks
+      r.host_table <> 'ClientMember' as is_followed,
+      (
+        select pg_catalog.min(pg_catalog.format('%I.%I', n.nspname, child.relname))
+        from pg_catalog.pg_inherits as i
+        inner join pg_catalog.pg_class as child on i.inhrelid = child.oid
+        inner join pg_catalog.pg_namespace as n on child.relnamespace = n.oid
+        where i.inhparent = c.oid
+      ) as child,
       -- varchar and text compare with the same operators and share their indexes
       case a.atttypid when 'pg_catalog.varchar'::pg_catalog.regtype then 'text'
-        else pg_catalog.format_type(a.atttypid, null) end as type_name
+        else pg_catalog.format_type(a.atttypid, null) end as type_name,
+      a.attgenerated,
+      o.collnamespace::pg_catalog.regnamespace || '.' || pg_catalog.quote_ident(o.collname) as collation_name,
+      o.collisdeterministic,
+      a.attnotnull and exists (
+        select
+        from pg_catalog.pg_index as x
+        where x.indrelid = c.oid and x.indisunique and x.indisvalid and x.indpred is null
+          and x.indnkeyatts = 1 and x.indkey[0] = a.attnum
+      ) as is_key
     from required as r
     left join pg_catalog.pg_class as c
       on c.relnamespace = pg_catalog.to_regnamespace('public')
       and c.relname = r.host_table
-      and c.relkind in ('r', 'p')
+      and c.relkind in ('r', 'p', 'v', 'm', 'f')
     left join pg_catalog.pg_attribute as a
       on a.attrelid = c.oid and a.attname = r.host_column and a.attnum > 0 and not a.attisdropped
+    left join pg_catalog.pg_collation as o on a.attcollation = o.oid
   ),
   judged as (
-    select
+    -- a table's problem comes before those of its columns
+    select distinct on (f.place)
       f.place,
-      case
-        when f.relkind is null then pg_catalog.format('table public.%I is missing', f.host_table)
-        -- partitioned: attaching or truncating a partition fires no trigger, and CREATE INDEX CONCURRENTLY is refused
-        when f.relkind = 'p'
-          then pg_catalog.format('table public.%I is partitioned, which inboxdb cannot follow', f.host_table)
-        when f.type_name is null
-          then pg_catalog.format('column public.%I.%I is missing', f.host_table, f.host_column)
-        when f.kind = 'id' and f.type_name not in ('text', 'uuid')
-          then pg_catalog.format(
-            'column public.%I.%I is %s, not text, varchar or uuid', f.host_table, f.host_column, f.type_name)
-        when f.kind = 'text' and f.type_name <> 'text'
-          then pg_catalog.format(
-            'column public.%I.%I is %s, not text or varchar', f.host_table, f.host_column, f.type_name)
-        when f.kind = 'time'
-          and f.type_name not in ('timestamp without time zone', 'timestamp with time zone')
-          then pg_catalog.format(
-            'column public.%I.%I is %s, not a timestamp', f.host_table, f.host_column, f.type_name)
-        when other.type_name <> f.type_name
-          then pg_catalog.format(
-            'column public.%I.%I is %s where public.%I.%I is %s',
-            f.host_table, f.host_column, f.type_name, other.host_table, other.host_column, other.type_name)
-      end as problem
+      p.problem,
+      p.remedy
     from found as f
     left join found as other on f.equals = other.host_table || '.' || other.host_column
+    cross join lateral (
+      values
+      (1, f.relkind is null, pg_catalog.format('table %s is missing', f.table_name), null),
+      (
+        2, f.relkind in ('v', 'm', 'f'),
+        pg_catalog.format(
+          '%s is a %s, not a table', f.table_name,
+          case f.relkind when 'v' then 'view' when 'm' then 'materialized view' else 'foreign table' end
+        ),
+        'the table itself needs this name: give it to the table, and another to what has it now'
+      ),
+      -- partitioned: attaching or truncating a partition fires no trigger, and CREATE INDEX CONCURRENTLY is refused
+      (
+        3, f.relkind = 'p' and f.is_followed,
+        pg_catalog.format('table %s is partitioned, which inboxdb cannot follow', f.table_name),
+        pg_catalog.format('keep %s in one table; partitions may hold what inboxdb does not read', f.table_name)
+      ),
+      (
+        4, f.child is not null and f.relkind = 'r' and f.is_followed,
+        pg_catalog.format(
+          'table %s is inherited by %s, whose rows are read with it and fire no trigger of inboxdb''s',
+          f.table_name, f.child
+        ),
+        pg_catalog.format('`alter table %s no inherit %s`', f.child, f.table_name)
+      ),
+      (
+        5, f.relpersistence = 'u' and f.is_followed,
+        pg_catalog.format('table %s is unlogged: a crash empties it, and fires no trigger', f.table_name),
+        pg_catalog.format('`alter table %s set logged`', f.table_name)
+      ),
+      (6, f.type_name is null, pg_catalog.format('column %s is missing', f.column_name), null),
+      (
+        7, f.kind = 'id' and f.type_name not in ('text', 'uuid'),
+        pg_catalog.format('column %s is %s, not text, varchar or uuid', f.column_name, f.type_name), null
+      ),
+      (
+        8, f.kind = 'text' and f.type_name <> 'text',
+        pg_catalog.format('column %s is %s, not text or varchar', f.column_name, f.type_name), null
+      ),
+      (
+        9, f.kind = 'time' and f.type_name not in ('timestamp without time zone', 'timestamp with time zone'),
+        pg_catalog.format('column %s is %s, not a timestamp', f.column_name, f.type_name), null
+      ),
+      (
+        10, other.type_name <> f.type_name,
+        pg_catalog.format(
+          'column %s is %s where %s is %s', f.column_name, f.type_name, other.column_name, other.type_name
+        ),
+        null
+      ),
+      -- our keys and our log compare by bytes
+      (
+        11, f.kind = 'id' and not f.collisdeterministic,
+        pg_catalog.format(
+          'column %s has collation %s, by which different ids are equal', f.column_name, f.collation_name
+        ),
+        pg_catalog.format(
+          '`alter table %s alter column %I type text collate pg_catalog."default"`', f.table_name, f.host_column
+        )
+      ),
+      -- two collations in a comparison: an error (42P22), or an index that cannot be used
+      (
+        12, f.kind = 'id' and other.collation_name <> f.collation_name,
+        pg_catalog.format(
+          'column %s has collation %s where %s has %s',
+          f.column_name, f.collation_name, other.column_name, other.collation_name
+        ),
+        pg_catalog.format(
+          '`alter table %s alter column %I type text collate %s`', f.table_name, f.host_column, other.collation_name
+        )
+      ),
+      (
+        13, f.attgenerated = 'v' and (f.kind = 'id' or f.host_table in ('AIDraft', 'Message')),
+        pg_catalog.format(
+          'column %s is a virtual generated column, which no trigger and no index can read', f.column_name
+        ),
+        pg_catalog.format('make %s a stored column', f.column_name)
+      ),
+      (
+        14, f.host_column = 'id' and f.host_table in ('Client', 'Lead') and not f.is_key,
+        pg_catalog.format('column %s is no key: it may be null, or two rows may have the same', f.column_name),
+        pg_catalog.format('`alter table %s add primary key (id)`', f.table_name)
+      )
+    ) as p (step, is_so, problem, remedy)
+    where p.is_so
+    order by f.place, p.step
   )
-  select pg_catalog.string_agg(j.problem, '; ' order by j.place)
-  into problems
+  select
+    pg_catalog.string_agg(j.problem, '; ' order by j.place),
+    pg_catalog.string_agg(j.remedy, '; ' order by j.place)
+  into problems, remedies
   from (
-    select judged.problem, pg_catalog.min(judged.place) as place from judged group by judged.problem
+    select judged.problem, pg_catalog.min(judged.place) as place, pg_catalog.min(judged.remedy) as remedy
+    from judged
+    group by judged.problem
     union all
     -- the schema's owner could replace our functions
     select
@@ -97,7 +191,8 @@ begin
           else 'schema %I belongs to %I, not to the role that applies' end,
         n.nspname, pg_catalog.pg_get_userbyid(n.nspowner)
       ),
-      100
+      100,
+      null
     from pg_catalog.pg_namespace as n
     inner join pg_catalog.pg_roles as me on me.rolname = current_user
     where (n.nspname in ('inboxdb', 'inbox_api') and n.nspowner <> me.oid)
@@ -109,7 +204,8 @@ begin
       errcode = 'IB001',
       message = 'the host schema does not fit: ' || problems,
       detail = 'Nothing was changed.',
-      hint = 'inboxdb reads the tables that the application''s Prisma schema makes in schema public;'
+      hint = coalesce(remedies || '. ', '')
+        || 'inboxdb reads the tables that the application''s Prisma schema makes in schema public;'
         || ' bring them up to date, or connect to the right database, and apply again.';
   end if;
 end

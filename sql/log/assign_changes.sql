@@ -31,6 +31,8 @@ begin
     select l."clientId", o.lead_id, o.noted_at
     from by_lead as o
     inner join public."Lead" as l on o.lead_id = l.id
+    -- a lead of no workspace counts nowhere, and would be assigned again for ever
+    where l."clientId" is not null
     union all
     select k.client_id, null, o.noted_at
     from by_lead as o

@@ -2,10 +2,11 @@ create or replace function inboxdb.host_problem() returns text
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: find out whether the host has changed its schema under the functions naming host columns: a rename is
-  --   followed by views, triggers' conditions and policies, but not by a function's text (D101).
+  -- Purpose: find out whether the host has changed its schema under our functions and triggers: a rename is followed by
+  --   views, triggers' conditions and policies, but not by a function's text (D101); no trigger of ours fires for a
+  --   table that inherits from the host's (D109).
   -- Returns: null where every column is there, is of the type that it had, and is the one read by our views, not
-  --   another of the same name; else what is not so.
+  --   another of the same name, and where no table inherits from one with triggers; else what is not so.
   -- Reads: the system catalog.
   -- INVOKER: called by check_host only.
   with named (place, host_table, host_column, type_of, read_by) as (
@@ -17,37 +18,53 @@ as $$
     (5, 'AIDraft', 'leadId', 'inboxdb.lead_id', 'inboxdb.classified_lead'),
     (6, 'Message', 'leadId', 'inboxdb.lead_id', 'inboxdb.classified_lead'),
     (7, 'Message', 'aiDraftId', null, 'inboxdb.classified_lead')
-  )
-  select
-    pg_catalog.string_agg(
-      pg_catalog.format('column public.%I.%I %s', n.host_table, n.host_column, problem.text), '; ' order by n.place
-    )
-  from named as n
-  left join pg_catalog.pg_attribute as a
-    on pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = a.attrelid
-    and n.host_column = a.attname and not a.attisdropped
-  left join pg_catalog.pg_type as t on pg_catalog.to_regtype(n.type_of) = t.oid
-  cross join lateral (
+  ),
+
+  changed (place, problem) as (
+    select n.place, pg_catalog.format('column public.%I.%I %s', n.host_table, n.host_column, change.text)
+    from named as n
+    left join pg_catalog.pg_attribute as a
+      on pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = a.attrelid
+      and n.host_column = a.attname and not a.attisdropped
+    left join pg_catalog.pg_type as t on pg_catalog.to_regtype(n.type_of) = t.oid
+    cross join lateral (
+      select
+        case
+          when a.attname is null then 'is missing'
+          when pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+            <> pg_catalog.format_type(t.typbasetype, null)
+            then pg_catalog.format(
+                'is %s, and was %s', pg_catalog.format_type(a.atttypid, null),
+                pg_catalog.format_type(t.typbasetype, null)
+              )
+          when not exists (
+            select
+            from pg_catalog.pg_rewrite as w
+            inner join pg_catalog.pg_depend as d
+              on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+              and w.oid = d.objid
+              and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+              and a.attrelid = d.refobjid
+              and a.attnum = d.refobjsubid
+            where w.ev_class = pg_catalog.to_regclass(n.read_by)
+          ) then pg_catalog.format('is another than the one that %s reads', n.read_by)
+        end as text
+    ) as change
+    where change.text is not null
+  ),
+
+  inherited (place, problem) as (
     select
-      case
-        when a.attname is null then 'is missing'
-        when pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
-          <> pg_catalog.format_type(t.typbasetype, null)
-          then pg_catalog.format(
-              'is %s, and was %s', pg_catalog.format_type(a.atttypid, null), pg_catalog.format_type(t.typbasetype, null)
-            )
-        when not exists (
-          select
-          from pg_catalog.pg_rewrite as w
-          inner join pg_catalog.pg_depend as d
-            on d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-            and w.oid = d.objid
-            and d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-            and a.attrelid = d.refobjid
-            and a.attnum = d.refobjsubid
-          where w.ev_class = pg_catalog.to_regclass(n.read_by)
-        ) then pg_catalog.format('is another than the one that %s reads', n.read_by)
-      end as text
-  ) as problem
-  where problem.text is not null
+      n.place, pg_catalog.format('table public.%I is inherited by %s', n.host_table, i.inhrelid::pg_catalog.regclass)
+    from (select pg_catalog.min(n.place) as place, n.host_table from named as n group by n.host_table) as n
+    inner join pg_catalog.pg_inherits as i
+      on pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = i.inhparent
+  )
+
+  select pg_catalog.string_agg(found.problem, '; ' order by found.place, found.problem)
+  from (
+    select c.place, c.problem from changed as c
+    union all
+    select i.place, i.problem from inherited as i
+  ) as found
 $$;

@@ -28,10 +28,11 @@ begin
     return case when tg_op = 'DELETE' then old end;
   end;
 
-  if tg_op <> 'INSERT' then
+  -- a draft or a message of no lead counts nowhere, and a change that names nothing would be one of every workspace
+  if old_lead_id is not null then
     perform inboxdb.note_change(null, old_lead_id);
   end if;
-  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and old_lead_id <> new_lead_id) then
+  if new_lead_id is not null and (tg_op = 'INSERT' or old_lead_id is distinct from new_lead_id) then
     perform inboxdb.note_change(null, new_lead_id);
   end if;
   if tg_op = 'DELETE' then
@@ -40,7 +41,7 @@ begin
     for message_lead_id in
       select m."leadId" from public."Message" as m where m."aiDraftId" = old.id for no key update
     loop
-      if message_lead_id <> old_lead_id then
+      if message_lead_id is not null and message_lead_id is distinct from old_lead_id then
         perform inboxdb.note_change(null, message_lead_id);
       end if;
     end loop;
