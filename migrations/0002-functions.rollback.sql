@@ -100,6 +100,8 @@ drop view inboxdb.drain_state_now;
 drop function inboxdb.place();
 drop view inboxdb.known_workspace;
 drop function inboxdb.kind_now(integer, boolean);
+drop function inboxdb.is_too_long(text);
+drop function inboxdb.is_too_long(uuid);
 drop view inboxdb.lead_now;
 drop view inboxdb.classified_lead;
 drop view inboxdb.count;

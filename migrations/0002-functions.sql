@@ -328,12 +328,38 @@ as $$
   end
 $$;
 -- <<< sql/counts/kind_now.sql
+-- >>> sql/host/is_too_long.sql
+-- Overloaded for the two types of host ids. Inlined into each writer's statement, so without a search_path of its own.
+create or replace function inboxdb.is_too_long(id uuid) returns boolean
+language sql immutable parallel safe
+as $$
+  -- Purpose: say whether a workspace's id is longer than our indexes can hold beside their other columns, so that a
+  --   write of the host's would fail by them (D108).
+  -- Parameters: id.
+  -- Returns: never.
+  -- INVOKER: reads nothing.
+  select false
+$$;
+
+create or replace function inboxdb.is_too_long(id text) returns boolean
+language sql immutable parallel safe
+as $$
+  -- Purpose: as above.
+  -- Parameters: as above.
+  -- Returns: whether it has more than 2,000 bytes; null for null.
+  -- Source: an entry of a B-tree has 2,704 bytes at most.
+  -- INVOKER: reads nothing.
+  select pg_catalog.octet_length(id) operator(pg_catalog.>) 2000
+$$;
+-- <<< sql/host/is_too_long.sql
 
 -- >>> sql/counts/known_workspace.view.sql
 create or replace view inboxdb.known_workspace as
--- Every workspace with counts, or due to have some: the host's, and workspaces deleted there whose rows still stand.
+-- Every workspace with counts, or due to have some: the host's, and workspaces deleted there whose rows still stand. A
+-- workspace whose id is too long has none (D108).
 select c.id::inboxdb.client_id as client_id
 from public."Client" as c
+where not inboxdb.is_too_long(c.id::inboxdb.client_id)
 union
 select w.client_id
 from inboxdb.workspace as w
@@ -768,12 +794,17 @@ create or replace function inboxdb.note_change(
 -- quarter dearer (D13).
 language plpgsql volatile
 as $$
--- Purpose: append a change to the log. Never waits: inserts a row of its own and locks no other row (D1).
+-- Purpose: append a change to the log, except of a workspace whose id is too long. Never waits: inserts a row of its
+--   own and locks no other row (D1).
 -- Parameters: changed_client_id, null where the caller does not know the workspace; changed_lead_id, null for the whole
 --   workspace. Both null: every workspace. former_user_id, the user whom the lead left, if any (D61).
 -- Writes: the current slice.
 -- INVOKER: called by our DEFINER functions only.
 begin
+  -- not counted, because the host's write would fail by an index of ours (D108)
+  if inboxdb.is_too_long(changed_client_id) then
+    return;
+  end if;
   case inboxdb.current_slice()
     when 0 then
       insert into inboxdb.change_0 (client_id, lead_id, left_user_id)
@@ -1122,13 +1153,24 @@ set search_path = ''
 -- a policy hiding the workspace would make the error wrong: raise instead (D37)
 set row_security = off
 as $$
--- Purpose: refuse an unknown workspace.
+-- Purpose: refuse an unknown workspace, and one whose id is too long to be counted.
 -- Parameters: target_client_id.
--- Errors: IB002 where neither the host nor our tables know the workspace; 42501 where row-level security would filter
---   what the owner of this function sees.
+-- Errors: IB019 where the id is too long; IB002 where neither the host nor our tables know the workspace; 42501 where
+--   row-level security would filter what the owner of this function sees.
 -- Reads: "Client", workspace, inbox_counts (each by key).
 -- INVOKER: called by our DEFINER functions only.
 begin
+  if inboxdb.is_too_long(target_client_id) then
+    raise exception using
+      errcode = 'IB019',
+      message = pg_catalog.format(
+        'the id of workspace %s… has %s bytes, and inboxdb counts workspaces with up to 2,000',
+        pg_catalog.left(target_client_id::pg_catalog.text, 40),
+        pg_catalog.octet_length(target_client_id::pg_catalog.text)
+      ),
+      detail = 'Nothing was changed.',
+      hint = 'Give it a shorter "Client"."id": it is counted from then on.';
+  end if;
   if not exists (select from inboxdb.known_workspace as k where k.client_id = target_client_id) then
     raise exception using
       errcode = 'IB002',
@@ -1398,6 +1440,8 @@ as $$
         when error_code = '42501' then 'the {run} may not read what it needs (row-level security or a missing right)'
         when error_code in ('42P01', '42703', '42883', '42804')
           then 'the host''s tables no longer fit: apply the migrations again'
+        when error_code = '54000'
+          then 'the id of a lead or a user is longer than an index can hold: 2,600 bytes with the workspace''s'
         when error_code like '53%' then 'the server is out of resources'
         when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
         else 'the {run} failed; {function} raises the error in full'
@@ -2406,7 +2450,7 @@ as $$
 -- Purpose: mark a workspace: note a change of all of it, as a trigger would. Waits for nobody, and is rolled back with
 --   the caller's transaction.
 -- Parameters: target_client_id.
--- Errors: IB002 for an unknown workspace.
+-- Errors: IB002 for an unknown workspace, IB019 for an id that is too long.
 -- Writes: the change log.
 -- DEFINER: its callers have no rights in inboxdb.
 begin
@@ -2437,8 +2481,8 @@ set search_path = ''
 as $$
 -- Purpose: recount a workspace now, dirty or not.
 -- Parameters: target_client_id.
--- Errors: IB002 for an unknown workspace; IB003 where it stayed locked for 5 seconds; IB004 above READ COMMITTED;
---   IB012 while suspended.
+-- Errors: IB002 for an unknown workspace, IB019 for an id that is too long; IB003 where it stayed locked for 5
+--   seconds; IB004 above READ COMMITTED; IB012 while suspended.
 -- Reads, writes: as refresh_workspace.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
@@ -2470,7 +2514,7 @@ as $$
 -- Purpose: put a quarantined workspace back on the work list, with all its attempts. The next collector makes it due.
 -- Parameters: target_client_id; null for every quarantined workspace.
 -- Returns: how many were put back.
--- Errors: IB002 for an unknown workspace; IB011 for a workspace not quarantined.
+-- Errors: IB002 for an unknown workspace, IB019 for an id that is too long; IB011 for a workspace not quarantined.
 -- Writes: inbox_counts_dirty.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
@@ -2603,6 +2647,7 @@ begin
     inner join public."Lead" as l on o.lead_id = l.id
     -- a lead of no workspace counts nowhere, and would be assigned again for ever
     where l."clientId" is not null
+    inner join public."Lead" as l on o.lead_id = l.id and not inboxdb.is_too_long(l."clientId"::inboxdb.client_id)
     union all
     select k.client_id, null, o.noted_at
     from by_lead as o

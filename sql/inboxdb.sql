@@ -35,6 +35,7 @@ create schema if not exists inboxdb;
 \ir host/id_key.sql
 \ir host/key_id.sql
 \ir host/can_be_id.sql
+\ir host/is_too_long.sql
 \ir host/ai_draft_to_review.index.sql
 \ir host/message_ai_sent.index.sql
 

@@ -156,9 +156,9 @@ def test_owner_sees_all_but_the_age_of_others_sessions(database: Database) -> No
 
 def test_monitor_is_told_what_was_not_looked_at(database: Database) -> None:
     found = complaints(database, role=MONITOR)
-    assert found.keys() == {"drift", "grants", "horizon", "missed"}
+    assert found.keys() == {"drift", "grants", "horizon", "ids", "missed"}
     assert {one["severity"] for findings in found.values() for one in findings} == {"not looked at"}
-    assert all("42501" in found[check][0]["evidence"] for check in ("drift", "grants", "missed"))
+    assert all("42501" in found[check][0]["evidence"] for check in ("drift", "grants", "ids", "missed"))
 
     database.connect().execute('alter table public."Lead" disable trigger inboxdb_note_update')
     Host(database.writer()).workspace()
@@ -169,7 +169,8 @@ def test_monitor_is_told_what_was_not_looked_at(database: Database) -> None:
 
 def test_nobody_in_particular_is_told_what_was_not_looked_at(database: Database) -> None:
     found = complaints(database, role=WRITER)
-    seen = {"autovacuum", "bypassed_triggers", "public_tables", "replica_identity", "server_version"} | COMPARED.keys()
+    seen = {"autovacuum", "bypassed_triggers", "collation", "public_tables", "replica_identity", "server_version"}
+    seen |= COMPARED.keys()
     assert found.keys() == CHECKS - seen
     assert {one["severity"] for findings in found.values() for one in findings} == {"not looked at"}
 
@@ -840,6 +841,30 @@ def test_server_version(database: Database, queries: Path, version: int, leaks: 
     [finding] = only_complaint(database, "server_version")
     assert set(re.findall(r"CVE-\d+-\d+", finding["evidence"])) == leaks
     assert f"update to {mended} or later" in finding["remedy"]
+
+
+def test_id_is_too_long(database: Database) -> None:
+    Host(database.writer()).workspace(id="x" * 2001)
+    assert "its id has 2001 bytes" in only_complaint(database, "ids")[0]["evidence"]
+    database.connect().execute("""update "Client" set id = 'short' where id like 'x%'""")
+    drain(database.dsn)
+    assert complaints(database) == {}
+
+
+def test_collation_has_another_version(database: Database) -> None:
+    """As if the server, or ICU, had come to sort otherwise; a provider of PostgreSQL's own has versions, too."""
+    admin = database.superuser()
+    if admin.info.server_version < 170000:
+        pytest.skip("the collations of this build have no version")
+    faked = (
+        "update pg_database set datlocprovider = 'b', datlocale = 'C.UTF-8', datcollversion = '0' where datname = %s"
+    )
+    admin.execute(faked, [database.name])
+    findings = only_complaint(database, "collation")
+    assert "were built with version 0 of the database's collation, and the server has 1" in findings[0]["evidence"]
+    # all workspaces are marked: drained, too
+    findings[0]["remedy"] += "`inboxdb drain-dirty`"
+    mend(database, findings)
 
 
 def test_ledger_of_yoyo_in_public(database: Database) -> None:

@@ -5,7 +5,7 @@ as $$
 -- Purpose: mark a workspace: note a change of all of it, as a trigger would. Waits for nobody, and is rolled back with
 --   the caller's transaction.
 -- Parameters: target_client_id.
--- Errors: IB002 for an unknown workspace.
+-- Errors: IB002 for an unknown workspace, IB019 for an id that is too long.
 -- Writes: the change log.
 -- DEFINER: its callers have no rights in inboxdb.
 begin

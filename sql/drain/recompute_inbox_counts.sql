@@ -4,8 +4,8 @@ set search_path = ''
 as $$
 -- Purpose: recount a workspace now, dirty or not.
 -- Parameters: target_client_id.
--- Errors: IB002 for an unknown workspace; IB003 where it stayed locked for 5 seconds; IB004 above READ COMMITTED;
---   IB012 while suspended.
+-- Errors: IB002 for an unknown workspace, IB019 for an id that is too long; IB003 where it stayed locked for 5
+--   seconds; IB004 above READ COMMITTED; IB012 while suspended.
 -- Reads, writes: as refresh_workspace.
 -- DEFINER: its callers have no rights in inboxdb.
 declare

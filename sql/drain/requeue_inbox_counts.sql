@@ -5,7 +5,7 @@ as $$
 -- Purpose: put a quarantined workspace back on the work list, with all its attempts. The next collector makes it due.
 -- Parameters: target_client_id; null for every quarantined workspace.
 -- Returns: how many were put back.
--- Errors: IB002 for an unknown workspace; IB011 for a workspace not quarantined.
+-- Errors: IB002 for an unknown workspace, IB019 for an id that is too long; IB011 for a workspace not quarantined.
 -- Writes: inbox_counts_dirty.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
