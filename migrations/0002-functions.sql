@@ -2646,8 +2646,7 @@ begin
     from by_lead as o
     inner join public."Lead" as l on o.lead_id = l.id
     -- a lead of no workspace counts nowhere, and would be assigned again for ever
-    where l."clientId" is not null
-    inner join public."Lead" as l on o.lead_id = l.id and not inboxdb.is_too_long(l."clientId"::inboxdb.client_id)
+    where l."clientId" is not null and not inboxdb.is_too_long(l."clientId"::inboxdb.client_id)
     union all
     select k.client_id, null, o.noted_at
     from by_lead as o
