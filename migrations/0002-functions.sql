@@ -1183,21 +1183,32 @@ $$;
 -- <<< sql/counts/require_workspace.sql
 
 -- >>> sql/drain/try_lock_workspace.sql
-create or replace function inboxdb.try_lock_workspace(target_client_id inboxdb.client_id) returns boolean
+create or replace function inboxdb.try_lock_workspace(target_client_id inboxdb.client_id, tries integer default 1)
+returns boolean
 language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: lock the workspace for this transaction, without waiting. In a statement of its own, before the statement
---   counting: with a snapshot older than the lock a newer result would be overwritten (D14).
--- Parameters: target_client_id.
+--   counting: with a snapshot older than the lock a newer result would be overwritten (D14); and outside of exception
+--   blocks, whose rollback would release the lock.
+-- Parameters: target_client_id; tries, 5 ms apart: the lock may be held for a moment by a late claim (D19), or for a
+--   refresh's duration.
 -- Returns: whether the workspace was free. The lock ends with the transaction or with its backend; it survives
 --   poolers.
 -- INVOKER: an advisory lock, see lock_class.
 begin
   perform inboxdb.checkpoint('lock asked for');
-  return pg_catalog.pg_try_advisory_xact_lock(
-    inboxdb.lock_class('workspace'), pg_catalog.hashtext(target_client_id::pg_catalog.text)
-  );
+  for this_try in 1 .. tries loop
+    if pg_catalog.pg_try_advisory_xact_lock(
+      inboxdb.lock_class('workspace'), pg_catalog.hashtext(target_client_id::pg_catalog.text)
+    ) then
+      return true;
+    end if;
+    if this_try < tries then
+      perform pg_catalog.pg_sleep(0.005);
+    end if;
+  end loop;
+  return false;
 end
 $$;
 -- <<< sql/drain/try_lock_workspace.sql
@@ -2341,7 +2352,7 @@ as $$
 --   because a difference has no explanation, or the next refresh would be a recount anyhow.
 -- Errors: those of compared_leads.
 -- Reads: drifted_scopes, compared_leads, reason_to_recount. Costs a scan of the workspace, and locks nothing.
--- INVOKER: called by drain_next only.
+-- INVOKER: called by audit_claimed only.
 declare
   as_of pg_catalog.timestamptz := inboxdb.clock();
 begin
@@ -2537,6 +2548,35 @@ begin
 end
 $$;
 -- <<< sql/drain/requeue_inbox_counts.sql
+
+-- >>> sql/drain/refresh_or_record.sql
+create or replace function inboxdb.refresh_or_record(
+  target_client_id inboxdb.client_id, recount_because text,
+  out outcome text, out version bigint, out changed_scopes inboxdb.user_id[], out seconds_waited double precision
+)
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: refresh a workspace, or record why that failed.
+-- Parameters: target_client_id, locked in an EARLIER statement (D14); recount_because, as of refresh_workspace.
+-- Returns: the outcome: refreshed, or failed (recorded; the changes stay); else as refresh_workspace.
+-- Errors: 57014 when cancelled, not recorded here.
+-- Reads, writes: as refresh_workspace, record_failure.
+-- INVOKER: called by drain_next and audit_claimed only.
+declare
+  started_at pg_catalog.timestamptz := inboxdb.clock();
+  error_code pg_catalog.text;
+begin
+  select r.version, r.changed_scopes, r.seconds_waited into version, changed_scopes, seconds_waited
+  from inboxdb.refresh_workspace(target_client_id, recount_because) as r;
+  outcome := 'refreshed';
+exception when others then
+  get stacked diagnostics error_code = returned_sqlstate;
+  perform inboxdb.record_failure(target_client_id, started_at, error_code);
+  outcome := 'failed';
+end
+$$;
+-- <<< sql/drain/refresh_or_record.sql
 
 -- >>> sql/log/host_problem.sql
 create or replace function inboxdb.host_problem() returns text
@@ -3221,7 +3261,7 @@ $$;
 
 -- >>> sql/drain/drain_next.sql
 create or replace function inboxdb.drain_next(
-  claimed inboxdb.client_id default null, is_audit boolean default false,
+  claimed inboxdb.client_id default null,
   out client_id inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[],
   out seconds_waited double precision
 )
@@ -3231,77 +3271,29 @@ as $$
 -- Purpose: refresh a dirty workspace in this transaction; collect first when nothing is due.
 -- Parameters: claimed, a workspace claimed by claim_next in an earlier, committed transaction (or any other, due or
 --   not); null: claim in this transaction, by hand, but then a refresh killing its backend is tried again at once, and
---   nobody else collects until this transaction ends (D18). is_audit, for a workspace from next_audit: audit first, and
---   recount in case of drift.
--- Returns: the workspace; the outcome: refreshed, audited (all was right), failed (recorded; the changes stay), skipped
---   (locked by another drain, or inboxdb is suspended), idle (nothing due; workspace null); the inbox cache version
---   after a refresh; the users with changed counts or leads, null without changes, for send_signals after the commit;
---   how long the oldest reason for the refresh had waited, for heartbeat.
+--   nobody else collects until this transaction ends (D18).
+-- Returns: the workspace; the outcome: refreshed, failed (recorded; the changes stay), skipped (locked by another
+--   drain, or inboxdb is suspended), idle (nothing due; workspace null); the inbox cache version after a refresh; the
+--   users with changed counts or leads, null without changes, for send_signals after the commit; how long the oldest
+--   reason for the refresh had waited, for heartbeat.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, not recorded here.
--- Reads, writes: as claim_next, audit_workspace, refresh_workspace, record_failure.
+-- Reads, writes: as claim_next, refresh_or_record.
 -- DEFINER: its callers have no rights in inboxdb.
-declare
-  is_ours boolean;
-  started_at pg_catalog.timestamptz;
-  error_code pg_catalog.text;
-  is_sound boolean := false;
 begin
   perform inboxdb.require_read_committed();
   client_id := coalesce(claimed, inboxdb.claim_next());
   if client_id is null then
     outcome := 'idle';
-    return;
-  end if;
   -- claimed before suspension: during the host's migration the refresh would fail, and count as a failed attempt
-  if inboxdb.suspended_since() is not null then
+  elsif inboxdb.suspended_since() is not null then
     outcome := 'skipped';
-    return;
-  end if;
-
-  -- before the lock, so that other drains go on refreshing the workspace during the audit (D29)
-  if is_audit then
-    started_at := inboxdb.clock();
-    begin
-      is_sound := inboxdb.audit_workspace(client_id);
-    exception when others then
-      -- a refresh will fail likewise, with a record, further attempts and a quarantine at last
-      perform inboxdb.note_change(client_id, null);
-      outcome := 'failed';
-      return;
-    end;
-  end if;
-
-  -- outside of the exception block, whose rollback would release the lock before the failure is recorded
-  is_ours := inboxdb.try_lock_workspace(client_id);
-  -- the lock may be held for a moment by a late claim (D19), or for a refresh's duration
-  for retry in 1 .. case when is_audit then 100 when claimed is not null then 1 else 0 end loop
-    exit when is_ours;
-    perform pg_catalog.pg_sleep(0.005);
-    is_ours := inboxdb.try_lock_workspace(client_id);
-  end loop;
-  if not is_ours then
+  elsif not inboxdb.try_lock_workspace(client_id, case when claimed is null then 1 else 2 end) then
     outcome := 'skipped';
-    return;
+  else
+    select r.outcome, r.version, r.changed_scopes, r.seconds_waited
+    into outcome, version, changed_scopes, seconds_waited
+    from inboxdb.refresh_or_record(client_id, null) as r;
   end if;
-
-  if is_sound then
-    update inboxdb.workspace as w
-    set audited_at = started_at, audit_not_before = null
-    where w.client_id = drain_next.client_id;
-    outcome := 'audited';
-    return;
-  end if;
-
-  started_at := inboxdb.clock();
-  begin
-    select r.version, r.changed_scopes, r.seconds_waited into version, changed_scopes, seconds_waited
-    from inboxdb.refresh_workspace(client_id, case when is_audit then 'audit' end) as r;
-    outcome := 'refreshed';
-  exception when others then
-    get stacked diagnostics error_code = returned_sqlstate;
-    perform inboxdb.record_failure(client_id, started_at, error_code);
-    outcome := 'failed';
-  end;
 end
 $$;
 -- <<< sql/drain/drain_next.sql
@@ -3311,9 +3303,9 @@ create or replace function inboxdb.next_audit() returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: choose the workspace whose audit is due longest, for drain_next. To be committed before the audit: then the
---   workspace is chosen again after five minutes, and an audit killing its backend does not hold up other workspaces.
---   Quarantined workspaces are left out.
+-- Purpose: choose the workspace whose audit is due longest, for audit_claimed. To be committed before the audit: then
+--   the workspace is chosen again after five minutes, and an audit killing its backend does not hold up other
+--   workspaces. Quarantined workspaces are left out.
 -- Returns: the workspace, null when none is due, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads: work_list. Writes: workspace.
@@ -3762,15 +3754,45 @@ $$;
 create or replace function inboxdb.audit_claimed(
   claimed inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[]
 )
-language sql volatile
+language plpgsql volatile
 set search_path = ''
 as $$
-  -- Purpose: audit a workspace chosen by next_audit; a row of view maintenance names this function.
-  -- Parameters: claimed.
-  -- Returns: the outcome, the version and the changed scopes of drain_next.
-  -- Reads, writes: as drain_next.
-  -- INVOKER: called by maintain, by its name in view maintenance.
-  select d.outcome, d.version, d.changed_scopes from inboxdb.drain_next(claimed, true) as d
+-- Purpose: audit a workspace chosen by next_audit, and recount in case of drift; a row of view maintenance names this
+--   function.
+-- Parameters: claimed, by next_audit in an earlier, committed transaction.
+-- Returns: the outcome: audited (all was right), or as of drain_next; the version and the changed scopes after a
+--   recount.
+-- Errors: IB004 above READ COMMITTED; 57014 when cancelled.
+-- Reads, writes: as audit_workspace, refresh_or_record. Writes: workspace; the change log after a failed audit.
+-- INVOKER: called by maintain, by its name in view maintenance.
+declare
+  began_at pg_catalog.timestamptz := inboxdb.clock();
+  is_sound boolean;
+begin
+  perform inboxdb.require_read_committed();
+  if inboxdb.suspended_since() is not null then
+    outcome := 'skipped';
+    return;
+  end if;
+  -- before the lock, so that other drains go on refreshing the workspace during the audit (D29)
+  begin
+    is_sound := inboxdb.audit_workspace(claimed);
+  exception when others then
+    -- a refresh will fail likewise, with a record, further attempts and a quarantine at last
+    perform inboxdb.note_change(claimed, null);
+    outcome := 'failed';
+    return;
+  end;
+  if not inboxdb.try_lock_workspace(claimed, 100) then
+    outcome := 'skipped';
+  elsif is_sound then
+    update inboxdb.workspace as w set audited_at = began_at, audit_not_before = null where w.client_id = claimed;
+    outcome := 'audited';
+  else
+    select r.outcome, r.version, r.changed_scopes into outcome, version, changed_scopes
+    from inboxdb.refresh_or_record(claimed, 'audit') as r;
+  end if;
+end
 $$;
 -- <<< sql/drain/audit_claimed.sql
 

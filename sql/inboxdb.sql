@@ -159,6 +159,7 @@ create schema if not exists inboxdb;
 \ir drain/mark_all_inbox_counts_dirty.sql
 \ir drain/recompute_inbox_counts.sql
 \ir drain/requeue_inbox_counts.sql
+\ir drain/refresh_or_record.sql
 \ir drain/drain_next.sql
 \ir drain/next_audit.sql
 \ir drain/audit_claimed.sql

@@ -36,7 +36,7 @@ def audit(owner: Connection[Any]) -> list[str]:
     audited = []
     while (chosen := owner.execute("select inboxdb.next_audit()").fetchone()) != (None,):
         assert chosen
-        [(outcome,)] = owner.execute("select outcome from inboxdb.drain_next(%s, true)", chosen).fetchall()
+        [(outcome,)] = owner.execute("select outcome from inboxdb.audit_claimed(%s)", chosen).fetchall()
         assert outcome in ("audited", "refreshed")
         audited.append(str(chosen[0]))
     return audited
@@ -157,7 +157,7 @@ def test_an_audit_that_finds_nothing_takes_nothing(database: Database, owner: Co
     [chosen] = owner.execute("select inboxdb.next_audit()").fetchall()
     with closing(Stage(database)) as stage:
         auditing = stage.start(
-            stage.session(), "select outcome from inboxdb.drain_next(%s, true)", chosen, pause_at="counted"
+            stage.session(), "select outcome from inboxdb.audit_claimed(%s)", chosen, pause_at="counted"
         )
         assert stage.owner.execute("select outcome from inboxdb.drain_next(%s)", chosen).fetchall() == [("refreshed",)]
         assert auditing.resume() == [("audited",)]
@@ -172,7 +172,7 @@ def test_what_an_audit_mends_has_a_new_version(owner: Connection[Any], workspace
     set_clock(owner, DUE)
     delete_message(owner)
     [chosen] = owner.execute("select inboxdb.next_audit()").fetchall()
-    answer = "select outcome, changed_scopes::text[] from inboxdb.drain_next(%s, true)"
+    answer = "select outcome, changed_scopes::text[] from inboxdb.audit_claimed(%s)"
     assert owner.execute(answer, chosen).fetchall() == [("refreshed", [ANN])]
     assert owner.execute(versions).fetchall() > before
 

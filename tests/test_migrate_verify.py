@@ -113,9 +113,9 @@ MENDED = {
         "default inboxdb.clock()",
     ),
     "functions lost": Damage(
-        "drop function inboxdb.utc(timestamp) cascade; drop function inboxdb.drain_next(inboxdb.client_id, boolean)",
+        "drop function inboxdb.utc(timestamp) cascade; drop function inboxdb.drain_next(inboxdb.client_id)",
         set(),
-        "routine inboxdb.drain_next(inboxdb.client_id,boolean): shipped present; here missing",
+        "routine inboxdb.drain_next(inboxdb.client_id): shipped present; here missing",
     ),
     "schema lost": Damage(
         "drop schema inbox_api cascade",

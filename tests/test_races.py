@@ -249,9 +249,7 @@ def test_drain_overtaken_before_it_has_the_lock(stage: Stage) -> None:
 
 def test_lock_and_count_in_one_statement_fails(stage: Stage) -> None:
     """Why the lock is taken in an earlier statement: with one statement the same steps end in a failure."""
-    stage.edit("drain_next", "if not is_ours then", "if false then")
-    stage.edit("drain_next", "  is_ours := inboxdb.try_lock_workspace(client_id);\n  --", "  --")
-    stage.edit("drain_next", "for retry in 1 ..", "for retry in 1 .. 0 *")
+    stage.edit("drain_next", "elsif not inboxdb.try_lock_workspace(client_id, case", "elsif 0 = (case")
     locked = "locked as materialized (select inboxdb.try_lock_workspace(target_client_id) as mine)"
     stage.edit("remember_leads", "  with\n  changed as", f"  with {locked},\n  changed as")
     taking = "is_recount or c.lead_id is not null"

@@ -221,7 +221,8 @@ def test_columns_that_are_published_are_those_of_the_check_before() -> None:
 
 
 def test_python_has_words_for_whatever_sql_answers() -> None:
-    outcomes = set(re.findall(r"outcome := '(\w+)'", TEXTS["drain/drain_next.sql"]))
+    answering = ("drain_next", "audit_claimed", "refresh_or_record")
+    outcomes = {one for name in answering for one in re.findall(r"outcome := '(\w+)'", TEXTS[f"drain/{name}.sql"])}
     # idle: nothing was claimed, which Python does by itself; lost: a connection, which SQL cannot tell
     assert outcomes - {"idle"} == (logs.OUTCOMES | logs.AUDIT_OUTCOMES).keys() - {"lost"}
     [decided] = re.findall(r"check \(lead_rls in \((.*)\)\)", TEXTS["base/installation.table.sql"])

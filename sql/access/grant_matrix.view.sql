@@ -28,7 +28,7 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.lock_class(text)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.collect()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.claim_next(boolean)', 'execute'),
-  ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id, boolean)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.maintain(jsonb, boolean, text)', 'execute'),
   (
     'inboxdb_drainer', 'function',

@@ -13,7 +13,7 @@ as $$
 --   because a difference has no explanation, or the next refresh would be a recount anyhow.
 -- Errors: those of compared_leads.
 -- Reads: drifted_scopes, compared_leads, reason_to_recount. Costs a scan of the workspace, and locks nothing.
--- INVOKER: called by drain_next only.
+-- INVOKER: called by audit_claimed only.
 declare
   as_of pg_catalog.timestamptz := inboxdb.clock();
 begin

@@ -2,9 +2,9 @@ create or replace function inboxdb.next_audit() returns inboxdb.client_id
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: choose the workspace whose audit is due longest, for drain_next. To be committed before the audit: then the
---   workspace is chosen again after five minutes, and an audit killing its backend does not hold up other workspaces.
---   Quarantined workspaces are left out.
+-- Purpose: choose the workspace whose audit is due longest, for audit_claimed. To be committed before the audit: then
+--   the workspace is chosen again after five minutes, and an audit killing its backend does not hold up other
+--   workspaces. Quarantined workspaces are left out.
 -- Returns: the workspace, null when none is due, or inboxdb is suspended.
 -- Errors: IB004 above READ COMMITTED.
 -- Reads: work_list. Writes: workspace.
