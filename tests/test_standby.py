@@ -9,13 +9,14 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from psycopg import Connection
 from psycopg.conninfo import make_conninfo
 
 from inboxdb import cli
 from inboxdb.demo import embedded
 from inboxdb.drain.run import drain
 from inboxdb.install import access
-from tests.rows import Host, new_id
+from tests.rows import Host, new_id, set_slice
 from tests.running import own_postgres
 from tests.servers import MEMBER, MONITOR, OWNER, SETTINGS, Database, Server, new_folder
 from tests.standby import caught_up, standby
@@ -149,6 +150,42 @@ def test_the_procedure_is_refused(pair: Pair) -> None:
         pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
     ):
         connection.execute("call inboxdb.drain_dirty()")
+
+
+def test_emptying_a_slice_cancels_nobody_on_the_standby(pair: Pair) -> None:
+    """A dump of the standby has every table locked; where a lock of the primary's is replayed, it is cancelled."""
+    server = pair.primary.server
+    owner = pair.primary.connect()
+    with psycopg.connect(make_conninfo(pair.standby, dbname=pair.primary.name)) as dump:
+        for number in range(4):
+            dump.execute(f"lock table inboxdb.change_{number} in access share mode".encode())
+            assert leave_dead_rows(owner, number, rows=20_000, length=10) > 2**20
+            assert empty_slice(owner, number) is False
+            owner.execute(f"vacuum inboxdb.change_{number}".encode())
+        caught_up(server.dsn, pair.standby)
+        dump.execute("select 1")
+
+    # past 64 MB the disk is worth more
+    owner.execute("alter table inboxdb.change_0 alter column lead_id set storage plain")
+    assert leave_dead_rows(owner, 0, rows=40_000, length=2000) > 2**26
+    assert empty_slice(owner, 0) is True
+
+
+def leave_dead_rows(owner: Connection[Any], number: int, *, rows: int, length: int) -> int:
+    """Note changes of leads with ids of a length in a slice, and take them; return the slice's size."""
+    noted = (
+        f"insert into inboxdb.change_{number} (lead_id) select repeat('l', %s) || n from generate_series(1, %s) as n"
+    )
+    owner.execute(noted.encode(), [length, rows])
+    owner.execute(f"delete from inboxdb.change_{number}".encode())
+    [(size,)] = owner.execute("select pg_relation_size(%s)", [f"inboxdb.change_{number}"]).fetchall()
+    return int(size)
+
+
+def empty_slice(owner: Connection[Any], number: int) -> bool:
+    """Empty a slice, as when the one two behind is in use."""
+    set_slice(owner, f"{(number + 2) % 4}")
+    return owner.execute("select inboxdb.empty_slice()").fetchone() == (True,)
 
 
 def test_plan_names_the_standby(pair: Pair) -> None:

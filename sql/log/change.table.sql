@@ -1,6 +1,7 @@
 -- The change log: four identical slices, used in turn (see current_slice), so that each is out of use long enough to be
 -- truncated, although a held snapshot keeps its dead rows from vacuum (D6).
 -- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes a writer wait for another (D2).
+-- vacuum_truncate is off, because a standby cancels readers at its lock, too (D116).
 -- noted_at is in the key, because rows of another server may have its xid and id, and no write may fail by them (D107).
 create table inboxdb.change_0 (
   xid xid8 not null default pg_catalog.pg_current_xact_id(),
@@ -11,18 +12,18 @@ create table inboxdb.change_0 (
   noted_at timestamptz not null default inboxdb.clock(),
   primary key (xid, id, noted_at)
 )
-with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, vacuum_truncate = off);
 
 -- For refreshes, which take the changes of a single workspace. Partial, so that a query for all changes from a
 -- transaction on cannot be answered by scanning this index from end to end (D8).
 create index change_0_client_id_xid_idx on inboxdb.change_0 (client_id, xid) where client_id is not null;
 
 create table inboxdb.change_1 (like inboxdb.change_0 including all)
-with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, vacuum_truncate = off);
 create table inboxdb.change_2 (like inboxdb.change_0 including all)
-with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, vacuum_truncate = off);
 create table inboxdb.change_3 (like inboxdb.change_0 including all)
-with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, vacuum_truncate = off);
 
 -- No statistics on xid, because they are of changes drained by now: the planner would expect next to no rows of
 -- `xid >= read_from`, and look for a workspace's changes among all undrained ones.
