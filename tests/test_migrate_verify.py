@@ -291,7 +291,7 @@ NAMED = {
     ),
     "table unlogged": Damage(
         "alter table inboxdb.workspace set unlogged",
-        {"relation inboxdb.workspace", "relation inboxdb.workspace_number_seq"},
+        {"relation inboxdb.workspace"},
         "set logged",
     ),
 }

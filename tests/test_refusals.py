@@ -6,18 +6,21 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from select import select
+from time import monotonic
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
+from inboxdb.database import refusal
 from inboxdb.database.connection import connect, resolve_dsn, session
 from inboxdb.database.errors import CannotConnect, ConnectionLost, UnusableDsn
 from inboxdb.drain.options import DrainOptions, Schedule
 from inboxdb.drain.run import drain
-from tests.interleave import until
+from tests.interleave import DEADLINE, until
 from tests.pooler import pooler
 from tests.refusing_server import refusing_server
 from tests.running import Start, programs
@@ -171,6 +174,29 @@ def test_a_proxy_that_closes_every_connection(silent_server: tuple[str, list[byt
         with pytest.raises(CannotConnect, match="closed the connection") as raised:
             connect(make_conninfo(silent_server[0], sslmode=sslmode, sslrootcert=""))
         assert raised.value.may_pass
+
+
+def test_the_look_at_a_silent_server_is_taken_once_and_holds_up_no_other_thread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A worker that connects again stands still, and an announcer beside goes on: libpq's own ping would hold Python's
+    lock for as long as it waits. The first connection still waits when this thread has accepted it, and is the only.
+    """
+    ahead: list[float] = []
+    monkeypatch.setattr(refusal, "monotonic", lambda: monotonic() + sum(ahead))
+    monkeypatch.setattr(refusal, "TIMEOUT", DEADLINE)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as threads:
+        dsn = f"host=127.0.0.1 port={listener.getsockname()[1]} dbname=app user=u sslmode=disable gssencmode=disable"
+        looking = threads.submit(refusal.why, psycopg.OperationalError(), dsn)
+        client, _ = listener.accept()
+        with client:
+            assert client.recv(1024), "what a session begins with"
+            assert select([client], [], [], 0) == ([], [], []), "the other side has given up already"
+            ahead.append(DEADLINE)
+        assert looking.result(DEADLINE).reason == "it did not answer in time"
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
 def test_a_server_without_tls(silent_server: tuple[str, list[bytes]]) -> None:

@@ -19,7 +19,7 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import make_conninfo
 
-TIMEOUT = 5.0  # seconds, for each look at why a connection failed
+TIMEOUT = 5.0  # seconds, for finding out why a connection failed
 
 # By SQLSTATE or its class, the longer first; what waiting does not mend. Any other code may pass (D100).
 FINAL = {
@@ -67,10 +67,14 @@ def why(error: psycopg.OperationalError, conninfo: str) -> Refusal:
         return Refusal("it did not answer in time", may_pass=True)
     if error.sqlstate:
         return by_sqlstate(error.sqlstate)
-    if _is_unusable(conninfo):
-        return UNUSABLE_VALUE
-    connection, messages = _failing(conninfo)
+    give_up_at = monotonic() + TIMEOUT
+    connection = pq.PGconn.connect_start(conninfo.encode())
     try:
+        if connection.status == pq.ConnStatus.BAD and _is_unusable(conninfo):
+            return UNUSABLE_VALUE
+        messages = _connect(connection, give_up_at)
+        if monotonic() >= give_up_at:
+            return Refusal("it did not answer in time", may_pass=True)
         codes = re.findall(r":\s+([0-9A-Z]{5})$", connection.get_error_message(), re.MULTILINE)
         if "08P01" in codes and re.search(r"\tSASLResponse\t[^\n]*\n[^\n]*\tErrorResponse\t", messages):
             # PgBouncer before 1.20 refuses a password by the code that stands for all of its errors
@@ -84,7 +88,7 @@ def why(error: psycopg.OperationalError, conninfo: str) -> Refusal:
         host, port = (connection.hostaddr or connection.host).decode(), connection.port.decode() or "5432"
     finally:
         connection.finish()
-    return _by_socket(host, int(port), conninfo) if port.isdecimal() else UNUSABLE_VALUE
+    return _by_socket(host, int(port), conninfo, give_up_at) if port.isdecimal() else UNUSABLE_VALUE
 
 
 def by_sqlstate(sqlstate: str) -> Refusal:
@@ -106,7 +110,10 @@ def _libpq() -> ctypes.CDLL:
 
 
 def _is_unusable(conninfo: str) -> bool:
-    """Say whether libpq makes no attempt to connect, because it does not take a parameter's value."""
+    """Say whether libpq makes no attempt to connect, because it does not take a parameter's value.
+
+    For connections that failed at once: libpq may ping each of several hosts, each for a time.
+    """
     with suppress(OSError, AttributeError):
         ping = _libpq().PQping
         ping.argtypes = [ctypes.c_char_p]
@@ -114,10 +121,8 @@ def _is_unusable(conninfo: str) -> bool:
     return False
 
 
-def _failing(conninfo: str) -> tuple[pq.abc.PGconn, str]:
-    """Connect once more, so that errors are told by SQLSTATE; return the connection and libpq's list of messages."""
-    connection = pq.PGconn.connect_start(conninfo.encode())
-    give_up_at = monotonic() + TIMEOUT
+def _connect(connection: pq.abc.PGconn, give_up_at: float) -> str:
+    """Go on connecting, so that errors are told by SQLSTATE; return libpq's list of messages."""
     with suppress(OSError, AttributeError):  # no such function: then nothing is known by SQLSTATE, and all may pass
         verbosity = _libpq().PQsetErrorVerbosity
         verbosity.argtypes = [ctypes.c_void_p, ctypes.c_int]
@@ -128,14 +133,18 @@ def _failing(conninfo: str) -> tuple[pq.abc.PGconn, str]:
         while connection.status != pq.ConnStatus.BAD and monotonic() < give_up_at:
             match connection.connect_poll():
                 case pq.PollingStatus.READING:
-                    select([connection.socket], [], [], TIMEOUT)
+                    select([connection.socket], [], [], _left(give_up_at))
                 case pq.PollingStatus.WRITING:
-                    select([], [connection.socket], [], TIMEOUT)
+                    select([], [connection.socket], [], _left(give_up_at))
                 case _:
                     break
         connection.untrace()
         file.seek(0)
-        return connection, file.read().decode(errors="replace")
+        return file.read().decode(errors="replace")
+
+
+def _left(give_up_at: float) -> float:
+    return max(give_up_at - monotonic(), 0.001)
 
 
 def _memory() -> IO[bytes]:
@@ -143,11 +152,11 @@ def _memory() -> IO[bytes]:
     return open(os.memfd_create("inboxdb"), "w+b") if hasattr(os, "memfd_create") else TemporaryFile()
 
 
-def _by_socket(host: str, port: int, conninfo: str) -> Refusal:
+def _by_socket(host: str, port: int, conninfo: str, give_up_at: float) -> Refusal:
     """Say what the network answers at that place, where no server said a code."""
     try:
-        with _socket(host, port) as connected:
-            return _by_tls(connected, conninfo)
+        with _socket(host, port, give_up_at) as connected:
+            return _by_tls(connected, conninfo, give_up_at)
     except socket.gaierror as error:
         if error.errno in NO_HOST:
             return Refusal("there is no such host", may_pass=False)
@@ -164,11 +173,11 @@ def _by_socket(host: str, port: int, conninfo: str) -> Refusal:
     return Refusal("it closed the connection", may_pass=True)
 
 
-def _socket(host: str, port: int) -> socket.socket:
+def _socket(host: str, port: int, give_up_at: float) -> socket.socket:
     if not host.startswith(("/", "@")):
-        return socket.create_connection((host, port), TIMEOUT)
+        return socket.create_connection((host, port), _left(give_up_at))
     connected = socket.socket(socket.AF_UNIX)
-    connected.settimeout(TIMEOUT)
+    connected.settimeout(_left(give_up_at))
     path = f"{host}/.s.PGSQL.{port}"
     try:
         connected.connect("\0" + path[1:] if path.startswith("@") else path)
@@ -178,7 +187,7 @@ def _socket(host: str, port: int) -> socket.socket:
     return connected
 
 
-def _by_tls(connected: socket.socket, conninfo: str) -> Refusal:
+def _by_tls(connected: socket.socket, conninfo: str, give_up_at: float) -> Refusal:
     """Tell whether TLS is what the two sides do not agree on."""
     closed = Refusal("it closed the connection", may_pass=True)
     defaults = {option.keyword: option.val for option in pq.Conninfo.get_defaults()}
@@ -186,6 +195,7 @@ def _by_tls(connected: socket.socket, conninfo: str) -> Refusal:
     wanted = given.get(b"sslmode") or defaults.get(b"sslmode")
     if connected.family == socket.AF_UNIX or wanted not in (b"require", b"verify-ca", b"verify-full"):
         return closed
+    connected.settimeout(_left(give_up_at))
     connected.sendall(SSL_REQUEST)
     answer = connected.recv(1)
     if answer == b"N":
@@ -193,6 +203,7 @@ def _by_tls(connected: socket.socket, conninfo: str) -> Refusal:
     if answer != b"S":
         return closed
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    connected.settimeout(_left(give_up_at))
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     try:
         context.wrap_socket(connected).close()
