@@ -2948,7 +2948,11 @@ begin
     claim_from = '-infinity'
   where s.revision = kept.revision;
   if has_moved then
-    raise warning 'inboxdb counts every workspace anew, because the database was moved, restored or promoted'
+    raise warning 'inboxdb counts every workspace anew, because %',
+      case
+        when kept.place <> here then 'the database was moved, restored or promoted'
+        else 'the server was started, and a table that is unlogged may be empty'
+      end
       using hint = 'Until that is done, counts may be late. docs/operations.md: Moving, copying, restoring.';
   end if;
   return true;

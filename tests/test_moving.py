@@ -1,6 +1,7 @@
 """Ways to arrive on a server: what each leaves out, a first pass makes up for, before any claim."""
 
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -211,7 +212,6 @@ PARTS = [
     ["--exclude-table-data=inboxdb.inbox_counts_dirty", "--exclude-table-data=inboxdb.run"],
     ["--exclude-table-data=inboxdb.cache_version", "--exclude-table-data=inboxdb.job_status"],
     [f'--exclude-table-data=public."{table}"' for table in ("Lead", "AIDraft", "Message")],
-    ["--no-statistics"],
 ]
 
 
@@ -237,6 +237,22 @@ def test_a_dump_without_the_drains_state(database: Database, tmp_path: Path) -> 
         assert_sound(restored)
 
 
+def test_restored_over_an_installation(database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """In place, by `pg_restore --clean`: back to the rows of the dump, with versions beyond those of after it."""
+    file = dump(database, tmp_path)
+    leave_waiting(Host(database.writer()), database.prepared[0])
+    run(database.dsn, "mark --all\ndrain-dirty")
+    dsn = database.server.dsn_of(database.name)
+    known = versions(dsn)
+    caplog.clear()
+    assert restore(dsn, file, "--clean", "--if-exists") == []
+    run(database.dsn, "drain-dirty")
+    assert warned(caplog) == 1
+    after = versions(dsn)
+    assert all(after[key] > known[key] for key in after)
+    assert_sound(dsn)
+
+
 def test_our_schemas_alone(database: Database, tmp_path: Path) -> None:
     """Where the host's tables were restored before: their triggers of ours are in the other dump."""
     ours = dump(database, tmp_path, "--schema=inboxdb", "--schema=inbox_api")
@@ -249,6 +265,21 @@ def test_our_schemas_alone(database: Database, tmp_path: Path) -> None:
 
 
 # Files
+
+
+def test_a_server_that_withholds_where_it_is(database: Database) -> None:
+    """As some managed ones do; a place known in part is still one."""
+    place = "select place from inboxdb.drain_state"
+    owner = database.connect()
+    [(known,)] = owner.execute(place).fetchall()
+    assert re.fullmatch("[0-9]+/[0-9A-F]{8}/[0-9]+/", known)
+    database.superuser().execute("revoke execute on function pg_control_system, pg_walfile_name from public")
+    owner.execute("select inboxdb.arrive()")
+    [(left,)] = owner.execute(place).fetchall()
+    assert left == f"//{known.split('/')[2]}/"
+    Host(database.writer()).lead(database.prepared[0], status="needs_repair")
+    drain(database.dsn)
+    assert_sound(database.server.dsn_of(database.name))
 
 
 def test_a_template(database: Database, caplog: pytest.LogCaptureFixture) -> None:
@@ -372,5 +403,10 @@ def test_a_server_stopped_crashed_and_counting_anew(caplog: pytest.LogCaptureFix
             with psycopg.connect(dsn) as connection:
                 assert connection.execute('select from "Lead"').rowcount == 0
             run(dsn, "drain-dirty")
+            assert "a table that is unlogged may be empty" in caplog.text
             assert warned(caplog) == 1
+            assert complaints(dsn) == {"host_tables"}
+            with psycopg.connect(dsn, autocommit=True) as connection:
+                for table in ("Lead", "AIDraft", "Message"):
+                    connection.execute(f'alter table "{table}" set logged'.encode())
             assert_sound(dsn)
