@@ -207,10 +207,11 @@ def test_rows_of_another_server_fail_no_write(database: Database) -> None:
 PARTS = [
     ["--exclude-table-data=inboxdb.counted_lead"],
     ["--exclude-table-data=inboxdb.workspace"],
-    ["--exclude-table-data=inboxdb.inbox_counts"],
-    ["--exclude-table-data=inboxdb.change_*"],
-    ["--exclude-table-data=inboxdb.inbox_counts_dirty", "--exclude-table-data=inboxdb.run"],
-    ["--exclude-table-data=inboxdb.cache_version", "--exclude-table-data=inboxdb.job_status"],
+    ["--exclude-table-data=inboxdb.change_*", "--exclude-table-data=inboxdb.run"],
+    [
+        f"--exclude-table-data=inboxdb.{table}"
+        for table in ("inbox_counts", "inbox_counts_dirty", "cache_version", "job_status")
+    ],
     [f'--exclude-table-data=public."{table}"' for table in ("Lead", "AIDraft", "Message")],
 ]
 
