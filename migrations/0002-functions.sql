@@ -9,9 +9,9 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- >>> sql/base/lock_class.sql
--- No SET, so that the planner puts the number in its place: operators are written out for want of a search_path.
 create or replace function inboxdb.lock_class(what text) returns integer
 language sql immutable
+set search_path = ''
 as $$
   -- Purpose: the class of an advisory lock of ours, as pg_locks.classid shows it.
   -- Parameters: what, workspace (objid: hashtext of its id), collector, grants or migration (objid: 0), maintenance
@@ -20,19 +20,19 @@ as $$
   --   holds the two together.
   -- INVOKER: reads nothing.
   select case
-    when what operator(pg_catalog.=) 'workspace' then 1768841848
-    when what operator(pg_catalog.=) 'collector' then 1768841849
-    when what operator(pg_catalog.=) 'migration' then 1768841850
-    when what operator(pg_catalog.=) 'grants' then 1768841851
-    when what operator(pg_catalog.=) 'maintenance' then 1768841852
+    when what = 'workspace' then 1768841848
+    when what = 'collector' then 1768841849
+    when what = 'migration' then 1768841850
+    when what = 'grants' then 1768841851
+    when what = 'maintenance' then 1768841852
   end
 $$;
 -- <<< sql/base/lock_class.sql
 
 -- >>> sql/base/promised_freshness.sql
--- No SET, so that the planner puts the interval in its place.
 create or replace function inboxdb.promised_freshness() returns interval
 language sql immutable
+set search_path = ''
 as $$
   -- Purpose: how long a change may wait to be counted: beyond, counts are stale, and a workspace is late.
   -- Returns: 15 seconds.

@@ -1,6 +1,6 @@
--- No SET, so that the planner puts the interval in its place.
 create or replace function inboxdb.promised_freshness() returns interval
 language sql immutable
+set search_path = ''
 as $$
   -- Purpose: how long a change may wait to be counted: beyond, counts are stale, and a workspace is late.
   -- Returns: 15 seconds.

@@ -1,6 +1,6 @@
--- Inlined into its callers' queries, so without a search_path of its own.
 create or replace function inboxdb.sentinel() returns inboxdb.user_id
 language sql immutable parallel safe
+set search_path = ''
 as $$
   -- Purpose: the scope_user_id of global rows; no user has this id.
   -- Returns: the nil UUID, in the host's type for user ids.
