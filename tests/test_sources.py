@@ -152,7 +152,7 @@ def test_errors_say_what_to_do(name: str) -> None:
 
 def test_numbers_that_sql_cannot_share_are_the_same() -> None:
     """`inboxdb migrate` takes its lock, and `plan` looks for it, before anything is installed."""
-    classes = dict(re.findall(r"\) '(\w+)' then (\d+)", TEXTS["base/lock_class.sql"]))
+    classes = dict(re.findall(r"what = '(\w+)' then (\d+)", TEXTS["base/lock_class.sql"]))
     assert classes["migration"] == str(migrate.LOCK_CLASS)
     assert f"l.classid = {classes['migration']}\n" in TEXTS["checks/plan/runner.sql"]
     assert f"`classid` {classes['workspace']}." in documented()

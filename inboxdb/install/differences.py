@@ -204,7 +204,7 @@ def _read_state(connection: Connection) -> _State:
         installed.get(obj, {}).pop("roles", None)
     for obj, facts in installed.items():
         # an event trigger's, as Supabase has: the owner, as whom our functions read the table, is not bound
-        if facts.get("rls") and not facts["force_rls"] and expected.get(obj, {}).get("kind") == "r" and obj != LEAD:
+        if expected.get(obj, {}).get("kind") == "r" and facts["rls"] and not facts["force_rls"]:
             facts["rls"] = expected[obj]["rls"]
     return _State(expected, installed, owner, decided, named)
 
