@@ -185,6 +185,43 @@ def test_count(copy: Copy) -> None:
     assert copy.touched == listed("A count", "out_of_office")
 
 
+FUNCTION = """\
+create or replace function inboxdb.failing_jobs(this_job text) returns bigint
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: count the workspaces whose last run of a job failed.
+  -- Parameters: this_job.
+  -- Returns: how many.
+  -- Reads: job_status.
+  -- INVOKER: for the owner, by hand.
+  select pg_catalog.count(*)
+  from inboxdb.job_status as s
+  where s.job_name = this_job and s.last_status = 'failed'
+$$;
+"""
+
+TEST_OF_FUNCTION = """\
+from tests.servers import Database
+
+
+def test_nothing_failed(database: Database) -> None:
+    assert database.connect().execute("select inboxdb.failing_jobs('tidy')").fetchall() == [(0,)]
+"""
+
+
+def test_function(copy: Copy) -> None:
+    copy.release()
+    copy.write("sql/jobs/failing_jobs.sql", FUNCTION)
+    copy.insert("sql/inboxdb.sql", "\\ir jobs/record_job.sql\n", "\\ir jobs/failing_jobs.sql\n")
+    copy.write("tests/test_failing_jobs.py", TEST_OF_FUNCTION)
+    copy.make("migration", "NAME=failing-jobs")
+    copy.pytest(
+        "tests/test_failing_jobs.py", "tests/test_sources.py", "-k", "failing_jobs or contents or rooms or nothing"
+    )
+    assert copy.touched == listed("A function", "failing_jobs", "failing-jobs")
+
+
 CHECK = """\
 -- Looks for: workspaces with more than 1,000,000 leads.
 -- Why: a recount of one takes seconds.

@@ -21,7 +21,7 @@ from tests.interleave import until
 from tests.rows import Host
 from tests.running import python_ends
 from tests.servers import WRITER, Database
-from tests.test_migrations import FILES, by_contents, by_hand, host_rows, run_psql
+from tests.test_migrations import FILES, by_contents, by_hand, host_rows, ours_with, run_psql
 
 READERS = "authenticated"
 
@@ -193,6 +193,27 @@ def test_older_installation_has_what_is_gone_since(
     with pytest.raises(InboxdbError, match=r"its objects: relation inboxdb\.notes\. Drop"):
         uninstall(bare_database.dsn)
     owner.execute("drop table inboxdb.notes")
+    uninstall(bare_database.dsn)
+    assert not difference(before, catalog(owner))
+
+
+def test_newer_installation_has_what_its_ledger_says(
+    bare_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A migration unknown to this inboxdb made it, and its applied text is kept; without the text it is named."""
+    owner = bare_database.connect()
+    before = catalog(owner)
+    ours_with(tmp_path, monkeypatch, "9999-newer.sql", RETIRED.replace(" concurrently", ""))
+    migrate.apply(bare_database.dsn)
+    monkeypatch.undo()
+    owner.execute("create table inboxdb.notes (id int)")
+    with pytest.raises(InboxdbError, match=r"its objects: relation inboxdb\.notes\. .* does not know 9999-newer:"):
+        uninstall(bare_database.dsn)
+    owner.execute("drop table inboxdb.notes")
+    text = owner.execute("delete from inboxdb.migration_text where migration_id = '9999-newer' returning *").fetchone()
+    with pytest.raises(InboxdbError, match=r"inboxdb\.retired.* the inboxdb that applied it knows more"):
+        uninstall(bare_database.dsn)
+    owner.execute("insert into inboxdb.migration_text values (%s, %s, %s, %s)", text)
     uninstall(bare_database.dsn)
     assert not difference(before, catalog(owner))
 

@@ -1,6 +1,7 @@
 """Remove every trace of inboxdb from a database, in whatever state it is.
 
-The catalog is the guide, not the ledger: installations half applied, suspended or without a ledger go, too (D79).
+The catalog is the guide, not the ledger: installations half applied, suspended or without a ledger go, too (D79). What
+this release does not ship is known by the migrations' text: shipped, or kept in the ledger by a newer release.
 Each step is a transaction of its own, one host table at a time, triggers first: no writer meets a missing function, and
 after a crash the same command goes on.
 """
@@ -105,8 +106,10 @@ def _named(ours: Objects) -> list[str]:
 
 def _refuse_what_is_not_ours(connection: Connection, ours: Objects, dsn: str) -> None:
     shipped, history = catalog.shipped(), migrate.read_history(connection)
-    is_older = any(migration.id not in history.entries for migration in history.shipped)
-    gone_since = _ever_made() if is_older else set()
+    texts = [history.entries[name].body or "" for name in history.unknown]
+    if history.pending:
+        texts += [file.read_text() for file in sources.MIGRATIONS.glob("*.sql") if ".rollback." not in file.name]
+    of_other_releases = {name for text in texts for name in MAKES.findall(text)}
     strange = [
         str(obj)
         for obj in sorted(ours)
@@ -114,19 +117,19 @@ def _refuse_what_is_not_ours(connection: Connection, ours: Objects, dsn: str) ->
         and obj not in shipped
         and obj != TRUSTED
         and not obj.name.startswith(STAND_IN)
-        and not {obj.table, re.split(r"\(| on |_[a-z]+_seq$", obj.name)[0].removeprefix("public.")} & gone_since
+        and not {obj.table, re.split(r"\(| on |_[a-z]+_seq$", obj.name)[0].removeprefix("public.")} & of_other_releases
     ]
     if strange := strange + _dependents(connection):
         raise InboxdbError(
             f"in {describe(dsn)} this is not inboxdb's, and depends on it or stands among its objects: "
             f"{', '.join(strange)}. Drop it or move it away first. Nothing was changed."
+            + (
+                f" The database is newer than this inboxdb, which does not know {', '.join(history.unknown)}: the "
+                "inboxdb that applied it knows more."
+                if history.unknown
+                else ""
+            )
         )
-
-
-def _ever_made() -> set[str]:
-    """Name what the migrations make, whether a later one drops it or not."""
-    files = [file for file in sources.MIGRATIONS.glob("*.sql") if not file.name.endswith(".rollback.sql")]
-    return {name for file in files for name in MAKES.findall(file.read_text())}
 
 
 def _dependents(connection: Connection) -> list[str]:
