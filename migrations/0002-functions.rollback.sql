@@ -19,6 +19,7 @@ drop function inboxdb.work_left();
 drop function inboxdb.drain_status();
 drop function inboxdb.seconds_to_next_attempt(text[]);
 drop procedure inboxdb.drain_dirty(integer, integer);
+drop procedure inboxdb.next_transaction();
 drop function inboxdb.audit_claimed(inboxdb.client_id);
 drop function inboxdb.maintain(jsonb, boolean, text);
 drop function inboxdb.record_maintenance_failure(text, text);

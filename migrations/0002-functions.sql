@@ -55,7 +55,7 @@ comment on view inboxdb.setting_definition is
 -- <<< sql/base/setting_definition.view.sql
 
 -- >>> sql/base/setting.sql
--- No SET, which would cost a reader 2 µs: operators are written out for want of a search_path.
+-- No SET, which would cost a reader 2 microseconds: operators are written out for want of a search_path.
 create or replace function inboxdb.setting(name text) returns text
 language plpgsql stable
 as $$
@@ -1445,14 +1445,18 @@ as $$
     select
       coalesce(error_code, '08006'),
       case
-        when error_code is null then 'the session of the {run} was gone before the end'
+        when error_code is null then 'the session of the {run} was gone, or a statement_timeout ended the call'
         when error_code = '57014' then 'the {run} was cancelled, or hit its time limit'
         when error_code in ('40001', '40P01', '55P03') then 'the {run} lost against another transaction'
         when error_code = '42501' then 'the {run} may not read what it needs (row-level security or a missing right)'
         when error_code in ('42P01', '42703', '42883', '42804')
           then 'the host''s tables no longer fit: apply the migrations again'
+<<<<<<< HEAD
         when error_code = '54000'
           then 'the id of a lead or a user is longer than an index can hold: 2,600 bytes with the workspace''s'
+=======
+        when error_code in ('22021', '22P05') then 'an id of the workspace has characters that UTF8 lacks'
+>>>>>>> 179df17 (Set what inboxdb needs of a host's settings and encodings in each transaction, and name the rest: a transaction_timeout, a DateStyle or LATIN1 ended work without a word)
         when error_code like '53%' then 'the server is out of resources'
         when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
         else 'the {run} failed; {function} raises the error in full'
@@ -2582,6 +2586,8 @@ $$;
 create or replace function inboxdb.host_problem() returns text
 language sql stable
 set search_path = ''
+-- else format_type would quote the name of every type, and none would be what it was
+set quote_all_identifiers = off
 as $$
   -- Purpose: find out whether the host has changed its schema under our functions and triggers: a rename is followed by
   --   views, triggers' conditions and policies, but not by a function's text (D101); no trigger of ours fires for a
@@ -3057,7 +3063,7 @@ begin
       where w.next_snooze_at <= now
     ) as reason
     group by reason.client_id
-    -- not null, written as HAVING count() > 0, because WHERE … is not null would let a partial index be read whole
+    -- not null, written as HAVING count() > 0, because WHERE ... is not null would let a partial index be read whole
     having pg_catalog.count(reason.client_id) > 0
   ) as found
   where not exists (
@@ -3810,6 +3816,30 @@ end
 $$;
 -- <<< sql/drain/audit_claimed.sql
 
+-- >>> sql/drain/next_transaction.sql
+-- A committing procedure may have neither SET nor SECURITY DEFINER, so every name is qualified here, operators too.
+create or replace procedure inboxdb.next_transaction()
+language plpgsql
+as $$
+-- Purpose: commit, and begin the next transaction of drain_dirty: READ COMMITTED, a lock given up after a minute, and
+--   nothing that cuts a transaction short, whatever the server, the database or the role has set (D113).
+-- INVOKER: reads nothing.
+begin
+  commit;
+  set transaction isolation level read committed;
+  perform pg_catalog.set_config('lock_timeout', '60s', true);
+  -- of PostgreSQL 17
+  if pg_catalog.current_setting('transaction_timeout', true) is not null then
+    perform pg_catalog.set_config('transaction_timeout', '0', true);
+  end if;
+  -- of minor versions since 2024
+  if pg_catalog.current_setting('restrict_nonsystem_relation_kind', true) is not null then
+    perform pg_catalog.set_config('restrict_nonsystem_relation_kind', '', true);
+  end if;
+end
+$$;
+-- <<< sql/drain/next_transaction.sql
+
 -- >>> sql/drain/drain_dirty.sql
 -- A committing procedure may have neither SET nor SECURITY DEFINER, so every name is qualified here, operators too.
 create or replace procedure inboxdb.drain_dirty(max_workspaces integer default null, max_seconds integer default null)
@@ -3818,20 +3848,23 @@ as $$
 -- Purpose: drain with SQL alone (psql, pg_cron): claim and refresh workspaces while any is due.
 -- Parameters: max_workspaces to claim, null for no limit. max_seconds, how long to go on: with nothing due the
 --   procedure looks again every second, so that a schedule by the minute keeps up with every change; null or 0: end as
---   soon as nothing is due, after 55 seconds at most. No workspace is started afterwards. A statement_timeout bounds
---   the whole call, not a refresh; a refresh waiting for a lock is given up after a minute.
+--   soon as nothing is due, after 55 seconds at most. No workspace is started afterwards, nor after half of the
+--   session's statement_timeout, which bounds the whole call. A refresh waiting for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, because of the COMMIT after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- Beside the refreshes, and with nothing due, view maintenance says what else is done.
 -- Reads, writes: as claim_next, drain_next, maintain, send_signals, heartbeat.
--- INVOKER: its caller needs EXECUTE on these five functions, and on clock, lock_class, suspended_since and
---   why_suspended.
+-- INVOKER: its caller needs EXECUTE on these five functions, and on next_transaction, clock, lock_class,
+--   suspended_since and why_suspended.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
   stop_at pg_catalog.timestamptz := began_at
     operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
   run_id pg_catalog.text := pg_catalog.substr(pg_catalog.gen_random_uuid()::pg_catalog.text, 1, 8);
+  call_limit pg_catalog.float8 := pg_catalog.date_part(
+    'epoch', pg_catalog.current_setting('statement_timeout')::pg_catalog.interval
+  );
   beat_at pg_catalog.timestamptz := '-infinity';
   samples pg_catalog.float4[] := '{}';
   refreshes pg_catalog.int8 := 0;
@@ -3849,21 +3882,21 @@ declare
   at_rest pg_catalog.jsonb;
   item pg_catalog.text;
 begin
+  if call_limit operator(pg_catalog.>) 0 then
+    stop_at := least(
+      stop_at, began_at operator(pg_catalog.+) pg_catalog.make_interval(secs => call_limit operator(pg_catalog./) 2)
+    );
+  end if;
   loop
-    -- READ COMMITTED, against another default_transaction_isolation
-    commit;
-    set transaction isolation level read committed;
+    call inboxdb.next_transaction();
     if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
       beat_at := pg_catalog.clock_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => 5);
       perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples);
       samples := '{}';
-      commit;
-      set transaction isolation level read committed;
+      call inboxdb.next_transaction();
       loop
-        perform pg_catalog.set_config('lock_timeout', '60s', true);
         select m.kept, m.item into beside, item from inboxdb.maintain(beside, false) as m;
-        commit;
-        set transaction isolation level read committed;
+        call inboxdb.next_transaction();
         exit when item is null;
       end loop;
     end if;
@@ -3871,19 +3904,15 @@ begin
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
     if claimed is null then
-      commit;
-      set transaction isolation level read committed;
+      call inboxdb.next_transaction();
       select m.kept, m.item into at_rest, item from inboxdb.maintain(at_rest, true) as m;
-      commit;
-      set transaction isolation level read committed;
+      call inboxdb.next_transaction();
       if item is not null then
-        perform pg_catalog.set_config('lock_timeout', '60s', true),
-          pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+        perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
         select m.kept, m.client_id, m.version, m.changed_scopes into at_rest, claimed, new_version, scopes
         from inboxdb.maintain(at_rest, true) as m;
         if scopes is not null and not silent then
-          commit;
-          set transaction isolation level read committed;
+          call inboxdb.next_transaction();
           silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
         end if;
         continue;
@@ -3898,15 +3927,13 @@ begin
       end if;
     end if;
     if claimed is null then
-      commit;
+      call inboxdb.next_transaction();
       perform pg_catalog.pg_sleep(case when looks_again then 1 else 0.05 end);
       continue;
     end if;
     drained := drained operator(pg_catalog.+) 1;
-    commit;
-    set transaction isolation level read committed;
-    perform pg_catalog.set_config('lock_timeout', '60s', true),
-      pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+    call inboxdb.next_transaction();
+    perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
     select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
     from inboxdb.drain_next(claimed) as d;
     if drain_outcome operator(pg_catalog.=) 'failed' then
@@ -3918,13 +3945,11 @@ begin
       samples := samples operator(pg_catalog.||) waited::pg_catalog.float4;
     end if;
     if scopes is not null and not silent then
-      commit;
-      set transaction isolation level read committed;
+      call inboxdb.next_transaction();
       silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
     end if;
   end loop;
-  commit;
-  set transaction isolation level read committed;
+  call inboxdb.next_transaction();
   perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
   if inboxdb.suspended_since() is not null then
     raise warning using

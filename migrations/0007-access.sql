@@ -18,7 +18,7 @@ lock table inboxdb.inbox_counts, inboxdb.cache_version, inboxdb.job_status in ac
 -- >>> sql/base/is_json.sql
 create or replace function inboxdb.is_json(candidate text) returns boolean
 language plpgsql immutable strict parallel safe
--- No search_path of its own: its callers pin theirs, and another SET costs each reader of counts 2 µs.
+-- No search_path of its own: its callers pin theirs, and another SET costs each reader of counts 2 microseconds.
 as $$
 -- Purpose: say whether a text can be cast to json and each of its values read. The cast's error is not caught, because
 --   an exception block starts a subtransaction, forbidden in parallel queries (D53); and the error quotes the text.
@@ -285,7 +285,7 @@ $$;
 -- >>> sql/access/require_access.sql
 create or replace function inboxdb.require_access(target_client_id inboxdb.client_id) returns inboxdb.user_id
 language plpgsql stable parallel safe
--- No SET clauses (search_path, row_security): read_inbox_counts pins both, and each SET costs a reader 2 µs.
+-- No SET clauses (search_path, row_security): read_inbox_counts pins both, and each SET costs a reader 2 microseconds.
 as $$
 -- Purpose: refuse callers without access to a workspace's counts, and find the scope of all others.
 -- Parameters: target_client_id.
@@ -363,7 +363,7 @@ $$;
 -- <<< sql/api/not_modified.sql
 
 -- >>> sql/api/counts_answer.type.sql
--- The answer's columns, named here alone. Grows in place by `alter type … add attribute`, and every grant stays (D91).
+-- The answer's columns, named here alone. Grows in place by `alter type ... add attribute`; every grant stays (D91).
 create type inboxdb.counts_answer as (
   scope_user_id inboxdb.user_id,
   computed_at timestamptz,
@@ -526,7 +526,7 @@ language sql stable
 rows 1
 as $$
   -- Purpose: the current user's counts of a workspace. For the application, and for PostgREST's
-  --   GET /rpc/inbox_counts?client_id=… . Never recomputes.
+  --   GET /rpc/inbox_counts?client_id=... . Never recomputes.
   -- Parameters: client_id, the workspace.
   -- Returns: one row. scope_user_id, whose counts they are: the sentinel for the whole workspace, which every member
   --   but a setter gets, else the user's; the counts, as view count lists them, zeros where the scope has no lead;
@@ -567,6 +567,7 @@ from (
   -- roles of drains
   ('inboxdb_drainer', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
+  ('inboxdb_drainer', 'procedure', 'inboxdb.next_transaction()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.clock()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.suspended_since()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.why_suspended()', 'execute'),
@@ -630,6 +631,8 @@ comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole:
 create or replace function inboxdb.apply_grants() returns void
 language plpgsql volatile
 set search_path = ''
+-- else a regclass as text would be no name of the matrix
+set quote_all_identifiers = off
 as $$
 -- Purpose: make the privileges in our schemas equal to grant_matrix, for the roles that exist: everything else is
 --   revoked from everybody but the owner, from PUBLIC and where granted by hand as well.

@@ -163,6 +163,7 @@ create schema if not exists inboxdb;
 \ir drain/drain_next.sql
 \ir drain/next_audit.sql
 \ir drain/audit_claimed.sql
+\ir drain/next_transaction.sql
 \ir drain/drain_dirty.sql
 
 -- access: WHO sees what.

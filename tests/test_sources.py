@@ -66,6 +66,7 @@ def test_each_room_names_only_itself_and_those_above() -> None:
 def test_form(name: str) -> None:
     text = TEXTS[name]
     assert text.endswith("\n")
+    assert text.isascii(), "databases have many encodings"
     assert all(len(line) <= 120 and line == line.rstrip() for line in text.splitlines())
     assert not re.search(r"[A-Z]", QUOTED.sub("", text)), "keywords and names in lower case"
 

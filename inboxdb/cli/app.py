@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import TextIOWrapper
 from math import isnan
 from typing import Any, Concatenate, NoReturn, ParamSpec
 
@@ -83,6 +84,9 @@ def main(dsn: str | None) -> None:
     Data goes to stdout, progress and errors to stderr. Exit status: 0 done, 1 error, 2 usage, 3 not healthy (drift, a
     workspace unverified or failed, a promise broken, a problem found by the doctor, an obstacle in a plan).
     """
+    # ids and names may have characters that the terminal, or a pipe's encoding, lacks
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def command(

@@ -8,7 +8,7 @@ from inboxdb.cli import render
 from inboxdb.cli.app import Call, command, main
 from inboxdb.counts import stored
 from inboxdb.counts.verify import verify
-from inboxdb.database.connection import session
+from inboxdb.database.connection import session, transaction
 from inboxdb.drain import workspaces
 
 
@@ -33,7 +33,8 @@ def mark(call: Call, client_ids: tuple[str, ...], everything: bool) -> bool:
         raise click.UsageError("Name the workspaces to mark, or give --all.")
     with session(call.dsn, application_name="inboxdb mark") as connection:
         if everything:
-            connection.execute("select inboxdb.mark_all_inbox_counts_dirty()")
+            with transaction(connection):
+                connection.execute("select inboxdb.mark_all_inbox_counts_dirty()")
         else:
             workspaces.mark(connection, client_ids)
     marked = "every workspace" if everything else render.plural(len(client_ids), "workspace")

@@ -12,7 +12,7 @@ import click
 from inboxdb.cli import render
 from inboxdb.cli.app import Call, Seconds, command, main, options
 from inboxdb.database import logs
-from inboxdb.database.connection import session
+from inboxdb.database.connection import session, transaction
 from inboxdb.database.logs import logger, output
 from inboxdb.drain.options import ONCE, TIME_LIMIT, WATCH, DrainOptions, Schedule
 from inboxdb.drain.publish import Publisher
@@ -169,7 +169,8 @@ def publish_cache(call: Call, everything: bool, cache: Cache | None) -> bool:
         raise click.UsageError("Say where to publish: --redis-url or INBOXDB_REDIS_URL.")
     with session(call.dsn, application_name="inboxdb publish") as connection:
         if everything:
-            connection.execute("select inboxdb.mark_all_unpublished()")
+            with transaction(connection):
+                connection.execute("select inboxdb.mark_all_unpublished()")
         keys = Publisher(cache).publish(connection)
     call.answer({"published": keys}, f"published {render.plural(keys, 'key')}")
     return True

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from inboxdb.database.connection import Connection, naming
+from inboxdb.database.connection import Connection, naming, transaction
 from inboxdb.database.errors import InboxdbError
 
 # Columns of inbox_counts beside the counts by name.
@@ -34,7 +34,11 @@ def read(connection: Connection, client_id: str, setter: str | None = None) -> C
     """
     if setter == "":
         raise InboxdbError("--setter is empty: name a user, or leave it out for the whole workspace.")
-    with naming(client_id, *filter(None, [setter])), connection.cursor(row_factory=class_row(Counts)) as cursor:
+    with (
+        naming(client_id, *filter(None, [setter])),
+        transaction(connection),
+        connection.cursor(row_factory=class_row(Counts)) as cursor,
+    ):
         # in the host's form, whatever form it was typed in
         (scope, is_nobody) = connection.execute(
             "select u.id::text, u.id = inboxdb.sentinel() from (select %s::inboxdb.user_id as id) as u", (setter,)

@@ -100,10 +100,11 @@ def verify(
     """
     result = VerifyResult()
     with session(dsn, application_name="inboxdb verify") as connection:
-        rows = connection.execute(
-            "select k.client_id::text from inboxdb.known_workspace as k order by pg_catalog.random() limit %s",
-            (sample,),
-        ).fetchall()
+        with transaction(connection, time_limit):
+            rows = connection.execute(
+                "select k.client_id::text from inboxdb.known_workspace as k order by pg_catalog.random() limit %s",
+                (sample,),
+            ).fetchall()
         for done, (client_id,) in enumerate(sorted(rows), start=1):
             try:
                 _verify_workspace(connection, client_id, repair, time_limit, result)

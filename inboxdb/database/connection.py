@@ -14,9 +14,19 @@ from typing import Any
 
 import psycopg
 from psycopg import pq, sql
+from psycopg.abc import Buffer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.types.string import StrDumper, TextLoader
 
-from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused, MalformedId, UnusableDsn, is_lost
+from inboxdb.database.errors import (
+    CannotConnect,
+    ConnectionLost,
+    DatabaseRefused,
+    ImpossibleId,
+    MalformedId,
+    UnusableDsn,
+    is_lost,
+)
 from inboxdb.database.refusal import UNUSABLE_VALUE, why
 
 logger = logging.getLogger("inboxdb")
@@ -45,6 +55,17 @@ PAUSE = (0.5, 1.5)
 
 # For how long writers may queue behind our locks, in seconds: each file of migrations/ says so, too.
 LOCK_TIMEOUT = 2.0
+
+# The settings of a host that could cut a transaction of ours short, or change what a catalog function answers (D113).
+OF_TRANSACTIONS = (
+    "set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local exit_on_error = off; "
+    "set local quote_all_identifiers = off; set local standard_conforming_strings = on"
+)
+OF_TRANSACTIONS_17 = OF_TRANSACTIONS + (
+    "; set local transaction_timeout = 0; set local restrict_nonsystem_relation_kind = ''"
+)
+
+LONGEST_STATEMENT = 60.0  # seconds, where nobody says otherwise
 
 CONNECT_TIMEOUT = 10  # seconds, where neither the connection string nor PGCONNECT_TIMEOUT says
 
@@ -116,12 +137,13 @@ def _unknown_parameter(dsn: str) -> str | None:
 def connect(dsn: str, *, application_name: str = "inboxdb") -> Connection:
     """Open an autocommit connection without prepared statements, for poolers in transaction mode.
 
-    Its transactions are READ COMMITTED whatever the role's or the database's default is: the drain needs that.
+    Its transactions are READ COMMITTED whatever the role's or the database's default is: the drain needs that. Text is
+    UTF8 whatever the database's encoding is; poolers keep this setting, and DateStyle, for each client apart (D114).
 
     Parameters: dsn, a libpq connection string; application_name, shown in pg_stat_activity.
     Raises CannotConnect, naming host and database, never the password.
     """
-    parameters: dict[str, Any] = {"application_name": application_name}
+    parameters: dict[str, Any] = {"application_name": application_name, "client_encoding": "UTF8"}
     given = conninfo_to_dict(dsn)
     if "connect_timeout" not in given and "PGCONNECT_TIMEOUT" not in os.environ:
         parameters["connect_timeout"] = CONNECT_TIMEOUT
@@ -129,6 +151,7 @@ def connect(dsn: str, *, application_name: str = "inboxdb") -> Connection:
     conninfo = make_conninfo(dsn, **parameters)
     try:
         connection = psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        _speak_plainly(connection)
     except psycopg.ProgrammingError as error:
         raise CannotConnect(describe(dsn), UNUSABLE_VALUE) from error
     except psycopg.OperationalError as error:
@@ -137,6 +160,29 @@ def connect(dsn: str, *, application_name: str = "inboxdb") -> Connection:
     connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
     connection.add_notice_handler(_warn)
     return connection
+
+
+class _AnyTextLoader(TextLoader):
+    """Text of an encoding that nobody knows: what is not UTF-8 is kept, to be sent back as it came."""
+
+    def load(self, data: Buffer) -> str:
+        return bytes(data).decode(errors="surrogateescape")
+
+
+class _AnyTextDumper(StrDumper):
+    def dump(self, obj: str) -> bytes:
+        return obj.encode(errors="surrogateescape")
+
+
+def _speak_plainly(connection: Connection) -> None:
+    """Have dates and text sent in forms that psycopg reads, where the database or the role says otherwise (D114)."""
+    if not (connection.info.parameter_status("DateStyle") or "").startswith("ISO"):
+        connection.execute("set datestyle = 'ISO'")
+    if connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+        connection.execute("set client_encoding = 'SQL_ASCII'")
+        for text in ("text", "varchar", "bpchar", "name"):
+            connection.adapters.register_loader(text, _AnyTextLoader)
+        connection.adapters.register_dumper(str, _AnyTextDumper)
 
 
 def _warn(notice: psycopg.errors.Diagnostic) -> None:
@@ -174,15 +220,25 @@ def translated(error: psycopg.Error, dsn: str) -> ConnectionLost | DatabaseRefus
 
 
 @contextmanager
-def transaction(connection: Connection, time_limit: float) -> Iterator[None]:
+def transaction(connection: Connection, time_limit: float = LONGEST_STATEMENT) -> Iterator[None]:
     """Run a transaction, its settings local to it: a pooler may give the next one another backend.
 
-    Parameters: connection; time_limit for each statement, in seconds, whatever the role's statement_timeout is.
+    Parameters: connection; time_limit for each statement, in seconds; this and OF_TRANSACTIONS hold whatever is set for
+    the server, the database or the role.
     Raises psycopg.errors.QueryCanceled for a statement that takes longer.
     """
     with connection.transaction():
-        connection.execute("select pg_catalog.set_config('statement_timeout', %s, true)", (f"{time_limit * 1000:.0f}",))
+        connection.execute(sql.SQL("; ").join([_settings(connection), _time_limit(time_limit)]))
         yield
+
+
+def _settings(connection: Connection) -> sql.SQL:
+    """Choose the statements for a server's version."""
+    return sql.SQL(OF_TRANSACTIONS_17 if connection.info.server_version >= 170000 else OF_TRANSACTIONS)
+
+
+def _time_limit(seconds: float) -> sql.Composed:
+    return sql.SQL("set local statement_timeout = {}").format(sql.Literal(round(seconds * 1000)))
 
 
 def in_one_trip(connection: Connection, *statements: tuple[float, sql.Composable]) -> list[list[tuple[Any, ...]]]:
@@ -193,17 +249,15 @@ def in_one_trip(connection: Connection, *statements: tuple[float, sql.Composable
     Returns the rows of each.
     Raises as transaction does; the transaction is undone then.
     """
-    parts: list[sql.Composable] = [sql.SQL("begin isolation level read committed")]
+    parts: list[sql.Composable] = [sql.SQL("begin isolation level read committed"), _settings(connection)]
     for time_limit, statement in statements:
-        limit = sql.SQL("set local statement_timeout = {}").format(sql.Literal(round(time_limit * 1000)))
-        parts += [limit, statement]
+        parts += [_time_limit(time_limit), statement]
     try:
         cursor = connection.execute(sql.SQL("; ").join([*parts, sql.SQL("commit")]))
         answers = []
-        for _ in statements:
-            cursor.nextset()
-            cursor.nextset()
-            answers.append(cursor.fetchall())
+        while cursor.nextset():
+            if cursor.description:
+                answers.append(cursor.fetchall())
         return answers
     except psycopg.Error:
         if not connection.broken:
@@ -250,12 +304,18 @@ def retrying(action: Callable[[], None]) -> None:
 def naming(*ids: str) -> Iterator[None]:
     """Name the ids that a statement is about to use, should the host's ids have another form.
 
-    Raises MalformedId.
+    Raises MalformedId; ImpossibleId.
     """
     try:
         yield
     except psycopg.errors.InvalidTextRepresentation as error:
         raise MalformedId(*ids) from error
+    except (
+        UnicodeEncodeError,
+        psycopg.errors.UntranslatableCharacter,
+        psycopg.errors.CharacterNotInRepertoire,
+    ) as error:
+        raise ImpossibleId(*ids) from error
 
 
 def describe(dsn: str) -> str:

@@ -5,6 +5,13 @@ from psycopg import errors
 
 from inboxdb.database.refusal import Refusal
 
+# Settings of a host that end a session; our transactions turn the first two off.
+TIMEOUTS = {
+    "25P03": "idle_in_transaction_session_timeout",
+    "25P04": "transaction_timeout",
+    "57P05": "idle_session_timeout",
+}
+
 
 class InboxdbError(Exception):
     """An error that a user can put right.
@@ -50,9 +57,11 @@ class ConnectionLost(InboxdbError):
     def __init__(self, database: str, sqlstate: str | None) -> None:
         """Name the database without user or password."""
         self.sqlstate = sqlstate
+        setting = TIMEOUTS.get(sqlstate or "")
+        ended_by = f", which {setting} ended: it is set for the server, the database or the role" if setting else ""
         super().__init__(
-            f"lost the connection to {database}. What had not been committed was undone, and no change is lost: "
-            "run the command again."
+            f"lost the connection to {database}{ended_by}. What had not been committed was undone, and no change is "
+            "lost: run the command again."
         )
 
 
@@ -143,6 +152,17 @@ class MalformedId(InboxdbError):
         """Name the ids, at least one malformed."""
         super().__init__(
             f"{' or '.join(map(repr, ids))} does not have the form of this host's ids (uuid). Nothing was changed."
+        )
+
+
+class ImpossibleId(InboxdbError):
+    """An id with characters that the database's encoding lacks."""
+
+    def __init__(self, *ids: str) -> None:
+        """Name the ids, at least one impossible."""
+        super().__init__(
+            f"{' or '.join(map(repr, ids))} has characters that the database's encoding lacks, so there is no such id "
+            "there. Nothing was changed."
         )
 
 

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any
 
 import psycopg
+from psycopg.sql import SQL
 
 from inboxdb.database import logs
 from inboxdb.database.connection import Connection, in_one_trip
@@ -157,11 +158,11 @@ class Refresher:
         """Count, log and announce the outcome of a claim."""
         error = None
         if refresh.outcome in ("failed", "lost"):
-            ((error,),) = connection.execute(
+            last_error = SQL(
                 "select pg_catalog.min(f.last_error) from inboxdb.failing_workspaces() as f "
-                "where f.client_id = %s::text::inboxdb.client_id",
-                (refresh.client_id,),
-            ).fetchall()
+                "where f.client_id = {}::text::inboxdb.client_id"
+            ).format(refresh.client_id)
+            [[(error,)]] = in_one_trip(connection, (self.options.time_limit, last_error))
         self.state.count(refresh)
         logs.logger.log(
             *logs.OUTCOMES[refresh.outcome],

@@ -7,9 +7,10 @@ from math import inf
 from time import monotonic
 
 import psycopg
+from psycopg.sql import SQL
 
 from inboxdb.database import logs
-from inboxdb.database.connection import Connection, cut, session
+from inboxdb.database.connection import Connection, cut, in_one_trip, session
 from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefused
 from inboxdb.drain import pace
 from inboxdb.drain.passes import Refresher
@@ -111,8 +112,8 @@ class Worker:
 
     def _wait_for_attempt(self, connection: Connection) -> float | None:
         """Return the seconds until the next workspace without a result in this run is due; None for no wait."""
-        query = "select inboxdb.seconds_to_next_attempt(%s::text[])"
-        ((due_in,),) = connection.execute(query, (self._state.not_waited_for(),)).fetchall()
+        query = SQL("select inboxdb.seconds_to_next_attempt({}::text[])").format(self._state.not_waited_for())
+        [[(due_in,)]] = in_one_trip(connection, (self._options.time_limit, query))
         pause = pace.wait_for_attempt(due_in, self._waited)
         self._waited += pause or 0
         return pause

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from psycopg.sql import SQL
 
-from inboxdb.database.connection import Connection, in_one_trip, naming
+from inboxdb.database.connection import Connection, in_one_trip, naming, transaction
 from inboxdb.drain.options import TIME_LIMIT
 
 
@@ -13,7 +13,7 @@ def mark(connection: Connection, client_ids: Sequence[str]) -> None:
 
     Raises MalformedId; DatabaseRefused (IB002, through the session) for an unknown workspace.
     """
-    with connection.transaction():
+    with transaction(connection):
         for client_id in client_ids:
             with naming(client_id):
                 connection.execute("select inboxdb.mark_inbox_counts_dirty(%s)", (client_id,))
@@ -27,7 +27,7 @@ def requeue(connection: Connection, client_ids: Sequence[str]) -> int:
     quarantined.
     """
     requeued = 0
-    with connection.transaction():
+    with transaction(connection):
         for client_id in client_ids or (None,):
             with naming(*filter(None, [client_id])):
                 ((number,),) = connection.execute("select inboxdb.requeue_inbox_counts(%s)", (client_id,)).fetchall()
@@ -42,7 +42,7 @@ def recompute(connection: Connection, client_ids: Sequence[str], time_limit: flo
     locked, 57014 past the time limit, in seconds; those before it stay recomputed.
     """
     for client_id in client_ids:
-        with naming(client_id):
+        with naming(client_id), transaction(connection):
             connection.execute("select inboxdb.require_workspace(%s)", (client_id,))
     for client_id in client_ids:
         recomputed = SQL("select inboxdb.recompute_inbox_counts({}::text::inboxdb.client_id)").format(client_id)

@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
 
 from inboxdb.database import sources
-from inboxdb.database.connection import LOCK_TIMEOUT, Connection, retrying, session
+from inboxdb.database.connection import LOCK_TIMEOUT, Connection, retrying, session, transaction
 from inboxdb.database.errors import InboxdbError
 
 ROLES = ("anon", "authenticated", "inboxdb_drainer", "inboxdb_monitor")
@@ -174,7 +174,7 @@ def roles(dsn: str, *, create: bool = False, installed: bool = True) -> list[Rol
     the migration that is about to give them.
     Raises InboxdbError where it may not create roles.
     """
-    with session(dsn, application_name="inboxdb roles") as connection, connection.transaction():
+    with session(dsn, application_name="inboxdb roles") as connection, transaction(connection):
         connection.execute(SET_LOCK_TIMEOUT, (f"{LOCK_TIMEOUT:g}s",))
         known = {
             name
@@ -230,7 +230,7 @@ def _with_lead(dsn: str, statement: str, parameters: Sequence[object], lock_time
     with session(dsn, application_name="inboxdb rls") as connection:
 
         def once() -> None:
-            with connection.transaction():
+            with transaction(connection):
                 connection.execute(SET_LOCK_TIMEOUT, (f"{lock_timeout:g}s",))
                 connection.execute(statement.encode(), parameters)
 

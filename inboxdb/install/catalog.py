@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection
 
+from inboxdb.database.connection import transaction
+
 SNAPSHOT = Path(__file__).with_suffix(".json")
 
 # yoyo's tables and our runner's own are made by the runner, not by sql/.
@@ -336,7 +338,7 @@ def _has_operator(text: str) -> bool:
 
 
 def _read(connection: Connection[Any], spaces: str, kinds: str = "true") -> Objects:
-    with connection.transaction():
+    with transaction(connection):
         # so that every name is written with its schema
         connection.execute("set local search_path = ''")
         query = QUERY.replace("{spaces}", spaces).replace("{kinds}", kinds)
@@ -350,16 +352,16 @@ def _hash_definition(facts: Facts) -> None:
 
 
 def _host_types(connection: Connection[Any]) -> dict[tuple[str, str], str]:
-    rows = connection.execute(
-        """
+    query = """
         select
           c.relname::text, a.attname::text,
           pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
         from pg_catalog.pg_class as c
         inner join pg_catalog.pg_attribute as a on c.oid = a.attrelid and not a.attisdropped
         where c.relnamespace = pg_catalog.to_regnamespace('public') and c.relname in ('Client', 'Lead')
-        """
-    )
+    """
+    with transaction(connection):
+        rows = connection.execute(query).fetchall()
     return {(table, column): type_name for table, column, type_name in rows}
 
 

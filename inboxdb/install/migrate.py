@@ -22,7 +22,16 @@ from yoyo.connections import parse_uri
 from yoyo.migrations import Migration, parse_metadata_from_sql_comments
 
 from inboxdb.database import sources
-from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, logger, retrying, session, shares_backends
+from inboxdb.database.connection import (
+    LOCK_TIMEOUT,
+    Connection,
+    describe,
+    logger,
+    retrying,
+    session,
+    shares_backends,
+    transaction,
+)
 from inboxdb.database.errors import (
     DamagedFiles,
     DatabaseNewer,
@@ -47,8 +56,34 @@ logging.getLogger("yoyo.migrations").disabled = True
 LOCK_CLASS = 1768841850  # inboxdb.lock_class('migration'), needed before that is installed
 
 
-# Settings of the session that a migration outside of transactions may have changed.
-RESET = "reset lock_timeout;\nreset statement_timeout;\n"
+# What a session is to be for migrations, whatever the server, the database or the role has set (D113).
+SETTINGS = """\
+do $settings$
+begin
+  perform pg_catalog.set_config(s.name, s.value, false)
+  from (
+    values
+    ('statement_timeout', '0'),
+    ('transaction_timeout', '0'),
+    ('idle_in_transaction_session_timeout', '0'),
+    ('idle_session_timeout', '0'),
+    ('default_transaction_isolation', 'read committed'),
+    ('default_table_access_method', 'heap'),
+    ('exit_on_error', 'off'),
+    ('quote_all_identifiers', 'off'),
+    ('standard_conforming_strings', 'on'),
+    ('client_min_messages', 'warning'),
+    ('restrict_nonsystem_relation_kind', ''),
+    ('plpgsql.extra_errors', 'none')
+  ) as s (name, value)
+  -- transaction_timeout is of PostgreSQL 17
+  where pg_catalog.current_setting(s.name, true) is not null;
+end
+$settings$;
+"""
+
+# The setting of the session that a migration outside of transactions changes.
+RESET = "reset lock_timeout;\n"
 
 DIFFERENCE_SHOWN = 6  # lines of a difference that are shown
 
@@ -328,7 +363,8 @@ def check_host(connection: Connection) -> None:
 
     Raises psycopg.Error (IB001).
     """
-    connection.execute((sources.SQL / "host" / "check.sql").read_bytes())
+    with transaction(connection):
+        connection.execute((sources.SQL / "host" / "check.sql").read_bytes())
 
 
 def read_history(connection: Connection) -> History:
@@ -374,6 +410,7 @@ def alone(dsn: str) -> Iterator[Connection]:
     with session(dsn, application_name="inboxdb migrate") as connection:
         if shares_backends(connection, dsn):
             raise PoolerInBetween(describe(dsn))
+        connection.execute(SETTINGS.encode())
         # A backend that waits for a lock, as an index build may for hours, notices that we were killed, and frees ours.
         # Not every system can.
         with suppress(psycopg.errors.InvalidParameterValue):

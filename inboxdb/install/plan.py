@@ -27,6 +27,7 @@ from inboxdb.install import access, ledger
 from inboxdb.install.migrate import (
     LOCK_CLASS,
     RESET,
+    SETTINGS,
     History,
     check_host,
     checked_history,
@@ -157,9 +158,8 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
             findings.append(Finding("suspended", OBSTACLE, "inboxdb is suspended here", remedy))
         pending = history.up_to(to)
         steps = [_step(connection, migration, lock_timeout) for migration in pending]
-        examined = checks.run(
-            connection, "plan", {"inboxdb.plan": json.dumps(_planned(history.shipped, steps, lock_timeout))}
-        )
+        planned = {"inboxdb.plan": json.dumps(_planned(history.shipped, steps, lock_timeout))}
+        examined = checks.run(connection, "plan", planned) | checks.run(connection, "both", planned)
         if history.unrecorded:
             # what is left over there is the installation, whose ledger was lost
             examined.pop("leftovers", None)
@@ -275,6 +275,8 @@ def script(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEOU
             "-- through a pooler. Where a lock is not free in time it stops, and what is committed stands: plan again\n"
             '-- and run the rest. Row-level security on "Lead" is decided apart: `inboxdb migrate apply` asks.\n',
             "set client_encoding = 'UTF8';\n",
+            "-- whatever the server, the database or the role has set",
+            SETTINGS,
             "-- one at a time; the lock ends with the session",
             ALONE,
             (sources.SQL / "host" / "check.sql").read_text(),

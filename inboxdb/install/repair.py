@@ -144,7 +144,6 @@ class _Repair:
     def _once(self, remedy: Remedy) -> None:
         if remedy.concurrently:
             self._connection.execute("set lock_timeout = 0")
-            self._connection.execute("set statement_timeout = 0")
             self._execute(remedy.statements)
             return
         with self._connection.transaction():

@@ -170,7 +170,6 @@ def _remove(
     for obj in of("index"):
         on_step(str(obj))
         connection.execute("set lock_timeout = 0")
-        connection.execute("set statement_timeout = 0")
         connection.execute(f"drop index concurrently if exists {obj.name.partition(' on ')[0]}".encode())
 
     def drop_schemas() -> None:

@@ -59,12 +59,14 @@ def examine(dsn: str, *, prisma_schema: Path | None = None) -> list[Check]:
         """
         if connection.execute(installed).rowcount == 0:
             raise InboxdbError(f"inboxdb is not installed in {describe(dsn)}: run `inboxdb migrate apply`.")
-        found = checks.run(connection, "doctor")
+        found = checks.run(connection, "doctor") | checks.run(connection, "both")
         for name in COMPARED:
             found[name] = checks.attempt(connection, name, partial(_compared, connection, name))
         examined = [Check(name, found[name]) for name in sorted(found)]
     if prisma_schema is not None:
-        examined.append(Check("prisma_schema", prisma_findings(prisma_schema.read_text())))
+        examined.append(
+            Check("prisma_schema", prisma_findings(prisma_schema.read_text(encoding="utf-8", errors="replace")))
+        )
     return sorted(examined, key=lambda check: STATUSES.index(check.status))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from psycopg.rows import class_row
 
-from inboxdb.database.connection import Connection
+from inboxdb.database.connection import Connection, transaction
 from inboxdb.database.errors import RowsLost
 from inboxdb.watch.facts import Status
 
@@ -31,7 +31,7 @@ def read(connection: Connection) -> Status:
 
     Raises RowsLost.
     """
-    with connection.cursor(row_factory=class_row(Status)) as cursor:
+    with transaction(connection), connection.cursor(row_factory=class_row(Status)) as cursor:
         now = cursor.execute(
             """
             select
@@ -51,7 +51,7 @@ def read(connection: Connection) -> Status:
 
 def failing(connection: Connection, *, limit: int | None = None) -> list[FailingWorkspace]:
     """List workspaces after a failed attempt, longest behind first, at most `limit` of them."""
-    with connection.cursor(row_factory=class_row(FailingWorkspace)) as cursor:
+    with transaction(connection), connection.cursor(row_factory=class_row(FailingWorkspace)) as cursor:
         return cursor.execute(
             """
             select

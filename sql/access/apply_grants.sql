@@ -1,6 +1,8 @@
 create or replace function inboxdb.apply_grants() returns void
 language plpgsql volatile
 set search_path = ''
+-- else a regclass as text would be no name of the matrix
+set quote_all_identifiers = off
 as $$
 -- Purpose: make the privileges in our schemas equal to grant_matrix, for the roles that exist: everything else is
 --   revoked from everybody but the owner, from PUBLIC and where granted by hand as well.

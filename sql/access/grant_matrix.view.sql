@@ -22,6 +22,7 @@ from (
   -- roles of drains
   ('inboxdb_drainer', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
+  ('inboxdb_drainer', 'procedure', 'inboxdb.next_transaction()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.clock()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.suspended_since()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.why_suspended()', 'execute'),

@@ -1,6 +1,6 @@
 create or replace function inboxdb.require_access(target_client_id inboxdb.client_id) returns inboxdb.user_id
 language plpgsql stable parallel safe
--- No SET clauses (search_path, row_security): read_inbox_counts pins both, and each SET costs a reader 2 µs.
+-- No SET clauses (search_path, row_security): read_inbox_counts pins both, and each SET costs a reader 2 microseconds.
 as $$
 -- Purpose: refuse callers without access to a workspace's counts, and find the scope of all others.
 -- Parameters: target_client_id.

@@ -1,4 +1,4 @@
--- The answer's columns, named here alone. Grows in place by `alter type … add attribute`, and every grant stays (D91).
+-- The answer's columns, named here alone. Grows in place by `alter type ... add attribute`; every grant stays (D91).
 create type inboxdb.counts_answer as (
   scope_user_id inboxdb.user_id,
   computed_at timestamptz,

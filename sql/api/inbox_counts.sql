@@ -5,7 +5,7 @@ language sql stable
 rows 1
 as $$
   -- Purpose: the current user's counts of a workspace. For the application, and for PostgREST's
-  --   GET /rpc/inbox_counts?client_id=… . Never recomputes.
+  --   GET /rpc/inbox_counts?client_id=... . Never recomputes.
   -- Parameters: client_id, the workspace.
   -- Returns: one row. scope_user_id, whose counts they are: the sentinel for the whole workspace, which every member
   --   but a setter gets, else the user's; the counts, as view count lists them, zeros where the scope has no lead;

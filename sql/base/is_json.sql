@@ -1,6 +1,6 @@
 create or replace function inboxdb.is_json(candidate text) returns boolean
 language plpgsql immutable strict parallel safe
--- No search_path of its own: its callers pin theirs, and another SET costs each reader of counts 2 µs.
+-- No search_path of its own: its callers pin theirs, and another SET costs each reader of counts 2 microseconds.
 as $$
 -- Purpose: say whether a text can be cast to json and each of its values read. The cast's error is not caught, because
 --   an exception block starts a subtransaction, forbidden in parallel queries (D53); and the error quotes the text.

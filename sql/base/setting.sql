@@ -1,4 +1,4 @@
--- No SET, which would cost a reader 2 µs: operators are written out for want of a search_path.
+-- No SET, which would cost a reader 2 microseconds: operators are written out for want of a search_path.
 create or replace function inboxdb.setting(name text) returns text
 language plpgsql stable
 as $$

@@ -94,7 +94,7 @@ begin
       where w.next_snooze_at <= now
     ) as reason
     group by reason.client_id
-    -- not null, written as HAVING count() > 0, because WHERE … is not null would let a partial index be read whole
+    -- not null, written as HAVING count() > 0, because WHERE ... is not null would let a partial index be read whole
     having pg_catalog.count(reason.client_id) > 0
   ) as found
   where not exists (

@@ -5,20 +5,23 @@ as $$
 -- Purpose: drain with SQL alone (psql, pg_cron): claim and refresh workspaces while any is due.
 -- Parameters: max_workspaces to claim, null for no limit. max_seconds, how long to go on: with nothing due the
 --   procedure looks again every second, so that a schedule by the minute keeps up with every change; null or 0: end as
---   soon as nothing is due, after 55 seconds at most. No workspace is started afterwards. A statement_timeout bounds
---   the whole call, not a refresh; a refresh waiting for a lock is given up after a minute.
+--   soon as nothing is due, after 55 seconds at most. No workspace is started afterwards, nor after half of the
+--   session's statement_timeout, which bounds the whole call. A refresh waiting for a lock is given up after a minute.
 -- Errors: 2D000 inside a transaction block, because of the COMMIT after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- Beside the refreshes, and with nothing due, view maintenance says what else is done.
 -- Reads, writes: as claim_next, drain_next, maintain, send_signals, heartbeat.
--- INVOKER: its caller needs EXECUTE on these five functions, and on clock, lock_class, suspended_since and
---   why_suspended.
+-- INVOKER: its caller needs EXECUTE on these five functions, and on next_transaction, clock, lock_class,
+--   suspended_since and why_suspended.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
   began_at pg_catalog.timestamptz := pg_catalog.clock_timestamp();
   stop_at pg_catalog.timestamptz := began_at
     operator(pg_catalog.+) pg_catalog.make_interval(secs => case when looks_again then max_seconds else 55 end);
   run_id pg_catalog.text := pg_catalog.substr(pg_catalog.gen_random_uuid()::pg_catalog.text, 1, 8);
+  call_limit pg_catalog.float8 := pg_catalog.date_part(
+    'epoch', pg_catalog.current_setting('statement_timeout')::pg_catalog.interval
+  );
   beat_at pg_catalog.timestamptz := '-infinity';
   samples pg_catalog.float4[] := '{}';
   refreshes pg_catalog.int8 := 0;
@@ -36,21 +39,21 @@ declare
   at_rest pg_catalog.jsonb;
   item pg_catalog.text;
 begin
+  if call_limit operator(pg_catalog.>) 0 then
+    stop_at := least(
+      stop_at, began_at operator(pg_catalog.+) pg_catalog.make_interval(secs => call_limit operator(pg_catalog./) 2)
+    );
+  end if;
   loop
-    -- READ COMMITTED, against another default_transaction_isolation
-    commit;
-    set transaction isolation level read committed;
+    call inboxdb.next_transaction();
     if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
       beat_at := pg_catalog.clock_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => 5);
       perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples);
       samples := '{}';
-      commit;
-      set transaction isolation level read committed;
+      call inboxdb.next_transaction();
       loop
-        perform pg_catalog.set_config('lock_timeout', '60s', true);
         select m.kept, m.item into beside, item from inboxdb.maintain(beside, false) as m;
-        commit;
-        set transaction isolation level read committed;
+        call inboxdb.next_transaction();
         exit when item is null;
       end loop;
     end if;
@@ -58,19 +61,15 @@ begin
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
     claimed := inboxdb.claim_next();
     if claimed is null then
-      commit;
-      set transaction isolation level read committed;
+      call inboxdb.next_transaction();
       select m.kept, m.item into at_rest, item from inboxdb.maintain(at_rest, true) as m;
-      commit;
-      set transaction isolation level read committed;
+      call inboxdb.next_transaction();
       if item is not null then
-        perform pg_catalog.set_config('lock_timeout', '60s', true),
-          pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+        perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
         select m.kept, m.client_id, m.version, m.changed_scopes into at_rest, claimed, new_version, scopes
         from inboxdb.maintain(at_rest, true) as m;
         if scopes is not null and not silent then
-          commit;
-          set transaction isolation level read committed;
+          call inboxdb.next_transaction();
           silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
         end if;
         continue;
@@ -85,15 +84,13 @@ begin
       end if;
     end if;
     if claimed is null then
-      commit;
+      call inboxdb.next_transaction();
       perform pg_catalog.pg_sleep(case when looks_again then 1 else 0.05 end);
       continue;
     end if;
     drained := drained operator(pg_catalog.+) 1;
-    commit;
-    set transaction isolation level read committed;
-    perform pg_catalog.set_config('lock_timeout', '60s', true),
-      pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+    call inboxdb.next_transaction();
+    perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
     select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
     from inboxdb.drain_next(claimed) as d;
     if drain_outcome operator(pg_catalog.=) 'failed' then
@@ -105,13 +102,11 @@ begin
       samples := samples operator(pg_catalog.||) waited::pg_catalog.float4;
     end if;
     if scopes is not null and not silent then
-      commit;
-      set transaction isolation level read committed;
+      call inboxdb.next_transaction();
       silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
     end if;
   end loop;
-  commit;
-  set transaction isolation level read committed;
+  call inboxdb.next_transaction();
   perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
   if inboxdb.suspended_since() is not null then
     raise warning using

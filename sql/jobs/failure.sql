@@ -23,7 +23,7 @@ as $$
     select
       coalesce(error_code, '08006'),
       case
-        when error_code is null then 'the session of the {run} was gone before the end'
+        when error_code is null then 'the session of the {run} was gone, or a statement_timeout ended the call'
         when error_code = '57014' then 'the {run} was cancelled, or hit its time limit'
         when error_code in ('40001', '40P01', '55P03') then 'the {run} lost against another transaction'
         when error_code = '42501' then 'the {run} may not read what it needs (row-level security or a missing right)'
@@ -31,6 +31,7 @@ as $$
           then 'the host''s tables no longer fit: apply the migrations again'
         when error_code = '54000'
           then 'the id of a lead or a user is longer than an index can hold: 2,600 bytes with the workspace''s'
+        when error_code in ('22021', '22P05') then 'an id of the workspace has characters that UTF8 lacks'
         when error_code like '53%' then 'the server is out of resources'
         when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
         else 'the {run} failed; {function} raises the error in full'

@@ -1,6 +1,8 @@
 create or replace function inboxdb.host_problem() returns text
 language sql stable
 set search_path = ''
+-- else format_type would quote the name of every type, and none would be what it was
+set quote_all_identifiers = off
 as $$
   -- Purpose: find out whether the host has changed its schema under our functions and triggers: a rename is followed by
   --   views, triggers' conditions and policies, but not by a function's text (D101); no trigger of ours fires for a

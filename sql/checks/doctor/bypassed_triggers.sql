@@ -2,7 +2,7 @@
 -- the whole server, and a logical replication subscription writing a table with our triggers.
 -- Why: their writes are not noted, and the counts stay wrong without a sign.
 -- Evidence: the catalog, readable by everybody. A SET within a session cannot be seen.
--- Source of the rule: session_replication_role, and ALTER TABLE … ENABLE ALWAYS TRIGGER, in PostgreSQL's manual.
+-- Source of the rule: session_replication_role, and ALTER TABLE ... ENABLE ALWAYS TRIGGER, in PostgreSQL's manual.
 select
   'problem' as severity,
   pg_catalog.format(

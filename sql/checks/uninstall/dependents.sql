@@ -1,4 +1,4 @@
--- Looks for: other people's objects depending on our two schemas, or inside of them: DROP SCHEMA … CASCADE would drop
+-- Looks for: other people's objects depending on our two schemas, or inside of them: DROP SCHEMA ... CASCADE would drop
 -- them, too.
 -- Returns: the description of each, by pg_describe_object. Run by `inboxdb uninstall` before anything is changed, and
 -- again in the transaction dropping the schemas. Tables, views, functions and types inside are compared with
