@@ -1451,12 +1451,9 @@ as $$
         when error_code = '42501' then 'the {run} may not read what it needs (row-level security or a missing right)'
         when error_code in ('42P01', '42703', '42883', '42804')
           then 'the host''s tables no longer fit: apply the migrations again'
-<<<<<<< HEAD
         when error_code = '54000'
           then 'the id of a lead or a user is longer than an index can hold: 2,600 bytes with the workspace''s'
-=======
         when error_code in ('22021', '22P05') then 'an id of the workspace has characters that UTF8 lacks'
->>>>>>> 179df17 (Set what inboxdb needs of a host's settings and encodings in each transaction, and name the rest: a transaction_timeout, a DateStyle or LATIN1 ended work without a word)
         when error_code like '53%' then 'the server is out of resources'
         when error_code like '08%' or error_code like '57P%' then 'the connection was lost'
         else 'the {run} failed; {function} raises the error in full'
