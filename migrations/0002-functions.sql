@@ -1164,7 +1164,7 @@ begin
     raise exception using
       errcode = 'IB019',
       message = pg_catalog.format(
-        'the id of workspace %s… has %s bytes, and inboxdb counts workspaces with up to 2,000',
+        'the id of workspace %s... has %s bytes, and inboxdb counts workspaces with up to 2,000',
         pg_catalog.left(target_client_id::pg_catalog.text, 40),
         pg_catalog.octet_length(target_client_id::pg_catalog.text)
       ),

@@ -40,7 +40,8 @@ PERSONAL = "synthetic.person@example.invalid"
 
 NAMED = access.Named(trusted=[WRITER], restricted=["authenticated"])
 
-CHECKS = {file.stem for file in (sources.SQL / "checks" / "doctor").glob("*.sql")} | COMPARED.keys()
+QUERIES = [file for folder in ("doctor", "both") for file in (sources.SQL / "checks" / folder).glob("*.sql")]
+CHECKS = {file.stem for file in QUERIES} | COMPARED.keys()
 
 Findings = dict[str, list[dict[str, str]]]
 

@@ -29,7 +29,6 @@ from psycopg.conninfo import make_conninfo
 from inboxdb.cli import main
 from inboxdb.database import sources
 from inboxdb.demo import embedded
-from inboxdb.watch.doctor import COMPARED
 from inboxdb.watch.facts import FACTS, Status, runbook
 from tests import hosts
 from tests.interleave import until
@@ -37,6 +36,7 @@ from tests.redis_server import RedisServer
 from tests.rows import Host
 from tests.running import own_postgres
 from tests.servers import SETTINGS, new_folder
+from tests.test_doctor import CHECKS
 
 ROOT = Path(__file__).parents[1]
 OPERATIONS = "docs/operations.md"
@@ -325,7 +325,14 @@ def test_what_is_declared_here_is_there() -> None:
         assert f"def {name}(" in (ROOT / file).read_text() or not name, test
 
 
-GLOBS = ("*.md", "docs/*.md", "docs/benchmarks/*.md", "docs/deploy/*", "sql/checks/doctor/*.sql")
+GLOBS = (
+    "*.md",
+    "docs/*.md",
+    "docs/benchmarks/*.md",
+    "docs/deploy/*",
+    "sql/checks/doctor/*.sql",
+    "sql/checks/both/*.sql",
+)
 SPEAKING = [file for glob in GLOBS for file in ROOT.glob(glob)]
 
 
@@ -417,7 +424,7 @@ def promises() -> list[str]:
 
 
 def test_every_alarm_has_a_row() -> None:
-    checks = {file.stem for file in sources.SQL.glob("checks/doctor/*.sql")} | COMPARED.keys() | {"prisma_schema"}
+    checks = CHECKS | {"prisma_schema"}
     names = [*(f"`{name}`" for name in alerts().keys() | checks), *(f'"{promise}"' for promise in promises())]
     rows = ", ".join(alarms())
     assert {name: rows.count(name) for name in names} == dict.fromkeys(names, 1)

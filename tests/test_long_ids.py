@@ -70,7 +70,7 @@ def test_workspaces(length: int, database: Database) -> None:
         return
 
     [said] = findings(database, "ids")
-    assert f"workspace {workspace[:40]}… is not counted: its id has {length} bytes" in said
+    assert f"workspace {workspace[:40]}... is not counted: its id has {length} bytes" in said
     assert findings(database, "missed") == []
     for command in ("mark", "recompute"):
         refused = invoke(command, workspace, "--dsn", database.dsn)

@@ -224,11 +224,13 @@ def transaction(connection: Connection, time_limit: float = LONGEST_STATEMENT) -
     """Run a transaction, its settings local to it: a pooler may give the next one another backend.
 
     Parameters: connection; time_limit for each statement, in seconds; this and OF_TRANSACTIONS hold whatever is set for
-    the server, the database or the role.
+    the server, the database or the role. Inside of a transaction those of the outer one hold.
     Raises psycopg.errors.QueryCanceled for a statement that takes longer.
     """
+    is_outer = connection.info.transaction_status == pq.TransactionStatus.IDLE
     with connection.transaction():
-        connection.execute(sql.SQL("; ").join([_settings(connection), _time_limit(time_limit)]))
+        if is_outer:
+            connection.execute(sql.SQL("; ").join([_settings(connection), _time_limit(time_limit)]))
         yield
 
 

@@ -2,7 +2,7 @@
 -- another operating system, pg_upgrade, or a promotion there.
 -- Why: indexes on text are out of order then: a workspace may be listed twice, or not be found, by ours and the host's.
 -- Evidence: the catalog, readable by everybody. Hosts whose ids are UUIDs have no text in an index of ours.
--- Source of the rule: ALTER DATABASE … REFRESH COLLATION VERSION in PostgreSQL's manual.
+-- Source of the rule: ALTER DATABASE ... REFRESH COLLATION VERSION in PostgreSQL's manual.
 select
   'problem' as severity,
   pg_catalog.format(

@@ -6,7 +6,7 @@
 select
   'problem' as severity,
   pg_catalog.format(
-    'workspace %s… is not counted: its id has %s bytes, and inboxdb counts workspaces with up to 2,000',
+    'workspace %s... is not counted: its id has %s bytes, and inboxdb counts workspaces with up to 2,000',
     pg_catalog.left(c.id::text, 40), pg_catalog.octet_length(c.id::text)
   ) as evidence,
   'give it a shorter `"Client"."id"`: it is counted from then on' as remedy
