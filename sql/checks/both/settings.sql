@@ -61,11 +61,15 @@ ours (oid) as (
   select r.oid
   from pg_catalog.pg_roles as r
   where r.rolname in (session_user, current_user)
-    or r.oid = (select n.nspowner from pg_catalog.pg_namespace as n where n.nspname = 'inboxdb')
+    or r.oid = (
+      select n.nspowner from pg_catalog.pg_namespace as n
+      where n.nspname = 'inboxdb'
+    )
     or (
       r.rolcanlogin and not r.rolsuper
-      and pg_catalog.pg_has_role(
-        r.oid, (select d.oid from pg_catalog.pg_roles as d where d.rolname = 'inboxdb_drainer'), 'member'
+      and exists (
+        select from pg_catalog.pg_roles as d
+        where d.rolname = 'inboxdb_drainer' and pg_catalog.pg_has_role(r.oid, d.oid, 'member')
       )
     )
 ),
@@ -94,7 +98,10 @@ found (name, value, whose) as (
   -- of the server's configuration, or of this connection's options
   select s.name, s.reset_val || coalesce(s.unit, ''), null
   from pg_catalog.pg_settings as s
-  where not exists (select from carried as c where pg_catalog.lower(c.name) = pg_catalog.lower(s.name))
+  where not exists (
+      select from carried as c
+      where pg_catalog.lower(c.name) = pg_catalog.lower(s.name)
+    )
     and s.name not in ('client_encoding', 'DateStyle')
 )
 
@@ -113,4 +120,4 @@ where pg_catalog.split_part(f.value, ',', 1) <> all (r.usual)
     r.name = 'default_transaction_read_only'
     and coalesce(pg_catalog.current_setting('inboxdb.plan', true), '') <> ''
   )
-order by r.severity desc, r.name, f.whose;
+order by r.name, f.whose;
