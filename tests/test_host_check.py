@@ -440,7 +440,7 @@ def test_what_is_followed(bare_database: Database) -> None:
         update public."AIDraft" set "leadId" = %s, status = 'pending', "autoSendAction" = 'needs_review'
         where id = 'orphan'
         """,
-        [leads[1]],
+        [leads[2]],
     )
     assert recounted(bare_database, here)[1] == []
 
