@@ -23,6 +23,7 @@ from inboxdb.drain import publish as publish_module
 from inboxdb.drain.publish import REFUSED_FOR, Publisher
 from inboxdb.drain.redis import TIMEOUT, Cache, Key
 from tests.interleave import until
+from tests.programs import program
 from tests.redis_server import RedisServer, free_ports, redis_program, redis_server, redis_servers
 from tests.rows import Host, set_clock
 from tests.servers import DRAINER, Database
@@ -394,8 +395,20 @@ def test_rediss_speaks_tls() -> None:
 
 
 def test_tls_with_a_certificate_of_ones_own(tmp_path: Path) -> None:
+    program("redis-server", "redis-server")  # PyPI's Valkey has no TLS
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]
+    made = [
+        program("openssl", "openssl"),
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=127.0.0.1",
+    ]
     made += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(certificate)]
     subprocess.run(made, check=True, capture_output=True)
     [port] = free_ports(1)
