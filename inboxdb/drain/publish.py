@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from time import monotonic
 
 from psycopg.rows import class_row
+from psycopg.sql import SQL
 
-from inboxdb.database.connection import Connection
+from inboxdb.database.connection import LONGEST_STATEMENT, Connection, in_one_trip, transaction
 from inboxdb.database.errors import KeysRefused
 from inboxdb.drain.redis import Cache, Key
 
@@ -69,7 +70,7 @@ class Publisher:
 
     def publish_at_random(self, connection: Connection) -> None:
         """Write some keys once more, because Redis evicts keys, and loses the last ones in a failover (D115)."""
-        with connection.cursor(row_factory=class_row(Key)) as cursor:
+        with transaction(connection), connection.cursor(row_factory=class_row(Key)) as cursor:
             keys = cursor.execute(
                 "select kind, client_id, item, rank, redis_key, value from inboxdb.keys_at_random()"
             ).fetchall()
@@ -77,7 +78,7 @@ class Publisher:
 
     def _unpublished(self, connection: Connection) -> list[Key]:
         after = self._after
-        with connection.cursor(row_factory=class_row(Key)) as cursor:
+        with transaction(connection), connection.cursor(row_factory=class_row(Key)) as cursor:
             return cursor.execute(
                 "select unpublished_since, kind, client_id, item, rank, redis_key, value "
                 "from inboxdb.unpublished(%s, %s, %s, %s)",
@@ -89,8 +90,8 @@ class Publisher:
 
 def _confirm(connection: Connection, keys: Sequence[Key]) -> int:
     columns = [[key.kind for key in keys], [key.client_id for key in keys], [key.item for key in keys]]
-    [(confirmed,)] = connection.execute(
-        "select inboxdb.confirm_published(%s::text[], %s::text[], %s::text[], %s::bigint[])",
-        [*columns, [key.rank for key in keys]],
-    ).fetchall()
+    confirm = SQL("select inboxdb.confirm_published({}::text[], {}::text[], {}::text[], {}::bigint[])")
+    [[(confirmed,)]] = in_one_trip(
+        connection, (LONGEST_STATEMENT, confirm.format(*columns, [key.rank for key in keys]))
+    )
     return int(confirmed)
