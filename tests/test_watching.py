@@ -336,7 +336,8 @@ Rows = list[tuple[str, str, str, int, str, str]]
 
 
 def unpublished(connection: Connection[Any], at_most: int = 1000) -> Rows:
-    return connection.execute("select * from inboxdb.unpublished(%s)", [at_most]).fetchall()
+    query = "select kind, client_id, item, rank, redis_key, value from inboxdb.unpublished(%s)"
+    return connection.execute(query, [at_most]).fetchall()
 
 
 def confirm(connection: Connection[Any], rows: Rows) -> int:
