@@ -788,8 +788,9 @@ $$;
 
 -- >>> sql/log/note_change.sql
 create or replace function inboxdb.note_change(
-  changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id, former_user_id inboxdb.user_id default null
-) returns void
+  changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id, former_user_id inboxdb.user_id default null,
+  is_probe boolean default false
+) returns boolean
 -- No search_path of its own: its callers pin theirs, every name here is qualified, and another SET made the trigger a
 -- quarter dearer (D13).
 language plpgsql volatile
@@ -797,13 +798,18 @@ as $$
 -- Purpose: append a change to the log, except of a workspace whose id is too long. Never waits: inserts a row of its
 --   own and locks no other row (D1).
 -- Parameters: changed_client_id, null where the caller does not know the workspace; changed_lead_id, null for the whole
---   workspace. Both null: every workspace. former_user_id, the user whom the lead left, if any (D61).
+--   workspace. Both null: every workspace. former_user_id, the user whom the lead left, if any (D61). is_probe, to find
+--   out for can_note whether the function can be called, and append nothing.
+-- Returns: true.
 -- Writes: the current slice.
 -- INVOKER: called by our DEFINER functions only.
 begin
   -- not counted, because the host's write would fail by an index of ours (D108)
   if inboxdb.is_too_long(changed_client_id) then
-    return;
+    return true;
+  end if;
+  if is_probe then
+    return inboxdb.current_slice() is not null;
   end if;
   case inboxdb.current_slice()
     when 0 then
@@ -819,9 +825,34 @@ begin
       insert into inboxdb.change_3 (client_id, lead_id, left_user_id)
       values (changed_client_id, changed_lead_id, former_user_id);
   end case;
+  return true;
 end
 $$;
 -- <<< sql/log/note_change.sql
+
+-- >>> sql/log/can_note.sql
+create or replace function inboxdb.can_note() returns boolean
+language sql volatile
+as $$
+  -- Purpose: whether the present role may append to the log: for triggers, so that no write of the host's fails where
+  --   the owner of inboxdb's functions has lost a right, or something of ours is gone (D112).
+  -- Returns: true; else false, null or an error.
+  -- Inlined into each trigger, hence no search_path of its own. Tables by oid, because a name is looked up for each
+  -- row; a function by a call, because a plan follows a function that is made anew, and no oid of one.
+  -- Reads: the catalog.
+  -- INVOKER: called by our trigger functions, and by check_host.
+  select
+    pg_catalog.has_table_privilege('inboxdb.change_0'::pg_catalog.regclass, 'insert')
+    and pg_catalog.has_table_privilege('inboxdb.change_1'::pg_catalog.regclass, 'insert')
+    and pg_catalog.has_table_privilege('inboxdb.change_2'::pg_catalog.regclass, 'insert')
+    and pg_catalog.has_table_privilege('inboxdb.change_3'::pg_catalog.regclass, 'insert')
+    and not pg_catalog.row_security_active('inboxdb.change_0'::pg_catalog.regclass)
+    and not pg_catalog.row_security_active('inboxdb.change_1'::pg_catalog.regclass)
+    and not pg_catalog.row_security_active('inboxdb.change_2'::pg_catalog.regclass)
+    and not pg_catalog.row_security_active('inboxdb.change_3'::pg_catalog.regclass)
+    and inboxdb.note_change(null, null, null, true)
+$$;
+-- <<< sql/log/can_note.sql
 
 -- >>> sql/log/note_unreadable.sql
 create or replace function inboxdb.note_unreadable() returns void
@@ -871,41 +902,51 @@ as $$
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
-  old_client_id inboxdb.client_id;
-  old_id inboxdb.lead_id;
-  old_user_id inboxdb.user_id;
-  new_client_id inboxdb.client_id;
-  new_id inboxdb.lead_id;
-  new_user_id inboxdb.user_id;
+  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D112)
+  old_client_id pg_catalog.text;
+  old_id pg_catalog.text;
+  old_user_id pg_catalog.text;
+  new_client_id pg_catalog.text;
+  new_id pg_catalog.text;
+  new_user_id pg_catalog.text;
 begin
   -- The handler encloses reading alone: a write in it would take a transaction id for each row (D101).
   begin
+    if inboxdb.can_note() is not true then
+      return null;
+    end if;
     if tg_op <> 'INSERT' then
-      old_client_id := old."clientId";
-      old_id := old.id;
-      old_user_id := old."assignedToUserId";
+      old_client_id := old."clientId"::inboxdb.client_id;
+      old_id := old.id::inboxdb.lead_id;
+      old_user_id := old."assignedToUserId"::inboxdb.user_id;
     end if;
     if tg_op <> 'DELETE' then
-      new_client_id := new."clientId";
-      new_id := new.id;
-      new_user_id := new."assignedToUserId";
+      new_client_id := new."clientId"::inboxdb.client_id;
+      new_id := new.id::inboxdb.lead_id;
+      new_user_id := new."assignedToUserId"::inboxdb.user_id;
     end if;
   exception when others then
-    perform inboxdb.note_unreadable();
+    begin
+      perform inboxdb.note_unreadable();
+    exception when others then
+      null; -- what notes is lost, too
+    end;
     return null;
   end;
 
   if tg_op = 'UPDATE'
     and (old_client_id, old_id, old_user_id) is not distinct from (new_client_id, new_id, new_user_id)
   then
-    perform inboxdb.note_change(new_client_id, new_id);
+    perform inboxdb.note_change(new_client_id::inboxdb.client_id, new_id::inboxdb.lead_id);
     return null;
   end if;
   if tg_op <> 'INSERT' then
-    perform inboxdb.note_change(old_client_id, old_id, old_user_id);
+    perform inboxdb.note_change(
+      old_client_id::inboxdb.client_id, old_id::inboxdb.lead_id, old_user_id::inboxdb.user_id
+    );
   end if;
   if tg_op = 'INSERT' or (tg_op = 'UPDATE' and (old_client_id, old_id) is distinct from (new_client_id, new_id)) then
-    perform inboxdb.note_change(new_client_id, new_id);
+    perform inboxdb.note_change(new_client_id::inboxdb.client_id, new_id::inboxdb.lead_id);
   end if;
   return null;
 end
@@ -923,32 +964,40 @@ as $$
 -- Reads: "Message" (by the host's index on "aiDraftId", as the foreign key does). Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
-  old_lead_id inboxdb.lead_id;
-  new_lead_id inboxdb.lead_id;
-  message_lead_id inboxdb.lead_id;
+  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D112)
+  old_lead_id pg_catalog.text;
+  new_lead_id pg_catalog.text;
+  message_lead_id pg_catalog.text;
 begin
   -- The handler encloses reading alone: a lock in it would take a transaction id for each row (D101).
   begin
+    if inboxdb.can_note() is not true then
+      return case when tg_op = 'DELETE' then old end;
+    end if;
     if tg_op <> 'INSERT' then
-      old_lead_id := old."leadId";
+      old_lead_id := old."leadId"::inboxdb.lead_id;
     end if;
     if tg_op <> 'DELETE' then
-      new_lead_id := new."leadId";
+      new_lead_id := new."leadId"::inboxdb.lead_id;
     else
       -- reads and locks no row; fails where the loop below would: names, types, privileges
       perform m."leadId" from public."Message" as m where m."aiDraftId" = old.id and false for no key update;
     end if;
   exception when others then
-    perform inboxdb.note_unreadable();
+    begin
+      perform inboxdb.note_unreadable();
+    exception when others then
+      null; -- what notes is lost, too
+    end;
     return case when tg_op = 'DELETE' then old end;
   end;
 
   -- a draft or a message of no lead counts nowhere, and a change that names nothing would be one of every workspace
   if old_lead_id is not null then
-    perform inboxdb.note_change(null, old_lead_id);
+    perform inboxdb.note_change(null, old_lead_id::inboxdb.lead_id);
   end if;
   if new_lead_id is not null and (tg_op = 'INSERT' or old_lead_id is distinct from new_lead_id) then
-    perform inboxdb.note_change(null, new_lead_id);
+    perform inboxdb.note_change(null, new_lead_id::inboxdb.lead_id);
   end if;
   if tg_op = 'DELETE' then
     -- Locked, so that a message being moved by another transaction is found at its new lead. No further wait: the
@@ -957,7 +1006,7 @@ begin
       select m."leadId" from public."Message" as m where m."aiDraftId" = old.id for no key update
     loop
       if message_lead_id is not null and message_lead_id is distinct from old_lead_id then
-        perform inboxdb.note_change(null, message_lead_id);
+        perform inboxdb.note_change(null, message_lead_id::inboxdb.lead_id);
       end if;
     end loop;
     return old;
@@ -976,27 +1025,35 @@ as $$
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
-  old_client_id inboxdb.client_id;
-  new_client_id inboxdb.client_id;
+  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D112)
+  old_client_id pg_catalog.text;
+  new_client_id pg_catalog.text;
 begin
   -- The handler encloses reading alone: a write in it would take a transaction id for each row (D101).
   begin
+    if inboxdb.can_note() is not true then
+      return null;
+    end if;
     if tg_op <> 'INSERT' then
-      old_client_id := old.id;
+      old_client_id := old.id::inboxdb.client_id;
     end if;
     if tg_op <> 'DELETE' then
-      new_client_id := new.id;
+      new_client_id := new.id::inboxdb.client_id;
     end if;
   exception when others then
-    perform inboxdb.note_unreadable();
+    begin
+      perform inboxdb.note_unreadable();
+    exception when others then
+      null; -- what notes is lost, too
+    end;
     return null;
   end;
 
   if tg_op <> 'INSERT' then
-    perform inboxdb.note_change(old_client_id, null);
+    perform inboxdb.note_change(old_client_id::inboxdb.client_id, null);
   end if;
   if tg_op <> 'DELETE' then
-    perform inboxdb.note_change(new_client_id, null);
+    perform inboxdb.note_change(new_client_id::inboxdb.client_id, null);
   end if;
   return null;
 end
@@ -1011,8 +1068,17 @@ as $$
 -- Purpose: statement trigger for TRUNCATE of a host table: append a single change for every workspace (D4).
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
+declare
+  may_note pg_catalog.bool := false;
 begin
-  perform inboxdb.note_change(null, null);
+  begin
+    may_note := inboxdb.can_note();
+  exception when others then
+    null; -- what notes is lost (D112)
+  end;
+  if may_note then
+    perform inboxdb.note_change(null, null);
+  end if;
   return null;
 end
 $$;
@@ -2857,12 +2923,19 @@ create or replace function inboxdb.check_host() returns boolean
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101).
+-- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101), or
+--   changes cannot be noted, because a right was lost (D112): the counts would be wrong without a sign.
 -- Returns: whether all is as it was.
 -- Reads: the system catalog. Writes: installation.
 -- INVOKER: called by maintain, by its name in view maintenance, and by collect.
 declare
-  problem constant pg_catalog.text := inboxdb.host_problem();
+  problem constant pg_catalog.text := coalesce(
+    inboxdb.host_problem(),
+    case
+      when inboxdb.can_note() is not true
+        then pg_catalog.format('role %I lost a right that noting changes needs', current_user)
+    end
+  );
 begin
   if problem is null or inboxdb.suspended_since() is not null then
     return problem is null;

@@ -78,6 +78,7 @@ create schema if not exists inboxdb;
 \ir log/take_changes.sql
 \ir log/current_slice.sql
 \ir log/note_change.sql
+\ir log/can_note.sql
 \ir log/note_unreadable.sql
 \ir log/note_lead_change.sql
 \ir log/note_draft_change.sql

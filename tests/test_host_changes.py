@@ -165,7 +165,7 @@ def test_renamed(world: World, what: str) -> None:
     assert status.read(world.owner).suspended_because == result.suspended_because
     world.write_everything()
     world.rename(what, what.rpartition(".")[2])
-    assert suspend.resume(world.database.dsn)
+    assert suspend.resume(world.database.dsn).resumed
     assert world.all_is_right()
     assert status.read(world.owner).suspended_because is None
 
@@ -181,7 +181,7 @@ def test_renamed_and_another_of_that_name(world: World, what: str) -> None:
     world.write_everything()
     world.change(f'alter table <{table}> drop column "{column}" cascade')
     world.rename(what, column)
-    assert suspend.resume(world.database.dsn)
+    assert suspend.resume(world.database.dsn).resumed
     assert world.all_is_right()
 
 
@@ -191,7 +191,7 @@ def test_moved_to_another_column(world: World) -> None:
     world.change('alter table <Lead> add column "assignedToUserId" text')
     world.change('update <Lead> set "assignedToUserId" = "former"')
     assert drain(world.database.dsn).suspended_because
-    assert suspend.resume(world.database.dsn)
+    assert suspend.resume(world.database.dsn).resumed
     del world.names["Lead.assignedToUserId"]
     world.write_everything()
     assert world.all_is_right()
@@ -206,7 +206,7 @@ def test_another_table_of_that_name(world: World, table: str) -> None:
     assert drain(world.database.dsn).suspended_because
     world.owner.execute(f'drop table public."{table}" cascade')
     world.rename(table, table)
-    assert suspend.resume(world.database.dsn)
+    assert suspend.resume(world.database.dsn).resumed
     assert world.all_is_right()
 
 
@@ -323,7 +323,7 @@ def test_dropped_with_all_that_hangs_on_it(world: World, what: str) -> None:
     world.change(f'update <{table}> as t set "{column}" = k.kept from public.kept as k where k.id = t.id')
     world.change("drop table public.kept")
     if suspend.suspended_since(world.owner):
-        assert suspend.resume(world.database.dsn)
+        assert suspend.resume(world.database.dsn).resumed
     assert repair.verify(world.database.dsn, repair=True).healthy
     assert not repair.verify(world.database.dsn).findings
     assert world.all_is_right()
@@ -504,7 +504,7 @@ def test_history_of_changes(world: World, number: int) -> None:
     for table in ("Lead", "AIDraft", "Message"):
         world.change(f"drop table if exists public.child_of_{table} cascade")
     if suspend.suspended_since(world.owner):
-        assert suspend.resume(world.database.dsn)
+        assert suspend.resume(world.database.dsn).resumed
     repair.verify(world.database.dsn, repair=True)
     world.write_everything()
     assert world.all_is_right()

@@ -263,12 +263,12 @@ NAMED = {
     "column lost": Damage(
         "alter table inboxdb.inbox_counts_dirty drop column last_error cascade",
         {"column inboxdb.inbox_counts_dirty.last_error", "relation inboxdb.work_list", "relation inboxdb.waiting"},
-        "inboxdb migrate rollback --all",
+        "inboxdb uninstall --yes",
     ),
     "column added": Damage(
         "alter table inboxdb.run add column notes text", {"column inboxdb.run.notes"}, "drop column notes"
     ),
-    "table lost": Damage("drop table inboxdb.freshness", {"relation inboxdb.freshness"}, "rollback --all"),
+    "table lost": Damage("drop table inboxdb.freshness", {"relation inboxdb.freshness"}, "uninstall --yes"),
     "table added": Damage(
         "create table inboxdb.backup as table inboxdb.inbox_counts",
         {"relation inboxdb.backup"},
@@ -504,7 +504,7 @@ def test_host_column_of_another_type_is_named(filled: Database) -> None:
     )
     said = (
         "type inboxdb.user_id: shipped base the type of Lead.assignedToUserId; here base text\n"
-        "  to mend it: `inboxdb migrate rollback --all`"
+        "  to mend it: `inboxdb uninstall --yes --rls-off`"
     )
     assert said in run(filled).stdout
     result = run(filled, "--repair")

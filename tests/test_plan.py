@@ -309,7 +309,8 @@ OBSTACLES: dict[str, Planted] = {
         "host", None, 'the host schema does not fit: column public."Lead"."snoozedUntil" is missing.',
     ),
     "alter role {owner} in database {database} set default_transaction_read_only = on": (
-        "server", None, "transactions of this role in this database are read only (default_transaction_read_only)",
+        "read_only", None,
+        "transactions are read-only: default_transaction_read_only is on, set by the role in the database",
     ),
     "create schema inboxdb authorization {owner}; create table inboxdb.inbox_counts ()": (
         "leftovers", NAMES[0], "table inboxdb.inbox_counts is there already, though the migration is not recorded",

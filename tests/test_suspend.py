@@ -81,9 +81,9 @@ def test_suspend_and_resume_leave_the_catalog_as_it_was(database: Database, prot
         """
     ).fetchall()
     assert not left
-    assert resume(database.dsn)
+    assert resume(database.dsn).resumed
     assert not difference(before, catalog(owner))
-    assert not resume(database.dsn), "it is not suspended"
+    assert not resume(database.dsn).resumed, "it is not suspended"
     assert not difference(before, catalog(owner))
 
 
@@ -110,7 +110,7 @@ def test_the_hosts_migration_passes_and_everything_is_counted_anew(database: Dat
     # its index goes with a column, silently
     owner.execute("drop index public.inboxdb_ai_draft_to_review")
 
-    assert resume(database.dsn)
+    assert resume(database.dsn).resumed
     assert owner.execute("select to_regclass('public.inboxdb_ai_draft_to_review') is null").fetchone() == (False,)
     owner.execute("call inboxdb.drain_dirty()")
     counted = stored_counts(owner)[workspace][GLOBAL]
@@ -242,7 +242,7 @@ def test_ids_of_another_type_are_refused(database: Database) -> None:
     assert not difference(before, catalog(owner))
     # a varchar counts as text, but the columns of our views are others then
     owner.execute('alter table public."Lead" alter column "assignedToUserId" type varchar(50)')
-    assert resume(database.dsn)
+    assert resume(database.dsn).resumed
     owner.execute("call inboxdb.drain_dirty()")
 
 
@@ -294,7 +294,7 @@ def test_suspend_needs_all_migrations(bare_database: Database) -> None:
     with pytest.raises(InboxdbError, match=LAST):
         suspend(bare_database.dsn)
     assert not difference(before, catalog(bare_database.connect()))
-    assert not resume(bare_database.dsn)
+    assert not resume(bare_database.dsn).resumed
 
 
 @pytest.mark.parametrize("command", [suspend, resume])

@@ -49,7 +49,8 @@ def migrate_apply(
     --trust or --restrict, or leave row-level security out with --without-rls. Until then it lists them and stops.
 
     A migration whose shipped text differs from the applied one is refused, and so is a database newer than this
-    inboxdb: `inboxdb migrate status` shows both.
+    inboxdb: `inboxdb migrate status` shows both. With nothing left to apply it looks whether what was applied is there,
+    and ends with exit status 3 where something is not. Roles named again are protected again, if they no longer are.
     """
     refuse_while_suspended(call.dsn, "nothing can be applied")
     if dry_run:
@@ -61,8 +62,9 @@ def migrate_apply(
         done = install(
             call.dsn, roles, create_roles=create_roles, to=to, batch=batch, lock_timeout=lock_timeout, report=report
         )
-    call.answer({"applied": done.applied}, render.installed(done, call.database))
-    return True
+    unlike = [asdict(found) for found in done.unlike_shipped]
+    call.answer({"applied": done.applied, "unlike_shipped": unlike}, render.installed(done, call.database))
+    return not done.unlike_shipped
 
 
 def _list_pending(call: Call, to: str | None, batch: int | None) -> bool:
@@ -183,11 +185,12 @@ def migrate_suspend(call: Call, lock_timeout: float) -> bool:
 def migrate_resume(call: Call, lock_timeout: float) -> bool:
     """Undo `inboxdb migrate suspend`, and have every workspace refreshed by the next drain.
 
-    Refused where a counted column is gone, or an id has another type. If interrupted, run it again.
+    Refused where a counted column is gone, or an id has another type. If interrupted, run it again. Exit status 3 where
+    something else is not as shipped, such as row-level security on "Lead", and could not be mended.
     """
-    resumed = suspend.resume(call.dsn, lock_timeout=lock_timeout)
-    call.answer({"resumed": resumed}, render.resumption(resumed, call.database))
-    return True
+    done = suspend.resume(call.dsn, lock_timeout=lock_timeout)
+    call.answer(asdict(done), render.resumption(done, call.database))
+    return not done.unmended
 
 
 @command(main, "uninstall")

@@ -21,8 +21,8 @@ from inboxdb.install.access import LeadAccess, Named, RoleRights
 from inboxdb.install.apply import Installed
 from inboxdb.install.migrate import MigrationStatus, Undone
 from inboxdb.install.plan import Lock, Plan, Step
-from inboxdb.install.repair import Verification
-from inboxdb.install.suspend import Suspension
+from inboxdb.install.repair import Outcome, Verification
+from inboxdb.install.suspend import Resumption, Suspension
 from inboxdb.install.uninstall import Uninstalled
 from inboxdb.watch.doctor import STATUSES, Check
 from inboxdb.watch.facts import Fact, Status, Unit
@@ -118,6 +118,8 @@ def installed(result: Installed, database: str) -> str:
     applied, pending = result.applied, result.pending
     state = f"has {plural(len(pending), 'migration')} pending: next {pending[0]}" if pending else "is up to date"
     text = f"applied {plural(len(applied), 'migration')}: {database} {state}"
+    for found in result.unlike_shipped:
+        text += f"\n{found.severity.upper()}: {found.evidence}\n  -> {found.remedy}"
     if applied and not pending:
         text += "\nevery workspace waits for a refresh now: run `inboxdb drain-dirty`"
     return text
@@ -183,13 +185,16 @@ def verification(result: Verification, repair: bool, database: str) -> str:
     text = f"{database}: {plural(len(result.findings), 'difference') if result.findings else 'no difference'} {ships}"
     if result.findings and repair:
         text += f", {sum(outcome.mended for outcome in result.findings)} of them mended"
-    for outcome in result.findings:
-        text += f"\n{outcome.object}: shipped {outcome.shipped}; here {outcome.installed}"
-        text += "\n  mended" if outcome.mended else f"\n  to mend it: {outcome.command}"
-        text += f"\n  not mended: {outcome.reason}" if outcome.reason else ""
+    text += "".join(map(_outcome, result.findings))
     if result.marked:
         text += "\nchanges may have been missed, so every workspace waits for a refresh now: run `inboxdb drain-dirty`"
     return text
+
+
+def _outcome(outcome: Outcome) -> str:
+    text = f"\n{outcome.object}: shipped {outcome.shipped}; here {outcome.installed}"
+    text += f"\n  not mended: {outcome.reason}" if outcome.reason else ""
+    return text + ("\n  mended" if outcome.mended else f"\n  to mend it: {outcome.command}")
 
 
 def suspension(done: Suspension, database: str) -> str:
@@ -200,11 +205,12 @@ def suspension(done: Suspension, database: str) -> str:
     )
 
 
-def resumption(resumed: bool, database: str) -> str:
+def resumption(done: Resumption, database: str) -> str:
     """`migrate resume`."""
-    if not resumed:
+    if not done.resumed:
         return f"{database}: it is not suspended, so nothing was changed"
-    return f"{database}: resumed; every workspace waits for a refresh now: run `inboxdb drain-dirty`"
+    text = f"{database}: resumed; every workspace waits for a refresh now: run `inboxdb drain-dirty`"
+    return text + "".join(map(_outcome, done.unmended))
 
 
 def uninstalled(done: Uninstalled, dry_run: bool, database: str) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import psycopg
 from psycopg import errors
@@ -17,6 +16,8 @@ TIME_LIMIT = 10.0  # seconds, for each check
 
 PROBLEM, OBSTACLE, WARNING, NOT_LOOKED_AT, NOTE = "problem", "obstacle", "warning", "not looked at", "note"
 SEVERITIES = (PROBLEM, OBSTACLE, WARNING, NOT_LOOKED_AT, NOTE)  # the worst first
+
+MISSING = (errors.UndefinedTable, errors.UndefinedFunction, errors.UndefinedColumn, errors.InvalidSchemaName)
 
 
 @dataclass(frozen=True)
@@ -38,20 +39,24 @@ def run(connection: Connection, folder: str, settings: Mapping[str, str] | None 
     """Run every query of a folder, each in a READ ONLY transaction of its own. Changes nothing.
 
     Parameters: connection; folder, under sql/checks/; settings, which the queries may read (current_setting).
-    Returns the findings of each check. A check that could not run has one finding, NOT_LOOKED_AT.
+    Returns the findings of each check. A check that could not run has one finding.
     Raises psycopg.Error where the connection is lost.
     """
+    files = sorted((sources.SQL / "checks" / folder).glob("*.sql"))
+    return {file.stem: run_one(connection, f"{folder}/{file.name}", settings) for file in files}
 
-    def findings(file: Path) -> list[Finding]:
+
+def run_one(connection: Connection, query: str, settings: Mapping[str, str] | None = None) -> list[Finding]:
+    """Run a query, a file under sql/checks/, as `run` does."""
+    file = sources.SQL / "checks" / query
+
+    def findings() -> list[Finding]:
         for setting in (settings or {}).items():
             connection.execute("select pg_catalog.set_config(%s, %s, true)", setting)
         with connection.cursor(row_factory=kwargs_row(partial(Finding, file.stem))) as cursor:
             return cursor.execute(file.read_bytes()).fetchall()
 
-    return {
-        file.stem: attempt(connection, file.stem, partial(findings, file))
-        for file in sorted((sources.SQL / "checks" / folder).glob("*.sql"))
-    }
+    return attempt(connection, file.stem, findings)
 
 
 def worst_first(findings: list[Finding]) -> list[Finding]:
@@ -62,7 +67,8 @@ def worst_first(findings: list[Finding]) -> list[Finding]:
 def attempt(connection: Connection, check: str, look: Callable[[], list[Finding]]) -> list[Finding]:
     """Look in a READ ONLY transaction, whose statements end after TIME_LIMIT.
 
-    Returns the findings of a check; one that is NOT_LOOKED_AT where it could not run.
+    Returns the findings of a check; one where it could not run: a problem where what it reads is missing, else
+    NOT_LOOKED_AT.
     Raises psycopg.Error where the connection is lost.
     """
     try:
@@ -72,20 +78,24 @@ def attempt(connection: Connection, check: str, look: Callable[[], list[Finding]
     except psycopg.Error as error:
         if is_lost(error):
             raise
+        severity = PROBLEM if isinstance(error, MISSING) else NOT_LOOKED_AT
         reason, remedy = _why_not(error)
-        return [Finding(check, NOT_LOOKED_AT, f"{reason} (SQLSTATE {error.sqlstate})", remedy)]
+        return [Finding(check, severity, f"{reason} (SQLSTATE {error.sqlstate})", remedy)]
 
 
 def _why_not(error: psycopg.Error) -> tuple[str, str]:
     """Say why a check could not run, and the remedy; without the server's message, which may quote rows."""
+    if isinstance(error, MISSING):
+        return "a part of inboxdb, or of the host's tables, is missing", "`inboxdb migrate plan`, which says what"
     match error:
         case errors.InsufficientPrivilege():
-            return "this role may not see what it needs", "connect as the role that installed inboxdb"
+            return (
+                "this role, or the one that inboxdb works as, may not see what it needs",
+                "see `rights`; where that is healthy, connect as the role that installed inboxdb",
+            )
         case errors.QueryCanceled():
             return f"it took longer than {TIME_LIMIT:.0f} s, or was cancelled", "try again when the server is less busy"
         case errors.LockNotAvailable():
             return "a table it reads was locked for longer than 2 s", "try again when that lock is gone"
-        case errors.UndefinedTable() | errors.UndefinedFunction() | errors.InvalidSchemaName():
-            return "a part of inboxdb that it reads is missing", "see `inboxdb migrate status`"
         case _:
             return "the server refused its query", "the server's log says why"

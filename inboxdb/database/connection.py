@@ -18,6 +18,7 @@ from psycopg.abc import Buffer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.types.string import StrDumper, TextLoader
 
+from inboxdb.database import sources
 from inboxdb.database.errors import (
     CannotConnect,
     ConnectionLost,
@@ -48,6 +49,17 @@ FOREIGN_PARAMETERS = {
     "sslidentity",
     "supa",
 }
+
+# The queries that say why the database refused a statement, by the class of its error.
+WHY: dict[type[psycopg.Error], tuple[str, ...]] = {
+    psycopg.errors.InsufficientPrivilege: ("doctor/rights.sql",),
+    psycopg.errors.ReadOnlySqlTransaction: ("plan/server.sql", "doctor/read_only.sql"),
+}
+
+NOT_THERE = (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction)
+
+# The part of a URL before its parameters, without a user: no part of a password can stand behind.
+HOSTS_ALONE = re.compile(r"\w+://(?:(?:\[[0-9a-fA-F:.]+\]|[^:@/\[\],]*)(?::\d*)?,?)*(?:/[^:@/]*)?")
 
 # How often something is tried whose lock was not free within its lock_timeout, and the pause between, in seconds.
 ATTEMPTS = 10
@@ -86,19 +98,19 @@ def resolve_dsn(explicit: str | None) -> str:
     Returns a libpq connection string, empty where only PG* variables are set.
     Raises UnusableDsn where the string cannot be read; the message never quotes the string, which may hold a password.
     """
-    sources = {
+    given = {
         "--dsn": explicit,
         "INBOXDB_DSN": os.environ.get("INBOXDB_DSN"),
         "DATABASE_URL": os.environ.get("DATABASE_URL"),
     }
-    for name, value in sources.items():
+    for name, value in given.items():
         if value:
             try:
                 dsn = _without_foreign_parameters(value)
                 known = conninfo_to_dict(dsn)
-            except psycopg.ProgrammingError:
+            except psycopg.ProgrammingError as error:
                 # not chained: libpq quotes the string
-                raise UnusableDsn(name, _unknown_parameter(value)) from None
+                raise UnusableDsn(name, _unknown_parameter(value, str(error))) from None
             # libpq takes a password's part behind a raw @ or / for one of these
             if "://" in dsn and any("@" in str(known.get(part, "")) for part in ("host", "port", "dbname")):
                 raise UnusableDsn(name)
@@ -115,22 +127,27 @@ def _without_foreign_parameters(dsn: str) -> str:
     return address + mark + "&".join(kept)
 
 
-def _unknown_parameter(dsn: str) -> str | None:
-    """Find a parameter's name that libpq does not know; only where it cannot be a part of a password."""
+def _unknown_parameter(dsn: str, said: str) -> str | None:
+    """Find a parameter's name that libpq does not know; only where it cannot be a part of a password.
+
+    Parameters: dsn; said, libpq's message, which quotes that name, or a part of a password.
+    """
     keywords = [option.keyword.decode() for option in pq.Conninfo.get_defaults()]
     address, _, query = dsn.rpartition("?")
     if "://" not in dsn:
-        parts = dsn.split()
+        parts, is_open = dsn.split(), True
     elif "://" in address and "@" not in query:
-        parts = query.split("&")
+        # behind a host: other words may belong to a password with a raw ?
+        parts, is_open = query.split("&"), "@" in address or HOSTS_ALONE.fullmatch(address) is not None
     else:
         return None
     for part in parts:
         name, equals, _ = part.partition("=")
-        # behind a host, or close to a known name: other words may belong to a password with a raw ? or space
-        is_safe = "@" in address or name in FOREIGN_PARAMETERS or get_close_matches(name, keywords, 1, 0.7)
-        if equals and re.fullmatch("[a-zA-Z_]{3,40}", name) and name not in keywords and is_safe:
+        is_safe = is_open or name in FOREIGN_PARAMETERS or get_close_matches(name, keywords, 1, 0.7)
+        if equals and name in said and re.fullmatch("[a-zA-Z_]{3,40}", name) and name not in keywords and is_safe:
             return name
+        if "://" not in dsn and "password" in name:
+            is_open = False  # other words may belong to a password with a raw space
     return None
 
 
@@ -209,14 +226,38 @@ def session(dsn: str, *, application_name: str) -> Iterator[Connection]:
         try:
             yield connection
         except psycopg.Error as error:
-            raise translated(error, dsn) from error
+            raise translated(error, dsn, connection) from error
 
 
-def translated(error: psycopg.Error, dsn: str) -> ConnectionLost | DatabaseRefused:
+def translated(error: psycopg.Error, dsn: str, connection: Connection) -> ConnectionLost | DatabaseRefused:
     """Turn a psycopg error into an InboxdbError for the user of the database at `dsn`."""
     if is_lost(error):
         return ConnectionLost(describe(dsn), error.sqlstate)
-    return DatabaseRefused(error, describe(dsn))
+    return refused(error, connection, describe(dsn))
+
+
+def refused(error: psycopg.Error, connection: Connection, database: str) -> DatabaseRefused:
+    """Say what the database refused, and, as far as the database can be asked, why.
+
+    Parameters: error, of a statement; connection, that the statement was sent over; database, its name for people.
+    """
+    rows: list[tuple[Any, ...]] = []
+    if connection.info.transaction_status == pq.TransactionStatus.IDLE:
+        with suppress(psycopg.Error):
+            for query in WHY.get(type(error), ()):
+                rows += connection.execute((sources.SQL / "checks" / query).read_bytes())
+    if isinstance(error, NOT_THERE) and not rows and not _is_installed(connection):
+        rows = [("problem", "inboxdb is not installed there", "run `inboxdb migrate apply`")]
+    certain = [row for row in rows if row[0] != "warning"]
+    reasons = [(evidence, remedy) for *_, evidence, remedy in certain or rows]
+    return DatabaseRefused(error, database, reasons)
+
+
+def _is_installed(connection: Connection) -> bool:
+    with suppress(psycopg.Error):
+        query = "select pg_catalog.to_regnamespace('inboxdb') is not null"
+        return connection.execute(query).fetchone() == (True,)
+    return True
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """The errors a user can do something about."""
 
+from collections.abc import Sequence
+
 import psycopg
 from psycopg import errors
 
@@ -68,21 +70,32 @@ class ConnectionLost(InboxdbError):
 class DatabaseRefused(InboxdbError):
     """An error raised by the database; ours (class IB) say what to do, others are named by SQLSTATE alone."""
 
-    def __init__(self, error: psycopg.Error, database: str = "the database") -> None:
-        """Keep messages of inboxdb itself; the server's are dropped, because they may quote rows."""
+    def __init__(
+        self, error: psycopg.Error, database: str = "the database", reasons: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Keep messages of inboxdb itself; the server's are dropped, because they may quote rows.
+
+        Parameters: error; database, its name for people; reasons, what a check found, each with its remedy.
+        """
         self.sqlstate = error.sqlstate
         if self.sqlstate and self.sqlstate.startswith("IB"):
             message = ". ".join(filter(None, (error.diag.message_primary, error.diag.message_detail)))
             super().__init__(f"{message.rstrip('.')}. {error.diag.message_hint or ''} ({self.sqlstate})")
         else:
             code = f"SQLSTATE {self.sqlstate}" if self.sqlstate else type(error).__name__
-            super().__init__(f"{database}: {self._remedy(error)} ({code})")
+            found = [f"{evidence}: {remedy}." for evidence, remedy in reasons]
+            super().__init__(f"{database}: {' '.join(found) or self._remedy(error)} ({code})")
 
     @staticmethod
     def _remedy(error: psycopg.Error) -> str:
         match error:
-            case errors.UndefinedTable() | errors.InvalidSchemaName() | errors.UndefinedFunction():
-                return "inboxdb is not installed there, or only in part: run `inboxdb migrate apply`."
+            case errors.InvalidSchemaName():
+                return "inboxdb is not installed there: run `inboxdb migrate apply`."
+            case errors.UndefinedTable() | errors.UndefinedFunction() | errors.UndefinedColumn():
+                return (
+                    "a table, column or function is missing, of inboxdb or of the host's: `inboxdb migrate plan` says "
+                    "which, and what to do."
+                )
             case errors.InsufficientPrivilege():
                 return (
                     "the role lacks a right, or row-level security hides rows from it. Connect as the role that "
@@ -91,8 +104,8 @@ class DatabaseRefused(InboxdbError):
                 )
             case errors.ReadOnlySqlTransaction():
                 return (
-                    "the transaction is read-only: the server is a standby (then connect to the primary), or "
-                    "default_transaction_read_only is on for the server, the database or the role."
+                    "the transaction is read-only, by a setting of its session or of a pooler: the database itself is "
+                    "not."
                 )
             case errors.LockNotAvailable():
                 return "a lock was not free in time. What this step had changed was undone; try again."

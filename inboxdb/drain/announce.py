@@ -124,8 +124,8 @@ class Announcer(Thread):
                 self._connection = connect(self._dsn, application_name=self._application_name)
                 self._tell(self._connection, is_due, was_idle=False)
         except Exception as error:  # of any kind: the refreshes stand, and the next ones are announced
-            if isinstance(error, psycopg.Error):
-                error = translated(error, self._dsn)
+            if isinstance(error, psycopg.Error) and self._connection:
+                error = translated(error, self._dsn, self._connection)
             if not isinstance(error, CannotConnect | ConnectionLost):
                 self._waiting.clear()
             self._warn(

@@ -110,7 +110,7 @@ class _Run:
         except psycopg.Error as error:
             if is_lost(error) or isinstance(error, psycopg.errors.InvalidSchemaName):  # not installed: nothing to drain
                 raise
-            reason = str(translated(error, self.dsn))
+            reason = str(translated(error, self.dsn, connection))
             logger.warning("could not send a heartbeat", action="announce", reason=reason)
 
     def wait_for(self, workers: list[Worker], working: list[Future[None]]) -> None:

@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
 
 from inboxdb.database import sources
+from inboxdb.database.checks import run_one
 from inboxdb.database.connection import LOCK_TIMEOUT, Connection, retrying, session, transaction
 from inboxdb.database.errors import InboxdbError
 
@@ -23,6 +24,12 @@ LISTING = (
     "access/lead_view.view.sql",
     "access/require_named_roles.sql",
 )
+
+LISTED = """
+select
+  pg_catalog.to_regclass('inboxdb.lead_right') is not null and pg_catalog.to_regclass('inboxdb.lead_view') is not null
+  and pg_catalog.to_regproc('inboxdb.require_named_roles') is not null
+"""
 
 
 class Named(NamedTuple):
@@ -70,13 +77,17 @@ class LeadView:
 
 @dataclass(frozen=True)
 class LeadAccess:
-    """The starting state: whether row-level security is on, the decision (None before the installation), the roles with
-    rights on "Lead", and the host's policies and views letting rows through.
+    """The starting state: whether row-level security is on, the decision (None before the installation), its state
+    (drifted where the catalog does not agree), the roles named by our policies, the roles with rights on "Lead", and
+    the host's policies and views letting rows through.
     """
 
     enabled: bool
     forced: bool
     decided: str | None
+    state: str | None
+    trusted: list[str]
+    restricted: list[str]
     rights: list[LeadRight]
     policies: list[LeadPolicy]
     views: list[LeadView]
@@ -91,11 +102,31 @@ class LeadAccess:
         """Whether "Lead" has our policies."""
         return self.decided in ("enabled", "joined")
 
-    def agrees(self, asked: Named) -> bool:
-        """Whether the roles were named so before, as far as the catalog tells."""
-        known = {right.role_name: right.named for right in self.rights}
-        trusted = all(known.get(role) in (None, "trusted") for role in asked.trusted)
-        return self.protected and trusted and all(known.get(role) in (None, "restricted") for role in asked.restricted)
+    def contradicts(self, asked: Named) -> bool:
+        """Whether "Lead" was left out, or a role named otherwise."""
+        otherwise = {*asked.trusted} & {*self.restricted} or {*asked.restricted} & {*self.trusted}
+        return not self.protected or bool(otherwise)
+
+    def names(self, asked: Named) -> bool:
+        """Whether our policies name the roles as asked."""
+
+        def are(asked: Sequence[str], named: list[str]) -> bool:
+            return "public" in named or {*asked} <= {*named}  # beside PUBLIC a policy keeps no other role
+
+        # joined: our policy names the restricted roles only
+        trusts = self.decided == "joined" or are(asked.trusted, self.trusted)
+        return trusts and are(asked.restricted, self.restricted)
+
+    def with_names(self, asked: Named) -> Named:
+        """The roles as asked, and those that our policies name; policies of the host's were let be before."""
+        trusted, restricted = {*self.trusted, *asked.trusted}, {*self.restricted, *asked.restricted}
+        return Named(sorted(trusted), sorted(restricted), asked.keep_host_policies or self.state != "drifted")
+
+    def stands(self, asked: Named) -> bool:
+        """Whether "Lead" is protected as asked: in force, and no restricted role past it."""
+        unbound = {right.role_name for right in self.rights if right.bypasses}
+        is_in_force = self.protected and self.enabled and self.state == self.decided
+        return is_in_force and self.names(asked) and not unbound & {*asked.restricted}
 
     def sees(self, right: LeadRight) -> str:
         """Say which rows of "Lead" a role with rights sees now."""
@@ -156,6 +187,11 @@ def turn_on(dsn: str, named: Named, *, lock_timeout: float = LOCK_TIMEOUT) -> No
     Raises DatabaseRefused (IB008, 55P03), before anything is changed.
     """
     _with_lead(dsn, "select inboxdb.protect_leads(%s, %s, %s)", named.arguments, lock_timeout)
+    if not lead_access(dsn).stands(named):
+        raise InboxdbError(
+            'row-level security on "Lead" was turned on, and is not in force: something else, as an event trigger, '
+            "changes it. `inboxdb rls plan` says who sees what."
+        )
 
 
 def turn_off(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
@@ -192,6 +228,12 @@ def roles(dsn: str, *, create: bool = False, installed: bool = True) -> list[Rol
             connection.execute(SQL("create role {} nologin").format(Identifier(role)))
         if installed:
             connection.execute("select inboxdb.apply_grants(), inboxdb.protect_topics()")
+            # GRANT by a role that does not own an object is a warning of the server's
+            if found := run_one(connection, "doctor/grants.sql"):
+                raise InboxdbError(
+                    f"the rights are not as they are to be: {found[0].evidence}. Nothing was changed. Run it as the "
+                    "role that owns inboxdb's schemas and all that is in them: `inboxdb migrate verify` compares."
+                )
         return [RoleRights(role, role in known or role in missing, role in missing) for role in ROLES]
 
 
@@ -202,7 +244,10 @@ def publish(dsn: str) -> None:
     """
     with session(dsn, application_name="inboxdb publication") as connection:
         if _published(connection):
-            raise InboxdbError("there is a publication inboxdb_lead already. Nothing was changed.")
+            raise InboxdbError(
+                "there is a publication inboxdb_lead already. Nothing was changed. `inboxdb migrate verify` says "
+                "whether it is as it is to be; if not: `inboxdb publication off`, then `inboxdb publication on`."
+            )
     _with_lead(dsn, "select inboxdb.publish_leads()", ())
 
 
@@ -242,7 +287,7 @@ def _listing(connection: Connection) -> Iterator[None]:
     """Provide the views listing rights for as long as the `with` block lasts: the installed ones, or, before the
     installation, ones made in a transaction that is rolled back.
     """
-    if connection.execute("select pg_catalog.to_regclass('inboxdb.lead_right') is null").fetchone() == (False,):
+    if connection.execute(LISTED).fetchone() == (True,):
         yield
         return
     with connection.transaction(force_rollback=True):
@@ -255,7 +300,9 @@ def _listing(connection: Connection) -> Iterator[None]:
 def _read(connection: Connection) -> LeadAccess:
     lead = connection.execute(
         """
-        select c.relrowsecurity, c.relforcerowsecurity, pg_catalog.to_regprocedure('inboxdb.lead_rls()') is not null
+        select c.relrowsecurity, c.relforcerowsecurity,
+          pg_catalog.to_regprocedure('inboxdb.lead_rls()') is not null
+          and pg_catalog.to_regprocedure('inboxdb.lead_rls_state()') is not null
         from pg_catalog.pg_class as c
         where c.oid = pg_catalog.to_regclass('public."Lead"')
         """
@@ -263,9 +310,22 @@ def _read(connection: Connection) -> LeadAccess:
     if lead is None:
         raise InboxdbError('there is no table public."Lead" here: connect to the application\'s database.')
     enabled, forced, installed = lead
-    decided = None
+    decided = state = None
     if installed:
-        ((decided,),) = connection.execute("select inboxdb.lead_rls()").fetchall()
+        ((decided, state),) = connection.execute("select inboxdb.lead_rls(), inboxdb.lead_rls_state()").fetchall()
+    named = connection.execute(
+        """
+        select
+          p.polname::text,
+          case bound.role_oid when 0 then 'public' else pg_catalog.pg_get_userbyid(bound.role_oid)::text end
+        from pg_catalog.pg_policy as p
+        cross join lateral pg_catalog.unnest(p.polroles) as bound (role_oid)
+        where p.polrelid = pg_catalog.to_regclass('public."Lead"') and p.polname like 'inboxdb\\_%'
+        """
+    ).fetchall()
+    trusted, restricted = (
+        sorted(role for policy, role in named if policy == of) for of in ("inboxdb_trusted", "inboxdb_member")
+    )
     rights = connection.cursor(row_factory=class_row(LeadRight)).execute(
         """
         select l.role_name, l.rights, l.unbound_rights, l.bypasses, l.has_host_policy, l.named
@@ -288,4 +348,6 @@ def _read(connection: Connection) -> LeadAccess:
     views = connection.cursor(row_factory=class_row(LeadView)).execute(
         "select v.view_name, v.readers from inboxdb.lead_view as v order by v.view_name"
     )
-    return LeadAccess(enabled, forced, decided, rights.fetchall(), policies.fetchall(), views.fetchall())
+    return LeadAccess(
+        enabled, forced, decided, state, trusted, restricted, rights.fetchall(), policies.fetchall(), views.fetchall()
+    )

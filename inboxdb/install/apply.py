@@ -3,18 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inboxdb.database.connection import LOCK_TIMEOUT
+from inboxdb.database.checks import Finding
+from inboxdb.database.connection import LOCK_TIMEOUT, session
 from inboxdb.database.errors import InboxdbError
 from inboxdb.install import access, migrate
 from inboxdb.install.access import Named
+from inboxdb.install.plan import unlike_shipped
 
 
 @dataclass(frozen=True)
 class Installed:
-    """The ids of the migrations that were applied, and of those that are still pending."""
+    """The ids of the migrations that were applied, and of those that are still pending; without any of these, what is
+    not as shipped.
+    """
 
     applied: list[str]
     pending: list[str]
+    unlike_shipped: list[Finding]
 
 
 def install(
@@ -66,19 +71,27 @@ def install(
             access.turn_on(dsn, named, lock_timeout=lock_timeout)
     if create_roles and not pending:
         access.roles(dsn)
-    return Installed(applied, pending)
+    unlike = []
+    if not pending:
+        with session(dsn, application_name="inboxdb migrate") as connection:
+            unlike = unlike_shipped(connection)
+    return Installed(applied, pending, unlike)
 
 
 def _is_decided(dsn: str, named: Named | None) -> bool:
-    """Say whether the same was decided before. Refuse something else, and names with which nothing can be decided."""
+    """Say whether the same was decided before, and is so. Refuse something else, and names with which nothing can be
+    decided.
+    """
     lead = access.lead_access(dsn)
     if lead.undecided:
         if named is not None:
             access.check(dsn, named)
         return False
-    repeated = lead.decided == "left_out" if named is None else named == Named() or lead.agrees(named)
-    if not repeated:
+    if named == Named() or (named is None and lead.decided == "left_out"):
+        return True
+    if named is None or lead.contradicts(named) or (lead.state != "drifted" and not lead.names(named)):
         raise InboxdbError(
-            'something else is decided about row-level security on "Lead": see `inboxdb rls`. Nothing was changed.'
+            'something else is decided about row-level security on "Lead": see `inboxdb rls plan`. Nothing was changed.'
         )
-    return True
+    access.check(dsn, lead.with_names(named))
+    return lead.stands(named)

@@ -8,6 +8,7 @@ version of PostgreSQL is left out of it, or written in one way.
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -275,7 +276,8 @@ def installed(connection: Connection[Any], kinds: str = "true") -> Objects:
     Parameters: connection, in autocommit mode; kinds, which kinds of objects: a condition on object as o.
     """
     objects = {obj: facts for obj, facts in _read(connection, WHERE_OURS_ARE, kinds).items() if _is_ours(obj)}
-    owner = objects.get(Object("schema", "inboxdb"), {}).get("owner")
+    owners = Counter(facts["owner"] for facts in objects.values() if "owner" in facts)
+    owner = owners.most_common(1)[0][0] if owners else None
     views = {obj.name for obj, facts in objects.items() if facts.get("kind") == "v"}
     host_types = _host_types(connection)
     for obj, facts in objects.items():

@@ -21,8 +21,9 @@ from inboxdb.install.catalog import Facts, Object, Objects
 
 REPAIR = "`inboxdb migrate verify --repair`"
 REBUILD = (
-    "`inboxdb migrate rollback --all`, then `inboxdb migrate apply` and `inboxdb drain-dirty`: the counts are derived "
-    "from the host's tables"
+    "`inboxdb uninstall --yes --rls-off`, then `inboxdb migrate apply` and `inboxdb drain-dirty`: the counts are "
+    "derived from the host's tables. Roles restricted by inboxdb see every lead in between: take their rights away for "
+    "so long"
 )
 NAME_THE_ROLES = "name its roles anew with `inboxdb rls on`; `inboxdb rls plan` lists them"
 
@@ -45,6 +46,15 @@ FILL = {
         delete from inboxdb.drain_state;
         insert into inboxdb.drain_state (read_from, server_started_at)
         values ('0', pg_catalog.pg_postmaster_start_time())""",
+}
+
+NOTHING = "none"  # in words, what we ship where an object is not ours
+
+# What `lost_or_changed` compares of a kind, where not all: other checks tell of the rest, and `migrate verify` of all.
+TOLD_APART = {
+    "policy": ("using", "check", "permissive"),
+    "relation": ("kind", "definition"),
+    "routine": ("kind", "arguments", "result", "definer"),
 }
 
 # Facts without a meaning to people.
@@ -126,17 +136,31 @@ def differences(connection: Connection) -> list[Difference]:
 
 
 def lost_or_changed(connection: Connection, kind: str) -> list[Difference]:
-    """Compare the triggers, or the indexes, that we ship with the installed ones. Changes nothing.
+    """Compare the objects of a kind that we ship with the installed ones, by TOLD_APART. Changes nothing.
+
+    Whether a policy on somebody else's table is there hangs on what was decided, and is no difference here.
 
     Reads what every role may. What somebody else made besides is no difference here.
 
-    Parameters: connection; kind, trigger or index.
+    Parameters: connection; kind: trigger, index, relation, routine or policy.
     """
     shipped, installed = catalog.shipped(), _installed(connection, f"o.kind = '{kind}'")
-    remedy = {"trigger": _for_trigger, "index": _for_index}[kind]
+    remedy = {
+        "trigger": _for_trigger,
+        "index": _for_index,
+        "relation": _for_relation,
+        "routine": _for_routine,
+        "policy": _for_policy,
+    }[kind]
+    if names := TOLD_APART.get(kind):
+        shipped, installed = (
+            {obj: {name: facts.get(name) for name in names} for obj, facts in of.items() if obj.kind == kind}
+            for of in (shipped, installed)
+        )
     differ = []
     for obj, facts in sorted(shipped.items()):
-        if obj.kind == kind and (found := installed.get(obj)) != facts:
+        others = obj.kind == "policy" and not obj.table.startswith("inboxdb.") and obj not in installed
+        if obj.kind == kind and not others and (found := installed.get(obj)) != facts:
             key = Object("constraint", _constraint_of(obj))
             mended_by = _for_constraint(key, shipped[key], None) if key in shipped and not found else None
             differ.append(Difference(obj, *_in_words(obj, facts, found), mended_by or remedy(obj, facts, found)))
@@ -229,10 +253,16 @@ def _decided(connection: Connection) -> tuple[str | None, bool, str, bool, dict[
         drifted = connection.execute("select inboxdb.lead_rls_state()").fetchone() == ("drifted",)
     [(owner, rls)] = connection.execute(
         """
-        select n.nspowner::pg_catalog.regrole::pg_catalog.text, c.relrowsecurity
-        from pg_catalog.pg_namespace as n
-        cross join pg_catalog.pg_class as c
-        where n.nspname = 'inboxdb' and c.oid = 'public."Lead"'::pg_catalog.regclass
+        select
+          (
+            -- whoever owns most of our functions: one object, and be it the schema, may be somebody else's by now
+            select (pg_catalog.mode() within group (order by p.proowner))::pg_catalog.regrole::pg_catalog.text
+            from pg_catalog.pg_proc as p
+            where p.pronamespace = pg_catalog.to_regnamespace('inboxdb')
+          ),
+          c.relrowsecurity
+        from pg_catalog.pg_class as c
+        where c.oid = 'public."Lead"'::pg_catalog.regclass
         """
     ).fetchall()
     policies = connection.execute(
@@ -294,7 +324,7 @@ def _in_words(obj: Object, shipped: Facts | None, installed: Facts | None) -> tu
     if shipped is None or installed is None:
         rights = (shipped or installed or {}).get("rights")
         what = f"may {rights}" if rights else "present"
-        return (what, "missing") if installed is None else ("none", what)
+        return (what, "missing") if installed is None else (NOTHING, what)
     names = [name for name in {**shipped, **installed} if shipped.get(name) != installed.get(name)]
     return (
         "; ".join(_fact(name, shipped.get(name), "as shipped") for name in names),
@@ -484,6 +514,8 @@ def _for_policy(obj: Object, shipped: Facts | None, installed: Facts | None) -> 
             f"{REPAIR} as the owner of {REALTIME}, or its policies by hand, as docs/contracts.md has them",
             (drop, make) if installed else (make,),
         )
+    if obj.table == LEAD.name:
+        return Remedy(f"{REPAIR}, which keeps the roles named")
     file = f"access/{obj.table.rpartition('.')[2]}.policy.sql"
     create = (sources.SQL / file).read_text()
     return Remedy(f"{REPAIR}, which makes it anew from sql/{file}", (drop, create) if installed else (create,))

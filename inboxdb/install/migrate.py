@@ -27,6 +27,7 @@ from inboxdb.database.connection import (
     Connection,
     describe,
     logger,
+    refused,
     retrying,
     session,
     shares_backends,
@@ -35,7 +36,6 @@ from inboxdb.database.connection import (
 from inboxdb.database.errors import (
     DamagedFiles,
     DatabaseNewer,
-    DatabaseRefused,
     InboxdbError,
     LedgerLost,
     MigrationEdited,
@@ -55,6 +55,13 @@ logging.getLogger("yoyo.migrations").disabled = True
 
 LOCK_CLASS = 1768841850  # inboxdb.lock_class('migration'), needed before that is installed
 
+
+THERE_ALREADY = (
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.DuplicateFunction,
+    psycopg.errors.DuplicateSchema,
+)
 
 # What a session is to be for migrations, whatever the server, the database or the role has set (D113).
 SETTINGS = """\
@@ -444,7 +451,12 @@ def _run(backend: _Backend, migration: Migration, direction: str, lock_timeout: 
         else:
             undone = "as a whole" if transactional(migration) else "as far as that was possible"
             stands = f"It was undone {undone}; the ones before it stand."
-        raise MigrationFailed(migration.id, DatabaseRefused(error, database), stands) from error
+            if isinstance(error, THERE_ALREADY):
+                stands += (
+                    f" What it makes is there already: `inboxdb migrate mark {migration.id}` records that it was run, "
+                    "then `inboxdb migrate verify --repair` compares."
+                )
+        raise MigrationFailed(migration.id, refused(error, backend.connection, database), stands) from error
 
 
 def _process(backend: _Backend, migration: Migration, direction: str, lock_timeout: float) -> None:

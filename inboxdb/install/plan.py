@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 from psycopg import errors
@@ -12,7 +12,7 @@ from yoyo.migrations import Migration
 
 from inboxdb import __version__
 from inboxdb.database import checks, sources
-from inboxdb.database.checks import OBSTACLE, WARNING, Finding
+from inboxdb.database.checks import NOT_LOOKED_AT, OBSTACLE, PROBLEM, WARNING, Finding
 from inboxdb.database.connection import ATTEMPTS, LOCK_TIMEOUT, Connection, describe, session, shares_backends
 from inboxdb.database.errors import (
     DamagedFiles,
@@ -24,6 +24,7 @@ from inboxdb.database.errors import (
     PoolerInBetween,
 )
 from inboxdb.install import access, ledger
+from inboxdb.install.differences import NOTHING, REPAIR, differences
 from inboxdb.install.migrate import (
     LOCK_CLASS,
     RESET,
@@ -38,6 +39,8 @@ from inboxdb.install.migrate import (
     transactional,
 )
 from inboxdb.install.suspend import suspended_since
+
+SHOWN = 5  # objects that are not as shipped
 
 ALONE = f"""\
 do $alone$
@@ -142,15 +145,24 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
             findings.append(_refusal("pooler", PoolerInBetween(describe(dsn))))
         try:
             check_host(connection)
+        except errors.InsufficientPrivilege:
+            # it runs a block of PL/pgSQL; `rights` says what else is missing
+            may_use = f"`grant usage on language plpgsql to {connection.info.user}`"
+            if connection.execute("select pg_catalog.has_language_privilege('plpgsql', 'usage')").fetchone() == (
+                False,
+            ):
+                findings.append(Finding("host", OBSTACLE, "this role may not use language plpgsql", may_use))
         except psycopg.Error as error:
             if error.sqlstate != "IB001":
                 raise
             findings.append(_refusal("host", DatabaseRefused(error, describe(dsn))))
+        is_readable = True
         try:
             history = read_history(connection)
         except errors.InsufficientPrivilege:
-            # the host check has said whose schema it is
+            # the host check, or `rights`, has said whose schema it is; what is there is no leftover
             history = History(shipped(), {})
+            is_readable = False
         for refusal in history.refusals(describe(dsn)):
             findings.append(_refusal(REFUSALS[type(refusal)], refusal))
         if suspended_since(connection):
@@ -160,13 +172,38 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
         steps = [_step(connection, migration, lock_timeout) for migration in pending]
         planned = {"inboxdb.plan": json.dumps(_planned(history.shipped, steps, lock_timeout))}
         examined = checks.run(connection, "plan", planned) | checks.run(connection, "both", planned)
-        if history.unrecorded:
+        if history.unrecorded or not is_readable:
             # what is left over there is the installation, whose ledger was lost
             examined.pop("leftovers", None)
         findings += itertools.chain.from_iterable(examined.values())
+        read_only = checks.run_one(connection, "doctor/read_only.sql")
+        findings += [replace(found, severity=OBSTACLE) for found in read_only]
+        rights = checks.run_one(connection, "doctor/rights.sql")
+        findings += [replace(found, severity=WARNING) if found.severity == PROBLEM else found for found in rights]
+        if not history.pending and not any(finding.check in ("host", "suspended") for finding in findings):
+            findings += unlike_shipped(connection)
     if pending and pending[-1] is history.shipped[-1] and all(finding.severity != OBSTACLE for finding in findings):
         findings += _undecided(dsn, pending[-1].id)
     return Plan(steps, checks.worst_first(findings))
+
+
+def unlike_shipped(connection: Connection) -> list[Finding]:
+    """Compare an installation without pending migrations with what is shipped. Changes nothing.
+
+    Returns a finding where anything is missing or another; what somebody else put among our objects is none.
+    """
+    try:
+        differ = [one for one in differences(connection) if one.shipped != NOTHING]
+    except errors.InsufficientPrivilege:
+        reason = "this role may not compare the installation with what is shipped"
+        return [Finding("installation", NOT_LOOKED_AT, reason, "connect as the role that installed inboxdb")]
+    if not differ:
+        return []
+    shown = ", ".join(f"{one.object} ({one.installed})" for one in differ[:SHOWN])
+    more = f", and {len(differ) - SHOWN} more" if len(differ) > SHOWN else ""
+    by_repair = any(one.remedy.is_ours for one in differ)
+    remedy = f"{REPAIR}, which says what becomes of each" if by_repair else differ[0].remedy.command
+    return [Finding("installation", WARNING, f"not as shipped: {shown}{more}", remedy)]
 
 
 def _refusal(check: str, error: InboxdbError) -> Finding:

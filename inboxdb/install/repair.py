@@ -2,18 +2,18 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import psycopg
 
 from inboxdb.database import sources
-from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, retrying, session
-from inboxdb.database.errors import DatabaseRefused, InboxdbError, is_lost
+from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, refused, retrying, session
+from inboxdb.database.errors import InboxdbError, is_lost
 from inboxdb.install import migrate
 from inboxdb.install.access import SET_LOCK_TIMEOUT
 from inboxdb.install.catalog import Object
-from inboxdb.install.differences import Difference, Remedy, differences, watched
+from inboxdb.install.differences import REBUILD, Difference, Remedy, differences, watched
 
 # What the host's triggers call: while one of these was another, changes may not have been noted.
 NOTING = re.compile(r"inboxdb\.(note_\w+|current_slice)\(")
@@ -111,10 +111,13 @@ class _Repair:
             self._mend(to_try)
             left = differences(self._connection)
         still = {difference.object for difference in left}
-        findings = [
-            _outcome(difference, mended=obj not in still, reason=self._reasons.get(obj) if obj in still else None)
-            for obj, difference in known.items()
-        ]
+        rebuild = any(difference.remedy == Remedy(REBUILD) for difference in left)
+        findings = []
+        for obj, difference in known.items():
+            if obj in still and rebuild:  # what hangs on a lost table is mended with it, and not by itself
+                difference = replace(difference, remedy=Remedy(REBUILD))
+            reason = self._reasons.get(obj) if obj in still and not rebuild else None
+            findings.append(_outcome(difference, mended=obj not in still, reason=reason))
         return Verification(findings, self._marked)
 
     def _mend(self, to_try: list[Difference]) -> None:
@@ -242,4 +245,4 @@ class _Repair:
 
     def _explain(self, concerned: Sequence[Difference], error: psycopg.Error) -> None:
         for difference in concerned:
-            self._reasons[difference.object] = str(DatabaseRefused(error, self._database))
+            self._reasons[difference.object] = str(refused(error, self._connection, self._database))

@@ -4,6 +4,7 @@ Each step is a transaction of its own that is left alone where it is done alread
 deadlocks with a writer: after a crash the same command goes on.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate
 from inboxdb.install.access import SET_LOCK_TIMEOUT
 from inboxdb.install.differences import watched
-from inboxdb.install.repair import MARK, mend
+from inboxdb.install.repair import MARK, Outcome, mend
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Suspension:
 
 
 def suspended_since(connection: Connection) -> datetime | None:
-    """Say since when inboxdb is suspended: None while it is not, is not installed so far, or is not ours to ask."""
+    """Say since when inboxdb is suspended: None while it is not, is not installed in full, or is not ours to ask."""
     may_ask = """
         select
         from pg_catalog.pg_proc as p
@@ -37,8 +38,10 @@ def suspended_since(connection: Connection) -> datetime | None:
     """
     if connection.execute(may_ask).rowcount == 0:
         return None
-    [(since,)] = connection.execute("select inboxdb.suspended_since()").fetchall()
-    return since  # type: ignore[no-any-return]
+    with suppress(psycopg.errors.UndefinedTable, psycopg.errors.InsufficientPrivilege):
+        [(since,)] = connection.execute("select inboxdb.suspended_since()").fetchall()
+        return since  # type: ignore[no-any-return]
+    return None
 
 
 def suspended_because(connection: Connection) -> str | None:
@@ -63,21 +66,28 @@ def suspend(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Suspension:
         return Suspension(since, before is not None)
 
 
-def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
+@dataclass(frozen=True)
+class Resumption:
+    """Whether inboxdb was suspended before this call, and what is not as shipped and was not mended."""
+
+    resumed: bool
+    unmended: list[Outcome]
+
+
+def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Resumption:
     """Put back what `suspend` took off, mark every workspace, and let the drain go on.
 
     Where inboxdb suspended itself, it is taken off first: views, triggers and policies may hang on a column that has
     another name now.
 
     Parameters: as suspend. Indexes that went with a column are built concurrently, for as long as that takes.
-    Returns whether it was suspended.
     Raises, before anything is changed: DatabaseRefused: IB001 for a host that no longer fits, IB013 for one whose ids
     have another type; what `migrate apply` raises for other migrations than those that were applied; MigrationsBusy.
     InboxdbError where a trigger could not be put back: it stays suspended then, and `resume` once more goes on.
     """
     with migrate.alone(dsn) as connection:
         if suspended_since(connection) is None:
-            return False
+            return Resumption(False, [])
         if pending := [migration.id for migration in migrate.checked_history(connection, dsn).pending]:
             raise _pending(dsn, pending)
         connection.execute((sources.SQL / "host" / "ids.sql").read_bytes())
@@ -111,12 +121,8 @@ def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
             """,
         )
         # without an index counting is slow, without a trigger it is wrong
-        lost = [
-            outcome
-            for outcome in mend(connection, dsn, lock_timeout)
-            if not outcome.mended and outcome.object.startswith("trigger")
-        ]
-        if lost:
+        unmended = [outcome for outcome in mend(connection, dsn, lock_timeout) if not outcome.mended]
+        if lost := [outcome for outcome in unmended if outcome.object.startswith("trigger")]:
             raise InboxdbError(
                 "not resumed, since not every trigger could be put back: "
                 + "; ".join(
@@ -127,7 +133,7 @@ def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
         with connection.transaction():
             connection.execute(MARK.encode())
             connection.execute("update inboxdb.installation set suspended_since = null, suspended_because = null")
-        return True
+        return Resumption(True, unmended)
 
 
 def refuse_while_suspended(dsn: str, what: str) -> None:

@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Identifier
 
 from inboxdb.database import sources
 from inboxdb.database.connection import LOCK_TIMEOUT, Connection, describe, retrying
-from inboxdb.database.errors import InboxdbError
+from inboxdb.database.errors import DatabaseRefused, InboxdbError
 from inboxdb.install import access, catalog, migrate
 from inboxdb.install.catalog import Object, Objects
 from inboxdb.install.differences import MEMBER, TRUSTED
@@ -24,6 +24,8 @@ ROLES = tuple(role for role in access.ROLES if role.startswith("inboxdb_"))  # n
 
 # What people would look for; the rest goes with these.
 NAMED = ("schema", "relation", "routine", "type", "trigger", "policy", "index", "publication")
+
+MISSING = ("42P01", "42883", "42704")  # a table, a function, a type
 
 STAND_IN = "inboxdb.suspended_"
 
@@ -155,7 +157,12 @@ def _remove(
     there = connection.execute("select pg_catalog.to_regproc('inboxdb.unprotect_leads') is not null").fetchone()
     if there == (True,) and (MEMBER in ours or TRUSTED in ours):
         on_step('row-level security on "Lead"')
-        access.turn_off(dsn, lock_timeout=lock_timeout)
+        try:
+            access.turn_off(dsn, lock_timeout=lock_timeout)
+        except DatabaseRefused as error:
+            # what it needs is lost: the policies go below, one by one, and what stays closed is told
+            if error.sqlstate not in MISSING:
+                raise
         ours = catalog.installed(connection)
     for table in dict.fromkeys(obj.table for obj in of("trigger")):
         on_step(f"triggers on {table}")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from inboxdb.database import checks
-from inboxdb.database.checks import PROBLEM, SEVERITIES, Finding
+from inboxdb.database.checks import NOT_LOOKED_AT, PROBLEM, SEVERITIES, Finding
 from inboxdb.database.connection import Connection, describe, session
 from inboxdb.database.errors import InboxdbError
 from inboxdb.install.differences import lost_or_changed
@@ -17,7 +17,13 @@ HEALTHY = "healthy"
 STATUSES = (*SEVERITIES, HEALTHY)  # the worst first
 
 # Checks that compare the objects of a kind with what is shipped.
-COMPARED = {"indexes": "index", "triggers": "trigger"}
+COMPARED = {
+    "functions": "routine",
+    "indexes": "index",
+    "policies": "policy",
+    "tables": "relation",
+    "triggers": "trigger",
+}
 
 OURS = {"inboxdb", "inbox_api"}
 
@@ -61,13 +67,19 @@ def examine(dsn: str, *, prisma_schema: Path | None = None) -> list[Check]:
             raise InboxdbError(f"inboxdb is not installed in {describe(dsn)}: run `inboxdb migrate apply`.")
         found = checks.run(connection, "doctor") | checks.run(connection, "both")
         for name in COMPARED:
-            found[name] = checks.attempt(connection, name, partial(_compared, connection, name))
+            look = partial(_compared, connection, name)
+            is_suspended = any(finding.severity == PROBLEM for finding in found["suspended"])
+            found[name] = [_not_while_suspended(name)] if is_suspended else checks.attempt(connection, name, look)
         examined = [Check(name, found[name]) for name in sorted(found)]
     if prisma_schema is not None:
         examined.append(
             Check("prisma_schema", prisma_findings(prisma_schema.read_text(encoding="utf-8", errors="replace")))
         )
     return sorted(examined, key=lambda check: STATUSES.index(check.status))
+
+
+def _not_while_suspended(check: str) -> Finding:
+    return Finding(check, NOT_LOOKED_AT, "inboxdb is suspended, so it is not as shipped", "`inboxdb migrate resume`")
 
 
 def _compared(connection: Connection, check: str) -> list[Finding]:

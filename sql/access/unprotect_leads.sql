@@ -7,22 +7,30 @@ as $$
 --   WARNING says so. The decision is then left_out.
 -- Errors: 42501 for a caller who does not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted; none with nothing to undo.
+-- What was recorded may not be so any more: a policy of ours goes in any case.
 -- Reads: lead_policy, lead_rls. Writes: policies on "Lead", installation; calls apply_grants.
 -- INVOKER: for the owner.
 declare
-  decided pg_catalog.text := inboxdb.lead_rls();
+  decided constant pg_catalog.text := inboxdb.lead_rls();
+  ours constant pg_catalog.name[] := array(
+    select p.polname
+    from pg_catalog.pg_policy as p
+    where p.polrelid = 'public."Lead"'::pg_catalog.regclass and p.polname in ('inboxdb_member', 'inboxdb_trusted')
+  );
 begin
-  if decided in ('enabled', 'joined') then
-    drop policy if exists inboxdb_member on public."Lead";
-    if decided = 'enabled' and exists (select from inboxdb.lead_policy) then
+  if 'inboxdb_member' = any (ours) then
+    drop policy inboxdb_member on public."Lead";
+  end if;
+  if decided = 'enabled' or 'inboxdb_trusted' = any (ours) then
+    if exists (select from inboxdb.lead_policy) then
       raise warning 'inboxdb leaves row-level security on "Lead" on, and its policy inboxdb_trusted in place'
         using hint = 'Policies of the host''s have come since, which need it; without ours the trusted roles would see'
           ' no row.';
     else
-      drop policy if exists inboxdb_trusted on public."Lead";
-      if decided = 'enabled' then
-        alter table public."Lead" disable row level security;
+      if 'inboxdb_trusted' = any (ours) then
+        drop policy inboxdb_trusted on public."Lead";
       end if;
+      alter table public."Lead" disable row level security;
     end if;
   end if;
   insert into inboxdb.installation (lead_rls) values ('left_out')

@@ -2,12 +2,19 @@ create or replace function inboxdb.check_host() returns boolean
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101).
+-- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101), or
+--   changes cannot be noted, because a right was lost (D112): the counts would be wrong without a sign.
 -- Returns: whether all is as it was.
 -- Reads: the system catalog. Writes: installation.
 -- INVOKER: called by maintain, by its name in view maintenance, and by collect.
 declare
-  problem constant pg_catalog.text := inboxdb.host_problem();
+  problem constant pg_catalog.text := coalesce(
+    inboxdb.host_problem(),
+    case
+      when inboxdb.can_note() is not true
+        then pg_catalog.format('role %I lost a right that noting changes needs', current_user)
+    end
+  );
 begin
   if problem is null or inboxdb.suspended_since() is not null then
     return problem is null;

@@ -192,7 +192,7 @@ begin
         n.nspname, pg_catalog.pg_get_userbyid(n.nspowner)
       ),
       100,
-      null
+      case when n.nspowner = me.oid then '`inboxdb uninstall` takes away what is left of an earlier installation' end
     from pg_catalog.pg_namespace as n
     inner join pg_catalog.pg_roles as me on me.rolname = current_user
     where (n.nspname in ('inboxdb', 'inbox_api') and n.nspowner <> me.oid)

@@ -27,6 +27,26 @@ inner join pg_catalog.pg_policy as p on o.oid = p.polrelid
 where p.polname <> 'inboxdb_member' and p.polpermissive
 union all
 select
+  'problem' as severity,
+  pg_catalog.format(
+    'role %I, which is to see what the signed-in user may, sees every lead as %I, which is trusted',
+    pg_catalog.pg_get_userbyid(bound.role_oid), pg_catalog.pg_get_userbyid(past.role_oid)
+  ) as evidence,
+  pg_catalog.format(
+    '`revoke %I from %I`, or from the role between', pg_catalog.pg_get_userbyid(past.role_oid),
+    pg_catalog.pg_get_userbyid(bound.role_oid)
+  ) as remedy
+from pg_catalog.pg_policy as m
+cross join lateral pg_catalog.unnest(m.polroles) as bound (role_oid)
+inner join pg_catalog.pg_policy as t on m.polrelid = t.polrelid and t.polname = 'inboxdb_trusted'
+cross join lateral pg_catalog.unnest(t.polroles) as past (role_oid)
+where m.polname = 'inboxdb_member'
+  and m.polrelid = pg_catalog.to_regclass('public."Lead"')
+  and bound.role_oid <> 0
+  and past.role_oid <> 0
+  and pg_catalog.pg_has_role(bound.role_oid, past.role_oid, 'usage')
+union all
+select
   case s.state when 'drifted' then 'problem' else 'note' end as severity,
   case
     when s.state = 'undecided' then 'row-level security on "Lead" is not decided'
