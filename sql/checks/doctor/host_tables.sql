@@ -1,7 +1,7 @@
 -- Looks for: a table inheriting from one of the host's with our triggers, or attached to it; such a table unlogged, or
--- with ids that need not be unique; a host table of which row-level security hides rows from the role that counts.
+-- with ids that need not be unique.
 -- Why: no trigger of ours fires for the rows of a child, nor when a crash empties an unlogged table, so counts go wrong
--- without a sign; two leads of one id make every refresh of their workspace fail, and so do hidden rows.
+-- without a sign; two leads of one id make every refresh of their workspace fail.
 -- Evidence: the catalog, and drain_status(), for inboxdb_monitor too.
 -- Source of the rule: sql/host/check.sql, which refuses the same before installing; Inheritance in PostgreSQL's manual.
 with host (oid, table_name, relname, relpersistence) as (
@@ -54,23 +54,4 @@ where h.relname in ('Client', 'Lead')
       where x.indrelid = h.oid and x.indisunique and x.indisvalid and x.indpred is null
         and x.indnkeyatts = 1 and x.indkey[0] = a.attnum
     )
-  )
-union all
-select
-  'problem' as severity,
-  pg_catalog.format(
-    'row-level security hides rows of public.%I from role %I, as whom inboxdb reads', c.relname, r.rolname
-  ) as evidence,
-  case
-    when pg_catalog.pg_has_role(r.oid, c.relowner, 'usage')
-      then pg_catalog.format('`alter table public.%I no force row level security`', c.relname)
-    else pg_catalog.format('`alter role %I bypassrls`', r.rolname)
-  end as remedy
-from pg_catalog.pg_class as c
-inner join pg_catalog.pg_namespace as ours on ours.nspname = 'inboxdb'
-inner join pg_catalog.pg_roles as r on ours.nspowner = r.oid
-where c.relnamespace = pg_catalog.to_regnamespace('public')
-  and c.relname in ('Client', 'ClientMember', 'Lead', 'AIDraft', 'Message')
-  and c.relrowsecurity
-  and not (r.rolsuper or r.rolbypassrls)
-  and (c.relforcerowsecurity or not pg_catalog.pg_has_role(r.oid, c.relowner, 'usage'));
+  );
