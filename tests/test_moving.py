@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -48,6 +49,7 @@ def elsewhere() -> Iterator[Server]:
         server = Server(dsn, secrets.token_hex(16))
         yield server
         server.close()
+    shutil.rmtree(archive)
 
 
 def prepare(database: Database) -> list[str]:
@@ -358,6 +360,7 @@ def test_a_point_in_time(elsewhere: Server, caplog: pytest.LogCaptureFixture) ->
             after = versions(restored)
             assert all(after[key] > version for key, version in lost.items() if key in after)
             assert_sound(restored)
+    shutil.rmtree(folder)
 
 
 def test_a_server_stopped_crashed_and_counting_anew(caplog: pytest.LogCaptureFixture) -> None:
