@@ -70,7 +70,7 @@ object (kind, name, facts) as (
     json_build_object(
       'kind', r.relkind, 'persistence', r.relpersistence, 'rls', r.relrowsecurity, 'force_rls', r.relforcerowsecurity,
       'replica_identity', r.relreplident, 'owner', r.relowner::regrole,
-      -- in any order: ALTER TABLE … SET puts a changed one last
+      -- in any order: ALTER TABLE ... SET puts a changed one last
       'options', (select array_agg(o.one order by o.one) from unnest(r.reloptions) as o (one)),
       -- without aliases, which PostgreSQL 15 writes before columns of an only table, too
       'definition', case r.relkind when 'v' then regexp_replace(pg_get_viewdef(r.oid), '\\m[a-z]\\.', '', 'g') end
