@@ -240,7 +240,8 @@ TEST_OF_CHECK = """
 
 def test_workspace_is_very_large(database: Database) -> None:
     owner = database.connect()
-    owner.execute("update inboxdb.workspace set leads = 1000001 where number = 1")
+    one = "select client_id from inboxdb.workspace limit 1"
+    owner.execute(f"update inboxdb.workspace set leads = 1000001 where client_id = ({one})")
     [finding] = only_complaint(database, "very_large", "note")
     assert finding["evidence"].endswith("has 1000001 leads")
 """
