@@ -594,7 +594,7 @@ comment on column inboxdb.job_status.unpublished_since is
 -- The change log: four identical slices, used in turn (see current_slice), so that each is out of use long enough to be
 -- truncated, although a held snapshot keeps its dead rows from vacuum (D6).
 -- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes a writer wait for another (D2).
--- vacuum_truncate is off, because a standby cancels readers at its lock, too (D116).
+-- vacuum_truncate is off, because a standby cancels readers at its lock, too (D112).
 -- noted_at is in the key, because rows of another server may have its xid and id, and no write may fail by them (D107).
 create table inboxdb.change_0 (
   xid xid8 not null default pg_catalog.pg_current_xact_id(),

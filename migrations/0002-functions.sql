@@ -334,7 +334,7 @@ create or replace function inboxdb.is_too_long(id uuid) returns boolean
 language sql immutable parallel safe
 as $$
   -- Purpose: say whether a workspace's id is longer than our indexes can hold beside their other columns, so that a
-  --   write of the host's would fail by them (D108).
+  --   write of the host's would fail by them (D111).
   -- Parameters: id.
   -- Returns: never.
   -- INVOKER: reads nothing.
@@ -356,7 +356,7 @@ $$;
 -- >>> sql/counts/known_workspace.view.sql
 create or replace view inboxdb.known_workspace as
 -- Every workspace with counts, or due to have some: the host's, and workspaces deleted there whose rows still stand. A
--- workspace whose id is too long has none (D108).
+-- workspace whose id is too long has none (D111).
 select c.id::inboxdb.client_id as client_id
 from public."Client" as c
 where not inboxdb.is_too_long(c.id::inboxdb.client_id)
@@ -804,7 +804,7 @@ as $$
 -- Writes: the current slice.
 -- INVOKER: called by our DEFINER functions only.
 begin
-  -- not counted, because the host's write would fail by an index of ours (D108)
+  -- not counted, because the host's write would fail by an index of ours (D111)
   if inboxdb.is_too_long(changed_client_id) then
     return true;
   end if;
@@ -835,7 +835,7 @@ create or replace function inboxdb.can_note() returns boolean
 language sql volatile
 as $$
   -- Purpose: whether the present role may append to the log: for triggers, so that no write of the host's fails where
-  --   the owner of inboxdb's functions has lost a right, or something of ours is gone (D112).
+  --   the owner of inboxdb's functions has lost a right, or something of ours is gone (D116).
   -- Returns: true; else false, null or an error.
   -- Inlined into each trigger, hence no search_path of its own. Tables by oid, because a name is looked up for each
   -- row; a function by a call, because a plan follows a function that is made anew, and no oid of one.
@@ -902,7 +902,7 @@ as $$
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
-  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D112)
+  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D116)
   old_client_id pg_catalog.text;
   old_id pg_catalog.text;
   old_user_id pg_catalog.text;
@@ -964,7 +964,7 @@ as $$
 -- Reads: "Message" (by the host's index on "aiDraftId", as the foreign key does). Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
-  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D112)
+  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D116)
   old_lead_id pg_catalog.text;
   new_lead_id pg_catalog.text;
   message_lead_id pg_catalog.text;
@@ -1025,7 +1025,7 @@ as $$
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
-  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D112)
+  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D116)
   old_client_id pg_catalog.text;
   new_client_id pg_catalog.text;
 begin
@@ -1074,7 +1074,7 @@ begin
   begin
     may_note := inboxdb.can_note();
   exception when others then
-    null; -- what notes is lost (D112)
+    null; -- what notes is lost (D116)
   end;
   if may_note then
     perform inboxdb.note_change(null, null);
@@ -2924,7 +2924,7 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101), or
---   changes cannot be noted, because a right was lost (D112): the counts would be wrong without a sign.
+--   changes cannot be noted, because a right was lost (D116): the counts would be wrong without a sign.
 -- Returns: whether all is as it was.
 -- Reads: the system catalog. Writes: installation.
 -- INVOKER: called by maintain, by its name in view maintenance, and by collect.
@@ -3473,7 +3473,7 @@ declare
   least_size bigint := 131072;
 begin
   perform inboxdb.require_read_committed();
-  -- A standby replays the lock, and cancels whoever reads the slice there, such as a dump (D116).
+  -- A standby replays the lock, and cancels whoever reads the slice there, such as a dump (D112).
   if
     exists (select from pg_catalog.pg_stat_replication)
     or exists (select from pg_catalog.pg_replication_slots as s where s.slot_type = 'physical')
@@ -4375,7 +4375,7 @@ set plan_cache_mode = force_generic_plan
 as $$
   -- Purpose: versions and job statuses to be copied to the cache, the longest waiting first.
   -- Parameters: at_most, rows; unpublished_since, workspace and key of the last row of an earlier answer, to go on
-  --   behind it: a key that the cache refuses stays unpublished, and must not hold up the ones behind it (D115).
+  --   behind it: a key that the cache refuses stays unpublished, and must not hold up the ones behind it (D108).
   -- Returns: since when; kind, version or job; the workspace; the version's family or the job's name; rank, the greater
   --   in a newer copy; key and value.
   -- Source: docs/contracts.md.
@@ -4434,7 +4434,7 @@ set search_path = ''
 set jit = off
 as $$
 -- Purpose: versions and job statuses to be copied to the cache once more, because a cache evicts keys, and loses the
---   last ones in a failover, without telling (D115). Chance needs no cursor for publishers to share.
+--   last ones in a failover, without telling (D108). Chance needs no cursor for publishers to share.
 -- Parameters: pages, to be read of each table, one after another from a place taken by chance; a table that has no more
 --   is read whole.
 -- Returns: as unpublished.

@@ -20,7 +20,7 @@ REFUSED_FOR = 10.0  # seconds until refused keys are tried again, or ten times a
 
 
 class Publisher:
-    """Publishes to one Redis, again and again; keys that it refuses do not hold up the others (D115)."""
+    """Publishes to one Redis, again and again; keys that it refuses do not hold up the others (D108)."""
 
     def __init__(self, cache: Cache) -> None:
         """Begin with the key that has waited longest."""
@@ -69,7 +69,7 @@ class Publisher:
         return count
 
     def publish_at_random(self, connection: Connection) -> None:
-        """Write some keys once more, because Redis evicts keys, and loses the last ones in a failover (D115)."""
+        """Write some keys once more, because Redis evicts keys, and loses the last ones in a failover (D108)."""
         with transaction(connection), connection.cursor(row_factory=class_row(Key)) as cursor:
             keys = cursor.execute(
                 "select kind, client_id, item, rank, redis_key, value from inboxdb.keys_at_random()"

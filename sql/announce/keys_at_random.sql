@@ -6,7 +6,7 @@ set search_path = ''
 set jit = off
 as $$
 -- Purpose: versions and job statuses to be copied to the cache once more, because a cache evicts keys, and loses the
---   last ones in a failover, without telling (D115). Chance needs no cursor for publishers to share.
+--   last ones in a failover, without telling (D108). Chance needs no cursor for publishers to share.
 -- Parameters: pages, to be read of each table, one after another from a place taken by chance; a table that has no more
 --   is read whole.
 -- Returns: as unpublished.

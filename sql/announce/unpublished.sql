@@ -12,7 +12,7 @@ set plan_cache_mode = force_generic_plan
 as $$
   -- Purpose: versions and job statuses to be copied to the cache, the longest waiting first.
   -- Parameters: at_most, rows; unpublished_since, workspace and key of the last row of an earlier answer, to go on
-  --   behind it: a key that the cache refuses stays unpublished, and must not hold up the ones behind it (D115).
+  --   behind it: a key that the cache refuses stays unpublished, and must not hold up the ones behind it (D108).
   -- Returns: since when; kind, version or job; the workspace; the version's family or the job's name; rank, the greater
   --   in a newer copy; key and value.
   -- Source: docs/contracts.md.

@@ -3,7 +3,7 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101), or
---   changes cannot be noted, because a right was lost (D112): the counts would be wrong without a sign.
+--   changes cannot be noted, because a right was lost (D116): the counts would be wrong without a sign.
 -- Returns: whether all is as it was.
 -- Reads: the system catalog. Writes: installation.
 -- INVOKER: called by maintain, by its name in view maintenance, and by collect.

@@ -3,7 +3,7 @@ create or replace function inboxdb.is_too_long(id uuid) returns boolean
 language sql immutable parallel safe
 as $$
   -- Purpose: say whether a workspace's id is longer than our indexes can hold beside their other columns, so that a
-  --   write of the host's would fail by them (D108).
+  --   write of the host's would fail by them (D111).
   -- Parameters: id.
   -- Returns: never.
   -- INVOKER: reads nothing.

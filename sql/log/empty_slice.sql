@@ -21,7 +21,7 @@ declare
   least_size bigint := 131072;
 begin
   perform inboxdb.require_read_committed();
-  -- A standby replays the lock, and cancels whoever reads the slice there, such as a dump (D116).
+  -- A standby replays the lock, and cancels whoever reads the slice there, such as a dump (D112).
   if
     exists (select from pg_catalog.pg_stat_replication)
     or exists (select from pg_catalog.pg_replication_slots as s where s.slot_type = 'physical')

@@ -15,7 +15,7 @@ as $$
 -- Writes: the current slice.
 -- INVOKER: called by our DEFINER functions only.
 begin
-  -- not counted, because the host's write would fail by an index of ours (D108)
+  -- not counted, because the host's write would fail by an index of ours (D111)
   if inboxdb.is_too_long(changed_client_id) then
     return true;
   end if;

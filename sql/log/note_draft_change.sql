@@ -8,7 +8,7 @@ as $$
 -- Reads: "Message" (by the host's index on "aiDraftId", as the foreign key does). Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
-  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D112)
+  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D116)
   old_lead_id pg_catalog.text;
   new_lead_id pg_catalog.text;
   message_lead_id pg_catalog.text;

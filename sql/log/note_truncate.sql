@@ -11,7 +11,7 @@ begin
   begin
     may_note := inboxdb.can_note();
   exception when others then
-    null; -- what notes is lost (D112)
+    null; -- what notes is lost (D116)
   end;
   if may_note then
     perform inboxdb.note_change(null, null);

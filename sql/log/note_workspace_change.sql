@@ -6,7 +6,7 @@ as $$
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
-  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D112)
+  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D116)
   old_client_id pg_catalog.text;
   new_client_id pg_catalog.text;
 begin

@@ -1,7 +1,7 @@
 -- Looks for: workspaces whose ids are longer than inboxdb's indexes can hold.
 -- Why: they are not counted, because a write of the host's would fail by such an index.
 -- Evidence: "Client", for the role that installed inboxdb. Reads all of it.
--- Source of the rule: sql/host/is_too_long.sql (D108). A lead's or a user's id that is too long quarantines its
+-- Source of the rule: sql/host/is_too_long.sql (D111). A lead's or a user's id that is too long quarantines its
 -- workspace instead.
 select
   'problem' as severity,

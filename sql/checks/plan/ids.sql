@@ -2,7 +2,7 @@
 -- user.
 -- Evidence: "Client" and "Lead", for a role that may read them. Reads all of both.
 -- Reads nothing of inboxdb.plan.
--- Source of the rule: sql/host/is_too_long.sql (D108).
+-- Source of the rule: sql/host/is_too_long.sql (D111).
 select
   'warning' as severity,
   null as migration,
