@@ -316,6 +316,7 @@ def test_a_role_that_was_never_named_is_not_taken_for_restricted(own_server: Ser
         refused = invoke(database, f"{DEPLOY} --restrict anon")
         assert refused.exit_code == 1
         assert "something else is decided" in refused.stderr
+        assert "`inboxdb rls on`" in refused.stderr
 
 
 def test_policies_go_whatever_was_recorded(own_server: Server) -> None:

@@ -484,6 +484,11 @@ def test_suspended_is_an_obstacle(database: Database) -> None:
     assert invoke("migrate", "apply", "--dsn", database.dsn).exit_code == 1
     assert invoke("migrate", "resume", "--dsn", database.dsn).exit_code == 0
     assert findings(database) == []
+    assert invoke("migrate", "suspend", "--dsn", database.dsn).exit_code == 0
+    database.connect().execute("drop table inboxdb.inbox_counts cascade")
+    [found] = findings(database)
+    assert "has lost inboxdb.inbox_counts" in found["evidence"]
+    assert "`inboxdb uninstall --yes --rls-off`" in found["remedy"]
 
 
 def test_what_is_to_be_decided_is_said_until_it_is(bare_database: Database) -> None:

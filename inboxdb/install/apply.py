@@ -90,8 +90,10 @@ def _is_decided(dsn: str, named: Named | None) -> bool:
     if named == Named() or (named is None and lead.decided == "left_out"):
         return True
     if named is None or lead.contradicts(named) or (lead.state != "drifted" and not lead.names(named)):
+        change = "`inboxdb rls off`" if named is None else "`inboxdb rls on`, naming each role,"
         raise InboxdbError(
-            'something else is decided about row-level security on "Lead": see `inboxdb rls plan`. Nothing was changed.'
+            f'something else is decided about row-level security on "Lead": {change} decides anew, and `inboxdb rls '
+            "plan` says who sees what. Nothing was changed."
         )
     access.check(dsn, lead.with_names(named))
     return lead.stands(named)

@@ -397,7 +397,11 @@ def _unknown(statement: str) -> Remedy:
 
 def _for_lead(obj: Object, shipped: Facts | None, installed: Facts | None, state: _State) -> Remedy:
     if obj != LEAD and shipped is None:
-        return Remedy(f'`drop {obj}`: row-level security on "Lead" was decided otherwise; see `inboxdb rls plan`')
+        # a policy dropped by itself would leave row-level security on, and its roles without a row
+        return Remedy(
+            '`inboxdb rls off`, or `inboxdb rls on`, naming each role, to protect "Lead": something else is recorded '
+            "as decided; `inboxdb rls plan` says who sees what"
+        )
     if state.decided != "enabled" and obj == LEAD:
         return Remedy('`alter table public."Lead" enable row level security`, or `inboxdb rls off` to leave it off')
     if installed is None or not state.named:

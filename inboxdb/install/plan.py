@@ -24,7 +24,7 @@ from inboxdb.database.errors import (
     PoolerInBetween,
 )
 from inboxdb.install import access, ledger
-from inboxdb.install.differences import NOTHING, REPAIR, differences
+from inboxdb.install.differences import NOTHING, REBUILD, REPAIR, Remedy, differences, lost_or_changed
 from inboxdb.install.migrate import (
     LOCK_CLASS,
     RESET,
@@ -166,8 +166,13 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
         for refusal in history.refusals(describe(dsn)):
             findings.append(_refusal(REFUSALS[type(refusal)], refusal))
         if suspended_since(connection):
+            evidence = "inboxdb is suspended here"
             remedy = "`inboxdb migrate resume`, with the inboxdb that suspended it"
-            findings.append(Finding("suspended", OBSTACLE, "inboxdb is suspended here", remedy))
+            differ = [] if history.pending or history.unknown else lost_or_changed(connection, "relation")
+            if lost := [one.object.name for one in differ if one.remedy == Remedy(REBUILD)]:
+                evidence += f", and has lost {', '.join(lost)}"
+                remedy = REBUILD
+            findings.append(Finding("suspended", OBSTACLE, evidence, remedy))
         pending = history.up_to(to)
         steps = [_step(connection, migration, lock_timeout) for migration in pending]
         planned = {"inboxdb.plan": json.dumps(_planned(history.shipped, steps, lock_timeout))}
