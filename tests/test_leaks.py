@@ -49,6 +49,7 @@ inboxdb.heartbeat()                    |               |      |        | x      
 inboxdb.keys_at_random()               |               |      |        | x               |                 |
 inboxdb.lock_class()                   |               |      |        | x               |                 |
 inboxdb.maintain()                     |               |      |        | x               |                 |
+inboxdb.next_transaction()             |               |      |        | x               |                 |
 inboxdb.mark_all_unpublished()         |               |      |        | x               |                 |
 inboxdb.record_failure()               |               |      |        | x               |                 |
 inboxdb.seconds_to_next_attempt()      |               |      |        | x               |                 |
@@ -565,7 +566,7 @@ def test_each_missing_right_is_noticed(world: World) -> None:
         "grant execute on function inboxdb.live_inbox_counts to authenticated",
         "grant execute on function inboxdb.recompute_inbox_counts to public",
         "grant execute on function inboxdb.utc(timestamptz) to public",
-        "grant execute on procedure inboxdb.drain_dirty to inboxdb_monitor",
+        "grant execute on procedure inboxdb.next_transaction to inboxdb_monitor",
         "grant execute on all functions in schema inboxdb to inboxdb_drainer",
         "grant usage on schema inboxdb to anon",
         "grant usage on schema inbox_api to public",

@@ -153,8 +153,10 @@ def _texts(file: Path, previous: str, before: State, after: State, order: list[s
     text = file.read_text() if file.exists() else step.top(file.stem, previous)
     rollback = file.with_suffix(".rollback.sql")
     if file.exists() and not step.is_generated(text):
+        undo = rollback.read_text() if rollback.exists() else ""
         try:
-            return dict(zip((file, rollback), step.by_hand(text, rollback.read_text(), after, order, new), strict=True))
+            made = step.by_hand(text, undo, after, order, new)
+            return {path: text for path, text in zip((file, rollback), made, strict=True) if path.exists()}
         except step.Unplaced as unplaced:
             raise Refused(f"{rollback.name} has no `{unplaced}`: write by hand what undoes {file.name}.") from None
     undo = rollback.read_text() if rollback.exists() else step.top_of_rollback(file.stem)

@@ -115,9 +115,8 @@ inner join found as f on pg_catalog.lower(r.name) = pg_catalog.lower(f.name)
 where pg_catalog.split_part(f.value, ',', 1) <> all (r.usual)
   -- with a unit, as in 0ms
   and not (r.usual[1] in ('0', '-1') and f.value ~ '^(0|-1)[a-zA-Z]*$')
-  -- a plan has an obstacle for that already
+  -- of this session the check read_only says so
   and not (
-    r.name = 'default_transaction_read_only'
-    and coalesce(pg_catalog.current_setting('inboxdb.plan', true), '') <> ''
+    r.name = 'default_transaction_read_only' and pg_catalog.current_setting('default_transaction_read_only') = 'on'
   )
 order by r.name, f.whose;

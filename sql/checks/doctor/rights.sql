@@ -168,6 +168,8 @@ found (place, severity, evidence, remedy) as (
         select from pg_catalog.pg_init_privs as i
         where i.objoid = p.oid and i.classoid = 'pg_catalog.pg_proc'::pg_catalog.regclass
       )
+      -- inboxdb.place does without
+      and p.proname not in ('pg_control_system', 'pg_walfile_name', 'pg_current_wal_insert_lsn')
       and (
         exists (
           select from routine as r
