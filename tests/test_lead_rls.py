@@ -278,6 +278,18 @@ def test_named_anew(installed: Database) -> None:
     assert len(leads(installed.writer())) == 4
 
 
+def test_named_anew_where_the_record_says_otherwise(installed: Database) -> None:
+    """Restricted roles go on writing, though nobody is trusted."""
+    tenants = Tenants(installed)
+    nobody_trusted = access.Named([], [RESTRICTED, WRITER])
+    access.turn_on(installed.dsn, nobody_trusted)
+    installed.connect().execute("update inboxdb.installation set lead_rls = 'left_out'")
+    access.turn_on(installed.dsn, nobody_trusted)
+    assert access.lead_access(installed.dsn).decided == "enabled"
+    manager = installed.signed_in(tenants.manager)
+    assert manager.execute("update public.\"Lead\" set status = 'changed' where id = %s", [tenants.own]).rowcount == 1
+
+
 def test_plan_says_what_will_change_for_whom(installed: Database) -> None:
     installed.connect().execute(
         """

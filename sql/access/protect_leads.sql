@@ -24,13 +24,14 @@ begin
   lock table public."Lead" in access exclusive mode;
   select c.relrowsecurity into was_on from pg_catalog.pg_class as c where c.oid = 'public."Lead"'::pg_catalog.regclass;
   decided := inboxdb.lead_rls();
-  -- enabled: row-level security was off before, also before an earlier call; or our policy for trusted roles is there,
-  -- without which they would see nothing.
+  -- enabled: row-level security was off before, also before an earlier call, as a policy of ours for all commands says
+  -- where the record was lost or says otherwise.
   decided := case
     when not was_on or decided = 'enabled' or exists (
       select
       from pg_catalog.pg_policy as p
-      where p.polrelid = 'public."Lead"'::pg_catalog.regclass and p.polname = 'inboxdb_trusted'
+      where p.polrelid = 'public."Lead"'::pg_catalog.regclass
+        and p.polname in ('inboxdb_member', 'inboxdb_trusted') and p.polcmd = '*'
     ) then 'enabled'
     else 'joined'
   end;
