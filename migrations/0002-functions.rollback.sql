@@ -42,6 +42,7 @@ drop function inboxdb.arrive();
 drop function inboxdb.check_host();
 drop function inboxdb.raise_floor(timestamptz, timestamptz);
 drop function inboxdb.collapse_changes(inboxdb.client_id);
+drop function inboxdb.least_size_to_empty();
 drop function inboxdb.assign_changes();
 drop function inboxdb.host_problem();
 drop function inboxdb.refresh_or_record(inboxdb.client_id, text);

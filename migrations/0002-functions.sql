@@ -2768,6 +2768,34 @@ end
 $$;
 -- <<< sql/log/assign_changes.sql
 
+-- >>> sql/log/least_size_to_empty.sql
+create or replace function inboxdb.least_size_to_empty() returns bigint
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: say from which size on a slice of the change log is truncated.
+  -- Returns: bytes. 128 kB, below which a new file costs more than reading the dead rows (D6); 64 MB where a standby may
+  --   replay the lock, and cancel whoever reads the slice there, such as a dump (D112). Logical decoding replays none.
+  -- Reads: pg_stat_replication, pg_replication_slots.
+  -- INVOKER: called by empty_slice only; apart, so that tests on a server with the slots of others choose.
+  select case
+    when
+      exists (
+        select
+        from pg_catalog.pg_stat_replication as r
+        where not exists (
+          select
+          from pg_catalog.pg_replication_slots as s
+          where s.slot_type = 'logical' and s.active_pid = r.pid
+        )
+      )
+      or exists (select from pg_catalog.pg_replication_slots as s where s.slot_type = 'physical')
+      then 67108864
+    else 131072
+  end
+$$;
+-- <<< sql/log/least_size_to_empty.sql
+
 -- >>> sql/drain/collapse_changes.sql
 create or replace function inboxdb.collapse_changes(target_client_id inboxdb.client_id) returns void
 language plpgsql volatile
@@ -3460,27 +3488,16 @@ set jit = off
 as $$
 -- Purpose: truncate the slice of the change log furthest from use, because a held snapshot keeps its dead rows from
 --   vacuum (D6). To be called in a transaction of its own.
--- Returns: whether the slice was truncated: not while small (64 MB where a standby may replay the lock), with undrained
---   changes, or in use by anyone.
+-- Returns: whether the slice was truncated: not while small, with undrained changes, or in use by anyone.
 -- Errors: IB004 above READ COMMITTED.
--- Reads: pg_stat_replication, pg_replication_slots.
 -- Locks: ACCESS EXCLUSIVE on the slice, not waited for. A writer late to the slice waits for this short transaction.
 -- DEFINER: TRUNCATE is for the owner.
 declare
   number integer := (inboxdb.current_slice() + 2) % 4;
   slice pg_catalog.regclass := pg_catalog.format('inboxdb.change_%s', number);
-  -- below 128 kB a new file costs more than reading the dead rows (D6)
-  least_size bigint := 131072;
 begin
   perform inboxdb.require_read_committed();
-  -- A standby replays the lock, and cancels whoever reads the slice there, such as a dump (D112).
-  if
-    exists (select from pg_catalog.pg_stat_replication)
-    or exists (select from pg_catalog.pg_replication_slots as s where s.slot_type = 'physical')
-  then
-    least_size := 67108864;
-  end if;
-  if pg_catalog.pg_relation_size(slice) < least_size then
+  if pg_catalog.pg_relation_size(slice) < inboxdb.least_size_to_empty() then
     return false;
   end if;
   begin

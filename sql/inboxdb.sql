@@ -89,6 +89,7 @@ create schema if not exists inboxdb;
 \ir log/lead.trigger.sql
 \ir log/host_problem.sql
 \ir log/assign_changes.sql
+\ir log/least_size_to_empty.sql
 \ir log/empty_slice.sql
 
 -- jobs: shared by every job per workspace.

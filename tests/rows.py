@@ -159,6 +159,13 @@ def set_slice(connection: Connection[Any], choice: str) -> None:
     )
 
 
+def empty_small_slices(connection: Connection[Any]) -> None:
+    """Have slices emptied from 128 kB on, whatever replication the server's other databases are tested with."""
+    connection.execute(
+        "create or replace function inboxdb.least_size_to_empty() returns bigint language sql return 131072"
+    )
+
+
 def _by_scope(rows: Iterable[tuple[Any, ...]]) -> dict[str, Counts]:
     scopes: dict[str, Counts] = {}
     for scope, is_global, *counts in rows:

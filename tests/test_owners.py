@@ -213,9 +213,7 @@ def test_a_drain_whose_role_lost_its_rights_is_told_what_to_be(database: Databas
 def test_rights_that_could_not_be_given_are_an_error(database: Database) -> None:
     """GRANT of a role that has no grant option is a warning of the server's."""
     superuser = database.superuser()
-    superuser.execute(
-        "alter function inboxdb.collect() owner to somebody; grant somebody to host_owner with inherit true"
-    )
+    superuser.execute("alter function inboxdb.collect() owner to somebody; grant somebody to host_owner")
     try:
         superuser.execute("revoke all on function inboxdb.collect() from somebody, inboxdb_drainer")
         superuser.execute("revoke somebody from host_owner")

@@ -34,7 +34,7 @@ from psycopg.pq import TransactionStatus
 
 from tests.hosts import HOSTS
 from tests.naive import naive_counts
-from tests.rows import BY_AI, GLOBAL, Counts, live_counts, set_slice, stored_counts
+from tests.rows import BY_AI, GLOBAL, Counts, empty_small_slices, live_counts, set_slice, stored_counts
 from tests.servers import Database
 
 HISTORIES = int(os.environ.get("INBOXDB_PROPERTY_HISTORIES", "72"))
@@ -366,6 +366,7 @@ class World:
         self.new_ids = map(row_id, itertools.count(100))
         self.set_clock(START)
         set_slice(self.owner, "0")
+        empty_small_slices(self.owner)
         self.owner.execute(POPULATION)
         self.drain_all()
 

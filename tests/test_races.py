@@ -12,7 +12,7 @@ import pytest
 from psycopg import Connection
 
 from tests.interleave import DEADLINE, Stage
-from tests.rows import BY_AI, GLOBAL, Host, live_counts, new_id, set_clock, set_slice, stored_counts
+from tests.rows import BY_AI, GLOBAL, Host, empty_small_slices, live_counts, new_id, set_clock, set_slice, stored_counts
 from tests.servers import WRITER, Database
 
 HERE = "00000000-0000-4000-8000-00000000c001"
@@ -408,6 +408,7 @@ CURRENT_SLICE = "coalesce(nullif(pg_catalog.current_setting('interleave.slice', 
 def slices(stage: Stage) -> Stage:
     """Slice 0 is in use, and 2 out of use; 2 and 3 are worth emptying: large, and drained."""
     set_slice(stage.owner, CURRENT_SLICE)
+    empty_small_slices(stage.owner)
     for number in range(4):
         # a vacuum that came by would make them small, or hold a lock
         stage.owner.execute(f"alter table inboxdb.change_{number} set (autovacuum_enabled = off)")

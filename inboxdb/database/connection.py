@@ -73,9 +73,8 @@ OF_TRANSACTIONS = (
     "set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local exit_on_error = off; "
     "set local quote_all_identifiers = off; set local standard_conforming_strings = on"
 )
-OF_TRANSACTIONS_17 = OF_TRANSACTIONS + (
-    "; set local transaction_timeout = 0; set local restrict_nonsystem_relation_kind = ''"
-)
+OF_TRANSACTIONS_2024 = f"{OF_TRANSACTIONS}; set local restrict_nonsystem_relation_kind = ''"  # minor versions too
+OF_TRANSACTIONS_17 = f"{OF_TRANSACTIONS_2024}; set local transaction_timeout = 0"
 
 LONGEST_STATEMENT = 60.0  # seconds, where nobody says otherwise
 
@@ -277,7 +276,10 @@ def transaction(connection: Connection, time_limit: float = LONGEST_STATEMENT) -
 
 def _settings(connection: Connection) -> sql.SQL:
     """Choose the statements for a server's version."""
-    return sql.SQL(OF_TRANSACTIONS_17 if connection.info.server_version >= 170000 else OF_TRANSACTIONS)
+    version = connection.info.server_version
+    if version >= 170000:
+        return sql.SQL(OF_TRANSACTIONS_17)
+    return sql.SQL(OF_TRANSACTIONS_2024 if version >= 160004 or 150008 <= version < 160000 else OF_TRANSACTIONS)
 
 
 def _time_limit(seconds: float) -> sql.Composed:

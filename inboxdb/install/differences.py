@@ -15,7 +15,7 @@ import psycopg
 from psycopg.sql import SQL, Identifier
 
 from inboxdb.database import sources
-from inboxdb.database.connection import Connection
+from inboxdb.database.connection import Connection, transaction
 from inboxdb.install import catalog
 from inboxdb.install.catalog import Facts, Object, Objects
 
@@ -249,7 +249,7 @@ def _decided(connection: Connection) -> tuple[str | None, bool, str, bool, dict[
     # the functions called may be the lost ones
     with suppress(psycopg.ProgrammingError):
         [(decided,)] = connection.execute("select inboxdb.lead_rls()").fetchall()
-    with suppress(psycopg.ProgrammingError):
+    with suppress(psycopg.ProgrammingError), transaction(connection):
         drifted = connection.execute("select inboxdb.lead_rls_state()").fetchone() == ("drifted",)
     [(owner, rls)] = connection.execute(
         """

@@ -13,15 +13,7 @@ from yoyo.migrations import Migration
 from inboxdb import __version__
 from inboxdb.database import checks, sources
 from inboxdb.database.checks import NOT_LOOKED_AT, OBSTACLE, PROBLEM, WARNING, Finding
-from inboxdb.database.connection import (
-    ATTEMPTS,
-    LOCK_TIMEOUT,
-    Connection,
-    describe,
-    session,
-    shares_backends,
-    transaction,
-)
+from inboxdb.database.connection import ATTEMPTS, LOCK_TIMEOUT, Connection, describe, session, shares_backends
 from inboxdb.database.errors import (
     DamagedFiles,
     DatabaseNewer,
@@ -206,8 +198,7 @@ def unlike_shipped(connection: Connection) -> list[Finding]:
     Returns a finding where anything is missing or another; what somebody else put among our objects is none.
     """
     try:
-        with transaction(connection):
-            differ = [one for one in differences(connection) if one.shipped != NOTHING]
+        differ = [one for one in differences(connection) if one.shipped != NOTHING]
     except errors.InsufficientPrivilege:
         reason = "this role may not compare the installation with what is shipped"
         return [Finding("installation", NOT_LOOKED_AT, reason, "connect as the role that installed inboxdb")]

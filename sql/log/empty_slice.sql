@@ -8,27 +8,16 @@ set jit = off
 as $$
 -- Purpose: truncate the slice of the change log furthest from use, because a held snapshot keeps its dead rows from
 --   vacuum (D6). To be called in a transaction of its own.
--- Returns: whether the slice was truncated: not while small (64 MB where a standby may replay the lock), with undrained
---   changes, or in use by anyone.
+-- Returns: whether the slice was truncated: not while small, with undrained changes, or in use by anyone.
 -- Errors: IB004 above READ COMMITTED.
--- Reads: pg_stat_replication, pg_replication_slots.
 -- Locks: ACCESS EXCLUSIVE on the slice, not waited for. A writer late to the slice waits for this short transaction.
 -- DEFINER: TRUNCATE is for the owner.
 declare
   number integer := (inboxdb.current_slice() + 2) % 4;
   slice pg_catalog.regclass := pg_catalog.format('inboxdb.change_%s', number);
-  -- below 128 kB a new file costs more than reading the dead rows (D6)
-  least_size bigint := 131072;
 begin
   perform inboxdb.require_read_committed();
-  -- A standby replays the lock, and cancels whoever reads the slice there, such as a dump (D112).
-  if
-    exists (select from pg_catalog.pg_stat_replication)
-    or exists (select from pg_catalog.pg_replication_slots as s where s.slot_type = 'physical')
-  then
-    least_size := 67108864;
-  end if;
-  if pg_catalog.pg_relation_size(slice) < least_size then
+  if pg_catalog.pg_relation_size(slice) < inboxdb.least_size_to_empty() then
     return false;
   end if;
   begin
