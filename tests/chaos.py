@@ -32,7 +32,7 @@ from inboxdb.demo import embedded
 from tests.interleave import DEADLINE, until
 from tests.pooler import pooler
 from tests.redis_server import RedisServer
-from tests.rows import BY_AI, Host, new_id, set_slice
+from tests.rows import BY_AI, Host, empty_small_slices, new_id, set_slice
 from tests.servers import LOGINS, SETTINGS, Database, Server, new_folder
 
 MORTAL = {
@@ -51,7 +51,6 @@ DELAY = """
 create or replace function inboxdb.retry_delay(attempts integer) returns interval language sql volatile
 as $$ select interval '30 milliseconds' * power(2, least(attempts, 14) - 1) * (1 - random() / 4) $$
 """
-WORTH_EMPTYING = ("131072", "8192")
 
 STATUSES = ("new", "contacted", "needs_repair", "blacklisted", "unqualified")
 TAGS = (None, "Interested", "Follow Up", "Not Interested")
@@ -158,9 +157,7 @@ def mortal_database(source: int | Path, password: str, *, pooled: bool) -> Itera
         with psycopg.connect(server.dsn_of(database.name)) as superuser:
             set_slice(superuser, SLICE)
             superuser.execute(DELAY)
-            [(emptying,)] = superuser.execute("select pg_get_functiondef('inboxdb.empty_slice'::regproc)").fetchall()
-            assert emptying.count(WORTH_EMPTYING[0]) == 1
-            superuser.execute(emptying.replace(*WORTH_EMPTYING).encode())
+            empty_small_slices(superuser, 8192)
         yield server, database
 
 

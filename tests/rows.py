@@ -159,10 +159,10 @@ def set_slice(connection: Connection[Any], choice: str) -> None:
     )
 
 
-def empty_small_slices(connection: Connection[Any]) -> None:
-    """Have slices emptied from 128 kB on, whatever replication the server's other databases are tested with."""
+def empty_small_slices(connection: Connection[Any], size: int = 131072) -> None:
+    """Have slices emptied from a size on, whatever replication the server's other databases are tested with."""
     connection.execute(
-        "create or replace function inboxdb.least_size_to_empty() returns bigint language sql return 131072"
+        f"create or replace function inboxdb.least_size_to_empty() returns bigint language sql return {size}".encode()
     )
 
 
