@@ -393,7 +393,7 @@ OTHERS = [
 ]
 
 
-# What PostgreSQL refuses of these: so does it to the host.
+# PostgreSQL refuses some of these, to the host as well.
 REFUSED = (
     psycopg.errors.FeatureNotSupported,
     psycopg.errors.DependentObjectsStillExist,

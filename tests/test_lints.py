@@ -17,7 +17,7 @@ SECURITY = (Path(__file__).parents[1] / "docs/security.md").read_text()
 
 OURS = "('inboxdb'::regnamespace, 'inbox_api'::regnamespace)"
 
-# Of each lint: its query, which returns what it finds, and statements that plant a fault.
+# Of each lint: its query, whose rows are the findings, and statements to plant a fault.
 LINTS = {
     "definer function without a search_path": (
         f"""

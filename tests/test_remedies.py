@@ -26,7 +26,7 @@ from tests.servers import OWNER, SETTINGS, WRITER, Database, Server, new_folder
 
 NAMED = ("--trust", WRITER, "--restrict", "authenticated")
 
-# Commands that ask for names are given them, as whoever deploys would.
+# Commands asking for names are given names, as by a deployment.
 NAMING = {"inboxdb migrate apply": NAMED, "inboxdb rls on": NAMED, "inboxdb uninstall": ("--yes",)}
 
 STARTS = ["doctor", "status", "drain-dirty", "migrate plan", "migrate apply", "migrate verify"]

@@ -243,7 +243,7 @@ def test_no_timeout_cuts_a_drain_short(database: Database, owner: Connection) ->
     assert (done.refreshed, done.failures) == (1, [])
     assert verify(database.dsn).healthy
     answer(database, "recompute", workspace)
-    # a statement_timeout bounds the whole call, so that it is left out here
+    # left out here, because a statement_timeout bounds the whole call
     carry(database, dict.fromkeys(set(known) - {"statement_timeout"}, "200ms"))
     host.lead(workspace)
     with psycopg.connect(database.dsn_of(DRAINER), autocommit=True) as drainer:

@@ -160,7 +160,7 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
         try:
             history = read_history(connection)
         except errors.InsufficientPrivilege:
-            # the host check, or `rights`, has said whose schema it is; what is there is no leftover
+            # the host check, or `rights`, has named the schema's owner; its objects are no leftovers
             history = History(shipped(), {})
             is_readable = False
         for refusal in history.refusals(describe(dsn)):

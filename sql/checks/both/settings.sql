@@ -56,7 +56,7 @@ with rule (name, usual, severity, done, remedy) as (
   ('DateStyle', array['ISO'], 'note', 'inboxdb says ISO itself', 'nothing to do')
 ),
 
--- roles whose sessions are inboxdb's: this one, the owner's, and those that drain
+-- roles with sessions of inboxdb's: this role, the owner, and the drains' roles
 ours (oid) as (
   select r.oid
   from pg_catalog.pg_roles as r
