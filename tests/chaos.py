@@ -695,7 +695,8 @@ class Drainer(Thread):
         """Note a wrong end."""
         self.killed += status == -signal.SIGKILL
         text = process.said.read_text()
-        gave_up = status in (1, -signal.SIGTERM) and any(map(GIVEN_UP.search, text.splitlines()[-3:]))
+        ended = '"ended"' in text  # as told: what the announcer could not do is among the last lines, too
+        gave_up = status in (1, -signal.SIGTERM) and not ended and any(map(GIVEN_UP.search, text.splitlines()[-3:]))
         as_it_should = {0, -signal.SIGKILL}
         if self.kind == "sql":
             as_it_should |= {7, -signal.SIGTERM}
@@ -705,7 +706,7 @@ class Drainer(Thread):
             as_it_should.add(1)
         if process.told > 1:  # so the workspace at hand was left, too
             as_it_should.add(130)
-        if gave_up or "draining" not in text or '"ended"' in text:  # Redis does not listen any more, or yet
+        if gave_up or "draining" not in text or ended:  # Redis does not listen any more, or yet
             as_it_should.add(-signal.SIGTERM)
         if gave_up and self.kind == "watch":
             self.gave_up[json.loads(text.splitlines()[0])["run"]] = process.last_words()
