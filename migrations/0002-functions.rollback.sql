@@ -53,6 +53,7 @@ drop function inboxdb.mark_inbox_counts_dirty(inboxdb.client_id);
 drop function inboxdb.refresh_workspace(inboxdb.client_id, text);
 drop function inboxdb.audit_workspace(inboxdb.client_id);
 drop function inboxdb.recount_workspace(inboxdb.client_id, timestamptz, text, timestamptz);
+drop function inboxdb.draw_number();
 drop function inboxdb.apply_changes(inboxdb.client_id, timestamptz);
 drop function inboxdb.end_snoozes(inboxdb.client_id, timestamptz, timestamptz);
 drop function inboxdb.note_refresh(inboxdb.client_id, timestamptz, integer, boolean);
