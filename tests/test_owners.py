@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from inboxdb import cli
 from inboxdb.counts import verify
 from inboxdb.database import sources
+from inboxdb.database.connection import RIGHTS
 from inboxdb.demo import embedded
 from inboxdb.drain.run import drain
 from inboxdb.install import access
@@ -22,7 +23,7 @@ from tests.running import own_postgres
 from tests.servers import DRAINER, OWNER, SETTINGS, WRITER, Database, Server, new_folder
 from tests.test_host_changes import World
 
-RIGHTS = (sources.SQL / "checks" / "doctor" / "rights.sql").read_bytes()
+QUERIES = [(sources.SQL / "checks" / query).read_bytes() for query in RIGHTS]
 
 LOG = ", ".join(f"inboxdb.change_{number}" for number in range(4))
 GRANTED = 'grant select, insert, update, delete, truncate on "{0}" to app_writer'
@@ -119,7 +120,7 @@ def test_each_lack_is_named_and_no_write_of_the_hosts_fails(database: Database) 
     superuser = database.superuser()
     for lack, expected in LACKS.items():
         superuser.execute(lack.encode())
-        found = superuser.execute(RIGHTS).fetchall()
+        found = [row for query in QUERIES for row in superuser.execute(query)]
         assert len(found) == len(expected), (lack, found)
         for (severity, evidence, _), (wanted, words) in zip(found, expected, strict=True):
             assert severity == wanted, lack
@@ -138,7 +139,7 @@ def test_each_lack_is_named_and_no_write_of_the_hosts_fails(database: Database) 
         for began, statement in UNDONE.items():
             if lack.startswith(began):
                 superuser.execute(statement.encode())
-        assert superuser.execute(RIGHTS).fetchall() == [], lack
+        assert not [row for query in QUERIES for row in superuser.execute(query)], lack
         superuser.execute("select inboxdb.mark_all_inbox_counts_dirty()")
     assert world.all_is_right()
 

@@ -91,7 +91,8 @@ def _why_not(error: psycopg.Error) -> tuple[str, str]:
         case errors.InsufficientPrivilege():
             return (
                 "this role, or the one that inboxdb works as, may not see what it needs",
-                "see `rights`; where that is healthy, connect as the role that installed inboxdb",
+                "see `owners`, `rights` and `hidden_rows`; where these are healthy, connect as the role that installed "
+                "inboxdb",
             )
         case errors.QueryCanceled():
             return f"it took longer than {TIME_LIMIT:.0f} s, or was cancelled", "try again when the server is less busy"

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import pq, sql
 from psycopg.abc import Buffer
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.types.string import StrDumper, TextLoader
+from psycopg.types.string import StrDumperUnknown, TextLoader
 
 from inboxdb.database import sources
 from inboxdb.database.errors import (
@@ -50,9 +50,12 @@ FOREIGN_PARAMETERS = {
     "supa",
 }
 
+# The queries that say what the role lacks as which inboxdb works.
+RIGHTS = ("doctor/owners.sql", "doctor/rights.sql", "doctor/hidden_rows.sql", "doctor/upgrade_rights.sql")
+
 # The queries that say why the database refused a statement, by the class of its error.
 WHY: dict[type[psycopg.Error], tuple[str, ...]] = {
-    psycopg.errors.InsufficientPrivilege: ("doctor/rights.sql",),
+    psycopg.errors.InsufficientPrivilege: RIGHTS,
     psycopg.errors.ReadOnlySqlTransaction: ("plan/server.sql", "doctor/read_only.sql"),
 }
 
@@ -185,7 +188,7 @@ class _AnyTextLoader(TextLoader):
         return bytes(data).decode(errors="surrogateescape")
 
 
-class _AnyTextDumper(StrDumper):
+class _AnyTextDumper(StrDumperUnknown):
     def dump(self, obj: str) -> bytes:
         return obj.encode(errors="surrogateescape")
 

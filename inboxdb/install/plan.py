@@ -13,7 +13,7 @@ from yoyo.migrations import Migration
 from inboxdb import __version__
 from inboxdb.database import checks, sources
 from inboxdb.database.checks import NOT_LOOKED_AT, OBSTACLE, PROBLEM, WARNING, Finding
-from inboxdb.database.connection import ATTEMPTS, LOCK_TIMEOUT, Connection, describe, session, shares_backends
+from inboxdb.database.connection import ATTEMPTS, LOCK_TIMEOUT, RIGHTS, Connection, describe, session, shares_backends
 from inboxdb.database.errors import (
     DamagedFiles,
     DatabaseNewer,
@@ -24,7 +24,7 @@ from inboxdb.database.errors import (
     PoolerInBetween,
 )
 from inboxdb.install import access, ledger
-from inboxdb.install.differences import NOTHING, REBUILD, REPAIR, Remedy, differences, lost_or_changed
+from inboxdb.install.differences import NOTHING, REPAIR, differences
 from inboxdb.install.migrate import (
     LOCK_CLASS,
     RESET,
@@ -168,10 +168,6 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
         if suspended_since(connection):
             evidence = "inboxdb is suspended here"
             remedy = "`inboxdb migrate resume`, with the inboxdb that suspended it"
-            differ = [] if history.pending or history.unknown else lost_or_changed(connection, "relation")
-            if lost := [one.object.name for one in differ if one.remedy == Remedy(REBUILD)]:
-                evidence += f", and has lost {', '.join(lost)}"
-                remedy = REBUILD
             findings.append(Finding("suspended", OBSTACLE, evidence, remedy))
         pending = history.up_to(to)
         steps = [_step(connection, migration, lock_timeout) for migration in pending]
@@ -183,7 +179,7 @@ def examine(dsn: str, *, to: str | None = None, lock_timeout: float = LOCK_TIMEO
         findings += itertools.chain.from_iterable(examined.values())
         read_only = checks.run_one(connection, "doctor/read_only.sql")
         findings += [replace(found, severity=OBSTACLE) for found in read_only]
-        rights = checks.run_one(connection, "doctor/rights.sql")
+        rights = [found for query in RIGHTS for found in checks.run_one(connection, query)]
         findings += [replace(found, severity=WARNING) if found.severity == PROBLEM else found for found in rights]
         if not history.pending and not any(finding.check in ("host", "suspended") for finding in findings):
             findings += unlike_shipped(connection)

@@ -1,6 +1,4 @@
--- Looks for: objects of inboxdb's with another owner than the others; rights lost since the install by the role that
--- inboxdb's functions run as, on tables, schemas and functions; row-level security hiding rows from that role; a host
--- table that it no longer owns.
+-- Looks for: rights that the role as which inboxdb works has lost since the install, on schemas, tables and functions.
 -- Why: nothing can be counted or noted, although the asking role lacks nothing.
 -- Evidence: the catalog, readable by everybody.
 -- Source of the rule: sql/, whose functions are DEFINER or called by DEFINER functions; docs/operations.md, Owners and
@@ -17,43 +15,18 @@ routine (oid, proowner, prosrc) as (
 ),
 
 -- whoever owns most functions: one object, and be it a schema, may be somebody else's by now
-acting (oid, rolname, is_unbound) as (
-  select r.oid, pg_catalog.quote_ident(r.rolname), r.rolsuper or r.rolbypassrls
+acting (oid, rolname) as (
+  select r.oid, pg_catalog.quote_ident(r.rolname)
   from pg_catalog.pg_roles as r
   where r.oid = (
       select pg_catalog.mode() within group (order by p.proowner) from routine as p
     )
 ),
 
-strange (place, owner_name, object_name, statement) as (
-  select
-    1, pg_catalog.pg_get_userbyid(o.nspowner), pg_catalog.format('schema %I', o.nspname),
-    pg_catalog.format('alter schema %I owner to %s', o.nspname, a.rolname)
-  from acting as a
-  inner join ours as o on a.oid <> o.nspowner
-  union all
-  select
-    2, pg_catalog.pg_get_userbyid(c.relowner), pg_catalog.format('%I.%I', o.nspname, c.relname),
-    pg_catalog.format(
-      'alter %s %I.%I owner to %s', case c.relkind when 'v' then 'view' else 'table' end, o.nspname, c.relname,
-      a.rolname
-    )
-  from acting as a
-  inner join pg_catalog.pg_class as c on a.oid <> c.relowner and c.relkind in ('r', 'v')
-  inner join ours as o on c.relnamespace = o.oid
-  union all
-  select
-    3, pg_catalog.pg_get_userbyid(p.proowner), p.oid::pg_catalog.regprocedure::pg_catalog.text,
-    pg_catalog.format('alter routine %s owner to %s', p.oid::pg_catalog.regprocedure, a.rolname)
-  from acting as a
-  inner join routine as p on a.oid <> p.proowner
-),
-
 -- the ledger, which no function reads, is left out
-used (oid, table_name, relowner, relrowsecurity, relforcerowsecurity, is_ours, needs) as (
+used (oid, table_name, relowner, is_ours, needs) as (
   select
-    c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relowner, c.relrowsecurity, c.relforcerowsecurity,
-    n.nspname = 'inboxdb',
+    c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relowner, n.nspname = 'inboxdb',
     case
       when n.nspname = 'inboxdb' and c.relname like 'change\__' then '{select,insert,update,delete,truncate}'::text[]
       when n.nspname = 'inboxdb' and c.relkind = 'r' then '{select,insert,update,delete}'
@@ -89,20 +62,6 @@ uncallable as materialized (
 
 found (place, severity, evidence, remedy) as (
   select
-    0, 'problem',
-    pg_catalog.format(
-      '%s of inboxdb''s belongs to %I, not to %s, as which inboxdb works',
-      pg_catalog.string_agg(s.object_name, ', ' order by s.place, s.object_name), s.owner_name, a.rolname
-    ),
-    pg_catalog.format(
-      '`%s`, then `inboxdb mark --all`, since changes may be lost',
-      pg_catalog.string_agg(s.statement, '; ' order by s.place, s.object_name)
-    )
-  from strange as s
-  cross join acting as a
-  group by s.owner_name, a.rolname
-  union all
-  select
     1, 'problem',
     pg_catalog.format('role %s, as which inboxdb works, may not use schema %I', a.rolname, n.nspname),
     pg_catalog.format('`grant usage on schema %I to %s`', n.nspname, a.rolname)
@@ -129,22 +88,6 @@ found (place, severity, evidence, remedy) as (
   union all
   select
     3, 'problem',
-    pg_catalog.format(
-      'row-level security hides rows of %s from role %s, as which inboxdb works', u.table_name, a.rolname
-    ),
-    case
-      when u.relforcerowsecurity then pg_catalog.format('`alter table %s no force row level security`', u.table_name)
-      else pg_catalog.format('`alter table %s owner to %s`, or give that role BYPASSRLS', u.table_name, a.rolname)
-    end
-  from acting as a
-  cross join used as u
-  where not a.is_unbound
-    and u.relrowsecurity
-    and (u.relowner = a.oid or not u.is_ours)
-    and (u.relforcerowsecurity or not pg_catalog.pg_has_role(a.oid, u.relowner, 'usage'))
-  union all
-  select
-    4, 'problem',
     pg_catalog.format(
       'role %s, as which inboxdb works, may not call %s', p.rolname,
       pg_catalog.string_agg(p.oid::pg_catalog.regprocedure::pg_catalog.text, ', ' order by p.oid)
@@ -182,40 +125,6 @@ found (place, severity, evidence, remedy) as (
       )
     )
   group by p.rolname
-  union all
-  select
-    5, 'warning',
-    pg_catalog.format(
-      'role %s, as which inboxdb works, does not own %s: upgrades, repairs and row-level security need its owner',
-      a.rolname, u.table_name
-    ),
-    pg_catalog.format(
-      '`alter table %s owner to %s`, or make that role a member of %I', u.table_name, a.rolname,
-      pg_catalog.pg_get_userbyid(u.relowner)
-    )
-  from acting as a
-  inner join used as u on not u.is_ours and u.table_name <> 'public."ClientMember"'
-  where not pg_catalog.pg_has_role(a.oid, u.relowner, 'usage')
-  union all
-  select
-    6, 'warning',
-    pg_catalog.format(
-      'role %s, as which inboxdb works, may not create objects in schema %I: upgrades and repairs do', a.rolname,
-      o.nspname
-    ),
-    pg_catalog.format('`grant create on schema %I to %s`', o.nspname, a.rolname)
-  from acting as a
-  inner join ours as o on not pg_catalog.has_schema_privilege(a.oid, o.oid, 'create')
-  union all
-  select
-    7, 'warning',
-    pg_catalog.format(
-      'role %s, as which inboxdb works, may not use language %I: upgrades and repairs need it', a.rolname, l.lanname
-    ),
-    pg_catalog.format('`grant usage on language %I to %s`', l.lanname, a.rolname)
-  from acting as a
-  inner join pg_catalog.pg_language as l on l.lanname in ('sql', 'plpgsql')
-  where not pg_catalog.has_language_privilege(a.oid, l.oid, 'usage')
 )
 
 select f.severity, f.evidence, f.remedy
