@@ -8,8 +8,10 @@ import re
 import secrets
 import shlex
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import cycle, product
 
+import psycopg
 import pytest
 from click.testing import CliRunner
 
@@ -84,6 +86,8 @@ PLANTED = {
     "the counts' table dropped": "drop table inboxdb.inbox_counts cascade",
     "a slice dropped": "drop table inboxdb.change_1 cascade",
     "a type dropped": "drop domain inboxdb.lead_id cascade",
+    "the type of workspaces dropped": "drop domain inboxdb.client_id cascade",
+    "all tables dropped": each(f"{OUR_TABLES} and relname !~ '^_?yoyo|_text'", "format('drop table %s cascade', o.t)"),
     "a table of the state dropped": "drop table inboxdb.installation cascade",
     "schema inbox_api dropped": "drop schema inbox_api cascade",
     "schema inboxdb dropped": "drop schema inboxdb cascade",
@@ -110,7 +114,8 @@ PLANTED = {
     "forced row-level security": 'alter table "Client" enable row level security; '
     'alter table "Client" force row level security; create policy writes on "Client" using (true)',
     "read only": "alter database {database} set default_transaction_read_only = on",
-    "suspended": "suspend",
+    "suspended": "select",
+    "suspended, and the counts dropped": "drop table inboxdb.inbox_counts, inboxdb.workspace cascade",
     "suspended by itself": """
         alter table "Lead" rename "clientId" to was;
         insert into "Client" (id, name, "userId", "updatedAt") values ('w', 'n', 'u', now());
@@ -150,6 +155,13 @@ class Operator:
         """Begin."""
         self.database = database
         self.typed: list[str] = []
+        self.was_open = self.is_open()
+
+    def is_open(self) -> bool:
+        """Whether a stranger, of a restricted role, sees leads."""
+        with suppress(psycopg.Error):
+            return self.database.signed_in(new_id()).execute('select from public."Lead"').rowcount > 0
+        return False
 
     def type(self, order: str) -> tuple[int, str]:
         """Run a command as the owner, or a statement as a superuser; return its exit status and what it says."""
@@ -168,6 +180,7 @@ class Operator:
         while len(self.typed) < MOST:
             order = orders.pop(0) if orders else "inboxdb doctor"
             status, said = self.type(order)
+            assert self.was_open or not self.is_open(), f"opened: {self.typed}"
             if order == "inboxdb doctor" and status == 0:
                 return
             printed = [one for one, other in re.findall(r"`([^`]+)`(, or (?=`inboxdb))?", said) if is_order(one, other)]
@@ -199,10 +212,9 @@ def pairs() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("planted", "start"), pairs())
 def test_remedies_lead_to_health(own_server: Server, planted: str, start: str) -> None:
     with own_server.database("text", installed=True, prepare=prepare) as database:
-        if planted == "suspended":
+        if planted.startswith("suspended") and planted != "suspended by itself":
             suspend(database.dsn)
-        else:
-            database.superuser().execute(PLANTED[planted].format(database=database.name).encode())
+        database.superuser().execute(PLANTED[planted].format(database=database.name).encode())
         operator = Operator(database)
         operator.follow(start)
 

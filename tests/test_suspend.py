@@ -13,14 +13,14 @@ from inboxdb.cli import main
 from inboxdb.database import connection
 from inboxdb.database.errors import DatabaseRefused, InboxdbError, MigrationFailed
 from inboxdb.drain.run import drain
-from inboxdb.install import access, migrate
+from inboxdb.install import access, migrate, repair
 from inboxdb.install.access import Named
-from inboxdb.install.suspend import resume, suspend
+from inboxdb.install.suspend import Resumption, resume, suspend
 from inboxdb.watch import status
 from inboxdb.watch.doctor import examine
 from tests.catalog import catalog, difference
 from tests.interleave import DEADLINE, until
-from tests.rows import GLOBAL, Host, new_id, stored_counts
+from tests.rows import GLOBAL, Host, live_counts, new_id, stored_counts
 from tests.running import python_ends
 from tests.servers import WRITER, Database
 from tests.test_migrations import LAST
@@ -228,22 +228,33 @@ def test_all_can_be_rolled_back_meanwhile(bare_database: Database) -> None:
     assert not difference(before, catalog(owner))
 
 
-def test_ids_of_another_type_are_refused(database: Database) -> None:
+def test_ids_of_another_type(database: Database) -> None:
+    """All tables of ours are made anew, and restricted roles see at no time more than before."""
+    protect(database)
+    host, user = Host(database.writer()), new_id()
+    workspace = host.workspace(userId=user)
+    host.lead(host.workspace())
+    host.lead(workspace, status="needs_repair", assignedToUserId=new_id())
     owner = database.connect()
-    suspend(database.dsn)
-    before = catalog(owner)
-    for table, column in (("ClientMember", "userId"), ("Client", "userId"), ("Lead", "assignedToUserId")):
-        owner.execute(f'alter table public."{table}" alter column "{column}" type uuid using "{column}"::uuid')
-    with pytest.raises(DatabaseRefused, match=r'"assignedToUserId" is uuid now.*rollback --all') as refused:
-        resume(database.dsn)
-    assert refused.value.sqlstate == "IB013"
-    for table, column in (("ClientMember", "userId"), ("Client", "userId"), ("Lead", "assignedToUserId")):
-        owner.execute(f'alter table public."{table}" alter column "{column}" type text')
-    assert not difference(before, catalog(owner))
+    owner.execute("call inboxdb.drain_dirty()")
+    reader = database.signed_in(user)
+    assert reader.execute('select from public."Lead"').rowcount == 1
     # a varchar counts as text, but the columns of our views are others then
+    suspend(database.dsn)
     owner.execute('alter table public."Lead" alter column "assignedToUserId" type varchar(50)')
     assert resume(database.dsn).resumed
     owner.execute("call inboxdb.drain_dirty()")
+
+    suspend(database.dsn)
+    for table, column in (("ClientMember", "userId"), ("Client", "userId"), ("Lead", "assignedToUserId")):
+        owner.execute(f'alter table public."{table}" alter column "{column}" type uuid using "{column}"::uuid')
+    assert reader.execute('select from public."Lead"').rowcount == 0
+    assert resume(database.dsn) == Resumption(resumed=True, unmended=[])
+    assert reader.execute('select from public."Lead"').rowcount == 1
+    assert not repair.verify(database.dsn).findings
+    host.lead(workspace, status="needs_repair")
+    assert drain(database.dsn).failed == 0
+    assert {one: live_counts(owner, one) for one in stored_counts(owner)} == stored_counts(owner)
 
 
 STEPS = ["views", "Client", "AIDraft", "Lead"]

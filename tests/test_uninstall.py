@@ -126,7 +126,7 @@ def test_damaged_installation_says_what_stays_closed(bare_database: Database) ->
     owner.execute("drop function inboxdb.unprotect_leads")
     code, said = run(bare_database, "--yes", "--rls-off")
     assert code == 0
-    [remedy] = re.findall(r'remains: row-level security on public."Lead": .*`(.*)`', said)
+    [remedy] = re.findall(r'remains: row-level security on public."Lead": .*: (.*)', said)
     owner.execute(remedy)
 
 

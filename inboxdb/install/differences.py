@@ -20,11 +20,6 @@ from inboxdb.install import catalog
 from inboxdb.install.catalog import Facts, Object, Objects
 
 REPAIR = "`inboxdb migrate verify --repair`"
-REBUILD = (
-    "`inboxdb uninstall --yes --rls-off`, then `inboxdb migrate apply` and `inboxdb drain-dirty`: the counts are "
-    "derived from the host's tables. Roles restricted by inboxdb see every lead in between: take their rights away for "
-    "so long"
-)
 NAME_THE_ROLES = "name its roles anew with `inboxdb rls on`; `inboxdb rls plan` lists them"
 
 LEAD = Object("relation", 'public."Lead"')
@@ -35,6 +30,7 @@ PUBLICATION = Object("publication", "inboxdb_lead")
 # Tables of one row that installing makes, and how the row is made anew. Suspended: our views have stand-ins.
 FILL = {
     "inboxdb.installation": """
+        delete from inboxdb.installation;
         insert into inboxdb.installation (lead_rls, suspended_since)
         select inboxdb.lead_rls(), case when exists (
           select
@@ -49,6 +45,9 @@ FILL = {
 }
 
 NOTHING = "none"  # in words, what we ship where an object is not ours
+MISSING = "missing"  # what is installed where an object is lost
+
+ROWS = (".table.sql", ".type.sql")  # files of sql/ that make what may hold rows
 
 # What `lost_or_changed` compares of a kind, where not all: other checks tell of the rest, and `migrate verify` of all.
 TOLD_APART = {
@@ -72,6 +71,8 @@ WORDS = {
     ("ready", "no"): "not ready",
 }
 
+# What a file of sql/ makes: a table or a type, or a routine or a view.
+TABLE = re.compile(r"create (?:table|type|domain) (inboxdb\.\w+)")
 ROUTINE = re.compile(r"^create or replace (?:function|procedure|view) (inbox(?:db|_api)\.\w+)", re.MULTILINE)
 TRIGGER = re.compile(r'^create or replace trigger (\w+)\n[^\n]* on (public\."\w+")\n.*?;$', re.MULTILINE | re.DOTALL)
 
@@ -93,6 +94,11 @@ class Remedy:
     def is_ours(self) -> bool:
         """Whether `verify --repair` can mend the difference."""
         return bool(self.statements or self.file)
+
+    @property
+    def makes_anew(self) -> bool:
+        """Whether the file makes a table or a type, of which the rows are lost."""
+        return (self.file or "").endswith(ROWS)
 
 
 @dataclass(frozen=True)
@@ -305,13 +311,17 @@ def _explained_by(obj: Object, state: _State) -> Iterator[Object]:
     elif obj.kind == "sequence":
         candidates = [table]
     else:
-        # an identity column's sequence goes with its table
-        own_table = re.sub(r"_[a-z]+_seq$", "", obj.name)
+        own_table = _table_of(obj)
         candidates = [Object("relation", own_table)] if own_table != obj.name else []
     yield from filter(is_on_one_side, candidates)
     facts = state.expected.get(table, {})
     if obj.kind == "column" and facts.get("kind") == "v":
         yield table
+
+
+def _table_of(obj: Object) -> str:
+    """Name the table with which an identity column's sequence goes; another object names itself."""
+    return re.sub(r"_[a-z]+_seq$", "", obj.name)
 
 
 def _constraint_of(index: Object) -> str:
@@ -324,7 +334,7 @@ def _in_words(obj: Object, shipped: Facts | None, installed: Facts | None) -> tu
     if shipped is None or installed is None:
         rights = (shipped or installed or {}).get("rights")
         what = f"may {rights}" if rights else "present"
-        return (what, "missing") if installed is None else (NOTHING, what)
+        return (what, MISSING) if installed is None else (NOTHING, what)
     names = [name for name in {**shipped, **installed} if shipped.get(name) != installed.get(name)]
     return (
         "; ".join(_fact(name, shipped.get(name), "as shipped") for name in names),
@@ -366,7 +376,7 @@ def _remedy(obj: Object, shipped: Facts | None, installed: Facts | None, state: 
         return known[obj.kind](obj, shipped, installed)
     match obj.kind:
         case "schema":
-            return _by(f"create schema {obj.name}") if installed is None else Remedy(REBUILD)
+            return _by(f"create schema {obj.name}")
         case "privilege":
             return _by("select inboxdb.apply_grants()")
         case "publication":
@@ -383,7 +393,7 @@ def _remedy(obj: Object, shipped: Facts | None, installed: Facts | None, state: 
             )
         case "rule" | "type" if shipped is None:
             return _unknown(f"drop {obj}")
-    return Remedy(REBUILD)
+    return _anew(obj.name)
 
 
 def _by(statement: str) -> Remedy:
@@ -424,9 +434,13 @@ def _for_relation(obj: Object, shipped: Facts | None, installed: Facts | None) -
     if shipped is None:
         return _unknown(f"drop {_relation_kind(installed or {})} {obj.name}")
     if shipped["kind"] == "v":
-        return _loading(obj)
-    if installed is None or installed["kind"] != shipped["kind"]:
-        return Remedy(REBUILD)
+        return _loading(obj.name)
+    if installed is None:
+        return _anew(_table_of(obj))
+    if installed["kind"] != shipped["kind"]:
+        return Remedy(
+            f"`drop {_relation_kind(installed)} {obj.name} cascade`, since it is not inboxdb's, then {REPAIR}"
+        )
     alter = f"alter {_relation_kind(shipped)} {obj.name}"
     if installed["persistence"] != shipped["persistence"]:
         return Remedy(f"`{alter} set logged` when nobody drains, since it rewrites the table: a crash would empty it")
@@ -452,7 +466,7 @@ def _for_column(obj: Object, shipped: Facts | None, installed: Facts | None) -> 
         return _unknown(f"alter table {obj.table} drop column {column}")
     settable = ("not_null", "default", "statistics")
     if installed is None or any(shipped.get(name) != installed.get(name) for name in shipped if name not in settable):
-        return Remedy(REBUILD)
+        return _anew(obj.table)
     statements = []
     if shipped.get("not_null") != installed.get("not_null"):
         statements.append(f"{alter} {'set' if shipped.get('not_null') else 'drop'} not null")
@@ -462,7 +476,7 @@ def _for_column(obj: Object, shipped: Facts | None, installed: Facts | None) -> 
         )
     if shipped.get("statistics") != installed.get("statistics"):
         statements.append(f"{alter} set statistics {shipped.get('statistics', -1)}")
-    return Remedy(f"`{'; '.join(statements)}`, or {REPAIR}", tuple(statements)) if statements else Remedy(REBUILD)
+    return Remedy(f"`{'; '.join(statements)}`, or {REPAIR}", tuple(statements)) if statements else _anew(obj.table)
 
 
 def _for_constraint(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:
@@ -528,10 +542,18 @@ def _for_policy(obj: Object, shipped: Facts | None, installed: Facts | None) -> 
 def _for_routine(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:
     if shipped is None:
         return _unknown(f"drop routine {obj.name}")
-    return _loading(obj)
+    return _loading(obj.name.partition("(")[0])
 
 
-def _loading(obj: Object) -> Remedy:
-    name = obj.name.partition("(")[0]
-    [file] = [file for file in sources.contents() if name in ROUTINE.findall((sources.SQL / file).read_text())]
+def _loading(name: str) -> Remedy:
+    file = _file(ROUTINE, name)
     return Remedy(f"{REPAIR}, which loads sql/{file}", file=file)
+
+
+def _anew(name: str) -> Remedy:
+    return Remedy(f"{REPAIR}, which makes {name} anew and marks every workspace", file=_file(TABLE, name))
+
+
+def _file(made: re.Pattern[str], name: str) -> str:
+    [file] = [file for file in sources.contents() if name in made.findall((sources.SQL / file).read_text())]
+    return file

@@ -1,8 +1,8 @@
 """Comparing an installation with what we ship, and mending what is ours."""
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import psycopg
@@ -13,7 +13,18 @@ from inboxdb.database.errors import InboxdbError, is_lost
 from inboxdb.install import migrate
 from inboxdb.install.access import SET_LOCK_TIMEOUT
 from inboxdb.install.catalog import Object
-from inboxdb.install.differences import REBUILD, Difference, Remedy, differences, watched
+from inboxdb.install.differences import (
+    FILL,
+    MISSING,
+    ROWS,
+    TABLE,
+    Difference,
+    Remedy,
+    differences,
+    lost_or_changed,
+    watched,
+)
+from inboxdb.install.uninstall import dependents
 
 # What the host's triggers call: while one of these was another, changes may not have been noted.
 NOTING = re.compile(r"inboxdb\.(note_\w+|current_slice)\(")
@@ -23,6 +34,11 @@ LOCK_ERRORS = psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected
 PASSES = 4  # differences on a lost object show once the object is back
 
 MARK = "select inboxdb.mark_all_inbox_counts_dirty()"
+
+# As before the first fill: no refresh by change goes by rows that were lost.
+FORGET = "update inboxdb.workspace set definitions = null"
+
+WORKSPACES, COUNTED = "counts/workspace.table.sql", "counts/counted_lead.table.sql"
 
 
 @dataclass(frozen=True)
@@ -81,6 +97,30 @@ def mend(connection: Connection, dsn: str, lock_timeout: float) -> list[Outcome]
     return _Repair(connection, describe(dsn), lock_timeout).run().findings
 
 
+def make_anew(connection: Connection, dsn: str, lock_timeout: float) -> None:
+    """Make lost tables and types anew, of an installation that is suspended. Parameters as of mend."""
+    _Repair(connection, describe(dsn), lock_timeout).make_anew()
+
+
+def _made_anew(files: Iterable[str]) -> set[str]:
+    """List the files of tables and types to be made anew: with those that name another of them."""
+    anew = set(files)
+    for file in sources.contents():
+        if file.endswith(ROWS) and any(re.search(rf"{name}\b", _text(file)) for name in _tables(anew)):
+            anew.add(file)
+    # workspaces made anew have other numbers
+    return anew | ({COUNTED} if WORKSPACES in anew else set())
+
+
+def _tables(files: Iterable[str]) -> list[str]:
+    """List the tables and types that files make."""
+    return [name for file in files for name in TABLE.findall(_text(file))]
+
+
+def _text(file: str) -> str:
+    return (sources.SQL / file).read_text()
+
+
 def _outcome(difference: Difference, *, mended: bool = False, reason: str | None = None) -> Outcome:
     return Outcome(
         str(difference.object), difference.shipped, difference.installed, difference.remedy.command, mended, reason
@@ -111,14 +151,16 @@ class _Repair:
             self._mend(to_try)
             left = differences(self._connection)
         still = {difference.object for difference in left}
-        rebuild = any(difference.remedy == Remedy(REBUILD) for difference in left)
-        findings = []
-        for obj, difference in known.items():
-            if obj in still and rebuild:  # what hangs on a lost table is mended with it, and not by itself
-                difference = replace(difference, remedy=Remedy(REBUILD))
-            reason = self._reasons.get(obj) if obj in still and not rebuild else None
-            findings.append(_outcome(difference, mended=obj not in still, reason=reason))
+        findings = [
+            _outcome(difference, mended=obj not in still, reason=self._reasons.get(obj) if obj in still else None)
+            for obj, difference in known.items()
+        ]
         return Verification(findings, self._marked)
+
+    def make_anew(self) -> None:
+        """Make lost tables and types anew, and leave the rest: inboxdb is suspended, and not as shipped."""
+        if lost := [difference for difference in differences(self._connection) if difference.remedy.makes_anew]:
+            self._load(lost, [])
 
     def _mend(self, to_try: list[Difference]) -> None:
         """Mend in order of dependence; indexes last, because they take longest."""
@@ -154,46 +196,82 @@ class _Repair:
             self._execute(remedy.statements)
 
     def _load(self, bodies: Sequence[Difference], columns: Sequence[Difference]) -> None:
-        """Load views and routines again, and put back the defaults that went with one: in one transaction, at whose end
-        nobody has a right that is not to be, and every workspace is marked.
+        """Load views and routines again, make tables and types anew, and put back the defaults that went with one: in
+        one transaction, at whose end nobody has a right that is not to be, and every workspace is marked.
         """
-        parts = [
-            (
-                [(sources.SQL / file).read_text()],
-                [difference for difference in bodies if difference.remedy.file == file],
-            )
-            for file in sources.contents()
-        ] + [(list(difference.remedy.statements), [difference]) for difference in columns]
+        concerned: dict[str | None, list[Difference]] = {}
+        for difference in bodies:
+            concerned.setdefault(difference.remedy.file, []).append(difference)
+        anew = _made_anew(file for file in concerned if file and file.endswith(ROWS))
+        made = _tables(anew)
+        # without its policy a table is open: all of it, or nothing
+        whole = anew | {f"access/{name.removeprefix('inboxdb.')}.policy.sql" for name in made}
         failed: list[tuple[list[Difference], psycopg.Error]] = []
+
+        def attempt(statements: Sequence[str], to_mend: list[Difference]) -> None:
+            try:
+                with self._connection.transaction():
+                    self._execute(statements)
+            except psycopg.Error as error:
+                if is_lost(error) or isinstance(error, LOCK_ERRORS):
+                    raise
+                failed.append((to_mend, error))
 
         def once() -> None:
             failed.clear()
             with self._connection.transaction():
                 self._settings()
-                for statements, concerned in parts:
-                    if concerned:
-                        try:
-                            with self._connection.transaction():
-                                self._execute(statements)
-                        except psycopg.Error as error:
-                            if is_lost(error) or isinstance(error, LOCK_ERRORS):
-                                raise
-                            failed.append((concerned, error))
-                self._execute(["select inboxdb.apply_grants()", MARK])
+                gone = self._drop(anew) if anew else set()
+                for file in sources.contents():
+                    if file in whole:
+                        self._execute([_text(file)])
+                    elif file in concerned or file in gone:
+                        attempt([_text(file)], concerned.get(file, []))
+                for difference in columns:
+                    attempt(difference.remedy.statements, [difference])
+                self._execute([statement for table, statement in FILL.items() if table in made])
+                self._execute(["select inboxdb.apply_grants()", MARK, *([FORGET] if anew else [])])
 
         if not self._try([*bodies, *columns], once):
             return
         self._marked = True
-        for concerned, error in failed:
-            self._explain(concerned, error)
-        if any(NOTING.match(difference.object.name) for difference in bodies):
-            # a writer from before may have called the old function
+        for to_mend, error in failed:
+            self._explain(to_mend, error)
+        if anew or any(NOTING.match(difference.object.name) for difference in bodies):
+            # a writer from before may have called the old function, or found no log
             for table in watched():
                 if not self._watch(table, []):
                     raise InboxdbError(
                         f"what notes changes was mended, but {table} was held all the time: what its writers did until "
                         "they end may not be noted. Run `inboxdb mark --all` then."
                     )
+
+    def _drop(self, anew: set[str]) -> set[str | None]:
+        """Drop what is left of tables and types to be made anew; return the files of views and routines that are gone.
+
+        Raises InboxdbError where other people's objects would go with them.
+        """
+        types = {name for file in anew if file.endswith(".type.sql") for name in TABLE.findall(_text(file))}
+        there = [
+            name
+            for name in _tables(anew)
+            if self._connection.execute("select pg_catalog.to_regtype(%s)", (name,)).fetchone() != (None,)
+        ]
+        if there and (strange := dependents(self._connection)):
+            raise InboxdbError(
+                f"{', '.join(sorted(there))} cannot be made anew while this, which is not inboxdb's, depends on "
+                f"inboxdb: {', '.join(strange)}. Drop it, and make it again afterwards. Nothing of that was changed."
+            )
+        if types:  # columns of views have the types of before
+            views = [file.rpartition("/")[2] for file in sources.contents() if file.endswith(".view.sql")]
+            self._execute([f"drop view if exists inboxdb.{view.removesuffix('.view.sql')} cascade" for view in views])
+        self._execute([f"drop {'type' if name in types else 'table'} if exists {name} cascade" for name in there])
+        return {
+            lost.remedy.file
+            for kind in ("relation", "routine")
+            for lost in lost_or_changed(self._connection, kind)
+            if lost.installed == MISSING and not lost.remedy.makes_anew
+        }
 
     def _refill(self, rows: Sequence[Difference]) -> None:
         """Put back what was lost with data, and mark every workspace, since counts and changes may be lost with it."""

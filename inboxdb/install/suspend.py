@@ -16,7 +16,7 @@ from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate
 from inboxdb.install.access import SET_LOCK_TIMEOUT
 from inboxdb.install.differences import watched
-from inboxdb.install.repair import MARK, Outcome, mend
+from inboxdb.install.repair import MARK, Outcome, make_anew, mend
 
 
 @dataclass(frozen=True)
@@ -77,20 +77,20 @@ class Resumption:
 def resume(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Resumption:
     """Put back what `suspend` took off, mark every workspace, and let the drain go on.
 
-    Where inboxdb suspended itself, it is taken off first: views, triggers and policies may hang on a column that has
-    another name now.
+    Lost tables are made anew, and all with ids where the host's ids have another type. Where inboxdb suspended itself,
+    it is taken off first: views, triggers and policies may hang on a column that has another name now.
 
     Parameters: as suspend. Indexes that went with a column are built concurrently, for as long as that takes.
-    Raises, before anything is changed: DatabaseRefused: IB001 for a host that no longer fits, IB013 for one whose ids
-    have another type; what `migrate apply` raises for other migrations than those that were applied; MigrationsBusy.
-    InboxdbError where a trigger could not be put back: it stays suspended then, and `resume` once more goes on.
+    Raises, before anything is changed: DatabaseRefused: IB001 for a host that no longer fits; what `migrate apply`
+    raises for other migrations than those that were applied; MigrationsBusy. InboxdbError where a trigger could not be
+    put back: it stays suspended then, and `resume` once more goes on.
     """
     with migrate.alone(dsn) as connection:
         if suspended_since(connection) is None:
             return Resumption(False, [])
         if pending := [migration.id for migration in migrate.checked_history(connection, dsn).pending]:
             raise _pending(dsn, pending)
-        connection.execute((sources.SQL / "host" / "ids.sql").read_bytes())
+        make_anew(connection, dsn, lock_timeout)
         if suspended_because(connection):
             _take_off(connection, lock_timeout)
 

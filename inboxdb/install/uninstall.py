@@ -90,8 +90,9 @@ def uninstall(
         left = [f"{name}: without it the roles that it names would see no row of that table any more" for name in left]
         if (MEMBER in ours or TRUSTED in ours) and connection.execute(CLOSED).rowcount:
             left.append(
-                'row-level security on public."Lead": it is on without a policy of the host\'s; '
-                '`alter table public."Lead" disable row level security` opens it'
+                'row-level security on public."Lead": it is on without a policy of the host\'s, closed to restricted '
+                "roles. `inboxdb migrate apply`, naming each role, protects it anew. To open it to all: "
+                'alter table public."Lead" disable row level security'
             )
         for role in roles:
             why = _drop_role(connection, role) if drop_roles else "other databases may use it; see --drop-roles"
@@ -121,7 +122,7 @@ def _refuse_what_is_not_ours(connection: Connection, ours: Objects, dsn: str) ->
         and not obj.name.startswith(STAND_IN)
         and not {obj.table, re.split(r"\(| on |_[a-z]+_seq$", obj.name)[0].removeprefix("public.")} & of_other_releases
     ]
-    if strange := strange + _dependents(connection):
+    if strange := strange + dependents(connection):
         raise InboxdbError(
             f"in {describe(dsn)} this is not inboxdb's, and depends on it or stands among its objects: "
             f"{', '.join(strange)}. Drop it or move it away first. Nothing was changed."
@@ -134,7 +135,8 @@ def _refuse_what_is_not_ours(connection: Connection, ours: Objects, dsn: str) ->
         )
 
 
-def _dependents(connection: Connection) -> list[str]:
+def dependents(connection: Connection) -> list[str]:
+    """Describe other people's objects that depend on ours."""
     query = (sources.SQL / "checks" / "uninstall" / "dependents.sql").read_bytes()
     return [dependent for (dependent,) in connection.execute(query)]
 
@@ -182,7 +184,7 @@ def _remove(
     def drop_schemas() -> None:
         with connection.transaction():
             connection.execute(access.SET_LOCK_TIMEOUT, (f"{lock_timeout:g}s",))
-            if strange := _dependents(connection):
+            if strange := dependents(connection):
                 raise InboxdbError(f"not inboxdb's, and came to depend on it just now: {', '.join(strange)}.")
             connection.execute("drop schema if exists inbox_api, inboxdb cascade")
 

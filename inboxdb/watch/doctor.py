@@ -61,7 +61,7 @@ def examine(dsn: str, *, prisma_schema: Path | None = None) -> list[Check]:
         # by the catalog, readable without rights in the schema
         installed = """
             select from pg_catalog.pg_class as c
-            where c.relnamespace = pg_catalog.to_regnamespace('inboxdb') and c.relname = 'drain_state'
+            where c.relnamespace = pg_catalog.to_regnamespace('inboxdb') and c.relname in ('drain_state', 'workspace')
         """
         if connection.execute(installed).rowcount == 0:
             raise InboxdbError(f"inboxdb is not installed in {describe(dsn)}: run `inboxdb migrate apply`.")
