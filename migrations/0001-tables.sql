@@ -645,7 +645,8 @@ create table inboxdb.workspace (
   client_id inboxdb.client_id primary key,
   leads integer not null,
   next_snooze_at timestamptz,
-  number integer not null unique,
+  -- at random, because logical replication and partial dumps bring no sequence along (D107)
+  number integer not null unique default pg_catalog.floor(4294967296 * pg_catalog.random() - 2147483648),
   definitions text,
   audited_at timestamptz,
   audit_not_before timestamptz
@@ -661,7 +662,7 @@ comment on column inboxdb.workspace.leads is
 comment on column inboxdb.workspace.next_snooze_at is
 'When the next snooze ends, so that counts change without a write; null for never.';
 comment on column inboxdb.workspace.number is
-'The workspace in counted_lead, by function draw_number; a workspace made anew gets another number.';
+'The workspace in counted_lead; a workspace made anew gets another number.';
 comment on column inboxdb.workspace.definitions is
 'The definitions (function definitions) of all its rows in counted_lead; null before the first fill.';
 comment on column inboxdb.workspace.audited_at is
@@ -717,6 +718,7 @@ create table inboxdb.drain_state (
   revision bigint primary key default 0,
   server_started_at timestamptz not null,
   place text,
+  arrived_at timestamptz,
   read_from xid8 not null,
   also_read xid8[] not null default '{}',
   claim_from timestamptz not null default '-infinity',
@@ -738,6 +740,8 @@ comment on column inboxdb.drain_state.server_started_at is
 'The server that the floors were found on: another one (a restore, a failover) counts transactions anew.';
 comment on column inboxdb.drain_state.place is
 'Where the database was at the last look, by function place; null before the first. Elsewhere, all is recounted.';
+comment on column inboxdb.drain_state.arrived_at is
+'When all was last recounted for that reason; null before.';
 comment on column inboxdb.drain_state.read_from is
 'No undrained change has a lower xid, also_read excepted: dead rows below, kept by a held snapshot, are never visited.';
 comment on column inboxdb.drain_state.also_read is
@@ -761,7 +765,8 @@ create table inboxdb.run (
   seen_at timestamptz not null,
   ended_at timestamptz,
   refreshed bigint not null,
-  failed bigint not null
+  failed bigint not null,
+  troubles text
 )
 with (fillfactor = 50);
 
@@ -773,6 +778,8 @@ comment on column inboxdb.run.seen_at is 'Its last sign of life, every 5 seconds
 comment on column inboxdb.run.ended_at is 'When the run ended; null while at work, and for ever if killed.';
 comment on column inboxdb.run.refreshed is 'Refreshes so far.';
 comment on column inboxdb.run.failed is 'Attempts that failed so far.';
+comment on column inboxdb.run.troubles is
+'What the run cannot do besides draining at its last sign of life, such as log or publish; null where all is well.';
 -- <<< sql/jobs/run.table.sql
 
 -- >>> sql/jobs/maintenance_failure.table.sql

@@ -15,7 +15,7 @@ set search_path = ''
 as $$
   -- Purpose: the class of an advisory lock of ours, as pg_locks.classid shows it.
   -- Parameters: what, workspace (objid: hashtext of its id), collector, grants or migration (objid: 0), maintenance
-  --   (objid: hashtext of the item), number (objid: the number).
+  --   (objid: hashtext of the item).
   -- Returns: null for anything else. `inboxdb migrate` has its own number, needed before the installation: a test
   --   holds the two together.
   -- INVOKER: reads nothing.
@@ -25,7 +25,6 @@ as $$
     when what = 'migration' then 1768841850
     when what = 'grants' then 1768841851
     when what = 'maintenance' then 1768841852
-    when what = 'number' then 1768841853
   end
 $$;
 -- <<< sql/base/lock_class.sql
@@ -437,8 +436,8 @@ create or replace view inboxdb.drain_state_now as
 -- The one row of drain_state. The newest revision first, because each revision leaves a dead row, which a held snapshot
 -- keeps (D35).
 select
-  d.revision, d.server_started_at, d.place, d.read_from, d.also_read, d.claim_from, d.changes_left, d.collected_at,
-  d.publisher_seen_at
+  d.revision, d.server_started_at, d.place, d.arrived_at, d.read_from, d.also_read, d.claim_from, d.changes_left,
+  d.collected_at, d.publisher_seen_at
 from inboxdb.drain_state as d
 order by d.revision desc
 limit 1;
@@ -2323,34 +2322,6 @@ end
 $$;
 -- <<< sql/drain/apply_changes.sql
 
--- >>> sql/drain/draw_number.sql
-create or replace function inboxdb.draw_number() returns integer
-language plpgsql volatile
-set search_path = ''
-as $$
--- Purpose: a number for a workspace about to be counted for the first time. Greater than all others, because rows
---   inserted amid counted_lead's index leave its pages half full: 140 bytes a lead in place of 108 (D107).
--- Returns: the number, from the clock's seconds on, so that a workspace made anew gets another one. Reserved until this
---   transaction ends, because a unique constraint alone would make one worker wait for another's recount.
--- Reads: workspace, counted_lead (rows of a workspace that was lost by hand or left out of a dump have a number, too).
--- Locks: an advisory lock, see lock_class.
--- INVOKER: called by recount_workspace only.
-declare
-  drawn pg_catalog.int4 := greatest(
-    (select pg_catalog.max(w.number) from inboxdb.workspace as w) + 1,
-    pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint - 2147483648 - 946684800
-  );
-begin
-  while not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('number'), drawn)
-    or exists (select from inboxdb.counted_lead as k where k.workspace = drawn)
-  loop
-    drawn := drawn + 1;
-  end loop;
-  return drawn;
-end
-$$;
--- <<< sql/drain/draw_number.sql
-
 -- >>> sql/drain/recount_workspace.sql
 create or replace function inboxdb.recount_workspace(
   target_client_id inboxdb.client_id, as_of timestamptz, reason text, collapsed_since timestamptz,
@@ -2381,10 +2352,10 @@ declare
   leads_now integer;
 begin
   select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
-  -- another number, where a transaction that ended meanwhile has taken the number drawn
+  -- another number, if the number drawn is taken
   while not found loop
-    insert into inboxdb.workspace (client_id, number, leads)
-    select target_client_id, inboxdb.draw_number(), pg_catalog.count(*)
+    insert into inboxdb.workspace (client_id, leads)
+    select target_client_id, pg_catalog.count(*)
     from public."Lead" as l
     where l."clientId" = target_client_id
     on conflict (number) do nothing;
@@ -3076,6 +3047,7 @@ begin
     revision = s.revision + 1,
     server_started_at = started_at,
     place = here,
+    arrived_at = case when has_moved then pg_catalog.clock_timestamp() else s.arrived_at end,
     read_from = '0',
     also_read = '{}',
     claim_from = '-infinity'
@@ -3682,25 +3654,28 @@ $$;
 -- >>> sql/jobs/heartbeat.sql
 create or replace function inboxdb.heartbeat(
   this_run_id text, this_kind text, connections integer, refreshes bigint, failures bigint,
-  samples real[] default '{}', is_over boolean default false
+  samples real[] default '{}', is_over boolean default false, troubles text default null
 ) returns void
 language sql volatile security definer
 set search_path = ''
 as $$
   -- Purpose: a run's sign of life, at its beginning and end and every 5 seconds between.
   -- Parameters: this_run_id, eight hexadecimal digits; this_kind, as in table run; connections at work; refreshes and
-  --   failures so far; samples, seconds_waited of the refreshes since the last call; is_over at the end.
+  --   failures so far; samples, seconds_waited of the refreshes since the last call; is_over at the end;
+  --   troubles, what the run cannot do besides draining, null where all is well.
   -- Writes: run (the run's own row only, so without waiting for others), freshness.
   -- DEFINER: its callers have no rights in inboxdb.
-  insert into inboxdb.run as r (run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed)
+  insert into inboxdb.run as r (run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed, troubles)
   select
-    this_run_id, this_kind, connections, clock.now, clock.now, case when is_over then clock.now end, refreshes, failures
+    this_run_id, this_kind, connections, clock.now, clock.now, case when is_over then clock.now end, refreshes,
+    failures, pg_catalog.left(troubles, 1000)
   from inboxdb.clock() as clock (now)
   on conflict (run_id) do update set
     seen_at = excluded.seen_at,
     ended_at = excluded.ended_at,
     refreshed = excluded.refreshed,
-    failed = excluded.failed;
+    failed = excluded.failed,
+    troubles = excluded.troubles;
 
   insert into inboxdb.freshness (seconds)
   select samples
@@ -4007,7 +3982,9 @@ begin
     call inboxdb.next_transaction();
     if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
       beat_at := pg_catalog.clock_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => 5);
-      perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples);
+      perform inboxdb.heartbeat(
+        run_id, 'sql', 1, refreshes, failures, samples, false, case when silent then 'realtime hangs' end
+      );
       samples := '{}';
       call inboxdb.next_transaction();
       loop
@@ -4066,7 +4043,9 @@ begin
     end if;
   end loop;
   call inboxdb.next_transaction();
-  perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
+  perform inboxdb.heartbeat(
+    run_id, 'sql', 1, refreshes, failures, samples, true, case when silent then 'realtime hangs' end
+  );
   if inboxdb.suspended_since() is not null then
     raise warning using
       message = 'inboxdb is suspended, so nothing is drained'
@@ -4119,7 +4098,10 @@ create or replace function inboxdb.drain_status(
   out audit_period_seconds double precision,
   out oldest_audit_seconds double precision,
   out drifted_workspaces integer,
-  out self_healed_workspaces integer
+  out self_healed_workspaces integer,
+  out arrived_at timestamptz,
+  out troubled_runs integer,
+  out run_troubles text
 )
 language sql stable security definer
 set search_path = ''
@@ -4140,7 +4122,7 @@ as $$
   -- DEFINER: its callers have no rights in inboxdb.
   with
   state as (
-    select d.collected_at, d.publisher_seen_at from inboxdb.drain_state_now as d
+    select d.collected_at, d.publisher_seen_at, d.arrived_at from inboxdb.drain_state_now as d
   ),
   drains as (
     select
@@ -4149,6 +4131,14 @@ as $$
       ), 0) as workers,
       greatest(pg_catalog.max(r.seen_at), (select s.collected_at from state as s)) as last_at
     from inboxdb.run as r
+  ),
+  troubled as (
+    select
+      pg_catalog.count(*) as runs,
+      pg_catalog.string_agg(pg_catalog.format('run %s: %s', r.run_id, r.troubles), '; ' order by r.seen_at desc) as told
+    from inboxdb.run as r
+    -- the one before a schedule's next run, too
+    where r.troubles is not null and r.seen_at > inboxdb.clock() - interval '1 minute'
   ),
   reasons as (
     select pg_catalog.count(distinct w.client_id) as workspaces, pg_catalog.min(w.since) as oldest
@@ -4231,13 +4221,17 @@ as $$
         )
     ),
     h.workspaces,
-    h.by_themselves
+    h.by_themselves,
+    s.arrived_at,
+    t.runs,
+    t.told
   from reasons as r
   cross join drains as d
   cross join fresh as f
   cross join unpublished as u
   cross join state as s
   cross join healed as h
+  cross join troubled as t
 $$;
 -- <<< sql/operations/drain_status.sql
 

@@ -154,7 +154,6 @@ create schema if not exists inboxdb;
 \ir drain/remember_leads.sql
 \ir drain/end_snoozes.sql
 \ir drain/apply_changes.sql
-\ir drain/draw_number.sql
 \ir drain/recount_workspace.sql
 \ir drain/audit_workspace.sql
 \ir drain/refresh_workspace.sql

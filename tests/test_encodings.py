@@ -9,10 +9,12 @@ import pytest
 from click.testing import CliRunner
 from psycopg import pq
 from psycopg.sql import SQL, Identifier
+from redis import Redis
 
 from inboxdb import cli
 from inboxdb.cli.app import NOT_HEALTHY
 from tests import hosts
+from tests.redis_server import redis_server
 from tests.rows import Host
 from tests.servers import OWNER, WRITER, Database, Server
 from tests.test_cli import answer, refusal
@@ -88,6 +90,9 @@ def test_database_in_another_encoding(server: Server, encoding: str) -> None:
         answer(database, "recompute", workspace)
         assert answer(database, "status")["dirty_workspaces"] == 0
         if encoding in ("LATIN1", "EUC_JP"):
+            with redis_server() as redis:
+                assert answer(database, "publish", "--redis-url", redis.url)["published"] == 3
+                assert f"inbox:v1:ver:{workspace}" in redis.contents(), "as UTF-8"
             assert "has characters that the database's encoding lacks" in refusal(database, "mark", "🏯")
         if encoding == "SQL_ASCII":
             write(database, b"caf\xe9")
@@ -96,7 +101,13 @@ def test_database_in_another_encoding(server: Server, encoding: str) -> None:
                 ("caf\udce9", "22021: an id of the workspace has characters that UTF8 lacks")
             ]
             write(database, b"cafe")
-            assert answer(database, "drain-dirty", status=NOT_HEALTHY)["refreshed"] == 1, "nobody else is held up"
+            with redis_server() as redis:
+                done = answer(database, "drain-dirty", "--redis-url", redis.url, status=NOT_HEALTHY)
+                assert done["refreshed"] == 1, "nobody else is held up"
+                keys = set(Redis.from_url(redis.url).scan_iter())
+                assert keys >= {b"jobs:v1:recompute-inbox-counts:caf\xe9", b"inbox:v1:ver:cafe"}
+                assert f"inbox:v1:ver:{workspace}".encode() in keys
+                assert answer(database, "status", status=NOT_HEALTHY)["unpublished_keys"] == 0
         answer(database, "uninstall", "--yes")
 
 

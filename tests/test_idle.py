@@ -13,7 +13,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from inboxdb.database.connection import Connection, connect
-from inboxdb.drain import announce, passes
+from inboxdb.drain import announce, passes, run
 from inboxdb.drain.options import DrainOptions, Schedule
 from inboxdb.drain.redis import Cache
 from inboxdb.drain.run import drain
@@ -135,6 +135,38 @@ def test_a_run_with_long_pauses(database: Database, host: Host, said: Said) -> N
     assert result.failed == 0
     assert result.remaining == 0
     until_counted(owner, workspace, 0)
+    assert warnings(said) == []
+
+
+def test_a_sparse_run_has_no_connection_in_its_pauses(
+    database: Database, host: Host, said: Said, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that scales to zero sleeps in between, and what waited there is counted in one pass."""
+    owner = database.connect()
+    workspace = host.workspace()
+    stop = Event()
+    leads = 0
+
+    def sleep(seconds: float) -> None:
+        nonlocal leads
+        assert 0 < seconds <= 1
+        until(lambda: not drains(owner))
+        until_counted(owner, workspace, leads)
+        assert redis.client.get(f"inbox:v1:ver:{workspace}")
+        if leads == 2:
+            stop.set()
+        leads += 1
+        host.lead(workspace)
+        now[0] += 3600
+
+    now = [0.0]
+    monkeypatch.setattr(run, "sleep", sleep)
+    monkeypatch.setattr(run, "monotonic", lambda: now[0])
+    options = DrainOptions(Schedule("watch", every=3600), workers=2, cache=Cache(redis.url))
+    result = drain(database.dsn, options, stop=stop)
+    assert (result.refreshed, result.failed, result.remaining) == (3, 0, 1)
+    [(kind, refreshed, ended)] = owner.execute("select kind, refreshed, ended_at is null from inboxdb.run").fetchall()
+    assert (kind, refreshed, ended) == ("watch", 3, False)
     assert warnings(said) == []
 
 

@@ -91,6 +91,11 @@ def test_a_watching_drain_goes_on(harm: Any, database: Database, host: Host, tmp
         until_counted(owner, workspace, 1)
         query = "select from inboxdb.run where seen_at > started_at + interval '4 s'"
         until(lambda: owner.execute(query).rowcount)  # the announcer lives
+        status = "select troubled_runs, run_troubles from inboxdb.drain_status()"
+        [(runs, troubles)] = owner.execute(status).fetchall()
+        assert runs == 1
+        assert "could not log since" in troubles
+        assert "could not publish: cannot publish to Redis on /nowhere/redis.sock" in troubles
         process.send_signal(signal.SIGTERM)
         assert process.wait(DEADLINE) == 3
 

@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from inboxdb.counts.verify import verify
 from inboxdb.demo import embedded
 from inboxdb.drain.run import drain
+from inboxdb.watch import status
 from tests.clusters import Cluster
 from tests.interleave import Stage, until
 from tests.rows import Host, drift, new_id
@@ -72,6 +73,12 @@ def warned(caplog: pytest.LogCaptureFixture) -> int:
     told = sum(ARRIVED in record.getMessage() for record in caplog.records)
     caplog.clear()
     return told
+
+
+def arrived(dsn: str) -> bool:
+    """Return whether `inboxdb status` tells of an arrival."""
+    with psycopg.connect(dsn) as connection:
+        return status.read(connection).arrived_at is not None
 
 
 def recounts(dsn: str) -> list[str | None]:
@@ -300,6 +307,7 @@ def test_a_template(database: Database, caplog: pytest.LogCaptureFixture) -> Non
             run(dsn, "drain-dirty")
             assert recounts(dsn) == ["first_fill", "many_changes", None, None]
             assert warned(caplog) == 0
+            assert not arrived(dsn)
             assert_sound(dsn)
         finally:
             admin.execute(f"drop database {name} with (force)".encode())
@@ -314,9 +322,9 @@ def test_promotion(elsewhere: Server, caplog: pytest.LogCaptureFixture) -> None:
         promoted = make_conninfo(secondary, dbname=primary.name)
         with psycopg.connect(promoted, autocommit=True) as connection:
             connection.execute("select pg_promote()")
-        assert warned(caplog) == 0
+        assert (warned(caplog), arrived(promoted)) == (0, False)
         run(promoted, "drain-dirty")
-        assert warned(caplog) == 1
+        assert (warned(caplog), arrived(promoted)) == (1, True)
         assert all(versions(promoted)[key] > version for key, version in before.items())
         assert_sound(promoted)
         assert warned(caplog) == 0

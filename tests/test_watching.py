@@ -49,10 +49,10 @@ def status(connection: Connection[Any]) -> dict[str, Any]:
 
 def beat(connection: Connection[Any], run: str = RUN, *, samples: str = "{}", over: bool = False, **of: Any) -> None:
     """Give a sign of life of a run, then prune, as its maintenance does."""
-    told = {"kind": "watch", "workers": 1, "refreshed": 0, "failed": 0, **of}
+    told = {"kind": "watch", "workers": 1, "refreshed": 0, "failed": 0, "troubles": None, **of}
     connection.execute(
-        "select inboxdb.heartbeat(%s, %s, %s, %s, %s, %s, %s)",
-        [run, told["kind"], told["workers"], told["refreshed"], told["failed"], samples, over],
+        "select inboxdb.heartbeat(%s, %s, %s, %s, %s, %s, %s, %s)",
+        [run, told["kind"], told["workers"], told["refreshed"], told["failed"], samples, over, told["troubles"]],
     )
     connection.execute("select inboxdb.prune()")
 
@@ -83,6 +83,9 @@ def test_nothing_to_do(owner: Connection[Any]) -> None:
         "oldest_audit_seconds": None,
         "drifted_workspaces": 0,
         "self_healed_workspaces": 0,
+        "arrived_at": None,
+        "troubled_runs": 0,
+        "run_troubles": None,
     }
 
 
@@ -186,6 +189,23 @@ def test_workers_are_seen_for_30_seconds_after_their_last_sign_of_life(owner: Co
         ("00000002", "for", 2, START, then, then, 0, 0),
         ("00000003", "sql", 1, START, START, None, 0, 0),
     ]
+
+
+def test_troubles_are_told_for_a_minute(owner: Connection[Any]) -> None:
+    """Of runs that ended, too: a scheduler's next run begins within a minute."""
+    beat(owner, "00000001", troubles="could not log since then")
+    beat(owner, "00000002", kind="for", troubles="could not publish: away", over=True)
+    at(owner, 5)
+    beat(owner, "00000003", kind="sql")
+    beat(owner, "00000001", troubles="could not log since then")
+    both = "run 00000001: could not log since then; run 00000002: could not publish: away"
+    only = "run 00000001: could not log since then"
+    for seconds, runs, troubles in ((5, 2, both), (59.999, 2, both), (60, 1, only), (65, 0, None)):
+        at(owner, seconds)
+        told = status(owner)
+        assert (told["troubled_runs"], told["run_troubles"]) == (runs, troubles), seconds
+    beat(owner, "00000001")
+    assert status(owner)["troubled_runs"] == 0
 
 
 def test_the_last_collector_counts_as_a_drain_too(owner: Connection[Any]) -> None:

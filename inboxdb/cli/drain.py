@@ -14,7 +14,7 @@ from inboxdb.cli.app import Call, Seconds, command, main, options
 from inboxdb.database import logs
 from inboxdb.database.connection import session, transaction
 from inboxdb.database.logs import logger, output
-from inboxdb.drain.options import ONCE, TIME_LIMIT, WATCH, DrainOptions, Schedule
+from inboxdb.drain.options import ONCE, TIME_LIMIT, DrainOptions, Schedule
 from inboxdb.drain.publish import Publisher
 from inboxdb.drain.redis import Cache
 from inboxdb.drain.run import DrainResult, drain
@@ -68,7 +68,9 @@ def uses_redis(function: Callable[..., bool]) -> Callable[..., bool]:
     help="Of its time, how much each worker may refresh; it rests in between.",
 )
 @click.option("--for", "seconds", type=Seconds(min=1, max=86400), metavar="SECONDS", help="Go on draining for so long.")
-@click.option("--every", type=Seconds(min=0.1), metavar="SECONDS", help="With --for: a pass so often.  [1]")
+@click.option(
+    "--every", type=Seconds(min=0.1), metavar="SECONDS", help="With --for (default 1) or --watch: a pass so often."
+)
 @click.option("--watch", is_flag=True, help="Go on draining until SIGTERM or SIGINT.")
 @click.option("--metrics-port", type=click.IntRange(1, 65535), metavar="PORT", help="With --watch: serve `metrics`.")
 @uses_redis
@@ -118,13 +120,13 @@ def _schedule(
         raise click.UsageError("--watch goes on for ever, --for for a time: give one of them.")
     if limit is not None and (watch or seconds is not None):
         raise click.UsageError("--limit is for a single run, without --watch or --for.")
-    if every is not None and seconds is None:
-        raise click.UsageError("--every needs --for.")
+    if every is not None and seconds is None and not watch:
+        raise click.UsageError("--every needs --for or --watch.")
     if metrics_port is not None and not watch:
         raise click.UsageError("--metrics-port needs --watch.")
     if seconds is not None:
         return Schedule("for", seconds, 1 if every is None else every)
-    return WATCH if watch else ONCE
+    return Schedule("watch", every=every) if watch else ONCE
 
 
 def _log(call: Call, asked: DrainOptions, log_format: str | None) -> None:

@@ -6,6 +6,7 @@ import select
 import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
 
@@ -41,22 +42,31 @@ class Output:
         """Begin with nothing lost."""
         self.lost = 0  # lines, in all
         self._untold = 0  # of these, since the last line that said so
+        self._since: datetime | None = None  # the first of the untold ones
         self._lock = Lock()
 
     def write(self, line: str) -> bool:
         """Write a line, if stderr takes one now; return whether it did."""
         with self._lock:
-            if self._untold:
-                told = f"inboxdb: {self._untold} lines of the log were lost here\n"
-                if not _written(told):
-                    return self._lose()
-                self._untold = 0
-            return _written(f"{line}\n") or self._lose()
+            if self._tells_lost() and _written(f"{line}\n"):
+                return True
+            self.lost += 1
+            self._untold += 1
+            self._since = self._since or datetime.now(UTC)
+            return False
 
-    def _lose(self) -> bool:
-        self.lost += 1
-        self._untold += 1
-        return False
+    def trouble(self) -> str | None:
+        """Say since when stderr takes no lines, after another try; None where it does."""
+        with self._lock:
+            return None if self._tells_lost() else f"could not log since {self._since:%Y-%m-%d %H:%M:%S} UTC"
+
+    def _tells_lost(self) -> bool:
+        """Say how many lines were lost, if any were; return whether stderr takes lines."""
+        if self._untold:
+            if not _written(f"inboxdb: {self._untold} lines of the log were lost here\n"):
+                return False
+            self._untold, self._since = 0, None
+        return True
 
     def msg(self, message: str) -> None:
         """Write a line, as structlog asks for it."""

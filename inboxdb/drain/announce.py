@@ -163,6 +163,11 @@ class Announcer(Thread):
         finally:
             self._deadline = inf
 
+    @property
+    def troubles(self) -> list[str]:
+        """What could not be announced, and why, until it can."""
+        return [*self._troubles.values()]
+
     def cut_if_hanging(self) -> None:
         """Cut a connection whose server, or whose proxy, has been silent for too long."""
         if monotonic() > self._deadline:
@@ -178,20 +183,28 @@ class Announcer(Thread):
     def _publish(self, connection: Connection) -> None:
         if self._publisher is None or monotonic() < self._publish_at:
             return
+        keys, is_at_random = 0, monotonic() >= self._at_random_at
+        refused: KeysRefused | None = None
         try:
-            if monotonic() >= self._at_random_at:
+            try:
+                keys = self._publisher.publish(connection)
+            except KeysRefused as error:
+                refused = error
+            if is_at_random:
                 self._at_random_at = monotonic() + AT_RANDOM
                 self._publisher.publish_at_random(connection)
-            keys = self._publisher.publish(connection)
-        except KeysRefused as error:
-            self._warn("publish", "could not publish", str(error))
         except CacheUnavailable as error:
             self._publish_at = monotonic() + REST
             self._warn("publish", "could not publish", str(error))
-        else:
-            if self._troubles.pop("publish", None):
-                logs.logger.info("publishing again", action="publish")
-            logs.logger.debug("published", action="publish", keys=keys)
+            return
+        if refused:
+            self._warn("publish", "could not publish", str(refused))
+            return
+        # with nothing to write, Redis was not asked
+        if "publish" in self._troubles and (keys or is_at_random):
+            del self._troubles["publish"]
+            logs.logger.info("publishing again", action="publish")
+        logs.logger.debug("published", action="publish", keys=keys)
 
     def _signal(self, connection: Connection, refresh: Refresh) -> None:
         if not self._signal_at <= monotonic() < self._silent_from:
@@ -204,9 +217,10 @@ class Announcer(Thread):
 
     def _warn(self, action: str, event: str, reason: str) -> None:
         """Log a trouble once, until it passes or another one takes its place."""
-        if self._troubles.get(action) != reason:
+        trouble = f"{event}: {reason}"
+        if self._troubles.get(action) != trouble:
             logs.logger.warning(event, action=action, reason=reason)
-        self._troubles[action] = reason
+        self._troubles[action] = trouble
 
 
 def _merged(earlier: Refresh | None, refresh: Refresh) -> Refresh:

@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass, field
 from math import inf
 
+from inboxdb.drain.pace import CLOSED_FROM
 from inboxdb.drain.redis import Cache
 
 TIME_LIMIT = 60.0  # seconds for one workspace; counting 1,000,000 leads takes about four
@@ -11,13 +12,18 @@ TIME_LIMIT = 60.0  # seconds for one workspace; counting 1,000,000 leads takes a
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a run goes on: `kind` is once, for or watch; `seconds` and the least time between two passes, `every`,
-    are for the last two.
+    """How long a run goes on: `kind` is once, for or watch; `seconds` is for a run of kind for, the least time between
+    two passes, `every`, for the last two kinds.
     """
 
     kind: str = "once"
     seconds: float = inf
     every: float | None = None
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether the run has no connection between passes, each of which ends as a single run does."""
+        return self.kind == "watch" and self.every is not None and self.every >= CLOSED_FROM
 
 
 ONCE = Schedule()

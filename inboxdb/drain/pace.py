@@ -12,6 +12,9 @@ IDLE_FIRST, IDLE_MOST = 0.1, 1.0  # seconds between passes of a watching run: af
 # A lost connection is made anew after such pauses, doubled; only a watching run goes on after the last pause.
 RECONNECT_FIRST, RECONNECT_MOST, RECONNECT_PATIENCE = 0.5, 30.0, 20.0  # seconds
 
+# A pause from this length on is made without a connection: an open one keeps a database that scales to zero awake.
+CLOSED_FROM = 30.0  # seconds
+
 LONGEST_REST = 5.0  # seconds that a paced worker rests at most: a third of promised_freshness()
 
 # Refusals outlived by watching runs: timeouts and deadlocks, resources, a database turned read-only, input and output

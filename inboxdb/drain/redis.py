@@ -107,7 +107,7 @@ class Cache:
             try:
                 with client.pipeline(transaction=False) as pipeline:
                     for key in part:
-                        pipeline.eval(WRITE, 1, self._prefix + key.redis_key, key.value, key.kind)
+                        pipeline.eval(WRITE, 1, self._name(key), _exactly(key.value), key.kind)
                     answers |= zip(part, pipeline.execute(raise_on_error=False), strict=True)
             # UnicodeError: an impossible host name
             except (RedisError, OSError, UnicodeError) as error:
@@ -120,8 +120,12 @@ class Cache:
             return [(self._client, list(keys))]
         parts: dict[Any, list[Key]] = {}
         for key in keys:
-            parts.setdefault(self._client.get_node_from_key(self._prefix + key.redis_key), []).append(key)
+            parts.setdefault(self._client.get_node_from_key(self._name(key)), []).append(key)
         return [(self._client.get_redis_connection(node), part) for node, part in parts.items()]
+
+    def _name(self, key: Key) -> bytes:
+        """The key as Redis gets it."""
+        return _exactly(self._prefix + key.redis_key)
 
     def _finds_nodes_anew(self, answers: dict[Key, Any]) -> bool:
         """Ask a cluster for its nodes where a key was not found on its node; say whether it told."""
@@ -139,6 +143,11 @@ class Cache:
         except RedisError:
             return False
         return True
+
+
+def _exactly(text: str) -> bytes:
+    """Encode text, and give bytes of an id that are not UTF-8 as the database has them."""
+    return text.encode(errors="surrogateescape")
 
 
 def _options() -> dict[str, Any]:

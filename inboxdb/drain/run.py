@@ -5,14 +5,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 
 import psycopg
 from psycopg.sql import SQL
 
 from inboxdb.database.connection import Connection, in_one_trip, session, translated
 from inboxdb.database.errors import CannotConnect, ConnectionLost, is_lost
-from inboxdb.database.logs import logger
+from inboxdb.database.logs import logger, output
 from inboxdb.drain import pace
 from inboxdb.drain.announce import Announcer
 from inboxdb.drain.maintenance import Maintenance
@@ -78,20 +78,40 @@ class _Run:
         self.dsn = dsn
         self.options = options
         self.state = RunState(options, stop, on_progress)
-        self.announcer = Announcer(dsn, options.cache, self.heartbeat, application_name=options.application_name)
+        self.announcer: Announcer | None = None
         self.maintenance = Maintenance(at_rest=False)
         self.leads: int | None = None  # to be counted, when it began
 
     def work(self) -> DrainResult:
-        """Let the workers work, each in a thread, and sum up."""
+        """Let the workers work, with pauses between if the run is sparse, and sum up."""
+        began = monotonic()
+        self.let_work()
+        schedule = self.options.schedule
+        while schedule.is_sparse and self.rest(pace.pause_until_next(schedule.every or 0, monotonic() - began)):
+            began = monotonic()
+            self.state.begin_pass()
+            self.let_work()
+        return self.result()
+
+    def let_work(self) -> None:
+        """Let the workers work, each in a thread, until they end."""
+        options = self.options
         self.connect_first()
-        workers = [Worker(self.dsn, self.state, self.announcer.enqueue) for _ in range(self.options.workers)]
-        with self.announcer, ThreadPoolExecutor(self.options.workers) as pool:
+        self.announcer = Announcer(self.dsn, options.cache, self.heartbeat, application_name=options.application_name)
+        workers = [Worker(self.dsn, self.state, self.announcer.enqueue) for _ in range(options.workers)]
+        with self.announcer, ThreadPoolExecutor(options.workers) as pool:
             working = [pool.submit(worker.work, is_first=worker is workers[0]) for worker in workers]
-            self.wait_for(workers, working)
+            self.wait_for(self.announcer, workers, working)
         for done in working:
             done.result()
-        return self.result()
+
+    def rest(self, pause: float) -> bool:
+        """Pause without a connection; return whether the run goes on."""
+        ends_at = monotonic() + pause
+        # not stop.wait: set by a signal's handler in this very thread, an event may be waiting for itself
+        while not self.state.stop.is_set() and monotonic() < ends_at:
+            sleep(min(1, max(ends_at - monotonic(), 0)))
+        return not self.state.stop.is_set()
 
     def connect_first(self) -> None:
         """See whether the database answers; later on a lost connection is made anew."""
@@ -100,7 +120,7 @@ class _Run:
                 self.state.was_connected = True
                 self.try_heartbeat(first)
         except CannotConnect as error:
-            if self.options.schedule.kind == "once" or not error.may_pass:
+            if self.options.schedule.kind == "once" or not (error.may_pass or self.state.was_connected):
                 raise
 
     def try_heartbeat(self, connection: Connection, *, is_over: bool = False) -> None:
@@ -113,13 +133,13 @@ class _Run:
             reason = str(translated(error, self.dsn, connection))
             logger.warning("could not send a heartbeat", action="announce", reason=reason)
 
-    def wait_for(self, workers: list[Worker], working: list[Future[None]]) -> None:
+    def wait_for(self, announcer: Announcer, workers: list[Worker], working: list[Future[None]]) -> None:
         """Wait for the workers to end; where interrupted, undo the refreshes at hand."""
         try:
             while wait(working, timeout=1).not_done:
                 for worker in workers:
                     worker.cut_if_hanging()
-                self.announcer.cut_if_hanging()
+                announcer.cut_if_hanging()
         except BaseException:
             self.state.is_interrupted = True
             self.state.stop.set()
@@ -133,8 +153,10 @@ class _Run:
         """Send a heartbeat, and do the maintenance beside refreshes."""
         state, options = self.state, self.options
         samples = state.samples[:]
-        heartbeat = SQL("select inboxdb.heartbeat({}, {}, {}, {}, {}, {}::real[], {})").format(
-            options.run_id, options.schedule.kind, options.workers, state.refreshes, state.failures, samples, is_over
+        troubles = [*(self.announcer.troubles if self.announcer else []), *filter(None, [output.trouble()])]
+        heartbeat = SQL("select inboxdb.heartbeat({}, {}, {}, {}, {}, {}::real[], {}, {})").format(
+            *(options.run_id, options.schedule.kind, options.workers, state.refreshes, state.failures, samples),
+            *(is_over, "; ".join(troubles) or None),
         )
         # In one trip, each: were this machine lost with a slice locked, every drain and soon every writer would wait.
         in_one_trip(connection, (HEARTBEAT_LIMIT, heartbeat))

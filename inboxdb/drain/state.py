@@ -43,6 +43,12 @@ class RunState:
         self.samples: list[float] = []  # of how long changes waited, in seconds
         self.lock = Lock()
 
+    def begin_pass(self) -> None:
+        """Begin another pass of a sparse run: what had a result in the last one is waited for again."""
+        self.first_claim_answered.clear()
+        for of_the_last in (self.at_hand, self.refreshed, self.failed, self.lost):
+            of_the_last.clear()
+
     @property
     def has_ended(self) -> bool:
         """Whether nothing is to be started any more, not even a claimed workspace."""

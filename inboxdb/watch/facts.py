@@ -230,6 +230,28 @@ class Status:
             metric="inboxdb_self_healed_workspaces",
         ),
     ]
+    arrived_at: Annotated[
+        datetime | None,
+        Fact(
+            "moved",
+            "when a drain last found that the database had been moved, restored or promoted, and had every workspace "
+            "counted anew; the metric is how long ago",
+            Unit.INSTANT,
+            metric="inboxdb_moved_age_seconds",
+            none="never",
+        ),
+    ]
+    troubled_runs: Annotated[
+        int,
+        Fact(
+            "troubled runs",
+            "runs of the last minute that drain, and cannot log, serve metrics, signal or publish",
+            metric="inboxdb_troubled_runs",
+        ),
+    ]
+    run_troubles: Annotated[
+        str | None, Fact("their troubles", "what each of these runs cannot do, and why", Unit.WORDS, none="none")
+    ]
     counts_source: Annotated[
         str,
         Fact(

@@ -64,6 +64,7 @@ begin
     revision = s.revision + 1,
     server_started_at = started_at,
     place = here,
+    arrived_at = case when has_moved then pg_catalog.clock_timestamp() else s.arrived_at end,
     read_from = '0',
     also_read = '{}',
     claim_from = '-infinity'

@@ -48,7 +48,9 @@ begin
     call inboxdb.next_transaction();
     if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
       beat_at := pg_catalog.clock_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => 5);
-      perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples);
+      perform inboxdb.heartbeat(
+        run_id, 'sql', 1, refreshes, failures, samples, false, case when silent then 'realtime hangs' end
+      );
       samples := '{}';
       call inboxdb.next_transaction();
       loop
@@ -107,7 +109,9 @@ begin
     end if;
   end loop;
   call inboxdb.next_transaction();
-  perform inboxdb.heartbeat(run_id, 'sql', 1, refreshes, failures, samples, true);
+  perform inboxdb.heartbeat(
+    run_id, 'sql', 1, refreshes, failures, samples, true, case when silent then 'realtime hangs' end
+  );
   if inboxdb.suspended_since() is not null then
     raise warning using
       message = 'inboxdb is suspended, so nothing is drained'

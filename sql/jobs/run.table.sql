@@ -6,7 +6,8 @@ create table inboxdb.run (
   seen_at timestamptz not null,
   ended_at timestamptz,
   refreshed bigint not null,
-  failed bigint not null
+  failed bigint not null,
+  troubles text
 )
 with (fillfactor = 50);
 
@@ -18,3 +19,5 @@ comment on column inboxdb.run.seen_at is 'Its last sign of life, every 5 seconds
 comment on column inboxdb.run.ended_at is 'When the run ended; null while at work, and for ever if killed.';
 comment on column inboxdb.run.refreshed is 'Refreshes so far.';
 comment on column inboxdb.run.failed is 'Attempts that failed so far.';
+comment on column inboxdb.run.troubles is
+'What the run cannot do besides draining at its last sign of life, such as log or publish; null where all is well.';

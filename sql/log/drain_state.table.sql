@@ -2,6 +2,7 @@ create table inboxdb.drain_state (
   revision bigint primary key default 0,
   server_started_at timestamptz not null,
   place text,
+  arrived_at timestamptz,
   read_from xid8 not null,
   also_read xid8[] not null default '{}',
   claim_from timestamptz not null default '-infinity',
@@ -23,6 +24,8 @@ comment on column inboxdb.drain_state.server_started_at is
 'The server that the floors were found on: another one (a restore, a failover) counts transactions anew.';
 comment on column inboxdb.drain_state.place is
 'Where the database was at the last look, by function place; null before the first. Elsewhere, all is recounted.';
+comment on column inboxdb.drain_state.arrived_at is
+'When all was last recounted for that reason; null before.';
 comment on column inboxdb.drain_state.read_from is
 'No undrained change has a lower xid, also_read excepted: dead rows below, kept by a held snapshot, are never visited.';
 comment on column inboxdb.drain_state.also_read is

@@ -19,7 +19,10 @@ create or replace function inboxdb.drain_status(
   out audit_period_seconds double precision,
   out oldest_audit_seconds double precision,
   out drifted_workspaces integer,
-  out self_healed_workspaces integer
+  out self_healed_workspaces integer,
+  out arrived_at timestamptz,
+  out troubled_runs integer,
+  out run_troubles text
 )
 language sql stable security definer
 set search_path = ''
@@ -40,7 +43,7 @@ as $$
   -- DEFINER: its callers have no rights in inboxdb.
   with
   state as (
-    select d.collected_at, d.publisher_seen_at from inboxdb.drain_state_now as d
+    select d.collected_at, d.publisher_seen_at, d.arrived_at from inboxdb.drain_state_now as d
   ),
   drains as (
     select
@@ -49,6 +52,14 @@ as $$
       ), 0) as workers,
       greatest(pg_catalog.max(r.seen_at), (select s.collected_at from state as s)) as last_at
     from inboxdb.run as r
+  ),
+  troubled as (
+    select
+      pg_catalog.count(*) as runs,
+      pg_catalog.string_agg(pg_catalog.format('run %s: %s', r.run_id, r.troubles), '; ' order by r.seen_at desc) as told
+    from inboxdb.run as r
+    -- the one before a schedule's next run, too
+    where r.troubles is not null and r.seen_at > inboxdb.clock() - interval '1 minute'
   ),
   reasons as (
     select pg_catalog.count(distinct w.client_id) as workspaces, pg_catalog.min(w.since) as oldest
@@ -131,11 +142,15 @@ as $$
         )
     ),
     h.workspaces,
-    h.by_themselves
+    h.by_themselves,
+    s.arrived_at,
+    t.runs,
+    t.told
   from reasons as r
   cross join drains as d
   cross join fresh as f
   cross join unpublished as u
   cross join state as s
   cross join healed as h
+  cross join troubled as t
 $$;
