@@ -13,6 +13,7 @@ from inboxdb.drain import pace
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.run import drain
 from tests.interleave import Stage, until
+from tests.parts import in_turn
 from tests.rows import Host, stored_counts
 from tests.running import drains, hold_up, until_held_up, watching
 from tests.servers import Database
@@ -68,8 +69,7 @@ def write_endlessly_to(owner: Connection, workspace: str) -> None:
     )
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-@pytest.mark.parametrize("make_pass", [by_program, by_procedure])
+@pytest.mark.parametrize(("make_pass", "workers"), in_turn([by_program, by_procedure], [1, 3]))
 def test_every_other_one_of_a_hundred_is_drained_within_two_passes(
     make_pass: Pass,
     workers: int,

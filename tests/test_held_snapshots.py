@@ -9,6 +9,7 @@ import pytest
 from psycopg import Connection
 
 from tests.holders import HOLDERS, Holder
+from tests.parts import in_turn
 from tests.rows import Host, empty_small_slices, live_counts, set_clock, set_slice, stored_counts
 from tests.servers import Database
 
@@ -86,8 +87,7 @@ def least_of(connection: Connection[Any], workspace: str, minutes: range, cause:
     return min(pages for pages, _ in passes), min(of_counts for _, of_counts in passes)
 
 
-@pytest.mark.parametrize("cause", CAUSES)
-@pytest.mark.parametrize("holder", HOLDERS)
+@pytest.mark.parametrize(("holder", "cause"), in_turn(HOLDERS, list(CAUSES)))
 def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
     holder: Holder, cause: str, database: Database, owner: Connection[Any]
 ) -> None:

@@ -215,17 +215,21 @@ def test_rows_of_another_server_fail_no_write(database: Database) -> None:
 
 PARTS = [
     ["--exclude-table-data=inboxdb.counted_lead"],
+    [f'--exclude-table-data=public."{table}"' for table in ("Lead", "AIDraft", "Message")],
     ["--exclude-table-data=inboxdb.workspace"],
     ["--exclude-table-data=inboxdb.change_*", "--exclude-table-data=inboxdb.run"],
     [
         f"--exclude-table-data=inboxdb.{table}"
         for table in ("inbox_counts", "inbox_counts_dirty", "cache_version", "job_status")
     ],
-    [f'--exclude-table-data=public."{table}"' for table in ("Lead", "AIDraft", "Message")],
 ]
 
 
-@pytest.mark.parametrize("part", PARTS, ids=lambda part: part[0].partition(".")[2] or part[0])
+@pytest.mark.parametrize(
+    "part",
+    [*PARTS[:2], *(pytest.param(part, marks=pytest.mark.slow) for part in PARTS[2:])],
+    ids=lambda part: part[0].partition(".")[2],
+)
 def test_a_dump_without_some_rows(database: Database, tmp_path: Path, part: list[str]) -> None:
     leave_waiting(Host(database.writer()), database.prepared[0])
     file = dump(database, tmp_path, *part)

@@ -331,6 +331,7 @@ def test_owner_of_the_workspace_sees_all_of_it(database: Database) -> None:
 """
 
 
+@pytest.mark.slow
 def test_read(copy: Copy) -> None:
     copy.release()
     copy.write("sql/api/inbox_scope_answer.type.sql", ANSWER)
@@ -354,6 +355,7 @@ FACT = """\
 """
 
 
+@pytest.mark.slow
 def test_figure_of_status(copy: Copy) -> None:
     copy.release()
     query = "sql/operations/drain_status.sql"
@@ -405,6 +407,7 @@ def test_status_is_told(database: Database) -> None:
 """
 
 
+@pytest.mark.slow
 def test_job(copy: Copy) -> None:
     copy.release()
     row = "    'tidy', 'run', 'inboxdb.tidy_workspace', array['inbox'], 0.00001::double precision, false\n  ), (\n"

@@ -239,6 +239,7 @@ def test_the_next_migration_carries_what_changed_and_its_rollback_what_was(follo
     assert "Changed since" not in backward
 
 
+@pytest.mark.slow
 def test_an_upgraded_installation_passes_the_tests(followed: Repository) -> None:
     """Upgraded beside writers, undone and upgraded again on the way: see tests/released.py."""
     on_it = "text and (parity and not waits or every_way or committed)"

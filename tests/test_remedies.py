@@ -3,13 +3,11 @@
 Something is lost or taken by hand; then a command is typed, then what it prints between backquotes, and so on.
 """
 
-import os
 import re
 import secrets
 import shlex
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import cycle, product
 
 import psycopg
 import pytest
@@ -22,6 +20,7 @@ from inboxdb.demo import embedded
 from inboxdb.drain.run import drain
 from inboxdb.install import access
 from inboxdb.install.suspend import suspend
+from tests.parts import in_turn
 from tests.rows import Host, new_id
 from tests.running import own_postgres
 from tests.servers import OWNER, SETTINGS, WRITER, Database, Server, new_folder
@@ -202,14 +201,7 @@ def is_order(text: str, instead: str) -> bool:
     return not instead and "…" not in text and (is_one or STATEMENT.match(text) is not None)
 
 
-def pairs() -> list[tuple[str, str]]:
-    """Choose where to begin: in turn, or everywhere with INBOXDB_REMEDIES=all."""
-    if os.environ.get("INBOXDB_REMEDIES") == "all":
-        return list(product(PLANTED, STARTS))
-    return list(zip(PLANTED, cycle(STARTS), strict=False))
-
-
-@pytest.mark.parametrize(("planted", "start"), pairs())
+@pytest.mark.parametrize(("planted", "start"), in_turn(PLANTED, STARTS, every=3))
 def test_remedies_lead_to_health(own_server: Server, planted: str, start: str) -> None:
     with own_server.database("text", installed=True, prepare=prepare) as database:
         if planted.startswith("suspended") and planted != "suspended by itself":

@@ -84,6 +84,8 @@ NOTED = {
     "client_encoding": "LATIN1",
     "DateStyle": "German",
 }
+SHARES = 6  # of all values, for processes side by side
+
 TIMEOUTS = [name for name in NOTED if name.endswith("_timeout")]
 
 
@@ -192,12 +194,10 @@ def test_every_setting(database: Database) -> None:
 
 
 @pytest.mark.slow
-def test_every_value_of_every_setting(database: Database) -> None:
-    found = []
-    for name, all_values in values(database.superuser()).items():
-        for value in all_values:
-            found += culprits(database, {name: value})
-    assert not found
+@pytest.mark.parametrize("share", range(SHARES))
+def test_every_value_of_every_setting(database: Database, share: int) -> None:
+    alone = [{name: value} for name, known in values(database.superuser()).items() for value in known]
+    assert not [culprit for one in alone[share::SHARES] for culprit in culprits(database, one)]
 
 
 def test_install_whatever_is_set(bare_database: Database, database: Database) -> None:
@@ -290,8 +290,9 @@ def test_plan_and_doctor_say_what_is_done_about_settings(database: Database) -> 
     for name, value in NOTED.items():
         if has(admin, name) and name != "default_transaction_read_only":  # of this session check read_only says so
             carry(database, {name: value})
-            assert findings(database).keys() == {name}
-            assert f"{name} is {value} for database {database.name}: " in findings(database)[name]
+            found = findings(database)
+            assert found.keys() == {name}
+            assert f"{name} is {value} for database {database.name}: " in found[name]
     carry(database, {"statement_timeout": "0"})
     admin.execute(f"alter role {DRAINER} in database {database.name} set default_transaction_read_only = on")
     assert findings(database).keys() == {"default_transaction_read_only"}
