@@ -566,6 +566,26 @@ def test_lost_tables_and_types_are_made_anew_and_lead_stays_closed(filled: Datab
         assert owner.execute("select from inboxdb.drift").rowcount == 0, things
 
 
+def test_counts_and_rights_are_right_as_soon_as_a_table_is_there(
+    filled: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A refresh before anything is collected counts all; no table is open before a later pass closes it."""
+    monkeypatch.setattr(repair, "PASSES", 1)
+    owner = filled.connect()
+    owner.execute("drop table inboxdb.counted_lead, inboxdb.inbox_counts, inboxdb.job_status cascade")
+    repair.verify(filled.dsn, repair=True)
+    closed = "select bool_and(relrowsecurity) from pg_class where relname in ('inbox_counts', 'job_status')"
+    assert owner.execute(closed).fetchone() == (True,)
+    owner.execute("call inboxdb.drain_dirty()")
+
+    owner.execute("drop table inboxdb.counted_lead")
+    repair.verify(filled.dsn, repair=True)
+    [workspace, *_] = stored_counts(owner)
+    write(filled)
+    assert owner.execute("select outcome from inboxdb.drain_next(%s)", [workspace]).fetchone() == ("refreshed",)
+    assert stored_counts(owner)[workspace] == live_counts(owner, workspace)
+
+
 def test_what_is_not_ours_does_not_go_with_a_damaged_table(filled: Database) -> None:
     owner = filled.connect()
     owner.execute("create view public.mine as select client_id from inboxdb.inbox_counts_dirty")
