@@ -22,6 +22,7 @@ drop table inboxdb.change_0;
 drop table inboxdb.job_status;
 drop table inboxdb.cache_version;
 drop table inboxdb.inbox_counts_dirty;
+drop type inboxdb.changed_workspace;
 drop type inboxdb.compared_lead;
 drop type inboxdb.counts_row;
 drop type inboxdb.lead_kind;

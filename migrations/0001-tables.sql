@@ -491,6 +491,19 @@ comment on type inboxdb.compared_lead is
 'workspace has no such lead), and the explanation of the difference, as in compared_leads.';
 -- <<< sql/drain/compared_lead.type.sql
 
+-- >>> sql/drain/changed_workspace.type.sql
+create type inboxdb.changed_workspace as (
+  client_id inboxdb.client_id,
+  noted_since timestamptz,
+  touched_scopes inboxdb.user_id array,
+  moved inboxdb.lead_kind array
+);
+
+comment on type inboxdb.changed_workspace is
+'What a refresh of a set took of a workspace: when the oldest change was noted, the users with changed leads, the '
+'kinds of leads that came, and that went.';
+-- <<< sql/drain/changed_workspace.type.sql
+
 -- >>> sql/drain/inbox_counts_dirty.table.sql
 create table inboxdb.inbox_counts_dirty (
   client_id inboxdb.client_id not null,

@@ -1145,6 +1145,70 @@ as $$
 $$;
 -- <<< sql/log/changes_of.sql
 
+-- >>> sql/log/changes_of_set.sql
+create or replace function inboxdb.changes_of_set(target_client_ids inboxdb.client_id[], at_most integer)
+returns table (
+  client_id inboxdb.client_id, slice integer, tid tid, lead_id inboxdb.lead_id, left_user_id inboxdb.user_id,
+  noted_at timestamptz
+)
+language sql stable
+as $$
+  -- Purpose: the undrained changes of several workspaces, by the indexes that changes_of uses for one. The exceptions
+  --   below the floor are read once for all workspaces.
+  -- Parameters: target_client_ids; at_most, for each workspace, of the changes above the floor; null for all.
+  -- Returns: the workspace; the rest as changes_of.
+  -- Inlined, hence no search_path of its own.
+  -- Reads: the change log, read_floor.
+  -- INVOKER: called by our DEFINER functions only.
+  with floor as (select f.read_from, f.also_read from inboxdb.read_floor as f)
+
+  select w.client_id, c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
+  from pg_catalog.unnest(target_client_ids) as w (client_id)
+  cross join lateral (
+    select 0 as slice, c.ctid as tid, c.lead_id, c.left_user_id, c.noted_at
+    from inboxdb.change_0 as c
+    where (c.client_id, c.xid) >= (w.client_id, (select f.read_from from floor as f))
+      and c.client_id <= w.client_id
+    union all
+    select 1, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+    from inboxdb.change_1 as c
+    where (c.client_id, c.xid) >= (w.client_id, (select f.read_from from floor as f))
+      and c.client_id <= w.client_id
+    union all
+    select 2, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+    from inboxdb.change_2 as c
+    where (c.client_id, c.xid) >= (w.client_id, (select f.read_from from floor as f))
+      and c.client_id <= w.client_id
+    union all
+    select 3, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+    from inboxdb.change_3 as c
+    where (c.client_id, c.xid) >= (w.client_id, (select f.read_from from floor as f))
+      and c.client_id <= w.client_id
+    limit at_most
+  ) as c
+  union all
+  select c.client_id, 0, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_0 as c
+  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
+    and (c.client_id = any (target_client_ids)) is true
+  union all
+  select c.client_id, 1, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_1 as c
+  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
+    and (c.client_id = any (target_client_ids)) is true
+  union all
+  select c.client_id, 2, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_2 as c
+  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
+    and (c.client_id = any (target_client_ids)) is true
+  union all
+  select c.client_id, 3, c.ctid, c.lead_id, c.left_user_id, c.noted_at
+  from inboxdb.change_3 as c
+  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
+    and (c.client_id = any (target_client_ids)) is true
+$$;
+-- <<< sql/log/changes_of_set.sql
+
 -- >>> sql/log/take_changes.sql
 create or replace function inboxdb.take_changes(slices integer[], tids tid[]) returns void
 language plpgsql volatile
@@ -1154,7 +1218,7 @@ as $$
 --   changes without a workspace are taken under the collector's lock.
 -- Parameters: slices and tids, the place of each change, from changes_of or view change.
 -- Writes: the change log.
--- INVOKER: called by remember_leads, collapse_changes and assign_changes only.
+-- INVOKER: called by remember_leads, remember_set, collapse_changes and assign_changes only.
 begin
   if 0 = any (slices) then
     delete from inboxdb.change_0 as c
@@ -1352,42 +1416,72 @@ as $$
 $$;
 -- <<< sql/announce/newest_version.sql
 
--- >>> sql/announce/bump_versions.sql
-create or replace function inboxdb.bump_versions(this_job text, target_client_id inboxdb.client_id) returns bigint
+-- >>> sql/announce/new_versions.sql
+create or replace function inboxdb.new_versions(this_job text, target_client_ids inboxdb.client_id[])
+returns table (client_id inboxdb.client_id, version bigint)
 language plpgsql volatile
 set search_path = ''
+-- lookups by key: the planner knows the sizes of the array as little as that of the table
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
--- Purpose: give the workspace new cache versions, one per family of the job, committed together with the job's work.
--- Parameters: this_job, as in view job; target_client_id; the caller holds its lock.
--- Returns: the new version of the job's first family: greatest(old + 1, epoch milliseconds), so that neither a restore
---   nor a workspace made anew goes back.
+-- Purpose: give workspaces new cache versions, one per family of the job, committed together with the job's work.
+-- Parameters: this_job, as in view job; target_client_ids; the caller holds the lock of each.
+-- Returns: each workspace, and the new version of the job's first family: greatest(old + 1, epoch milliseconds), so
+--   that neither a restore nor a workspace made anew goes back.
 -- Writes: cache_version.
--- INVOKER: called by job functions only.
+-- INVOKER: called by bump_versions and refresh_set only.
 declare
   now pg_catalog.timestamptz := inboxdb.clock();
   epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
-  this_family pg_catalog.text;
-  job_version bigint;
-  new_version bigint;
+  families pg_catalog.text[] := (select j.families from inboxdb.job as j where j.job_name = this_job);
 begin
-  foreach this_family in array (select j.families from inboxdb.job as j where j.job_name = this_job) loop
+  return query
+  with
+  present as materialized (
+    select w.client_id, f.family, n.version
+    from pg_catalog.unnest(target_client_ids) as w (client_id)
+    cross join pg_catalog.unnest(families) as f (family)
+    left join lateral inboxdb.newest_version(w.client_id, f.family) as n on true
+  ),
+  bumped as (
     update inboxdb.cache_version as v
     set
       version = greatest(v.version + 1, epoch),
       bumped_at = now,
       unpublished_since = coalesce(v.unpublished_since, now)
-    where v.client_id = target_client_id and v.family = this_family
-      and v.version >= (select n.version from inboxdb.newest_version(target_client_id, this_family) as n)
-    returning v.version into new_version;
-    if not found then
-      insert into inboxdb.cache_version as v (client_id, family, version, bumped_at, unpublished_since)
-      values (target_client_id, this_family, epoch, now, now)
-      returning v.version into new_version;
-    end if;
-    job_version := coalesce(job_version, new_version);
-  end loop;
-  return job_version;
+    from present as p
+    where v.client_id = p.client_id and v.family = p.family and v.version = p.version
+    returning v.client_id, v.family, v.version
+  ),
+  made as (
+    insert into inboxdb.cache_version as v (client_id, family, version, bumped_at, unpublished_since)
+    select p.client_id, p.family, epoch, now, now
+    from present as p
+    where p.version is null
+    returning v.client_id, v.family, v.version
+  )
+  select v.client_id, v.version
+  from (select b.* from bumped as b union all select m.* from made as m) as v
+  where v.family = families[1];
 end
+$$;
+-- <<< sql/announce/new_versions.sql
+
+-- >>> sql/announce/bump_versions.sql
+create or replace function inboxdb.bump_versions(this_job text, target_client_id inboxdb.client_id) returns bigint
+language sql volatile
+set search_path = ''
+as $$
+  -- Purpose: give a workspace new cache versions, one per family of the job, committed together with the job's work.
+  -- Parameters: this_job, as in view job; target_client_id; the caller holds its lock.
+  -- Returns: the new version of the job's first family, as new_versions.
+  -- Writes: cache_version.
+  -- INVOKER: called by job functions only.
+  select n.version from inboxdb.new_versions(this_job, array[target_client_id]) as n
 $$;
 -- <<< sql/announce/bump_versions.sql
 
@@ -1424,64 +1518,99 @@ as $$
 $$;
 -- <<< sql/jobs/newest_job_status.sql
 
--- >>> sql/jobs/record_job.sql
-create or replace function inboxdb.record_job(
-  this_job text, target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
-  why_recounted text default null
+-- >>> sql/jobs/record_jobs.sql
+create or replace function inboxdb.record_jobs(
+  this_job text, target_client_ids inboxdb.client_id[], started_at timestamptz[], attempt_numbers integer[], error text,
+  why_recounted text
 ) returns void
 language plpgsql volatile
 set search_path = ''
+-- lookups by key: the planner knows the sizes of the arrays as little as that of the table
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
--- Purpose: store the outcome of a job's last run for a workspace in job_status, to be published.
--- Parameters: this_job, as in view job; target_client_id, whose lock the caller holds; started_at; attempt_number since
---   the job was due; error, null for success, else SQLSTATE and our own sentence; why_recounted, as in job_status.
+-- Purpose: store the outcome of a job's last run for each of some workspaces in job_status, to be published.
+-- Parameters: this_job, as in view job; target_client_ids, whose locks the caller holds; started_at, of each;
+--   attempt_numbers, of each, since the job was due; error, null for success, else SQLSTATE and our own sentence;
+--   why_recounted, as in job_status.
 -- Errors: 22023 for a job that view job does not list.
 -- Writes: job_status.
--- INVOKER: called by job functions only.
+-- INVOKER: called by record_job and refresh_set only.
 declare
   finished_at pg_catalog.timestamptz := inboxdb.clock();
   this_status pg_catalog.text := case when error is null then 'succeeded' else 'failed' end;
-  took_ms double precision := pg_catalog.date_part('epoch', finished_at - started_at) * 1000;
-  newest pg_catalog.timestamptz;
+  this_run pg_catalog.text := inboxdb.run_id();
 begin
-  select s.last_started_at into newest
-  from inboxdb.job as j
-  left join inboxdb.newest_job_status(target_client_id, this_job) as s on true
-  where j.job_name = this_job;
-  if not found then
+  if not exists (select from inboxdb.job as j where j.job_name = this_job) then
     raise invalid_parameter_value using
       message = pg_catalog.format('%L is no job', this_job),
       detail = 'Nothing was recorded.',
       hint = 'Give the job a row of view inboxdb.job.';
   end if;
-  if newest is null then
-    insert into inboxdb.job_status (
-      job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt,
-      recount_reason, run_id, unpublished_since
-    )
-    values (
-      this_job, target_client_id, started_at, finished_at, this_status, error, took_ms, attempt_number,
-      why_recounted, inboxdb.run_id(), finished_at
-    );
-  else
+  with
+  ran as materialized (
+    select
+      r.client_id, r.started_at, r.attempt, s.last_started_at as newest,
+      pg_catalog.date_part('epoch', finished_at - r.started_at) * 1000 as took_ms
+    from rows from (
+      pg_catalog.unnest(target_client_ids), pg_catalog.unnest(record_jobs.started_at),
+      pg_catalog.unnest(attempt_numbers)
+    ) as r (client_id, started_at, attempt)
+    left join lateral inboxdb.newest_job_status(r.client_id, this_job) as s on true
+  ),
+  updated as (
     update inboxdb.job_status as j
     set
-      last_started_at = started_at,
+      last_started_at = r.started_at,
       last_finished_at = finished_at,
       last_status = this_status,
       last_error = error,
-      duration_ms = took_ms,
-      attempt = attempt_number,
+      duration_ms = r.took_ms,
+      attempt = r.attempt,
       recount_reason = why_recounted,
-      run_id = inboxdb.run_id(),
+      run_id = this_run,
       unpublished_since = coalesce(j.unpublished_since, finished_at)
-    where j.client_id = target_client_id and j.job_name = this_job
-      and j.last_started_at >= newest
+    from ran as r
+    where j.client_id = r.client_id and j.job_name = this_job
+      and j.last_started_at = r.newest
       -- by rank, as in the cache: a failure recorded late does not replace the outcome of a later start, except an
       -- outcome from the future, written by a clock that was ahead
-      and (j.last_started_at <= started_at or j.last_started_at > finished_at);
-  end if;
+      and (j.last_started_at <= r.started_at or j.last_started_at > finished_at)
+  )
+  insert into inboxdb.job_status (
+    job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt,
+    recount_reason, run_id, unpublished_since
+  )
+  select
+    this_job, r.client_id, r.started_at, finished_at, this_status, error, r.took_ms, r.attempt,
+    why_recounted, this_run, finished_at
+  from ran as r
+  where r.newest is null;
 end
+$$;
+-- <<< sql/jobs/record_jobs.sql
+
+-- >>> sql/jobs/record_job.sql
+create or replace function inboxdb.record_job(
+  this_job text, target_client_id inboxdb.client_id, started_at timestamptz, attempt_number integer, error text,
+  why_recounted text default null
+) returns void
+language sql volatile
+set search_path = ''
+as $$
+  -- Purpose: store the outcome of a job's last run for a workspace in job_status, to be published.
+  -- Parameters: this_job, as in view job; target_client_id, whose lock the caller holds; started_at; attempt_number
+  --   since the job was due; error, null for success, else SQLSTATE and our own sentence; why_recounted, as in
+  --   job_status.
+  -- Errors: 22023 for a job that view job does not list.
+  -- Writes: job_status.
+  -- INVOKER: called by job functions only.
+  select inboxdb.record_jobs(
+    this_job, array[target_client_id], array[started_at], array[attempt_number], error, why_recounted
+  )
 $$;
 -- <<< sql/jobs/record_job.sql
 
@@ -2044,17 +2173,15 @@ $$;
 -- >>> sql/counts/changed_counts.sql
 create or replace function inboxdb.changed_counts(target_client_id inboxdb.client_id, kinds inboxdb.lead_kind[])
 returns setof inboxdb.counts_row
-language plpgsql stable rows 100
-set search_path = ''
+language sql stable rows 100
 as $$
--- Purpose: the rows of inbox_counts that change with leads, as they will be.
--- Parameters: target_client_id; kinds, of leads that came, and that went.
--- Returns: the global row, and the rows of users with changed leads or counts, each with the ctid of the live row,
---   found from the end of the index, because a held snapshot keeps dead rows before (D36).
--- Reads: inbox_counts.
--- INVOKER: called by apply_changes only, which forbids sequential scans.
-begin
-  return query
+  -- Purpose: the rows of inbox_counts that change with leads, as they will be.
+  -- Parameters: target_client_id; kinds, of leads that came, and that went.
+  -- Returns: the global row, and the rows of users with changed leads or counts, each with the ctid of the live row,
+  --   found from the end of the index, because a held snapshot keeps dead rows before (D36).
+  -- Inlined, hence no search_path of its own.
+  -- Reads: inbox_counts.
+  -- INVOKER: called by apply_changes and refresh_set only, which forbid sequential scans.
   select
     p.tid, d.is_global, d.scope_user_id,
     coalesce(p.leads, 0) + d.leads,
@@ -2074,31 +2201,46 @@ begin
     order by s.client_id desc, s.is_global desc, s.scope_user_id desc
     limit 1
   ) as p on d.is_global = p.is_global and d.scope_user_id = p.scope_user_id
-  where d.is_global or d.leads <> 0 or 0 <> any (d.counts);
-end
+  where d.is_global or d.leads <> 0 or 0 <> any (d.counts)
 $$;
 -- <<< sql/counts/changed_counts.sql
 
+-- >>> sql/counts/is_possible.sql
+create or replace function inboxdb.is_possible(tid tid, is_global boolean, leads integer, counts integer[])
+returns boolean
+language sql immutable parallel safe
+as $$
+  -- Purpose: whether a row of inbox_counts can be as its changes make it. If not, a change was missed before.
+  -- Parameters: of the row, as in counts_row.
+  -- Returns: false where a number would fall below zero, a count exceed the leads, or the global row is not there yet.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select leads >= all (0 || counts) and 0 <= all (counts) and (tid is not null or not is_global)
+$$;
+-- <<< sql/counts/is_possible.sql
+
 -- >>> sql/counts/store_counts.sql
 create or replace function inboxdb.store_counts(
-  target_client_id inboxdb.client_id, as_of timestamptz, due inboxdb.counts_row[]
+  target_client_ids inboxdb.client_id[], as_of timestamptz, due inboxdb.counts_row[]
 ) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: write rows of inbox_counts; nothing else does.
--- Parameters: target_client_id; as_of, the instant of the counts; due, the rows as they are to be, each with the ctid
---   of the present row; leads are null to delete the row.
--- Errors: 40001 where another session wrote the workspace's counts meanwhile, past the lock.
+-- Parameters: due, the rows as they are to be, each with the ctid of the present row; leads are null to delete the row;
+--   target_client_ids, the workspace of each; as_of, the instant of the counts.
+-- Errors: 40001 where another session wrote counts of these workspaces meanwhile, past the locks.
 -- Writes: inbox_counts, by ctid (D36). One statement, because each has to be set up, and takes its locks (D96).
--- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
+-- INVOKER: called by apply_changes, recount_workspace and refresh_set only, which forbid sequential scans.
 declare
   written integer;
 begin
   merge into inboxdb.inbox_counts as s
-  using pg_catalog.unnest(due) as d
+  using
+    rows from (pg_catalog.unnest(target_client_ids), pg_catalog.unnest(due))
+      as d (client_id, tid, is_global, scope_user_id, leads, counts)
     -- the place alone: written so that the primary key, with all dead rows, cannot answer (D8)
-    on s.ctid = d.tid and (s.client_id = target_client_id) is true
+    on s.ctid = d.tid and (s.client_id = d.client_id) is true
   when matched and d.leads is null then
     delete
   when matched then
@@ -2150,7 +2292,7 @@ begin
       computed_at, updated_at
     )
     values (
-      target_client_id, d.is_global, d.scope_user_id, d.leads,
+      d.client_id, d.is_global, d.scope_user_id, d.leads,
       -- each count: d.counts[{place}],
       d.counts[1],
       d.counts[2],
@@ -2169,7 +2311,13 @@ begin
   if written <> pg_catalog.cardinality(due) then
     raise exception using
       errcode = '40001',
-      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
+      message = pg_catalog.format(
+        'the stored counts of workspace %s were changed by somebody else',
+        (
+          select pg_catalog.string_agg(distinct pg_catalog.quote_literal(w.client_id::pg_catalog.text), ', ')
+          from pg_catalog.unnest(target_client_ids) as w (client_id)
+        )
+      ),
       detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
       hint = 'The drain tries again.';
   end if;
@@ -2179,44 +2327,45 @@ $$;
 
 -- >>> sql/counts/note_refresh.sql
 create or replace function inboxdb.note_refresh(
-  target_client_id inboxdb.client_id, as_of timestamptz, leads_now integer, is_recount boolean
+  target_client_ids inboxdb.client_id[], as_of timestamptz, leads_now integer[], is_recount boolean
 ) returns void
 language plpgsql volatile
 set search_path = ''
+-- lookups by key: the planner knows the sizes of the arrays as little as that of the table
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
--- Purpose: store in workspace the results of a refresh: the number of leads, the end of the next snooze, and after a
---   recount the definitions, and when. Called in a statement after remember_leads, whose own snapshot does not see the
---   rows written.
--- Parameters: target_client_id; as_of; leads_now; is_recount.
+-- Purpose: store in workspace the results of refreshes: the number of leads, the end of the next snooze, and after a
+--   recount the definitions, and when. Called in a statement after remember_leads or remember_set, whose own snapshots
+--   do not see the rows written.
+-- Parameters: target_client_ids; as_of; leads_now, of each; is_recount.
 -- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps dead rows of ended snoozes.
 -- Writes: workspace, only where a value changes, because a held snapshot keeps each dead row.
--- INVOKER: called by apply_changes and recount_workspace only.
-declare
-  kept pg_catalog.record;
+-- INVOKER: called by apply_changes, recount_workspace and refresh_set only.
 begin
-  select w.*, n.snoozed_until as next_snooze into kept
-  from inboxdb.workspace as w
-  left join lateral (
-    select k.snoozed_until
-    from inboxdb.counted_lead as k
-    where k.workspace = w.number and k.snoozed_until > as_of and k.snoozed_until < 'infinity'
-    order by k.workspace, k.snoozed_until
-    limit 1
-  ) as n on true
-  where w.client_id = target_client_id;
-  if kept.next_snooze_at is distinct from kept.next_snooze
-    or pg_catalog.abs(kept.leads - leads_now) > kept.leads / 10
-    or kept.definitions is distinct from inboxdb.definitions()
-    or is_recount and (kept.audited_at between as_of - interval '1 minute' and as_of) is not true
-  then
-    update inboxdb.workspace as w
-    set
-      leads = leads_now,
-      next_snooze_at = kept.next_snooze,
-      definitions = inboxdb.definitions(),
-      audited_at = case when is_recount then as_of else w.audited_at end
-    where w.client_id = target_client_id;
-  end if;
+  update inboxdb.workspace as w
+  set
+    leads = f.leads,
+    next_snooze_at = f.next_snooze,
+    definitions = inboxdb.definitions(),
+    audited_at = case when is_recount then as_of else w.audited_at end
+  from (
+    select k.client_id, r.leads, n.snoozed_until as next_snooze
+    from rows from (pg_catalog.unnest(target_client_ids), pg_catalog.unnest(leads_now)) as r (client_id, leads)
+    inner join inboxdb.workspace as k on r.client_id = k.client_id
+    left join lateral (
+      select c.snoozed_until
+      from inboxdb.counted_lead as c
+      where c.workspace = k.number and c.snoozed_until > as_of and c.snoozed_until < 'infinity'
+      order by c.workspace, c.snoozed_until
+      limit 1
+    ) as n on true
+    where k.next_snooze_at is distinct from n.snoozed_until
+      or pg_catalog.abs(k.leads - r.leads) > k.leads / 10
+      or k.definitions is distinct from inboxdb.definitions()
+      or is_recount and (k.audited_at between as_of - interval '1 minute' and as_of) is not true
+  ) as f
+  where w.client_id = f.client_id;
 end
 $$;
 -- <<< sql/counts/note_refresh.sql
@@ -2302,9 +2451,7 @@ begin
     ),
     changed_scopes || pg_catalog.array_agg(d.scope_user_id) filter (where not d.is_global),
     pg_catalog.max(d.leads) filter (where d.is_global),
-    pg_catalog.bool_and(
-      d.leads >= all (0 || d.counts) and 0 <= all (d.counts) and (d.tid is not null or not d.is_global)
-    )
+    pg_catalog.bool_and(inboxdb.is_possible(d.tid, d.is_global, d.leads, d.counts))
   into due, changed_scopes, leads_now, is_possible
   from inboxdb.changed_counts(target_client_id, moved) as d;
   if not is_possible then
@@ -2316,8 +2463,10 @@ begin
   end if;
 
   changed_scopes := array(select distinct s.id from pg_catalog.unnest(changed_scopes) as s (id));
-  perform inboxdb.store_counts(target_client_id, as_of, due);
-  perform inboxdb.note_refresh(target_client_id, as_of, leads_now, false);
+  perform inboxdb.store_counts(
+    pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(due)]), as_of, due
+  );
+  perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], false);
 end
 $$;
 -- <<< sql/drain/apply_changes.sql
@@ -2384,10 +2533,12 @@ begin
     select c.* from inboxdb.remembered_counts(target_client_id) as c where still_exists
   ) as r using (is_global, scope_user_id);
   changed_scopes := array(select pg_catalog.unnest(changed_scopes) union select pg_catalog.unnest(touched_scopes));
-  perform inboxdb.store_counts(target_client_id, as_of, coalesce(due, '{}'));
+  perform inboxdb.store_counts(
+    pg_catalog.array_fill(target_client_id, array[coalesce(pg_catalog.cardinality(due), 0)]), as_of, coalesce(due, '{}')
+  );
 
   if still_exists then
-    perform inboxdb.note_refresh(target_client_id, as_of, leads_now, true);
+    perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], true);
   else
     delete from inboxdb.workspace as w where w.client_id = target_client_id;
   end if;
@@ -2519,6 +2670,312 @@ begin
 end
 $$;
 -- <<< sql/drain/refresh_workspace.sql
+
+-- >>> sql/drain/changed_leads_of_set.sql
+create or replace function inboxdb.changed_leads_of_set(
+  client_ids inboxdb.client_id[], lead_ids inboxdb.lead_id[], as_of timestamptz
+)
+returns table (
+  client_id inboxdb.client_id, workspace integer, tid tid, lead_key bytea, old_user bytea, old_counts integer,
+  old_snooze timestamptz, is_here boolean, new_user bytea, new_counts integer, new_snooze timestamptz
+)
+-- STABLE matters: everything is read in the caller's snapshot (D15).
+language plpgsql stable rows 100
+set search_path = ''
+set row_security = off
+as $$
+-- Purpose: compare leads of several workspaces with their rows in counted_lead, by key: as changed_leads does for one.
+-- Parameters: client_ids and lead_ids, each pair once; as_of, the instant at which snoozes are judged.
+-- Returns: the leads that the workspaces have, or counted_lead: workspace is the number in counted_lead, the rest as in
+--   compared_lead.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: counted_lead, lead_now, workspace.
+-- INVOKER: called by remember_set only, within refresh_set, which forbids all but nested loops.
+begin
+  perform inboxdb.checkpoint('snapshot taken');
+  return query
+  select
+    c.client_id, w.number, k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until,
+    n.is_here, n.user_key, n.counts, n.snoozed_until
+  from (
+    select c.client_id, c.lead_id, inboxdb.id_key(c.lead_id) as lead_key
+    from rows from (pg_catalog.unnest(client_ids), pg_catalog.unnest(lead_ids)) as c (client_id, lead_id)
+  ) as c
+  cross join lateral (
+    select w.number from inboxdb.workspace as w where w.client_id = c.client_id offset 0
+  ) as w
+  left join lateral (
+    select k.ctid as tid, k.user_key, k.counts, k.snoozed_until
+    from inboxdb.counted_lead as k
+    where k.workspace = w.number and k.lead_key = c.lead_key
+    offset 0
+  ) as k on true
+  left join lateral (
+    select
+      true as is_here, f.user_key, f.counts, case when f.snoozed_until > as_of then f.snoozed_until end as snoozed_until
+    from inboxdb.lead_now as f
+    where f.lead_id = c.lead_id and f.client_id = c.client_id
+    offset 0
+  ) as n on true
+  where k.tid is not null or n.is_here;
+  perform inboxdb.checkpoint('counted');
+end
+$$;
+-- <<< sql/drain/changed_leads_of_set.sql
+
+-- >>> sql/drain/fit_for_set.sql
+create or replace function inboxdb.fit_for_set(target_client_ids inboxdb.client_id[], as_of timestamptz)
+returns inboxdb.client_id[]
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: choose the workspaces that a set may refresh: by change, of few leads each, so that no workspace of the set
+--   is locked for long.
+-- Parameters: target_client_ids; as_of, the instant of the new counts.
+-- Returns: the workspaces with 1 to 10 changes, each of a lead, for which reason_to_recount knows no reason, and
+--   without a snooze that ended.
+-- Reads: the change log, workspace, inbox_counts, "Client", inbox_counts_dirty.
+-- INVOKER: called by refresh_set only, which forbids all but nested loops.
+begin
+  return array(
+    select c.client_id
+    from (
+      select c.client_id
+      from inboxdb.changes_of_set(target_client_ids, 11) as c
+      group by c.client_id
+      having pg_catalog.count(*) <= 10 and pg_catalog.count(*) = pg_catalog.count(c.lead_id)
+    ) as c
+    cross join lateral (
+      select w.definitions, w.next_snooze_at from inboxdb.workspace as w where w.client_id = c.client_id offset 0
+    ) as w
+    -- the global row, found from the end of the index (D36)
+    cross join lateral (
+      select s.computed_at
+      from inboxdb.inbox_counts as s
+      where s.client_id = c.client_id and s.is_global
+      order by s.client_id desc, s.is_global desc, s.scope_user_id desc
+      limit 1
+    ) as s
+    where w.definitions = inboxdb.definitions()
+      and (w.next_snooze_at <= as_of) is not true
+      and s.computed_at <= as_of
+      and exists (select from public."Client" as h where h.id = c.client_id offset 0)
+      and not exists (
+        select
+        from inboxdb.inbox_counts_dirty as d
+        where inboxdb.is_work_row(
+            d.client_id, d.next_attempt_at, c.client_id, (select f.claim_from from inboxdb.read_floor as f)
+          )
+          and d.collapsed
+        offset 0
+      )
+  );
+end
+$$;
+-- <<< sql/drain/fit_for_set.sql
+
+-- >>> sql/drain/remember_set.sql
+create or replace function inboxdb.remember_set(target_client_ids inboxdb.client_id[], as_of timestamptz)
+returns inboxdb.changed_workspace[]
+language plpgsql volatile
+set search_path = ''
+set row_security = off
+as $$
+-- Purpose: take the changes of single leads of several workspaces, evaluate these leads, and bring counted_lead up to
+--   date: as remember_leads does for one.
+-- Parameters: target_client_ids, with all their leads in counted_lead; as_of, the instant at which snoozes are judged.
+--   The caller took the locks in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: what was taken, of each workspace with a change.
+-- Errors: those of changed_leads_of_set.
+-- Reads: changed_leads_of_set. Writes: counted_lead, the change log.
+-- INVOKER: called by refresh_set only, which forbids all but nested loops.
+declare
+  slices integer[];
+  tids pg_catalog.tid[];
+  taken inboxdb.changed_workspace[];
+begin
+  -- ONE statement, so one snapshot: a change not seen stays in the log, a change seen is evaluated.
+  with
+  changed as materialized (
+    select c.* from inboxdb.changes_of_set(target_client_ids, null) as c where c.lead_id is not null
+  ),
+  compared as materialized (
+    select c.*
+    from (
+      select pg_catalog.array_agg(d.client_id) as client_ids, pg_catalog.array_agg(d.lead_id) as lead_ids
+      from (select distinct n.client_id, n.lead_id from changed as n) as d
+    ) as d
+    cross join lateral inboxdb.changed_leads_of_set(d.client_ids, d.lead_ids, as_of) as c
+  ),
+  gone as (
+    delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
+  ),
+  rewritten as (
+    update inboxdb.counted_lead as k
+    set counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
+    from compared as c
+    where k.ctid = c.tid and c.is_here
+      and (c.old_user, c.old_counts, c.old_snooze) is distinct from (c.new_user, c.new_counts, c.new_snooze)
+  ),
+  added as (
+    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, snoozed_until)
+    select c.workspace, c.new_counts, c.lead_key, c.new_user, c.new_snooze
+    from compared as c
+    where c.tid is null
+    order by c.workspace, c.lead_key
+  ),
+  told as (
+    select n.client_id, n.noted_at, n.left_user_id as user_id, false as has_moved, null::inboxdb.lead_kind as kind
+    from changed as n
+    union all
+    select c.client_id, null, inboxdb.key_id(c.new_user)::inboxdb.user_id, false, null
+    from compared as c
+    where c.new_user is not null
+    union all
+    select c.client_id, null, null, true, (m.user_key, m.counts, m.leads)::inboxdb.lead_kind
+    from compared as c
+    cross join lateral (
+      values
+      (c.tid is not null, c.old_user, inboxdb.kind_now(c.old_counts, c.old_snooze is not null), -1),
+      (c.is_here, c.new_user, inboxdb.kind_now(c.new_counts, c.new_snooze is not null), 1)
+    ) as m (is_one, user_key, counts, leads)
+    where m.is_one
+  )
+  select
+    pg_catalog.array_agg(n.slice), pg_catalog.array_agg(n.tid),
+    array(
+      select (
+        t.client_id, pg_catalog.min(t.noted_at),
+        pg_catalog.array_agg(t.user_id) filter (where t.user_id <> inboxdb.sentinel()),
+        pg_catalog.array_agg(t.kind) filter (where t.has_moved)
+      )::inboxdb.changed_workspace
+      from told as t
+      group by t.client_id
+    )
+  into slices, tids, taken
+  from changed as n;
+  perform inboxdb.take_changes(slices, tids);
+  return taken;
+end
+$$;
+-- <<< sql/drain/remember_set.sql
+
+-- >>> sql/drain/refresh_set.sql
+create or replace function inboxdb.refresh_set(target_client_ids inboxdb.client_id[], started_at timestamptz[])
+returns table (
+  client_id inboxdb.client_id, version bigint, changed_scopes inboxdb.user_id[], seconds_waited double precision
+)
+language plpgsql volatile
+set search_path = ''
+-- lookups by key: a plan made while the log is small is kept for the session, and has to do for a bloated log
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+-- generic plan, because no parameter changes the best plan, and planning takes longer than all else (D9)
+set plan_cache_mode = force_generic_plan
+-- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
+set jit = off
+as $$
+-- Purpose: refresh workspaces with a few changed leads each, by a few statements for all of them (D117).
+-- Parameters: target_client_ids, whose locks the caller took in an EARLIER statement, being READ COMMITTED (D14);
+--   started_at, of each.
+-- Returns: a row per refreshed workspace, as refresh_workspace with a new version. Other workspaces are left as they
+--   are, to be refreshed by themselves.
+-- Errors: IB014 where a count of any workspace would fall below zero or exceed its leads; those of remember_set and
+--   store_counts. Nothing was changed then.
+-- Reads, writes: as fit_for_set, remember_set, changed_counts, store_counts, note_refresh, new_versions and
+--   record_jobs; inbox_counts_dirty.
+-- INVOKER: called by drain_set only.
+declare
+  -- read after the locks and before the snapshot: never later than the leads evaluated
+  as_of pg_catalog.timestamptz := inboxdb.clock();
+  taken inboxdb.changed_workspace[];
+  ids inboxdb.client_id[];
+  ids_of_due inboxdb.client_id[];
+  due inboxdb.counts_row[];
+  leads_now integer[];
+  is_possible boolean;
+  ids_of_versions inboxdb.client_id[];
+  versions bigint[];
+  attempt_numbers integer[];
+begin
+  perform inboxdb.checkpoint('workspace locked', w.client_id::pg_catalog.text)
+  from pg_catalog.unnest(target_client_ids) as w (client_id);
+  taken := inboxdb.remember_set(inboxdb.fit_for_set(target_client_ids, as_of), as_of);
+
+  select
+    pg_catalog.array_agg(w.client_id),
+    pg_catalog.array_agg(
+      (d.tid, d.is_global, d.scope_user_id, case when d.is_global or d.leads > 0 then d.leads end, d.counts)
+      ::inboxdb.counts_row
+    ),
+    pg_catalog.array_agg(w.client_id) filter (where d.is_global),
+    pg_catalog.array_agg(d.leads) filter (where d.is_global),
+    pg_catalog.bool_and(inboxdb.is_possible(d.tid, d.is_global, d.leads, d.counts))
+  into ids_of_due, due, ids, leads_now, is_possible
+  from pg_catalog.unnest(taken) as w
+  cross join lateral inboxdb.changed_counts(w.client_id, w.moved) as d;
+  if ids is null then
+    return;
+  elsif not is_possible then
+    -- of which workspace, its own refresh finds out, and recounts
+    raise sqlstate 'IB014';
+  end if;
+  perform inboxdb.store_counts(ids_of_due, as_of, due);
+  perform inboxdb.note_refresh(ids, as_of, leads_now, false);
+
+  perform inboxdb.checkpoint('counts stored', w.client_id::pg_catalog.text)
+  from pg_catalog.unnest(ids) as w (client_id);
+  select pg_catalog.array_agg(v.client_id), pg_catalog.array_agg(v.version) into ids_of_versions, versions
+  from inboxdb.new_versions('recompute-inbox-counts', ids) as v;
+
+  perform inboxdb.checkpoint('versions bumped', w.client_id::pg_catalog.text)
+  from pg_catalog.unnest(ids) as w (client_id);
+  with
+  work as materialized (
+    select w.place, d.tid, d.attempts
+    from pg_catalog.unnest(ids) with ordinality as w (client_id, place)
+    left join lateral (
+      select d.ctid as tid, d.attempts
+      from inboxdb.inbox_counts_dirty as d
+      where inboxdb.is_work_row(
+          d.client_id, d.next_attempt_at, w.client_id, (select f.claim_from from inboxdb.read_floor as f)
+        )
+      offset 0
+    ) as d on true
+  ),
+  done as (
+    delete from inboxdb.inbox_counts_dirty as d using work as w where d.ctid = w.tid
+  )
+  select pg_catalog.array_agg(coalesce(w.attempts, 1) order by w.place) into attempt_numbers from work as w;
+  perform inboxdb.record_jobs(
+    'recompute-inbox-counts', ids,
+    array(
+      select started_at[pg_catalog.array_position(target_client_ids, w.client_id)]
+      from pg_catalog.unnest(ids) with ordinality as w (client_id, place)
+      order by w.place
+    ),
+    attempt_numbers, null, null
+  );
+
+  return query
+  select
+    w.client_id, v.version,
+    array(
+      select t.id from pg_catalog.unnest(w.touched_scopes) as t (id)
+      union
+      select d.scope_user_id
+      from rows from (pg_catalog.unnest(ids_of_due), pg_catalog.unnest(due))
+        as d (client_id, tid, is_global, scope_user_id, leads, counts)
+      where d.client_id = w.client_id and not d.is_global
+    ),
+    pg_catalog.date_part('epoch', inboxdb.clock() - w.noted_since)
+  from pg_catalog.unnest(taken) as w
+  inner join rows from (pg_catalog.unnest(ids_of_versions), pg_catalog.unnest(versions)) as v (client_id, version)
+    on w.client_id = v.client_id;
+end
+$$;
+-- <<< sql/drain/refresh_set.sql
 
 -- >>> sql/drain/mark_inbox_counts_dirty.sql
 create or replace function inboxdb.mark_inbox_counts_dirty(target_client_id inboxdb.client_id) returns void
@@ -3336,6 +3793,109 @@ end
 $$;
 -- <<< sql/drain/claim_next.sql
 
+-- >>> sql/drain/claim_set.sql
+create or replace function inboxdb.claim_set(
+  at_most integer, workers integer default 1, may_collect boolean default true
+) returns inboxdb.client_id[]
+language plpgsql volatile security definer
+set search_path = ''
+-- no sequential scan: it would read the work list's dead rows below the floor
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+-- generic plan, because no parameter changes the best plan, and planning takes longer than all else (D9)
+set plan_cache_mode = force_generic_plan
+-- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
+set jit = off
+as $$
+-- Purpose: claim the workspace that is due longest, as claim_next, and with it the workspaces due next, as long as each
+--   looks fit for a set: not tried before, and counted by today's definitions. To be committed before the refresh.
+-- Parameters: at_most, how many; workers, that share what is due; may_collect, as of claim_next.
+-- Returns: the workspaces in the order in which they were due, 50 at most; none as claim_next.
+-- Errors: IB004 above READ COMMITTED; IB018 of arrive.
+-- Reads, writes: as claim_next; workspace.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  oldest constant inboxdb.client_id := inboxdb.claim_next(may_collect);
+  floor_of_claims constant pg_catalog.timestamptz := (select f.claim_from from inboxdb.read_floor as f);
+  candidates inboxdb.client_id[];
+  candidate inboxdb.client_id;
+  members inboxdb.client_id[] := '{}';
+  due_again pg_catalog.timestamptz;
+  claimed integer;
+begin
+  if oldest is null then
+    return members;
+  end if;
+  select d.next_attempt_at into due_again
+  from inboxdb.inbox_counts_dirty as d
+  where inboxdb.is_work_row(d.client_id, d.next_attempt_at, oldest, floor_of_claims)
+    and d.attempts = 1 and not d.collapsed
+    and exists (
+      select from inboxdb.workspace as w where w.client_id = oldest and w.definitions = inboxdb.definitions() offset 0
+    );
+  if not found or at_most <= 1 then
+    return array[oldest];
+  end if;
+
+  candidates := array(
+    select d.client_id
+    from (
+      select
+        d.client_id, d.next_attempt_at,
+        pg_catalog.bool_and(
+          d.attempts = 0 and not d.collapsed and coalesce(w.definitions = inboxdb.definitions(), false)
+        ) over (order by d.next_attempt_at, d.client_id) as is_fit_with_all_before
+      from (
+        select l.client_id, l.next_attempt_at, l.attempts, l.collapsed
+        from inboxdb.work_list as l
+        where l.next_attempt_at <= (select inboxdb.clock())
+        order by l.next_attempt_at
+        limit least(50 * workers, 400)
+      ) as d
+      left join lateral (
+        select w.definitions from inboxdb.workspace as w where w.client_id = d.client_id offset 0
+      ) as w on true
+    ) as d
+    where d.is_fit_with_all_before
+    order by d.next_attempt_at, d.client_id
+  );
+  perform inboxdb.checkpoint('set chosen');
+  -- A block of its own, whose rollback gives the locks back where another drain claimed one of them first (D19).
+  begin
+    foreach candidate in array candidates loop
+      exit when pg_catalog.cardinality(members) + 1
+        >= least(at_most, 50, pg_catalog.ceil((pg_catalog.cardinality(candidates) + 1.0) / workers));
+      if inboxdb.try_lock_workspace(candidate) then
+        members := members || candidate;
+      end if;
+    end loop;
+    update inboxdb.inbox_counts_dirty as d
+    set
+      attempts = 1,
+      -- after the oldest, in the same order, and so not sooner than before (D11)
+      next_attempt_at = due_again + w.place * interval '1 microsecond'
+    from pg_catalog.unnest(members) with ordinality as w (client_id, place)
+    cross join lateral (
+      select o.ctid as tid
+      from inboxdb.inbox_counts_dirty as o
+      where inboxdb.is_work_row(o.client_id, o.next_attempt_at, w.client_id, floor_of_claims)
+        and o.attempts = 0 and o.next_attempt_at <= inboxdb.clock()
+      offset 0
+    ) as o
+    where d.ctid = o.tid;
+    get diagnostics claimed = row_count;
+    if claimed < pg_catalog.cardinality(members) then
+      raise no_data_found;
+    end if;
+  exception when no_data_found then
+    members := '{}';
+  end;
+  return oldest || members;
+end
+$$;
+-- <<< sql/drain/claim_set.sql
+
 -- >>> sql/jobs/time_limit.sql
 create or replace function inboxdb.time_limit(
   target_client_id inboxdb.client_id, least_seconds double precision default 60,
@@ -3406,6 +3966,67 @@ begin
 end
 $$;
 -- <<< sql/drain/drain_next.sql
+
+-- >>> sql/drain/drain_set.sql
+create or replace function inboxdb.drain_set(claimed inboxdb.client_id[])
+returns table (
+  client_id inboxdb.client_id, outcome text, version bigint, changed_scopes inboxdb.user_id[],
+  seconds_waited double precision
+)
+language plpgsql volatile security definer
+set search_path = ''
+-- a workspace held up by another session holds up no other one of the set
+set lock_timeout = '100ms'
+as $$
+-- Purpose: refresh the workspaces of a set in this transaction, by statements for all of them.
+-- Parameters: claimed, by claim_set in an earlier, committed transaction.
+-- Returns: a row per workspace: refreshed, with the rest as drain_next; or left: to be refreshed by drain_next, in a
+--   transaction of its own. Left are workspaces that need more than a set does, or are locked; all of them where
+--   inboxdb is suspended, or the set failed: whose fault that was, drain_next finds out and records.
+-- Errors: IB004 above READ COMMITTED; 57014 when cancelled: nothing was changed then.
+-- Reads, writes: as refresh_set.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  member inboxdb.client_id;
+  locked inboxdb.client_id[] := '{}';
+  started_at pg_catalog.timestamptz[] := '{}';
+  refreshed inboxdb.client_id[] := '{}';
+begin
+  perform inboxdb.require_read_committed();
+  if inboxdb.suspended_since() is null then
+    foreach member in array claimed loop
+      if inboxdb.try_lock_workspace(member) then
+        locked := locked || member;
+        started_at := started_at || inboxdb.clock();
+      end if;
+    end loop;
+    begin
+      for client_id, version, changed_scopes, seconds_waited in
+        select r.client_id, r.version, r.changed_scopes, r.seconds_waited
+        from inboxdb.refresh_set(locked, started_at) as r
+      loop
+        outcome := 'refreshed';
+        refreshed := refreshed || client_id;
+        return next;
+      end loop;
+    exception when others then
+      -- recorded, if it happens again, by the refresh of the workspace whose fault it is
+      null;
+    end;
+  end if;
+
+  outcome := 'left';
+  version := null;
+  changed_scopes := null;
+  seconds_waited := null;
+  foreach client_id in array claimed loop
+    if client_id <> all (refreshed) then
+      return next;
+    end if;
+  end loop;
+end
+$$;
+-- <<< sql/drain/drain_set.sql
 
 -- >>> sql/drain/next_audit.sql
 create or replace function inboxdb.next_audit() returns inboxdb.client_id
@@ -3602,6 +4223,40 @@ begin
 end
 $$;
 -- <<< sql/announce/send_signals.sql
+
+-- >>> sql/announce/send_all_signals.sql
+create or replace function inboxdb.send_all_signals(refreshes jsonb) returns integer
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: signal the changes of several workspaces, as send_signals does for one, in one transaction.
+-- Parameters: refreshes, an array of objects with client_id, version and changed_scopes, as returned by drain_next or
+--   drain_set.
+-- Returns: how many of the workspaces were told, in their order: not all, where telling took more than a second, so
+--   that the commit comes soon. Null where sending to a single workspace took more than 2 s: the drain then had better
+--   send none for a while.
+-- Writes: as send_signals.
+-- DEFINER: the drain has no rights in Supabase's schema realtime.
+declare
+  give_up_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '1 second';
+  refresh pg_catalog.record;
+  told integer := 0;
+begin
+  for refresh in
+    select r.client_id, r.version, r.changed_scopes
+    from pg_catalog.jsonb_to_recordset(refreshes)
+      as r (client_id inboxdb.client_id, version bigint, changed_scopes inboxdb.user_id[])
+  loop
+    if inboxdb.send_signals(refresh.client_id, refresh.version, refresh.changed_scopes) is null then
+      return null;
+    end if;
+    told := told + 1;
+    exit when pg_catalog.clock_timestamp() > give_up_at;
+  end loop;
+  return told;
+end
+$$;
+-- <<< sql/announce/send_all_signals.sql
 
 -- >>> sql/jobs/prune.sql
 create or replace function inboxdb.prune(at_most integer default 1000) returns void
@@ -3944,8 +4599,8 @@ as $$
 -- Errors: 2D000 inside a transaction block, because of the COMMIT after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- Beside the refreshes, and with nothing due, view maintenance says what else is done.
--- Reads, writes: as claim_next, drain_next, maintain, send_signals, heartbeat.
--- INVOKER: its caller needs EXECUTE on these five functions, and on next_transaction, clock, lock_class,
+-- Reads, writes: as claim_set, drain_set, drain_next, maintain, send_signals, send_all_signals, heartbeat.
+-- INVOKER: its caller needs EXECUTE on these seven functions, and on next_transaction, clock, lock_class,
 --   suspended_since and why_suspended.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
@@ -3961,7 +4616,13 @@ declare
   refreshes pg_catalog.int8 := 0;
   failures pg_catalog.int8 := 0;
   drained integer := 0;
-  claimed inboxdb.client_id;
+  claimed inboxdb.client_id[];
+  -- to be refreshed in a transaction of their own
+  alone inboxdb.client_id[];
+  member inboxdb.client_id;
+  -- of a set: whom to tell what
+  to_tell pg_catalog.jsonb[];
+  told integer;
   drain_outcome pg_catalog.text;
   new_version bigint;
   scopes inboxdb.user_id[];
@@ -3995,52 +4656,77 @@ begin
     end if;
     exit when drained operator(pg_catalog.>=) max_workspaces;
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
-    claimed := inboxdb.claim_next();
-    if claimed is null then
+    claimed := inboxdb.claim_set(least(50, max_workspaces operator(pg_catalog.-) drained));
+    if pg_catalog.cardinality(claimed) operator(pg_catalog.=) 0 then
       call inboxdb.next_transaction();
       select m.kept, m.item into at_rest, item from inboxdb.maintain(at_rest, true) as m;
       call inboxdb.next_transaction();
       if item is not null then
         perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
-        select m.kept, m.client_id, m.version, m.changed_scopes into at_rest, claimed, new_version, scopes
+        select m.kept, m.client_id, m.version, m.changed_scopes into at_rest, member, new_version, scopes
         from inboxdb.maintain(at_rest, true) as m;
         if scopes is not null and not silent then
           call inboxdb.next_transaction();
-          silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
+          silent := inboxdb.send_signals(member, new_version, scopes) is null;
         end if;
         continue;
       end if;
     end if;
-    if claimed is null and not looks_again then
+    if pg_catalog.cardinality(claimed) operator(pg_catalog.=) 0 and not looks_again then
       -- While another drain collects, the workspaces found are not yet visible. With the collector's lock taken here no
       -- other drain does: claim once more, and end if nothing is due.
       if pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('collector'), 0) then
-        claimed := inboxdb.claim_next();
-        exit when claimed is null;
+        claimed := inboxdb.claim_set(least(50, max_workspaces operator(pg_catalog.-) drained));
+        exit when pg_catalog.cardinality(claimed) operator(pg_catalog.=) 0;
       end if;
     end if;
-    if claimed is null then
+    if pg_catalog.cardinality(claimed) operator(pg_catalog.=) 0 then
       call inboxdb.next_transaction();
       perform pg_catalog.pg_sleep(case when looks_again then 1 else 0.05 end);
       continue;
     end if;
-    drained := drained operator(pg_catalog.+) 1;
-    call inboxdb.next_transaction();
-    perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
-    select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
-    from inboxdb.drain_next(claimed) as d;
-    if drain_outcome operator(pg_catalog.=) 'failed' then
-      failures := failures operator(pg_catalog.+) 1;
-    elsif drain_outcome operator(pg_catalog.=) 'refreshed' then
-      refreshes := refreshes operator(pg_catalog.+) 1;
-    end if;
-    if waited is not null then
-      samples := samples operator(pg_catalog.||) waited::pg_catalog.float4;
-    end if;
-    if scopes is not null and not silent then
+    drained := drained operator(pg_catalog.+) pg_catalog.cardinality(claimed);
+
+    alone := claimed;
+    if pg_catalog.cardinality(claimed) operator(pg_catalog.>) 1 then
       call inboxdb.next_transaction();
-      silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
+      perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+      select
+        pg_catalog.array_agg(d.client_id) filter (where d.outcome operator(pg_catalog.=) 'left'),
+        refreshes operator(pg_catalog.+)
+        pg_catalog.count(*) filter (where d.outcome operator(pg_catalog.=) 'refreshed'),
+        samples operator(pg_catalog.||)
+        pg_catalog.array_agg(d.seconds_waited::pg_catalog.float4) filter (where d.seconds_waited is not null),
+        pg_catalog.array_agg(pg_catalog.to_jsonb(d)) filter (where d.changed_scopes is not null)
+      into alone, refreshes, samples, to_tell
+      from inboxdb.drain_set(claimed) as d;
+      while pg_catalog.cardinality(to_tell) operator(pg_catalog.>) 0 and not silent loop
+        call inboxdb.next_transaction();
+        told := inboxdb.send_all_signals(pg_catalog.to_jsonb(to_tell));
+        silent := told is null;
+        to_tell := to_tell[told operator(pg_catalog.+) 1 :];
+      end loop;
     end if;
+    foreach member in array coalesce(alone, '{}') loop
+      -- a claim left is due again in a second, for any drain
+      exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
+      call inboxdb.next_transaction();
+      perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+      select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
+      from inboxdb.drain_next(member) as d;
+      if drain_outcome operator(pg_catalog.=) 'failed' then
+        failures := failures operator(pg_catalog.+) 1;
+      elsif drain_outcome operator(pg_catalog.=) 'refreshed' then
+        refreshes := refreshes operator(pg_catalog.+) 1;
+      end if;
+      if waited is not null then
+        samples := samples operator(pg_catalog.||) waited::pg_catalog.float4;
+      end if;
+      if scopes is not null and not silent then
+        call inboxdb.next_transaction();
+        silent := inboxdb.send_signals(member, new_version, scopes) is null;
+      end if;
+    end loop;
   end loop;
   call inboxdb.next_transaction();
   perform inboxdb.heartbeat(

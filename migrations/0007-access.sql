@@ -575,6 +575,8 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.collect()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.claim_next(boolean)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.claim_set(integer, integer, boolean)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.drain_set(inboxdb.client_id[])', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.maintain(jsonb, boolean, text)', 'execute'),
   (
     'inboxdb_drainer', 'function',
@@ -584,6 +586,7 @@ from (
     'inboxdb_drainer', 'function',
     'inboxdb.send_signals(inboxdb.client_id, bigint, inboxdb.user_id[])', 'execute'
   ),
+  ('inboxdb_drainer', 'function', 'inboxdb.send_all_signals(jsonb)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.seconds_to_next_attempt(text[])', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.time_limit(inboxdb.client_id, double precision, text)', 'execute'),
   (

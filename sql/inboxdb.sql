@@ -63,6 +63,7 @@ create schema if not exists inboxdb;
 \ir counts/remembered_counts.sql
 \ir counts/drifted_scopes.sql
 \ir counts/changed_counts.sql
+\ir counts/is_possible.sql
 \ir counts/store_counts.sql
 \ir counts/note_refresh.sql
 
@@ -75,6 +76,7 @@ create schema if not exists inboxdb;
 \ir log/read_floor.view.sql
 \ir log/change.view.sql
 \ir log/changes_of.sql
+\ir log/changes_of_set.sql
 \ir log/take_changes.sql
 \ir log/current_slice.sql
 \ir log/note_change.sql
@@ -101,6 +103,7 @@ create schema if not exists inboxdb;
 \ir jobs/run.table.sql
 \ir jobs/freshness.table.sql
 \ir jobs/newest_job_status.sql
+\ir jobs/record_jobs.sql
 \ir jobs/record_job.sql
 \ir jobs/time_limit.sql
 \ir jobs/failure.sql
@@ -117,6 +120,7 @@ create schema if not exists inboxdb;
 -- Cache versions, publishing versions and job statuses to Redis, realtime signals, the publication.
 \ir announce/cache_version.table.sql
 \ir announce/newest_version.sql
+\ir announce/new_versions.sql
 \ir announce/bump_versions.sql
 \ir announce/cache_version_copy.view.sql
 \ir announce/job_status_copy.view.sql
@@ -127,6 +131,7 @@ create schema if not exists inboxdb;
 \ir announce/mark_all_unpublished.sql
 \ir announce/signal_topic.sql
 \ir announce/send_signals.sql
+\ir announce/send_all_signals.sql
 \ir announce/publish_leads.sql
 
 -- drain: BRINGING the counts up to date.
@@ -145,10 +150,12 @@ create schema if not exists inboxdb;
 \ir drain/collect.sql
 \ir drain/claim_if_free.sql
 \ir drain/claim_next.sql
+\ir drain/claim_set.sql
 \ir drain/seconds_to_next_attempt.sql
 \ir drain/audit_period.sql
 \ir drain/reason_to_recount.sql
 \ir drain/compared_lead.type.sql
+\ir drain/changed_workspace.type.sql
 \ir drain/changed_leads.sql
 \ir drain/compared_leads.sql
 \ir drain/remember_leads.sql
@@ -157,12 +164,17 @@ create schema if not exists inboxdb;
 \ir drain/recount_workspace.sql
 \ir drain/audit_workspace.sql
 \ir drain/refresh_workspace.sql
+\ir drain/changed_leads_of_set.sql
+\ir drain/fit_for_set.sql
+\ir drain/remember_set.sql
+\ir drain/refresh_set.sql
 \ir drain/mark_inbox_counts_dirty.sql
 \ir drain/mark_all_inbox_counts_dirty.sql
 \ir drain/recompute_inbox_counts.sql
 \ir drain/requeue_inbox_counts.sql
 \ir drain/refresh_or_record.sql
 \ir drain/drain_next.sql
+\ir drain/drain_set.sql
 \ir drain/next_audit.sql
 \ir drain/audit_claimed.sql
 \ir drain/next_transaction.sql

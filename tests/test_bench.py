@@ -21,6 +21,9 @@ JUST_MET: list[tuple[str, str, At, float, str]] = [
     ("writers_promised", INBOXDB.name, writers.PROMISED, 850.0, "less"),
     ("writers_promised", NO_TRIGGER.name, writers.PROMISED, 1000.0, "more"),
     ("freshness", INBOXDB.name, {"probe": freshness.PROMISED, "percentile": 99}, 0.99, "more"),
+    ("drain_workspaces", INBOXDB.name, {"workers": 1}, 2000.0, "less"),
+    ("freshness", INBOXDB.name, {"probe": freshness.MANY, "percentile": 50}, 0.099, "more"),
+    ("freshness", INBOXDB.name, {"probe": freshness.MANY, "percentile": 99}, 0.299, "more"),
     ("memory", INBOXDB.name, {"when": "filled"}, 120.0, "more"),
 ]
 

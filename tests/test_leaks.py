@@ -40,11 +40,13 @@ inboxdb.has_topic_access()             | x             |      |        |        
 inboxdb.member_workspaces()            | x             |      |        |                 |                 |
 inboxdb.setter_workspaces()            | x             |      |        |                 |                 |
 inboxdb.claim_next()                   |               |      |        | x               |                 |
+inboxdb.claim_set()                    |               |      |        | x               |                 |
 inboxdb.clock()                        |               |      |        | x               |                 |
 inboxdb.collect()                      |               |      |        | x               |                 |
 inboxdb.confirm_published()            |               |      |        | x               |                 |
 inboxdb.drain_dirty()                  |               |      |        | x               |                 |
 inboxdb.drain_next()                   |               |      |        | x               |                 |
+inboxdb.drain_set()                    |               |      |        | x               |                 |
 inboxdb.heartbeat()                    |               |      |        | x               |                 |
 inboxdb.keys_at_random()               |               |      |        | x               |                 |
 inboxdb.lock_class()                   |               |      |        | x               |                 |
@@ -53,6 +55,7 @@ inboxdb.next_transaction()             |               |      |        | x      
 inboxdb.mark_all_unpublished()         |               |      |        | x               |                 |
 inboxdb.record_failure()               |               |      |        | x               |                 |
 inboxdb.seconds_to_next_attempt()      |               |      |        | x               |                 |
+inboxdb.send_all_signals()             |               |      |        | x               |                 |
 inboxdb.send_signals()                 |               |      |        | x               |                 |
 inboxdb.why_suspended()            |               |      |        | x               |                 |
 inboxdb.suspended_since()              |               |      |        | x               |                 |

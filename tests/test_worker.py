@@ -97,7 +97,7 @@ def a_run(owner: Connection, kind: str = "watch") -> str:
           select distinct r.run_id
           from inboxdb.run as r
           inner join pg_stat_activity as a on a.application_name = 'inboxdb drain-dirty ' || r.run_id
-          where r.kind = %s and a.query like '%%claim_next%%'
+          where r.kind = %s and a.query like '%%claim_set%%'
         )
     """
     return str(until(lambda: value(owner, query, kind)))
@@ -106,7 +106,7 @@ def a_run(owner: Connection, kind: str = "watch") -> str:
 def looking(owner: Connection) -> list[int]:
     """List the backends that a worker has claimed with."""
     rows = owner.execute(
-        "select pid from pg_stat_activity where datname = current_database() and query like 'begin%claim_next%'"
+        "select pid from pg_stat_activity where datname = current_database() and query like 'begin%claim_set%'"
     )
     return [pid for (pid,) in rows]
 
@@ -614,7 +614,7 @@ def test_a_refusal_that_does_not_pass_ends_it(database: Database, host: Host, ow
     running = start("drain-dirty", "--watch", INBOXDB_DSN=database.server.dsn_of(database.name, DRAINER))
     workspace = host.workspace()
     until_counted(owner, workspace, 0)
-    owner.execute("revoke execute on function inboxdb.claim_next from inboxdb_drainer")
+    owner.execute("revoke execute on function inboxdb.claim_set from inboxdb_drainer")
     returned, stdout, stderr = running.end()
     assert (returned, stdout) == (1, "")
     draining, refused = stderr.splitlines()
@@ -944,7 +944,7 @@ def test_an_announcer_that_cannot_go_on_does(
     ear = Ear(database)
     mistaken = [True, True]
 
-    def send_signals(connection: Connection, done: Refresh) -> bool:
+    def send_signals(connection: Connection, done: list[Refresh]) -> int | None:
         if mistaken:
             mistaken.pop()
             raise KeyError("secret")

@@ -144,7 +144,7 @@ def _settled_comparison(connection: Connection, client_id: str, time_limit: floa
             with transaction(connection, time_limit):
                 connection.execute("select inboxdb.collect()")
             done = refresh(connection, client_id, time_limit)
-            send_signals(connection, done)
+            send_signals(connection, [done])
             outcome = done.outcome
         comparison = _compare(connection, client_id, time_limit)
     except psycopg.errors.QueryCanceled as error:

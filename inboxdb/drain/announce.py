@@ -1,5 +1,6 @@
 """Announce refreshes after their commit: first to Redis, then to the clients. Never in the drain's way."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 import psycopg
-from psycopg.sql import SQL, Literal
+from psycopg.sql import SQL
 
 from inboxdb.database import logs
 from inboxdb.database.connection import Connection, connect, cut, in_one_trip, translated
@@ -20,25 +21,33 @@ from inboxdb.drain.redis import Cache
 from inboxdb.drain.refresh import Refresh
 
 HEARTBEAT = 5.0  # seconds between heartbeats, and between looks for keys left unpublished by others
-SIGNALS_LIMIT = 5.0  # seconds for the signals of one workspace
+TOLD_AT_ONCE = 50  # workspaces whose signals are sent in one transaction
+SIGNALS_LIMIT = 5.0  # seconds for these signals
 AT_RANDOM = 10.0  # seconds between keys published once more, taken by chance
 REST = 10.0  # seconds without a new try after Redis or realtime did not answer
 SILENCE = 120.0  # seconds for any one step over a connection
 LAST_WORDS = 5.0  # seconds, at the end of a run, for signals not yet sent
 
 
-def send_signals(connection: Connection, refresh: Refresh) -> bool:
-    """Signal a refresh's changes; return whether realtime took the signals in time. Clients without a signal poll."""
-    if refresh.changed_scopes is None:
-        return True
-    statement = SQL(
-        "select inboxdb.send_signals({}::text::inboxdb.client_id, {}, {}::text[]::inboxdb.user_id[])"
-    ).format(Literal(refresh.client_id), Literal(refresh.version), Literal(refresh.changed_scopes))
+def send_signals(connection: Connection, refreshes: list[Refresh]) -> int | None:
+    """Signal the changes of refreshes; return how many are through, None where realtime did not take signals in time.
+
+    Clients without a signal poll.
+    """
+    news = [
+        {"client_id": refresh.client_id, "version": refresh.version, "changed_scopes": refresh.changed_scopes}
+        for refresh in refreshes
+        if refresh.changed_scopes is not None
+    ]
+    if not news:
+        return len(refreshes)
+    # not in ASCII: a database that is not in UTF8 takes no escapes
+    statement = SQL("select inboxdb.send_all_signals({}::jsonb)").format(json.dumps(news, ensure_ascii=False))
     try:
         [[(sent,)]] = in_one_trip(connection, (SIGNALS_LIMIT, statement))
     except psycopg.errors.QueryCanceled:
-        return False
-    return sent is not None
+        return None
+    return len(refreshes) if sent == len(news) else sent
 
 
 class Announcer(Thread):
@@ -116,7 +125,9 @@ class Announcer(Thread):
     def _announce(self, batch: list[Refresh]) -> None:
         """Tell what there is, over a new connection if the last one was closed while it was idle."""
         for refresh in batch:
-            self._waiting[refresh.client_id] = _merged(self._waiting.pop(refresh.client_id, None), refresh)
+            merged = _merged(self._waiting.pop(refresh.client_id, None), refresh)
+            if merged.changed_scopes is not None:
+                self._waiting[refresh.client_id] = merged
         is_due = self._heartbeat_is_due()
         try:
             if self._connection is None or not self._tell(self._connection, is_due, was_idle=True):
@@ -144,11 +155,10 @@ class Announcer(Thread):
             if is_due:
                 self._bounded(self._heartbeat, connection)
             self._bounded(self._publish, connection)
-            for client_id, refresh in list(self._waiting.items()):
+            while self._waiting:
                 if self._heartbeat_is_due():
                     self._bounded(self._heartbeat, connection)
-                self._bounded(self._signal, connection, refresh)
-                del self._waiting[client_id]
+                self._bounded(self._signal, connection)
         except psycopg.Error as error:
             if not (was_idle and is_lost(error)):
                 raise
@@ -206,14 +216,19 @@ class Announcer(Thread):
             logs.logger.info("publishing again", action="publish")
         logs.logger.debug("published", action="publish", keys=keys)
 
-    def _signal(self, connection: Connection, refresh: Refresh) -> None:
-        if not self._signal_at <= monotonic() < self._silent_from:
-            return
-        if send_signals(connection, refresh):
-            self._troubles.pop("signal", None)
-        else:
-            self._signal_at = monotonic() + REST
-            self._warn("signal", "realtime hangs", "it took longer than 2 s; clients poll")
+    def _signal(self, connection: Connection) -> None:
+        """Signal some of what is to be told."""
+        refreshes = list(self._waiting.values())[:TOLD_AT_ONCE]
+        told: int | None = len(refreshes)
+        if self._signal_at <= monotonic() < self._silent_from:
+            told = send_signals(connection, refreshes)
+            if told is None:
+                self._signal_at = monotonic() + REST
+                self._warn("signal", "realtime hangs", "it took longer than 2 s; clients poll")
+            else:
+                self._troubles.pop("signal", None)
+        for refresh in refreshes[:told]:
+            del self._waiting[refresh.client_id]
 
     def _warn(self, action: str, event: str, reason: str) -> None:
         """Log a trouble once, until it passes or another one takes its place."""

@@ -1,23 +1,29 @@
-"""Passes: refresh what is due, each workspace in a transaction of its own, then maintain a little."""
+"""Passes: refresh what is due, each workspace in a transaction of its own or with others in a set, then maintain a
+little.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from math import inf
 from time import monotonic
 from typing import Any
 
 import psycopg
-from psycopg.sql import SQL
+from psycopg.sql import SQL, Composed
 
 from inboxdb.database import logs
 from inboxdb.database.connection import Connection, in_one_trip
 from inboxdb.database.errors import is_lost
 from inboxdb.drain import pace
 from inboxdb.drain.maintenance import Maintenance, Outcome
-from inboxdb.drain.refresh import Claim, Refresh, claim_next, drain_next, record_failure
+from inboxdb.drain.refresh import Claim, Refresh, claim_set, drain_next, drain_set, record_failure
 from inboxdb.drain.state import RunState
 
 GRACE = 10.0  # seconds of grace beyond a time limit kept by the server
+SET_MOST = 50  # workspaces
+SET_LIMIT = 1.0  # seconds for a set, whose workspaces then get a refresh, and a time limit, each
+CLAIM_LASTS = 0.5  # seconds at least until a claimed workspace is due again, for any drain: see retry_delay
 
 
 class Refresher:
@@ -33,7 +39,9 @@ class Refresher:
         self.answers = 0  # to claims; more of them show that a connection works, and was not only made
         self.deadline = inf  # when a silent server is taken for gone, by the monotonic clock
         self._announce = announce
-        self._at_hand: Claim | None = None
+        self._at_hand: list[Claim] = []
+        self._is_set = False  # the claims at hand are to be refreshed together
+        self._set_claimed_at = inf  # by the monotonic clock; inf for a workspace claimed alone
         self._maintenance = Maintenance(at_rest=True)
 
     def make_pass(self, connection: Connection) -> bool:
@@ -44,62 +52,95 @@ class Refresher:
         """
         self._record_lost(connection)
         seen: set[str] = set()
-        while claim := self._at_hand or self._claim(connection):
-            if self.state.has_ended and seen:
-                # claimed with the last commit: due again in a second, for any drain
-                self._at_hand = None
-                self.state.leaves(claim.client_id)
-                break
-            again = claim.client_id in seen
+        again = False
+        while self._at_hand or (not again and self._claim(connection)):
+            has_lapsed = not self._is_set and monotonic() - self._set_claimed_at > CLAIM_LASTS
+            if has_lapsed or (self.state.has_ended and seen):
+                # due again in a second, for any drain
+                self._leave_at_hand()
+                continue
+            claims = self._at_hand if self._is_set else self._at_hand[:1]
+            again = again or not seen.isdisjoint(claim.client_id for claim in claims)
+            seen.update(claim.client_id for claim in claims)
             began = monotonic()
-            # a paced worker rests without a claim: a claimed workspace is due again in a second (D48)
-            self._refresh(connection, claim, claims_next=not again and self.options.pace == 1)
-            if again:
-                break
-            seen.add(claim.client_id)
+            if self._is_set:
+                self._refresh_set(connection)
+            else:
+                # a paced worker rests without a claim: a claimed workspace is due again in a second (D48)
+                claims_next = not again and self.options.pace == 1 and len(self._at_hand) == 1
+                self._refresh(connection, claims[0], claims_next=claims_next)
             self._rest(monotonic() - began)
         self._maintain(connection)
         return bool(seen)
 
     def _record_lost(self, connection: Connection) -> None:
-        """Record that the last connection was lost with a workspace at hand."""
-        if lost := self._at_hand:
+        """Record that the last connection was lost with a workspace at hand; with a set at hand, whose fault that was
+        is not known.
+        """
+        if self._is_set:
+            self._leave_at_hand()
+        elif self._at_hand:
+            lost = self._at_hand[0]
             self._record_failure(connection, lost, "08006")
-            self._at_hand = None
+            self._at_hand.remove(lost)
             self._finish(connection, Refresh(lost.client_id, "lost"))
 
-    def _claim(self, connection: Connection) -> Claim | None:
-        """Claim the workspace that is due longest, if any is due."""
-        if not self.state.reserve_claim():
-            return None
+    def _claim(self, connection: Connection) -> bool:
+        """Claim the workspaces that are due longest; return whether any is due."""
+        reserved = self.state.reserve_claims(SET_MOST)
+        if not reserved:
+            return False
         limit = self.options.time_limit
         try:
             with self._bounded(limit):
-                [[row]] = in_one_trip(connection, (limit, claim_next(limit, may_collect=True)))
+                [rows] = in_one_trip(connection, (limit, self._claim_set(reserved, may_collect=True)))
             self.answers += 1
             self.state.first_claim_answered.set()
-            self._keep_at_hand(row)
+            self._keep_at_hand(rows)
         finally:
-            if not self._at_hand:
-                self.state.return_claim()
-        return self._at_hand
+            self.state.return_claims(reserved - len(self._at_hand))
+        return bool(self._at_hand)
+
+    def _claim_set(self, at_most: int, *, may_collect: bool) -> Composed:
+        return claim_set(self.options.time_limit, at_most, self.options.workers, may_collect=may_collect)
+
+    def _refresh_set(self, connection: Connection) -> None:
+        """Refresh the workspaces at hand together; those left stay at hand, for a refresh each."""
+        client_ids = [claim.client_id for claim in self._at_hand]
+        try:
+            with self._bounded(SET_LIMIT):
+                [rows] = in_one_trip(connection, (SET_LIMIT, drain_set(client_ids, self.options.time_limit)))
+        except psycopg.errors.QueryCanceled:
+            if self.state.is_interrupted:
+                raise
+            self._leave_at_hand()
+            return
+        limits = {client_id: limit for client_id, *_, limit in rows}
+        left = {client_id for client_id, outcome, *_ in rows if outcome == "left"}
+        self._at_hand = [
+            replace(claim, time_limit=limits[claim.client_id]) for claim in self._at_hand if claim.client_id in left
+        ]
+        self._is_set = False
+        for client_id, *row, _ in rows:
+            if client_id not in left:
+                self._finish(connection, Refresh(client_id, *row))
 
     def _refresh(self, connection: Connection, claim: Claim, *, claims_next: bool) -> None:
         """Refresh a claimed workspace; record the failure if it was cancelled, because a rollback cannot record it.
 
-        If the worker `claims_next` and another workspace is due, the same commit claims the next workspace.
+        If the worker `claims_next` and other workspaces are due, the same commit claims them.
         """
         statements = [(claim.time_limit, drain_next(claim.client_id))]
-        reserved = claims_next and self.state.reserve_claim()
+        reserved = self.state.reserve_claims(SET_MOST) if claims_next else 0
         if reserved:
-            statements.append((self.options.time_limit, claim_next(self.options.time_limit, may_collect=False)))
-        following: tuple[Any, ...] = (None,)
+            statements.append((self.options.time_limit, self._claim_set(reserved, may_collect=False)))
+        following: list[tuple[Any, ...]] = []
         try:
             with self._bounded(claim.time_limit):
                 [row], *claimed = in_one_trip(connection, *statements)
             refresh = Refresh(claim.client_id, *row)
             if claimed:
-                [[following]] = claimed
+                [following] = claimed
         except psycopg.Error as error:
             if self.state.is_interrupted or is_lost(error):
                 raise
@@ -109,9 +150,8 @@ class Refresher:
             self._record_failure(connection, claim, error.sqlstate)
             refresh = Refresh(claim.client_id, "failed")
         finally:
-            if reserved and following[0] is None:
-                self.state.return_claim()
-        self._at_hand = None
+            self.state.return_claims(reserved - len(following))
+        self._at_hand.remove(claim)
         self._keep_at_hand(following)
         self._finish(connection, refresh)
 
@@ -138,11 +178,21 @@ class Refresher:
                 self._finish_audit(refresh)
             self._rest(monotonic() - began)
 
-    def _keep_at_hand(self, row: tuple[Any, ...]) -> None:
-        """Keep a claimed workspace at hand, if the claim found a workspace."""
-        if row[0] is not None:
-            self._at_hand = Claim(*row)
-            self.state.has_at_hand(self._at_hand.client_id)
+    def _keep_at_hand(self, rows: list[tuple[Any, ...]]) -> None:
+        """Keep claimed workspaces at hand, if the claim found any."""
+        if rows:
+            self._at_hand = [Claim(*row) for row in rows]
+            self._is_set = len(rows) > 1
+            self._set_claimed_at = monotonic() if self._is_set else inf
+            for claim in self._at_hand:
+                self.state.has_at_hand(claim.client_id)
+
+    def _leave_at_hand(self) -> None:
+        """Leave the claimed workspaces to any drain."""
+        for claim in self._at_hand:
+            self.state.leaves(claim.client_id)
+        self._at_hand = []
+        self._is_set = False
 
     def _rest(self, worked: float) -> None:
         """Keep the pace after so many seconds of work: outside of any transaction, with nothing claimed."""

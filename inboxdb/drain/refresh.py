@@ -51,11 +51,28 @@ def drain_next(client_id: str) -> Composed:
     ).format(Literal(client_id))
 
 
-def claim_next(time_limit: float, *, may_collect: bool) -> Composed:
-    """Write the statement that claims a workspace; its row is a Claim, or begins with null."""
-    return SQL("select c::text, inboxdb.clock(), inboxdb.time_limit(c, {}) from inboxdb.claim_next({}) as c").format(
-        Literal(time_limit), Literal(may_collect)
-    )
+def drain_set(client_ids: list[str], time_limit: float) -> Composed:
+    """Write the statement that refreshes a set of workspaces; its rows are each a Refresh, and how long a refresh of a
+    workspace that is left may take.
+    """
+    return SQL(
+        "select client_id::text, outcome, version, changed_scopes::text[], seconds_waited, "
+        "case when outcome = 'left' then inboxdb.time_limit(client_id, {}) end "
+        "from inboxdb.drain_set({}::text[]::inboxdb.client_id[])"
+    ).format(Literal(time_limit), Literal(client_ids))
+
+
+def claim_set(time_limit: float, at_most: int, workers: int, *, may_collect: bool) -> Composed:
+    """Write the statement that claims workspaces, to be refreshed together where there are several; a row is a Claim.
+
+    A set has no time limit of its own: workspaces that it leaves are told theirs by drain_set.
+    """
+    return SQL(
+        "select c.client_id::text, inboxdb.clock(), "
+        "case pg_catalog.cardinality(s.members) when 1 then inboxdb.time_limit(c.client_id, {limit}) else {limit} end "
+        "from inboxdb.claim_set({at_most}, {workers}, {may_collect}) as s (members) "
+        "cross join lateral pg_catalog.unnest(s.members) with ordinality as c (client_id, place) order by c.place"
+    ).format(limit=Literal(time_limit), at_most=at_most, workers=workers, may_collect=may_collect)
 
 
 def record_failure(claim: Claim, sqlstate: str | None) -> Composed:

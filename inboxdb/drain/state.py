@@ -59,18 +59,20 @@ class RunState:
         """Whether another workspace is to be claimed."""
         return not self.has_ended and self.claims != self.options.limit
 
-    def reserve_claim(self) -> bool:
-        """Use up a claim of the run's limit; return whether any was left."""
+    def reserve_claims(self, most: int) -> int:
+        """Use up claims of the run's limit, a share of what is left; return how many."""
         with self.lock:
             if not self.may_claim:
-                return False
-            self.claims += 1
-            return True
+                return 0
+            if self.options.limit is not None:
+                most = min(most, -(-(self.options.limit - self.claims) // self.options.workers))
+            self.claims += most
+            return most
 
-    def return_claim(self) -> None:
-        """Give back a reserved claim that came to nothing."""
+    def return_claims(self, unused: int) -> None:
+        """Give back reserved claims that came to nothing."""
         with self.lock:
-            self.claims -= 1
+            self.claims -= unused
 
     def has_at_hand(self, client_id: str) -> None:
         """Note that a worker has claimed a workspace."""

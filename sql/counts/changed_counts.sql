@@ -1,16 +1,14 @@
 create or replace function inboxdb.changed_counts(target_client_id inboxdb.client_id, kinds inboxdb.lead_kind[])
 returns setof inboxdb.counts_row
-language plpgsql stable rows 100
-set search_path = ''
+language sql stable rows 100
 as $$
--- Purpose: the rows of inbox_counts that change with leads, as they will be.
--- Parameters: target_client_id; kinds, of leads that came, and that went.
--- Returns: the global row, and the rows of users with changed leads or counts, each with the ctid of the live row,
---   found from the end of the index, because a held snapshot keeps dead rows before (D36).
--- Reads: inbox_counts.
--- INVOKER: called by apply_changes only, which forbids sequential scans.
-begin
-  return query
+  -- Purpose: the rows of inbox_counts that change with leads, as they will be.
+  -- Parameters: target_client_id; kinds, of leads that came, and that went.
+  -- Returns: the global row, and the rows of users with changed leads or counts, each with the ctid of the live row,
+  --   found from the end of the index, because a held snapshot keeps dead rows before (D36).
+  -- Inlined, hence no search_path of its own.
+  -- Reads: inbox_counts.
+  -- INVOKER: called by apply_changes and refresh_set only, which forbid sequential scans.
   select
     p.tid, d.is_global, d.scope_user_id,
     coalesce(p.leads, 0) + d.leads,
@@ -30,6 +28,5 @@ begin
     order by s.client_id desc, s.is_global desc, s.scope_user_id desc
     limit 1
   ) as p on d.is_global = p.is_global and d.scope_user_id = p.scope_user_id
-  where d.is_global or d.leads <> 0 or 0 <> any (d.counts);
-end
+  where d.is_global or d.leads <> 0 or 0 <> any (d.counts)
 $$;

@@ -1,22 +1,24 @@
 create or replace function inboxdb.store_counts(
-  target_client_id inboxdb.client_id, as_of timestamptz, due inboxdb.counts_row[]
+  target_client_ids inboxdb.client_id[], as_of timestamptz, due inboxdb.counts_row[]
 ) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: write rows of inbox_counts; nothing else does.
--- Parameters: target_client_id; as_of, the instant of the counts; due, the rows as they are to be, each with the ctid
---   of the present row; leads are null to delete the row.
--- Errors: 40001 where another session wrote the workspace's counts meanwhile, past the lock.
+-- Parameters: due, the rows as they are to be, each with the ctid of the present row; leads are null to delete the row;
+--   target_client_ids, the workspace of each; as_of, the instant of the counts.
+-- Errors: 40001 where another session wrote counts of these workspaces meanwhile, past the locks.
 -- Writes: inbox_counts, by ctid (D36). One statement, because each has to be set up, and takes its locks (D96).
--- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
+-- INVOKER: called by apply_changes, recount_workspace and refresh_set only, which forbid sequential scans.
 declare
   written integer;
 begin
   merge into inboxdb.inbox_counts as s
-  using pg_catalog.unnest(due) as d
+  using
+    rows from (pg_catalog.unnest(target_client_ids), pg_catalog.unnest(due))
+      as d (client_id, tid, is_global, scope_user_id, leads, counts)
     -- the place alone: written so that the primary key, with all dead rows, cannot answer (D8)
-    on s.ctid = d.tid and (s.client_id = target_client_id) is true
+    on s.ctid = d.tid and (s.client_id = d.client_id) is true
   when matched and d.leads is null then
     delete
   when matched then
@@ -68,7 +70,7 @@ begin
       computed_at, updated_at
     )
     values (
-      target_client_id, d.is_global, d.scope_user_id, d.leads,
+      d.client_id, d.is_global, d.scope_user_id, d.leads,
       -- each count: d.counts[{place}],
       d.counts[1],
       d.counts[2],
@@ -87,7 +89,13 @@ begin
   if written <> pg_catalog.cardinality(due) then
     raise exception using
       errcode = '40001',
-      message = pg_catalog.format('the stored counts of workspace %L were changed by somebody else', target_client_id),
+      message = pg_catalog.format(
+        'the stored counts of workspace %s were changed by somebody else',
+        (
+          select pg_catalog.string_agg(distinct pg_catalog.quote_literal(w.client_id::pg_catalog.text), ', ')
+          from pg_catalog.unnest(target_client_ids) as w (client_id)
+        )
+      ),
       detail = 'Only a refresh writes inboxdb.inbox_counts, and this one holds the workspace. Nothing was changed.',
       hint = 'The drain tries again.';
   end if;

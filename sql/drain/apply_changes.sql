@@ -38,9 +38,7 @@ begin
     ),
     changed_scopes || pg_catalog.array_agg(d.scope_user_id) filter (where not d.is_global),
     pg_catalog.max(d.leads) filter (where d.is_global),
-    pg_catalog.bool_and(
-      d.leads >= all (0 || d.counts) and 0 <= all (d.counts) and (d.tid is not null or not d.is_global)
-    )
+    pg_catalog.bool_and(inboxdb.is_possible(d.tid, d.is_global, d.leads, d.counts))
   into due, changed_scopes, leads_now, is_possible
   from inboxdb.changed_counts(target_client_id, moved) as d;
   if not is_possible then
@@ -52,7 +50,9 @@ begin
   end if;
 
   changed_scopes := array(select distinct s.id from pg_catalog.unnest(changed_scopes) as s (id));
-  perform inboxdb.store_counts(target_client_id, as_of, due);
-  perform inboxdb.note_refresh(target_client_id, as_of, leads_now, false);
+  perform inboxdb.store_counts(
+    pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(due)]), as_of, due
+  );
+  perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], false);
 end
 $$;

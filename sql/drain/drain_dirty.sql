@@ -10,8 +10,8 @@ as $$
 -- Errors: 2D000 inside a transaction block, because of the COMMIT after each workspace.
 -- A WARNING where inboxdb is suspended, when there is nothing to claim.
 -- Beside the refreshes, and with nothing due, view maintenance says what else is done.
--- Reads, writes: as claim_next, drain_next, maintain, send_signals, heartbeat.
--- INVOKER: its caller needs EXECUTE on these five functions, and on next_transaction, clock, lock_class,
+-- Reads, writes: as claim_set, drain_set, drain_next, maintain, send_signals, send_all_signals, heartbeat.
+-- INVOKER: its caller needs EXECUTE on these seven functions, and on next_transaction, clock, lock_class,
 --   suspended_since and why_suspended.
 declare
   looks_again boolean := coalesce(max_seconds operator(pg_catalog.>) 0, false);
@@ -27,7 +27,13 @@ declare
   refreshes pg_catalog.int8 := 0;
   failures pg_catalog.int8 := 0;
   drained integer := 0;
-  claimed inboxdb.client_id;
+  claimed inboxdb.client_id[];
+  -- to be refreshed in a transaction of their own
+  alone inboxdb.client_id[];
+  member inboxdb.client_id;
+  -- of a set: whom to tell what
+  to_tell pg_catalog.jsonb[];
+  told integer;
   drain_outcome pg_catalog.text;
   new_version bigint;
   scopes inboxdb.user_id[];
@@ -61,52 +67,77 @@ begin
     end if;
     exit when drained operator(pg_catalog.>=) max_workspaces;
     exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
-    claimed := inboxdb.claim_next();
-    if claimed is null then
+    claimed := inboxdb.claim_set(least(50, max_workspaces operator(pg_catalog.-) drained));
+    if pg_catalog.cardinality(claimed) operator(pg_catalog.=) 0 then
       call inboxdb.next_transaction();
       select m.kept, m.item into at_rest, item from inboxdb.maintain(at_rest, true) as m;
       call inboxdb.next_transaction();
       if item is not null then
         perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
-        select m.kept, m.client_id, m.version, m.changed_scopes into at_rest, claimed, new_version, scopes
+        select m.kept, m.client_id, m.version, m.changed_scopes into at_rest, member, new_version, scopes
         from inboxdb.maintain(at_rest, true) as m;
         if scopes is not null and not silent then
           call inboxdb.next_transaction();
-          silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
+          silent := inboxdb.send_signals(member, new_version, scopes) is null;
         end if;
         continue;
       end if;
     end if;
-    if claimed is null and not looks_again then
+    if pg_catalog.cardinality(claimed) operator(pg_catalog.=) 0 and not looks_again then
       -- While another drain collects, the workspaces found are not yet visible. With the collector's lock taken here no
       -- other drain does: claim once more, and end if nothing is due.
       if pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('collector'), 0) then
-        claimed := inboxdb.claim_next();
-        exit when claimed is null;
+        claimed := inboxdb.claim_set(least(50, max_workspaces operator(pg_catalog.-) drained));
+        exit when pg_catalog.cardinality(claimed) operator(pg_catalog.=) 0;
       end if;
     end if;
-    if claimed is null then
+    if pg_catalog.cardinality(claimed) operator(pg_catalog.=) 0 then
       call inboxdb.next_transaction();
       perform pg_catalog.pg_sleep(case when looks_again then 1 else 0.05 end);
       continue;
     end if;
-    drained := drained operator(pg_catalog.+) 1;
-    call inboxdb.next_transaction();
-    perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
-    select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
-    from inboxdb.drain_next(claimed) as d;
-    if drain_outcome operator(pg_catalog.=) 'failed' then
-      failures := failures operator(pg_catalog.+) 1;
-    elsif drain_outcome operator(pg_catalog.=) 'refreshed' then
-      refreshes := refreshes operator(pg_catalog.+) 1;
-    end if;
-    if waited is not null then
-      samples := samples operator(pg_catalog.||) waited::pg_catalog.float4;
-    end if;
-    if scopes is not null and not silent then
+    drained := drained operator(pg_catalog.+) pg_catalog.cardinality(claimed);
+
+    alone := claimed;
+    if pg_catalog.cardinality(claimed) operator(pg_catalog.>) 1 then
       call inboxdb.next_transaction();
-      silent := inboxdb.send_signals(claimed, new_version, scopes) is null;
+      perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+      select
+        pg_catalog.array_agg(d.client_id) filter (where d.outcome operator(pg_catalog.=) 'left'),
+        refreshes operator(pg_catalog.+)
+        pg_catalog.count(*) filter (where d.outcome operator(pg_catalog.=) 'refreshed'),
+        samples operator(pg_catalog.||)
+        pg_catalog.array_agg(d.seconds_waited::pg_catalog.float4) filter (where d.seconds_waited is not null),
+        pg_catalog.array_agg(pg_catalog.to_jsonb(d)) filter (where d.changed_scopes is not null)
+      into alone, refreshes, samples, to_tell
+      from inboxdb.drain_set(claimed) as d;
+      while pg_catalog.cardinality(to_tell) operator(pg_catalog.>) 0 and not silent loop
+        call inboxdb.next_transaction();
+        told := inboxdb.send_all_signals(pg_catalog.to_jsonb(to_tell));
+        silent := told is null;
+        to_tell := to_tell[told operator(pg_catalog.+) 1 :];
+      end loop;
     end if;
+    foreach member in array coalesce(alone, '{}') loop
+      -- a claim left is due again in a second, for any drain
+      exit when pg_catalog.clock_timestamp() operator(pg_catalog.>=) stop_at;
+      call inboxdb.next_transaction();
+      perform pg_catalog.set_config('application_name', 'inboxdb drain_dirty ' operator(pg_catalog.||) run_id, true);
+      select d.outcome, d.version, d.changed_scopes, d.seconds_waited into drain_outcome, new_version, scopes, waited
+      from inboxdb.drain_next(member) as d;
+      if drain_outcome operator(pg_catalog.=) 'failed' then
+        failures := failures operator(pg_catalog.+) 1;
+      elsif drain_outcome operator(pg_catalog.=) 'refreshed' then
+        refreshes := refreshes operator(pg_catalog.+) 1;
+      end if;
+      if waited is not null then
+        samples := samples operator(pg_catalog.||) waited::pg_catalog.float4;
+      end if;
+      if scopes is not null and not silent then
+        call inboxdb.next_transaction();
+        silent := inboxdb.send_signals(member, new_version, scopes) is null;
+      end if;
+    end loop;
   end loop;
   call inboxdb.next_transaction();
   perform inboxdb.heartbeat(

@@ -59,10 +59,12 @@ begin
     select c.* from inboxdb.remembered_counts(target_client_id) as c where still_exists
   ) as r using (is_global, scope_user_id);
   changed_scopes := array(select pg_catalog.unnest(changed_scopes) union select pg_catalog.unnest(touched_scopes));
-  perform inboxdb.store_counts(target_client_id, as_of, coalesce(due, '{}'));
+  perform inboxdb.store_counts(
+    pg_catalog.array_fill(target_client_id, array[coalesce(pg_catalog.cardinality(due), 0)]), as_of, coalesce(due, '{}')
+  );
 
   if still_exists then
-    perform inboxdb.note_refresh(target_client_id, as_of, leads_now, true);
+    perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], true);
   else
     delete from inboxdb.workspace as w where w.client_id = target_client_id;
   end if;

@@ -28,6 +28,7 @@ LOADS = {
     "in small workspaces, beside writes in the largest": ("one", "many"),
 }
 PROMISED = "in the workspace that is written"
+MANY = "in small workspaces that are all written"
 
 
 class Probe:

@@ -8,12 +8,18 @@ from tests.bench.results import Figure, Results, Target, number
 from tests.bench.sizes import Size
 
 SMALL = 10_000  # leads of the workspace compared with the judged workspace
+DRAINED = 2_000  # small workspaces a second, by one worker
 BYTES = 120  # bytes of counted_lead allowed per lead
 
 
 def judge(results: Results, size: Size) -> list[Target]:
     """Hold the results to the targets. A run without the promised workspace is judged by its largest, and says so."""
-    return [*judge_refresh(results, size), *judge_writers(results, size), *judge_memory(results)]
+    return [
+        *judge_refresh(results, size),
+        *judge_writers(results, size),
+        *judge_small_workspaces(results),
+        *judge_memory(results),
+    ]
 
 
 def judge_refresh(results: Results, size: Size) -> Iterator[Target]:
@@ -35,9 +41,25 @@ def judge_writers(results: Results, size: Size) -> Iterator[Target]:
     ours = results.find("writers_promised", INBOXDB.name, writers.PROMISED)
     bare = results.find("writers_promised", NO_TRIGGER.name, writers.PROMISED)
     yield at_least(f"{what}: throughput", "at least 0.85 of that with no trigger", ours, bare, 0.85, "tps")
-    waited = results.find("freshness", INBOXDB.name, {"probe": freshness.PROMISED, "percentile": 99})
-    seen, met = (f"{waited.median:.2f} s", waited.median < 1) if waited else ("not measured", None)
-    yield Target(f"{what}: 99 of 100 commits are counted", "in under 1 s", seen, met)
+    yield counted_within(results, what, freshness.PROMISED, 99, 1)
+
+
+def judge_small_workspaces(results: Results) -> Iterator[Target]:
+    """Hold drains of many small workspaces to a number a second, and readers to fractions of a second."""
+    drained = results.find("drain_workspaces", INBOXDB.name, {"workers": 1})
+    seen, met = (f"{drained.median:,.0f}", drained.median >= DRAINED) if drained else ("not measured", None)
+    name = "one worker drains small workspaces of which one lead changed"
+    yield Target(name, f"at least {DRAINED:,} a second", seen, met)
+    what = "16 writers in many small workspaces, open 5 ms, while they are drained"
+    for percentile, most in ((50, 0.1), (99, 0.3)):
+        yield counted_within(results, what, freshness.MANY, percentile, most)
+
+
+def counted_within(results: Results, what: str, probe: str, percentile: int, most: float) -> Target:
+    """Judge how long commits take to be counted."""
+    waited = results.find("freshness", INBOXDB.name, {"probe": probe, "percentile": percentile})
+    seen, met = (f"{waited.median:.2f} s", waited.median < most) if waited else ("not measured", None)
+    return Target(f"{what}: {percentile} of 100 commits are counted", f"in under {most:g} s", seen, met)
 
 
 def judge_memory(results: Results) -> Iterator[Target]:

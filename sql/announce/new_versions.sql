@@ -1,0 +1,52 @@
+create or replace function inboxdb.new_versions(this_job text, target_client_ids inboxdb.client_id[])
+returns table (client_id inboxdb.client_id, version bigint)
+language plpgsql volatile
+set search_path = ''
+-- lookups by key: the planner knows the sizes of the array as little as that of the table
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+-- Purpose: give workspaces new cache versions, one per family of the job, committed together with the job's work.
+-- Parameters: this_job, as in view job; target_client_ids; the caller holds the lock of each.
+-- Returns: each workspace, and the new version of the job's first family: greatest(old + 1, epoch milliseconds), so
+--   that neither a restore nor a workspace made anew goes back.
+-- Writes: cache_version.
+-- INVOKER: called by bump_versions and refresh_set only.
+declare
+  now pg_catalog.timestamptz := inboxdb.clock();
+  epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
+  families pg_catalog.text[] := (select j.families from inboxdb.job as j where j.job_name = this_job);
+begin
+  return query
+  with
+  present as materialized (
+    select w.client_id, f.family, n.version
+    from pg_catalog.unnest(target_client_ids) as w (client_id)
+    cross join pg_catalog.unnest(families) as f (family)
+    left join lateral inboxdb.newest_version(w.client_id, f.family) as n on true
+  ),
+  bumped as (
+    update inboxdb.cache_version as v
+    set
+      version = greatest(v.version + 1, epoch),
+      bumped_at = now,
+      unpublished_since = coalesce(v.unpublished_since, now)
+    from present as p
+    where v.client_id = p.client_id and v.family = p.family and v.version = p.version
+    returning v.client_id, v.family, v.version
+  ),
+  made as (
+    insert into inboxdb.cache_version as v (client_id, family, version, bumped_at, unpublished_since)
+    select p.client_id, p.family, epoch, now, now
+    from present as p
+    where p.version is null
+    returning v.client_id, v.family, v.version
+  )
+  select v.client_id, v.version
+  from (select b.* from bumped as b union all select m.* from made as m) as v
+  where v.family = families[1];
+end
+$$;
