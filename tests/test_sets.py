@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg import Connection
 
+from inboxdb.database import sources
 from inboxdb.drain import passes
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.run import drain as run_drain
@@ -261,11 +262,25 @@ def test_of_what_is_due_each_worker_claims_a_share(stage: Stage) -> None:
     more = [host.workspace() for _ in range(117)]
     stage.owner.execute("call inboxdb.drain_dirty()")
     write_to(stage, *SET, *more)
-    shares = [len(claim(stage.owner, 1000, workers)) for workers in (1, 4, 3, 1, 1)]
-    assert shares == [50, 18, 18, 34, 0]
-    assert sum(shares) == 120
+    first = claim(stage.owner, 1000)
+    assert first[:3] == SET
+    # in the same order, should this drain be killed
+    assert [workspace for workspace, attempt in attempts(stage) if attempt] == first
+    shares = [len(claim(stage.owner, 1000, workers)) for workers in (4, 3, 1, 1)]
+    assert [len(first), *shares] == [50, 18, 18, 34, 0]
     assert [attempt for _, attempt in attempts(stage)] == [1] * 120
-    assert [workspace for workspace, _ in attempts(stage)][:3] == SET
+
+
+def test_numbers_that_python_and_sql_share_are_the_same() -> None:
+    def text(name: str) -> str:
+        return (sources.SQL / name).read_text()
+
+    assert f"least(at_most, {passes.SET_MOST}, " in text("drain/claim_set.sql")
+    assert f"claim_set(least({passes.SET_MOST}, " in text("drain/drain_dirty.sql")
+    # a claim lasts three quarters of a second at least
+    assert "interval '1 second' * " in text("jobs/retry_delay.sql")
+    assert "(1 - pg_catalog.random() / 4)" in text("jobs/retry_delay.sql")
+    assert passes.CLAIM_LASTS < 0.75
 
 
 def test_claim_of_a_set_overtaken_before_it_has_the_locks(stage: Stage) -> None:
