@@ -13,7 +13,7 @@ set plan_cache_mode = force_generic_plan
 -- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
 set jit = off
 as $$
--- Purpose: refresh workspaces with a few changed leads each, by a few statements for all of them (D117).
+-- Purpose: refresh workspaces with a few changed leads each, by a few statements for all of them (D119).
 -- Parameters: target_client_ids, whose locks the caller took in an EARLIER statement, being READ COMMITTED (D14);
 --   started_at, of each.
 -- Returns: a row per refreshed workspace, as refresh_workspace with a new version. Other workspaces are left as they
