@@ -13,3 +13,8 @@ def in_turn(each: Iterable[object], other: Sequence[object], *, every: int = 1) 
         for number, one in enumerate(each)
         for turn, two in enumerate(other)
     ]
+
+
+def a_third(values: Iterable[object]) -> list[ParameterSet]:
+    """Mark all values slow but every third."""
+    return [pytest.param(value, marks=pytest.mark.slow if number % 3 else ()) for number, value in enumerate(values)]

@@ -17,6 +17,7 @@ from inboxdb.database.errors import InboxdbError
 from inboxdb.drain.run import drain
 from inboxdb.install import repair, suspend
 from inboxdb.watch import status
+from tests.parts import a_third
 from tests.rows import WRITTEN_AT, new_id
 from tests.servers import Database
 
@@ -156,7 +157,7 @@ RENAMED = ["Lead.assignedToUserId", "Lead.clientId", "Lead.id", "AIDraft.leadId"
 RENAMED += ["Client.id", "Lead", "AIDraft", "Message", "Client"]
 
 
-@pytest.mark.parametrize("what", RENAMED)
+@pytest.mark.parametrize("what", a_third(RENAMED))
 def test_renamed(world: World, what: str) -> None:
     world.rename(what, "renamed")
     world.write_everything()
@@ -329,7 +330,9 @@ def test_dropped_with_all_that_hangs_on_it(world: World, what: str) -> None:
     assert world.all_is_right()
 
 
-@pytest.mark.parametrize("renamed", [False, True], ids=["as it was", "renamed"])
+@pytest.mark.parametrize(
+    "renamed", [pytest.param(False, id="as it was", marks=pytest.mark.slow), pytest.param(True, id="renamed")]
+)
 def test_transaction_ids_of_one_statement(world: World, renamed: bool) -> None:
     """A handler round a write would take a transaction id for each row; the log's rows tell by their xmin."""
     leads, drafts = 100_000, 1_000
