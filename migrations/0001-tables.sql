@@ -615,6 +615,7 @@ create table inboxdb.change_0 (
   client_id inboxdb.client_id,
   lead_id inboxdb.lead_id,
   left_user_id inboxdb.user_id,
+  changed smallint not null default 0,
   noted_at timestamptz not null default inboxdb.clock(),
   primary key (xid, id, noted_at)
 )
@@ -650,6 +651,10 @@ comment on column inboxdb.change_0.client_id is
 comment on column inboxdb.change_0.lead_id is 'The lead; null for the whole workspace.';
 comment on column inboxdb.change_0.left_user_id is
 'The user whom the lead left, if any; the refresh looks up the present user.';
+comment on column inboxdb.change_0.changed is
+'What the writer of "Lead" did, as bits. 1: named a counted column other than a rollup; 2: named a rollup column; '
+'4: gave the lead another user; 8: made the lead; 16: deleted the lead; 32: moved the lead between workspaces, or to '
+'another id. 0 of any other change.';
 comment on column inboxdb.change_0.noted_at is 'When the change was noted, which may be long before it was committed.';
 -- <<< sql/log/change.table.sql
 

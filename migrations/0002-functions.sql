@@ -789,7 +789,7 @@ $$;
 -- >>> sql/log/note_change.sql
 create or replace function inboxdb.note_change(
   changed_client_id inboxdb.client_id, changed_lead_id inboxdb.lead_id, former_user_id inboxdb.user_id default null,
-  is_probe boolean default false
+  changed_bits smallint default 0, is_probe boolean default false
 ) returns boolean
 -- No search_path of its own: its callers pin theirs, every name here is qualified, and another SET made the trigger a
 -- quarter dearer (D13).
@@ -798,8 +798,8 @@ as $$
 -- Purpose: append a change to the log, except of a workspace whose id is too long. Never waits: inserts a row of its
 --   own and locks no other row (D1).
 -- Parameters: changed_client_id, null where the caller does not know the workspace; changed_lead_id, null for the whole
---   workspace. Both null: every workspace. former_user_id, the user whom the lead left, if any (D61). is_probe, to find
---   out for can_note whether the function can be called, and append nothing.
+--   workspace. Both null: every workspace. former_user_id, the user whom the lead left, if any (D61). changed_bits, as
+--   in column changed. is_probe, to find out for can_note whether the function can be called, and append nothing.
 -- Returns: true.
 -- Writes: the current slice.
 -- INVOKER: called by our DEFINER functions only.
@@ -813,44 +813,65 @@ begin
   end if;
   case inboxdb.current_slice()
     when 0 then
-      insert into inboxdb.change_0 (client_id, lead_id, left_user_id)
-      values (changed_client_id, changed_lead_id, former_user_id);
+      insert into inboxdb.change_0 (client_id, lead_id, left_user_id, changed)
+      values (changed_client_id, changed_lead_id, former_user_id, changed_bits);
     when 1 then
-      insert into inboxdb.change_1 (client_id, lead_id, left_user_id)
-      values (changed_client_id, changed_lead_id, former_user_id);
+      insert into inboxdb.change_1 (client_id, lead_id, left_user_id, changed)
+      values (changed_client_id, changed_lead_id, former_user_id, changed_bits);
     when 2 then
-      insert into inboxdb.change_2 (client_id, lead_id, left_user_id)
-      values (changed_client_id, changed_lead_id, former_user_id);
+      insert into inboxdb.change_2 (client_id, lead_id, left_user_id, changed)
+      values (changed_client_id, changed_lead_id, former_user_id, changed_bits);
     when 3 then
-      insert into inboxdb.change_3 (client_id, lead_id, left_user_id)
-      values (changed_client_id, changed_lead_id, former_user_id);
+      insert into inboxdb.change_3 (client_id, lead_id, left_user_id, changed)
+      values (changed_client_id, changed_lead_id, former_user_id, changed_bits);
   end case;
   return true;
 end
 $$;
 -- <<< sql/log/note_change.sql
 
+-- >>> sql/log/can_note_in.sql
+create or replace function inboxdb.can_note_in(slice integer) returns boolean
+language sql volatile
+as $$
+  -- Purpose: whether the present role may append to a slice of the log: for triggers, so that no write of the host's
+  --   fails where the owner of inboxdb's functions has lost a right, or something of ours is gone (D116).
+  -- Parameters: slice.
+  -- Returns: true; else false, null or an error.
+  -- Inlined into each trigger, hence no search_path of its own.
+  -- By oid, because a name is looked up for each row. All four are named, so that a lost one is an error, and so are
+  -- the types of the log's columns, which go with them; a default of the log calls clock.
+  -- Reads: the catalog.
+  -- INVOKER: called by note_lead_change and can_note only.
+  select
+    pg_catalog.has_table_privilege((array[
+      'inboxdb.change_0'::pg_catalog.regclass, 'inboxdb.change_1'::pg_catalog.regclass,
+      'inboxdb.change_2'::pg_catalog.regclass, 'inboxdb.change_3'::pg_catalog.regclass
+    ])[slice + 1], 'insert')
+    and not pg_catalog.row_security_active((array[
+      'inboxdb.change_0'::pg_catalog.regclass, 'inboxdb.change_1'::pg_catalog.regclass,
+      'inboxdb.change_2'::pg_catalog.regclass, 'inboxdb.change_3'::pg_catalog.regclass
+    ])[slice + 1])
+    and inboxdb.clock() is not null
+    and null::inboxdb.client_id is null
+    and null::inboxdb.lead_id is null
+    and null::inboxdb.user_id is null
+$$;
+-- <<< sql/log/can_note_in.sql
+
 -- >>> sql/log/can_note.sql
 create or replace function inboxdb.can_note() returns boolean
 language sql volatile
 as $$
-  -- Purpose: whether the present role may append to the log: for triggers, so that no write of the host's fails where
-  --   the owner of inboxdb's functions has lost a right, or something of ours is gone (D116).
+  -- Purpose: whether the present role may append to every slice of the log, and call note_change (D116).
+  -- A call of note_change that appends nothing, because a plan follows a function that is made anew, and no oid of one.
   -- Returns: true; else false, null or an error.
-  -- Inlined into each trigger, hence no search_path of its own. Tables by oid, because a name is looked up for each
-  -- row; a function by a call, because a plan follows a function that is made anew, and no oid of one.
+  -- Inlined into each trigger, hence no search_path of its own.
   -- Reads: the catalog.
   -- INVOKER: called by our trigger functions, and by check_host.
   select
-    pg_catalog.has_table_privilege('inboxdb.change_0'::pg_catalog.regclass, 'insert')
-    and pg_catalog.has_table_privilege('inboxdb.change_1'::pg_catalog.regclass, 'insert')
-    and pg_catalog.has_table_privilege('inboxdb.change_2'::pg_catalog.regclass, 'insert')
-    and pg_catalog.has_table_privilege('inboxdb.change_3'::pg_catalog.regclass, 'insert')
-    and not pg_catalog.row_security_active('inboxdb.change_0'::pg_catalog.regclass)
-    and not pg_catalog.row_security_active('inboxdb.change_1'::pg_catalog.regclass)
-    and not pg_catalog.row_security_active('inboxdb.change_2'::pg_catalog.regclass)
-    and not pg_catalog.row_security_active('inboxdb.change_3'::pg_catalog.regclass)
-    and inboxdb.note_change(null, null, null, true)
+    inboxdb.can_note_in(0) and inboxdb.can_note_in(1) and inboxdb.can_note_in(2) and inboxdb.can_note_in(3)
+    and inboxdb.note_change(null, null, is_probe => true)
 $$;
 -- <<< sql/log/can_note.sql
 
@@ -898,32 +919,55 @@ create or replace function inboxdb.note_lead_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: row trigger on "Lead": note the lead, on both sides of a move between workspaces or users.
+-- Purpose: row trigger on "Lead": note the lead, on both sides of a move between workspaces or to another id. With an
+--   argument for an UPDATE that names a rollup column; of what else the UPDATE names another trigger tells.
+-- Inserts by itself, unless the lead moves, because a nested call would cost each row (D120).
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
+  slice pg_catalog.int4;
+  -- as in column changed of the log; 0 where the row as it is now cannot be noted by itself
+  bits pg_catalog.int2;
   -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D116)
-  old_client_id pg_catalog.text;
-  old_id pg_catalog.text;
-  old_user_id pg_catalog.text;
-  new_client_id pg_catalog.text;
-  new_id pg_catalog.text;
-  new_user_id pg_catalog.text;
+  former_client_id pg_catalog.text;
+  former_id pg_catalog.text;
+  former_user_id pg_catalog.text;
 begin
-  -- The handler encloses reading alone: a write in it would take a transaction id for each row (D101).
+  -- The handler encloses reading alone, because a write in it would take a transaction id for each row (D101). The ids'
+  -- casts are made in it first: num_nulls evaluates each of its arguments.
   begin
-    if inboxdb.can_note() is not true then
+    slice := inboxdb.current_slice();
+    if inboxdb.can_note_in(slice) is not true then
       return null;
     end if;
-    if tg_op <> 'INSERT' then
-      old_client_id := old."clientId"::inboxdb.client_id;
-      old_id := old.id::inboxdb.lead_id;
-      old_user_id := old."assignedToUserId"::inboxdb.user_id;
-    end if;
-    if tg_op <> 'DELETE' then
-      new_client_id := new."clientId"::inboxdb.client_id;
-      new_id := new.id::inboxdb.lead_id;
-      new_user_id := new."assignedToUserId"::inboxdb.user_id;
+    if tg_op = 'UPDATE' then
+      bits := case
+        when pg_catalog.num_nulls(new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id) = 2
+          or inboxdb.is_too_long(new."clientId"::inboxdb.client_id) then 0
+        when tg_nargs > 0 then 2
+        when old."clientId" is distinct from new."clientId" or old.id is distinct from new.id then 0
+        when old."assignedToUserId" is not distinct from new."assignedToUserId" then 1
+        else 5
+      end;
+      if bits in (0, 5) then
+        if bits = 0 and inboxdb.can_note() is not true then
+          return null;
+        end if;
+        former_client_id := old."clientId"::inboxdb.client_id;
+        former_id := old.id::inboxdb.lead_id;
+        former_user_id := old."assignedToUserId"::inboxdb.user_id;
+      end if;
+    else
+      if tg_op = 'DELETE' then
+        new := old;
+        former_user_id := old."assignedToUserId"::inboxdb.user_id;
+      end if;
+      bits := case
+        when pg_catalog.num_nulls(new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id) = 2
+          or inboxdb.is_too_long(new."clientId"::inboxdb.client_id) then 0
+        when tg_op = 'INSERT' then 8
+        else 16
+      end;
     end if;
   exception when others then
     begin
@@ -934,24 +978,102 @@ begin
     return null;
   end;
 
-  if tg_op = 'UPDATE'
-    and (old_client_id, old_id, old_user_id) is not distinct from (new_client_id, new_id, new_user_id)
-  then
-    perform inboxdb.note_change(new_client_id::inboxdb.client_id, new_id::inboxdb.lead_id);
+  if bits = 0 then
+    if former_id is not null then
+      perform inboxdb.note_change(
+        former_client_id::inboxdb.client_id, former_id::inboxdb.lead_id, former_user_id::inboxdb.user_id,
+        33::pg_catalog.int2
+      );
+      perform inboxdb.note_change(
+        new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id, null, 33::pg_catalog.int2
+      );
+    end if;
     return null;
   end if;
-  if tg_op <> 'INSERT' then
-    perform inboxdb.note_change(
-      old_client_id::inboxdb.client_id, old_id::inboxdb.lead_id, old_user_id::inboxdb.user_id
-    );
-  end if;
-  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and (old_client_id, old_id) is distinct from (new_client_id, new_id)) then
-    perform inboxdb.note_change(new_client_id::inboxdb.client_id, new_id::inboxdb.lead_id);
+  if slice < 2 then
+    if slice = 0 then
+      insert into inboxdb.change_0 (client_id, lead_id, left_user_id, changed)
+      values (new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id, former_user_id::inboxdb.user_id, bits);
+    else
+      insert into inboxdb.change_1 (client_id, lead_id, left_user_id, changed)
+      values (new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id, former_user_id::inboxdb.user_id, bits);
+    end if;
+  elsif slice = 2 then
+    insert into inboxdb.change_2 (client_id, lead_id, left_user_id, changed)
+    values (new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id, former_user_id::inboxdb.user_id, bits);
+  else
+    insert into inboxdb.change_3 (client_id, lead_id, left_user_id, changed)
+    values (new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id, former_user_id::inboxdb.user_id, bits);
   end if;
   return null;
 end
 $$;
 -- <<< sql/log/note_lead_change.sql
+
+-- >>> sql/log/note_compared_lead.sql
+create or replace function inboxdb.note_compared_lead() returns trigger
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: row trigger on "Lead": note a lead of which a counted column changed, whatever the UPDATE names, on both
+--   sides of a move. For hosts with BEFORE triggers, which may change a column not named (D121).
+-- Writes: the change log.
+-- DEFINER: the writer has no rights in inboxdb.
+declare
+  bits pg_catalog.int2;
+  -- text, because a type of ours cannot be looked up without USAGE on its schema, and outside of any handler (D116)
+  former_client_id pg_catalog.text;
+  former_id pg_catalog.text;
+  former_user_id pg_catalog.text;
+  new_client_id pg_catalog.text;
+  new_id pg_catalog.text;
+begin
+  -- The handler encloses reading alone: a write in it would take a transaction id for each row (D101).
+  begin
+    bits := case
+        when old."clientId" is distinct from new."clientId" or old.id is distinct from new.id then 33
+        when old."assignedToUserId" is distinct from new."assignedToUserId" then 5
+        when old.status is distinct from new.status or old."sentimentTag" is distinct from new."sentimentTag"
+          or old."snoozedUntil" is distinct from new."snoozedUntil" then 1
+        else 0
+      end
+      + case
+        when old."lastInboundAt" is distinct from new."lastInboundAt"
+          or old."lastOutboundAt" is distinct from new."lastOutboundAt"
+          or old."lastZrgOutboundAt" is distinct from new."lastZrgOutboundAt" then 2
+        else 0
+      end;
+    if bits = 0 or inboxdb.can_note() is not true then
+      return null;
+    end if;
+    former_client_id := old."clientId"::inboxdb.client_id;
+    former_id := old.id::inboxdb.lead_id;
+    former_user_id := old."assignedToUserId"::inboxdb.user_id;
+    new_client_id := new."clientId"::inboxdb.client_id;
+    new_id := new.id::inboxdb.lead_id;
+  exception when others then
+    begin
+      perform inboxdb.note_unreadable();
+    exception when others then
+      null; -- what notes is lost, too
+    end;
+    return null;
+  end;
+
+  if bits < 5 then
+    perform inboxdb.note_change(new_client_id::inboxdb.client_id, new_id::inboxdb.lead_id, null, bits);
+    return null;
+  end if;
+  perform inboxdb.note_change(
+    former_client_id::inboxdb.client_id, former_id::inboxdb.lead_id, former_user_id::inboxdb.user_id, bits
+  );
+  if bits > 32 then
+    perform inboxdb.note_change(new_client_id::inboxdb.client_id, new_id::inboxdb.lead_id, null, bits);
+  end if;
+  return null;
+end
+$$;
+-- <<< sql/log/note_compared_lead.sql
 
 -- >>> sql/log/note_draft_change.sql
 create or replace function inboxdb.note_draft_change() returns trigger
@@ -1083,6 +1205,58 @@ begin
 end
 $$;
 -- <<< sql/log/note_truncate.sql
+
+-- >>> sql/log/must_compare.sql
+create or replace function inboxdb.must_compare() returns boolean
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: whether the host has BEFORE UPDATE row triggers on "Lead", which may change a counted column not named by
+  --   an UPDATE: no trigger with a list of columns fires for that (D121).
+  -- Returns: true or false. The text is also run as a query by inboxdb/install/differences.py.
+  -- Reads: the system catalog.
+  -- INVOKER: called by compare_updates only.
+  select exists (
+    select
+    from pg_catalog.pg_trigger as t
+    where t.tgrelid = pg_catalog.to_regclass('public."Lead"')
+      -- row, before, update
+      and t.tgtype & 19 = 19
+      and t.tgenabled in ('O', 'A')
+  )
+$$;
+-- <<< sql/log/must_compare.sql
+
+-- >>> sql/log/compare_updates.sql
+create or replace function inboxdb.compare_updates() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: enable the comparing trigger on "Lead" where must_compare says so, and mark every workspace, for changes
+--   missed before. Where that cannot be done at once, since somebody writes "Lead" or the caller does not own it,
+--   nothing is done, and the doctor tells.
+-- Locks: SHARE ROW EXCLUSIVE on "Lead", not waited for.
+-- Writes: the change log.
+-- INVOKER: called by check_host, and by the migration that makes the trigger.
+begin
+  if not inboxdb.must_compare() or not exists (
+    select
+    from pg_catalog.pg_trigger as t
+    where t.tgrelid = pg_catalog.to_regclass('public."Lead"') and t.tgname = 'inboxdb_note_compared'
+      and t.tgenabled = 'D'
+  ) then
+    return;
+  end if;
+  begin
+    lock table public."Lead" in share row exclusive mode nowait;
+    alter table public."Lead" enable trigger inboxdb_note_compared;
+  exception when others then
+    return;
+  end;
+  perform inboxdb.note_change(null, null);
+end
+$$;
+-- <<< sql/log/compare_updates.sql
 
 -- >>> sql/log/changes_of.sql
 create or replace function inboxdb.changes_of(target_client_id inboxdb.client_id)
@@ -3409,9 +3583,10 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101), or
---   changes cannot be noted, because a right was lost (D116): the counts would be wrong without a sign.
+--   changes cannot be noted, because a right was lost (D116): the counts would be wrong without a sign. See that our
+--   comparing trigger is enabled where the host has BEFORE triggers by now (D121).
 -- Returns: whether all is as it was.
--- Reads: the system catalog. Writes: installation.
+-- Reads: the system catalog. Writes: installation, the change log.
 -- INVOKER: called by maintain, by its name in view maintenance, and by collect.
 declare
   problem constant pg_catalog.text := coalesce(
@@ -3423,6 +3598,7 @@ declare
   );
 begin
   if problem is null or inboxdb.suspended_since() is not null then
+    perform inboxdb.compare_updates();
     return problem is null;
   end if;
   insert into inboxdb.installation as i (suspended_since, suspended_because)

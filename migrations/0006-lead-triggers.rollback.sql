@@ -3,7 +3,9 @@
 
 set local lock_timeout = '2s';
 
-drop trigger if exists inboxdb_note_insert_or_delete on public."Lead";
+drop trigger if exists inboxdb_note_insert on public."Lead";
+drop trigger if exists inboxdb_note_delete on public."Lead";
 drop trigger if exists inboxdb_note_update on public."Lead";
 drop trigger if exists inboxdb_note_rollup on public."Lead";
+drop trigger if exists inboxdb_note_compared on public."Lead";
 drop trigger if exists inboxdb_note_truncate on public."Lead";

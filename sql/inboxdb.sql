@@ -80,12 +80,16 @@ create schema if not exists inboxdb;
 \ir log/take_changes.sql
 \ir log/current_slice.sql
 \ir log/note_change.sql
+\ir log/can_note_in.sql
 \ir log/can_note.sql
 \ir log/note_unreadable.sql
 \ir log/note_lead_change.sql
+\ir log/note_compared_lead.sql
 \ir log/note_draft_change.sql
 \ir log/note_workspace_change.sql
 \ir log/note_truncate.sql
+\ir log/must_compare.sql
+\ir log/compare_updates.sql
 \ir log/client.trigger.sql
 \ir log/ai_draft.trigger.sql
 \ir log/lead.trigger.sql

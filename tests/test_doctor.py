@@ -317,7 +317,7 @@ def test_trigger_is_lost(database: Database) -> None:
     assert "`inboxdb migrate verify --repair`" in finding["remedy"]
     # another's trigger of the same name does not count
     owner.execute("create function public.nothing() returns trigger language plpgsql as 'begin return null; end'")
-    owner.execute(definition.replace("inboxdb.note_lead_change()", "public.nothing()"))
+    owner.execute(definition.replace("inboxdb.note_lead_change('rollup')", "public.nothing()"))
     only_complaint(database, "triggers")
     owner.execute('drop trigger inboxdb_note_rollup on public."Lead"')
     owner.execute(definition)

@@ -15,7 +15,7 @@ import pytest
 from inboxdb.counts import verify
 from inboxdb.database.errors import InboxdbError
 from inboxdb.drain.run import drain
-from inboxdb.install import repair, suspend
+from inboxdb.install import differences, migrate, repair, suspend
 from inboxdb.watch import status
 from tests.parts import a_third
 from tests.rows import WRITTEN_AT, new_id
@@ -171,12 +171,14 @@ def test_renamed(world: World, what: str) -> None:
     assert status.read(world.owner).suspended_because is None
 
 
+@pytest.mark.parametrize("kind", ["text", "uuid"])
 @pytest.mark.parametrize("what", ["Lead.clientId", "Lead.assignedToUserId", "AIDraft.leadId", "Message.aiDraftId"])
-def test_renamed_and_another_of_that_name(world: World, what: str) -> None:
-    """Views go on reading the old column, functions read the new one without an error."""
+def test_renamed_and_another_of_that_name(world: World, what: str, kind: str) -> None:
+    """Views go on reading the old column, functions read the new one without an error, prepared before or not."""
     table, _, column = what.partition(".")
+    world.write("update <Lead> set <Lead.status> = 'new', <Lead.lastInboundAt> = null")
     world.rename(what, "renamed")
-    world.change(f'alter table <{table}> add column "{column}" text')
+    world.change(f'alter table <{table}> add column "{column}" {kind}')
     world.write_everything()
     assert column in (drain(world.database.dsn).suspended_because or "")
     world.write_everything()
@@ -363,6 +365,78 @@ def test_transaction_ids_of_one_statement(world: World, renamed: bool) -> None:
         assert len({xmin for xmin, of in log if of == xid}) <= 8
 
 
+# Triggers of the host's
+
+BEFORE = """
+create function public.block() returns trigger language plpgsql as
+$$ begin if new.<Lead.email> = 'blocked' then new.<Lead.status> := 'blacklisted'; end if; return new; end $$;
+create trigger block before {} on <Lead> for each row execute function public.block();
+"""
+BLOCK = "update <Lead> set <Lead.email> = 'blocked' where <Lead.id> = (select max(<Lead.id>) from <Lead>)"
+
+
+def is_comparing(world: World) -> bool:
+    """Whether our trigger that compares is enabled."""
+    [(enabled,)] = world.owner.execute("select tgenabled from pg_trigger where tgname = 'inboxdb_note_compared'")
+    return str(enabled) == "O"
+
+
+def test_a_before_trigger_is_followed_by_one_that_compares(world: World) -> None:
+    """By a drain where nobody writes just now, else by hand, since a writer might wait otherwise."""
+    world.change(BEFORE.format("insert or update"))
+    with world.writer.transaction():
+        world.write("update <Lead> set <Lead.email> = null")
+        assert world.owner.execute("select inboxdb.check_host()").fetchone() == (True,)
+        assert not is_comparing(world)
+        [found] = differences.lost_or_changed(world.owner, "trigger")
+        assert found.installed == "disabled"
+        assert "`inboxdb migrate verify --repair`" in found.remedy.command
+    assert world.write(BLOCK) == 1, "not noted"
+    assert [one.mended for one in repair.verify(world.database.dsn, repair=True).findings] == [True]
+    assert is_comparing(world)
+    assert world.all_is_right()
+
+    world.change("alter table <Lead> disable trigger inboxdb_note_compared")
+    assert world.write(BLOCK.replace("max", "min")) == 1, "not noted"
+    drain(world.database.dsn)
+    assert is_comparing(world)
+    assert world.all_is_right()
+
+    suspend.suspend(world.database.dsn)
+    assert world.owner.execute("select from pg_trigger where tgname = 'inboxdb_note_compared'").rowcount == 0
+    assert suspend.resume(world.database.dsn).resumed
+    assert is_comparing(world)
+    world.write("update <Lead> set <Lead.status> = 'new', <Lead.email> = null")
+    assert world.all_is_right()
+    assert world.write(BLOCK) == 1
+    assert world.all_is_right()
+
+    # without need it stays, and is no difference
+    world.change("drop trigger block on <Lead>")
+    assert repair.verify(world.database.dsn).findings == []
+
+
+@pytest.mark.parametrize("events", ["insert", "insert or update of {}", "update"])
+def test_only_a_before_update_trigger_is_followed(world: World, events: str) -> None:
+    world.change(BEFORE.format(events.format("<Lead.email>")))
+    if events == "update":
+        world.change("alter table <Lead> disable trigger block")
+    assert world.owner.execute("select inboxdb.check_host()").fetchone() == (True,)
+    assert is_comparing(world) == ("of" in events)
+    assert repair.verify(world.database.dsn).findings == []
+
+
+def test_a_before_trigger_from_before_the_installation(bare_database: Database) -> None:
+    owner = bare_database.connect()
+    owner.execute(re.sub(r"<Lead\.?(\w*)>", lambda match: f'"{match[1] or "Lead"}"', BEFORE.format("update")))
+    migrate.apply(bare_database.dsn)
+    world = World(bare_database)
+    assert is_comparing(world)
+    assert world.write(BLOCK) == 1
+    assert world.all_is_right()
+    assert repair.verify(bare_database.dsn).findings == []
+
+
 # Histories of changes of the schema, beside writers and drains
 
 HISTORIES = int(os.environ.get("INBOXDB_HOST_HISTORIES", "4"))
@@ -392,6 +466,12 @@ OTHERS = [
     "alter table <Lead> add column if not exists added integer not null default 1",
     "alter table <Lead> drop column if exists added",
     "create table if not exists public.part (like <Message>)",
+    """
+    create or replace function public.block() returns trigger language plpgsql as
+    $$ begin new.<Lead.status> := 'blacklisted'; return new; exception when others then return new; end $$;
+    create or replace trigger block before update on <Lead> for each row execute function public.block()
+    """,
+    "drop trigger if exists block on <Lead>",
     "analyze",
 ]
 

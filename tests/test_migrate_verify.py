@@ -39,7 +39,7 @@ def on_lead(*names: str) -> set[str]:
     return {f'trigger inboxdb_note_{name} on public."Lead"' for name in names}
 
 
-ALL_OF_LEAD = on_lead("insert_or_delete", "update", "rollup", "truncate")
+ALL_OF_LEAD = on_lead("insert", "delete", "update", "rollup", "truncate")
 
 MENDED = {
     "trigger disabled": Damage(
@@ -54,13 +54,13 @@ MENDED = {
     ),
     "triggers lost": Damage(
         """
-        drop trigger inboxdb_note_insert_or_delete on "Lead";
+        drop trigger inboxdb_note_insert on "Lead";
         drop trigger inboxdb_note_update on "Lead";
         drop trigger inboxdb_note_delete on "AIDraft";
         drop trigger inboxdb_note_truncate on "Client";
         """,
         {
-            *on_lead("insert_or_delete", "update"),
+            *on_lead("insert", "update"),
             'trigger inboxdb_note_delete on public."AIDraft"',
             'trigger inboxdb_note_truncate on public."Client"',
         },
@@ -87,7 +87,7 @@ MENDED = {
     ),
     "noting function lost": Damage(
         "drop function inboxdb.note_lead_change() cascade",
-        {"routine inboxdb.note_lead_change()", *on_lead("insert_or_delete", "update", "rollup")},
+        {"routine inboxdb.note_lead_change()", *on_lead("insert", "delete", "update", "rollup")},
         "missing",
         True,
     ),

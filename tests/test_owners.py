@@ -147,7 +147,7 @@ def test_each_lack_is_named_and_no_write_of_the_hosts_fails(database: Database) 
 @pytest.mark.parametrize(
     "lost",
     [
-        "drop function inboxdb.note_change", "drop function inboxdb.current_slice", "drop function inboxdb.can_note",
+        "drop function inboxdb.note_change", "drop function inboxdb.current_slice", "drop function inboxdb.can_note", "drop function inboxdb.can_note_in", "drop function inboxdb.clock() cascade",
         "drop function inboxdb.note_unreadable", "drop table inboxdb.change_2 cascade",
     ],
 )  # fmt: skip

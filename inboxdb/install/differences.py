@@ -26,6 +26,8 @@ LEAD = Object("relation", 'public."Lead"')
 MEMBER, TRUSTED = (Object("policy", f'{name} on public."Lead"') for name in ("inboxdb_member", "inboxdb_trusted"))
 REALTIME = "realtime.messages"
 PUBLICATION = Object("publication", "inboxdb_lead")
+COMPARING = Object("trigger", 'inboxdb_note_compared on public."Lead"')
+MUST_COMPARE = (sources.SQL / "log" / "must_compare.sql").read_text().split("$$")[1]
 
 # Tables of one row that installing makes, and how the row is made anew. Suspended: our views have stand-ins.
 FILL = {
@@ -151,6 +153,7 @@ def lost_or_changed(connection: Connection, kind: str) -> list[Difference]:
     Parameters: connection; kind: trigger, index, relation, routine or policy.
     """
     shipped, installed = catalog.shipped(), _installed(connection, f"o.kind = '{kind}'")
+    _expect_comparing(connection, shipped, installed)
     remedy = {
         "trigger": _for_trigger,
         "index": _for_index,
@@ -200,6 +203,7 @@ def _lost_rows(connection: Connection, state: _State) -> Iterator[Difference]:
 def _read_state(connection: Connection) -> _State:
     installed = _installed(connection)
     expected = catalog.shipped()
+    _expect_comparing(connection, expected, installed)
     decided, drifted, owner, rls, named = _decided(connection)
 
     grantees = {obj: obj.name.rpartition(" to ")[2] for obj in expected if obj.kind == "privilege"}
@@ -237,6 +241,13 @@ def _read_state(connection: Connection) -> _State:
         if expected.get(obj, {}).get("kind") == "r" and facts["rls"] and not facts["force_rls"]:
             facts["rls"] = expected[obj]["rls"]
     return _State(expected, installed, owner, decided, named)
+
+
+def _expect_comparing(connection: Connection, expected: Objects, installed: Objects) -> None:
+    """Expect the comparing trigger to be enabled where the host has BEFORE triggers (D121); elsewhere it may be."""
+    is_enabled = installed.get(COMPARING, {}).get("enabled") == "O"
+    if is_enabled or connection.execute(MUST_COMPARE.encode()).fetchone() == (True,):
+        expected[COMPARING] = expected[COMPARING] | {"enabled": "O"}
 
 
 def _installed(connection: Connection, kinds: str = "true") -> Objects:
@@ -519,7 +530,8 @@ def _for_trigger(obj: Object, shipped: Facts | None, installed: Facts | None) ->
         mark = "`inboxdb mark --all`"
         return Remedy(f"`{enable}` and then {mark}, since changes were not noted, or {REPAIR} for both", (enable,))
     [(file, create)] = [(file, trigger[0]) for file, trigger in _triggers() if trigger.groups() == (name, obj.table)]
-    return Remedy(f"{REPAIR}, which makes it anew from sql/{file} and marks every workspace", (create,))
+    disable = (f"alter table {obj.table} disable trigger {name}",) if shipped["enabled"] == "D" else ()
+    return Remedy(f"{REPAIR}, which makes it anew from sql/{file} and marks every workspace", (create, *disable))
 
 
 def _for_policy(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:

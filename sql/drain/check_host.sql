@@ -3,9 +3,10 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101), or
---   changes cannot be noted, because a right was lost (D116): the counts would be wrong without a sign.
+--   changes cannot be noted, because a right was lost (D116): the counts would be wrong without a sign. See that our
+--   comparing trigger is enabled where the host has BEFORE triggers by now (D121).
 -- Returns: whether all is as it was.
--- Reads: the system catalog. Writes: installation.
+-- Reads: the system catalog. Writes: installation, the change log.
 -- INVOKER: called by maintain, by its name in view maintenance, and by collect.
 declare
   problem constant pg_catalog.text := coalesce(
@@ -17,6 +18,7 @@ declare
   );
 begin
   if problem is null or inboxdb.suspended_since() is not null then
+    perform inboxdb.compare_updates();
     return problem is null;
   end if;
   insert into inboxdb.installation as i (suspended_since, suspended_because)

@@ -1,43 +1,28 @@
-create or replace trigger inboxdb_note_insert_or_delete
-after insert or delete on public."Lead"
+-- A trigger for each event, because a session then has a copy of the function for each: what a copy prepares outside of
+-- its handler is of the types that its handler read (D101).
+create or replace trigger inboxdb_note_insert
+after insert on public."Lead"
 for each row execute function inboxdb.note_lead_change();
 
--- No column list, because a BEFORE trigger of the host's may change a column not named in the UPDATE. WHEN is evaluated
--- before the trigger is queued, so updates of other columns call no function. Column by column, because pg_dump gives a
--- row comparison back with other parentheses, like an altered trigger (D72).
-create or replace trigger inboxdb_note_update
-after update on public."Lead"
-for each row when (
-  old.id is distinct from new.id
-  or old."clientId" is distinct from new."clientId"
-  or old.status is distinct from new.status
-  or old."sentimentTag" is distinct from new."sentimentTag"
-  or old."lastInboundAt" is distinct from new."lastInboundAt"
-  or old."lastOutboundAt" is distinct from new."lastOutboundAt"
-  or old."lastZrgOutboundAt" is distinct from new."lastZrgOutboundAt"
-  or old."snoozedUntil" is distinct from new."snoozedUntil"
-  or old."assignedToUserId" is distinct from new."assignedToUserId"
-)
-execute function inboxdb.note_lead_change();
+create or replace trigger inboxdb_note_delete
+after delete on public."Lead"
+for each row execute function inboxdb.note_lead_change();
 
--- A stored message is announced by an UPDATE naming a rollup column, even with the same value. WHEN excludes updates
--- noted by the trigger above.
+-- A list of columns and no WHEN, because the server parses a condition anew in each statement (D120). Two, so that a
+-- change says whether the UPDATE names a rollup column, which announces a message, or another counted column.
+create or replace trigger inboxdb_note_update
+after update of id, "clientId", status, "sentimentTag", "snoozedUntil", "assignedToUserId" on public."Lead"
+for each row execute function inboxdb.note_lead_change();
+
 create or replace trigger inboxdb_note_rollup
 after update of "lastInboundAt", "lastOutboundAt", "lastZrgOutboundAt" on public."Lead"
-for each row when (
-  not (
-    old.id is distinct from new.id
-    or old."clientId" is distinct from new."clientId"
-    or old.status is distinct from new.status
-    or old."sentimentTag" is distinct from new."sentimentTag"
-    or old."lastInboundAt" is distinct from new."lastInboundAt"
-    or old."lastOutboundAt" is distinct from new."lastOutboundAt"
-    or old."lastZrgOutboundAt" is distinct from new."lastZrgOutboundAt"
-    or old."snoozedUntil" is distinct from new."snoozedUntil"
-    or old."assignedToUserId" is distinct from new."assignedToUserId"
-  )
-)
-execute function inboxdb.note_lead_change();
+for each row execute function inboxdb.note_lead_change('rollup');
+
+-- Enabled by compare_updates where the host has BEFORE triggers (D121).
+create or replace trigger inboxdb_note_compared
+after update on public."Lead"
+for each row execute function inboxdb.note_compared_lead();
+alter table public."Lead" disable trigger inboxdb_note_compared;
 
 create or replace trigger inboxdb_note_truncate
 after truncate on public."Lead"

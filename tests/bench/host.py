@@ -75,7 +75,7 @@ select t.tgrelid::regclass::text, t.tgname, n.nspname
 from pg_trigger as t
 inner join pg_proc as p on p.oid = t.tgfoid
 inner join pg_namespace as n on n.oid = p.pronamespace
-where not t.tgisinternal and n.nspname = any (%s)
+where not t.tgisinternal and n.nspname = any (%s) and t.tgname <> 'inboxdb_note_compared'
 """
 
 DIFFERENCES = """
