@@ -28,6 +28,8 @@ drop type inboxdb.counts_row;
 drop type inboxdb.lead_kind;
 drop table inboxdb.inbox_counts;
 drop function inboxdb.definitions();
+drop function inboxdb.id_hash(uuid, bigint);
+drop function inboxdb.id_hash(text, bigint);
 drop function inboxdb.key_id(bytea);
 drop function inboxdb.id_key(uuid);
 drop function inboxdb.id_key(text);

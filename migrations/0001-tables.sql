@@ -400,6 +400,30 @@ as $$
 $$;
 -- <<< sql/host/key_id.sql
 
+-- >>> sql/host/id_hash.sql
+-- The hash of an id's bytes. Both functions are inlined, hence no search_path of their own; overload resolution picks
+-- the right one per column.
+create or replace function inboxdb.id_hash(id text, seed bigint) returns bigint
+language sql immutable strict parallel safe
+as $$
+  -- Purpose: the 64-bit hash of a text id, under any collation, in any encoding: of its bytes as they are stored.
+  -- Parameters: id; seed, another hash that this one is to depend on.
+  -- Returns: the hash, null for null.
+  -- INVOKER: reads nothing.
+  select pg_catalog.hashtextextended(id collate "C", seed)
+$$;
+
+create or replace function inboxdb.id_hash(id uuid, seed bigint) returns bigint
+language sql immutable strict parallel safe
+as $$
+  -- Purpose: the same for hosts whose ids are UUIDs.
+  -- Parameters: as above.
+  -- Returns: as above.
+  -- INVOKER: reads nothing.
+  select pg_catalog.uuid_hash_extended(id, seed)
+$$;
+-- <<< sql/host/id_hash.sql
+
 -- >>> sql/counts/definitions.sql
 create or replace function inboxdb.definitions() returns text
 language sql immutable parallel safe
@@ -409,7 +433,7 @@ as $$
   -- Returns: the first eight digits of the MD5 of the sources of lead_now and kind_now, and of whatever they name, one
   --   after the other; `make migration` writes the digits, and tests/test_sources.py holds them to that.
   -- INVOKER: reads nothing.
-  select 'a32bbc3d'
+  select '331e985a'
 $$;
 -- <<< sql/counts/definitions.sql
 
@@ -479,10 +503,12 @@ create type inboxdb.compared_lead as (
   old_user bytea,
   old_counts integer,
   old_snooze timestamptz,
+  old_hash bigint,
   is_here boolean,
   new_user bytea,
   new_counts integer,
   new_snooze timestamptz,
+  new_hash bigint,
   explained_by text
 );
 
@@ -667,7 +693,8 @@ create table inboxdb.workspace (
   number integer not null unique default pg_catalog.floor(4294967296 * pg_catalog.random() - 2147483648),
   definitions text,
   audited_at timestamptz,
-  audit_not_before timestamptz
+  audit_not_before timestamptz,
+  compared_at timestamptz
 )
 with (fillfactor = 70);
 
@@ -687,13 +714,16 @@ comment on column inboxdb.workspace.audited_at is
 'When all its leads were last recounted, or found right by an audit, exact to a minute.';
 comment on column inboxdb.workspace.audit_not_before is
 'When a workspace chosen for an audit may be chosen again, unless the audit came to its end.';
+comment on column inboxdb.workspace.compared_at is
+'When all its leads were last compared with counted_lead one by one, and not by hashes; null to do so next.';
 -- <<< sql/counts/workspace.table.sql
 
 -- >>> sql/counts/counted_lead.table.sql
 -- Columns in this order, and keys for ids, make a row compact (D21).
 create table inboxdb.counted_lead (
+  ids_hash bigint not null,
   workspace integer not null,
-  counts integer not null,
+  counts smallint not null,
   lead_key bytea not null,
   user_key bytea,
   snoozed_until timestamptz,
@@ -705,6 +735,8 @@ create index counted_lead_workspace_snoozed_until_idx on inboxdb.counted_lead (w
 where snoozed_until is not null;
 
 comment on table inboxdb.counted_lead is 'What each lead last counted: a refresh by change applies what differs.';
+comment on column inboxdb.counted_lead.ids_hash is
+'The hash of the host''s ids of the lead and its user, with which recounts and audits find what differs.';
 comment on column inboxdb.counted_lead.workspace is 'workspace.number.';
 comment on column inboxdb.counted_lead.counts is 'The counts to which the lead belongs, a bit each: see view lead_now.';
 comment on column inboxdb.counted_lead.lead_key is 'The lead: id_key of its id.';

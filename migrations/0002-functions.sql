@@ -268,6 +268,7 @@ create or replace view inboxdb.lead_now as
 select
   c.client_id,
   c.lead_id,
+  inboxdb.id_hash(c.lead_id, coalesce(inboxdb.id_hash(c.scope_user_id, 0), 0)) as ids_hash,
   inboxdb.id_key(c.scope_user_id) as user_key,
   (
     0
@@ -328,6 +329,38 @@ as $$
   end
 $$;
 -- <<< sql/counts/kind_now.sql
+
+-- >>> sql/counts/lead_hash.sql
+-- Inlined into the calling query, so without a search_path of its own.
+create or replace function inboxdb.lead_hash(ids_hash bigint, counts integer, snoozed_until timestamptz) returns bigint
+language sql immutable parallel safe
+as $$
+  -- Purpose: the hash of all that counted_lead knows of a lead.
+  -- Parameters: a row of counted_lead, or what is to be one.
+  -- Returns: 64 bits, each depending on all parameters.
+  -- INVOKER: reads nothing.
+  select pg_catalog.hashint4extended(
+    counts,
+    case
+      when snoozed_until is null then ids_hash
+      else pg_catalog.timestamp_hash_extended(snoozed_until at time zone 'UTC', ids_hash)
+    end
+  )
+$$;
+-- <<< sql/counts/lead_hash.sql
+
+-- >>> sql/counts/lead_bucket.sql
+-- Inlined into the calling query, so without a search_path of its own.
+create or replace function inboxdb.lead_bucket(ids_hash bigint) returns integer
+language sql immutable strict parallel safe
+as $$
+  -- Purpose: the bucket of a lead: one of 65,536, so that a thousand changed of a million leads open 1.5 % of them.
+  -- Parameters: ids_hash, as in counted_lead.
+  -- Returns: the bucket, from 0.
+  -- INVOKER: reads nothing.
+  select (ids_hash & 65535)::integer
+$$;
+-- <<< sql/counts/lead_bucket.sql
 -- >>> sql/host/is_too_long.sql
 -- Overloaded for the two types of host ids. Inlined into each writer's statement, so without a search_path of its own.
 create or replace function inboxdb.is_too_long(id uuid) returns boolean
@@ -772,6 +805,23 @@ begin
 end
 $$;
 -- <<< sql/operations/verify_workspace.sql
+
+-- >>> sql/operations/mark_for_repair.sql
+create or replace function inboxdb.mark_for_repair(target_client_id inboxdb.client_id) returns void
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: mark a workspace whose counts are wrong: its next recount compares leads one by one, and not by hashes.
+-- Parameters: target_client_id.
+-- Errors: those of mark_inbox_counts_dirty.
+-- Writes: workspace, where it waits for a refresh at work; the change log.
+-- DEFINER: its callers have no rights in inboxdb.
+begin
+  update inboxdb.workspace as w set compared_at = null where w.client_id = target_client_id;
+  perform inboxdb.mark_inbox_counts_dirty(target_client_id);
+end
+$$;
+-- <<< sql/operations/mark_for_repair.sql
 
 -- >>> sql/log/current_slice.sql
 create or replace function inboxdb.current_slice() returns integer
@@ -1904,6 +1954,28 @@ as $$
 $$;
 -- <<< sql/drain/audit_period.sql
 
+-- >>> sql/drain/is_comparison_due.sql
+create or replace function inboxdb.is_comparison_due(target_client_id inboxdb.client_id, as_of timestamptz)
+returns boolean
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: say whether a recount or an audit of a workspace is to compare its leads one by one, and not by hashes:
+  --   once in 28 periods of audits, a week by default.
+  -- Parameters: target_client_id; as_of.
+  -- Returns: true or false.
+  -- Reads: workspace, setting.
+  -- INVOKER: called by recount_workspace and audit_claimed only.
+  select not exists (
+    select
+    from inboxdb.workspace as w
+    where w.client_id = target_client_id
+      -- later than now by a clock that was ahead
+      and w.compared_at between as_of - 28 * inboxdb.audit_period() and as_of + interval '1 minute'
+  )
+$$;
+-- <<< sql/drain/is_comparison_due.sql
+
 -- >>> sql/drain/reason_to_recount.sql
 create or replace function inboxdb.reason_to_recount(
   target_client_id inboxdb.client_id, as_of timestamptz, otherwise text
@@ -1955,8 +2027,8 @@ $$;
 -- <<< sql/drain/reason_to_recount.sql
 
 -- >>> sql/counts/classify_leads.sql
-create or replace function inboxdb.classify_leads(target_client_id inboxdb.client_id)
-returns table (lead_key bytea, user_key bytea, counts integer, snoozed_until timestamptz)
+create or replace function inboxdb.classify_leads(target_client_id inboxdb.client_id, buckets integer[])
+returns table (lead_key bytea, user_key bytea, counts integer, snoozed_until timestamptz, ids_hash bigint)
 -- STABLE matters: the scan runs in the caller's snapshot (D15).
 language plpgsql stable rows 10000
 set search_path = ''
@@ -1969,18 +2041,25 @@ set work_mem = '4MB'
 set jit = off
 set max_parallel_workers_per_gather = 0
 as $$
--- Purpose: all leads of a workspace, in the form of counted_lead.
--- Parameters: target_client_id.
+-- Purpose: the leads of a workspace, in the form of counted_lead.
+-- Parameters: target_client_id; buckets, whose leads are wanted, null for all.
 -- Returns: lead_now's.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: lead_now, workspace, in one scan.
--- INVOKER: called by compared_leads only.
+-- INVOKER: called by compared_leads and fill_leads only.
 begin
   perform inboxdb.fit_plan(target_client_id);
-  return query
-  select inboxdb.id_key(l.lead_id), l.user_key, l.counts, l.snoozed_until
-  from inboxdb.lead_now as l
-  where l.client_id = target_client_id;
+  if buckets is null then
+    return query
+    select inboxdb.id_key(l.lead_id), l.user_key, l.counts, l.snoozed_until, l.ids_hash
+    from inboxdb.lead_now as l
+    where l.client_id = target_client_id;
+  else
+    return query
+    select inboxdb.id_key(l.lead_id), l.user_key, l.counts, l.snoozed_until, l.ids_hash
+    from inboxdb.lead_now as l
+    where l.client_id = target_client_id and inboxdb.lead_bucket(l.ids_hash) = any (buckets);
+  end if;
 end
 $$;
 -- <<< sql/counts/classify_leads.sql
@@ -1996,37 +2075,33 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: compare leads with their rows in counted_lead, by key.
--- Parameters: target_client_id; as_of, the instant at which snoozes are judged; lead_ids, of each lead once, null for
---   all leads, as compared_leads.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged; lead_ids, of each lead once.
 -- Returns: the leads that the workspace has, or counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: counted_lead, lead_now, workspace; or as compared_leads.
+-- Reads: counted_lead, lead_now, workspace.
 -- INVOKER: called by remember_leads only, which forbids all but nested loops.
 declare
   this_workspace integer;
 begin
-  if lead_ids is null then
-    return query select c.* from inboxdb.compared_leads(target_client_id, as_of) as c;
-    return;
-  end if;
   select w.number into this_workspace from inboxdb.workspace as w where w.client_id = target_client_id;
   perform inboxdb.checkpoint('snapshot taken');
   return query
   select
-    k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until,
-    n.is_here, n.user_key, n.counts, n.snoozed_until, 'change'
+    k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
+    n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash, 'change'
   from (
     select c.lead_id, inboxdb.id_key(c.lead_id) as lead_key from pg_catalog.unnest(lead_ids) as c (lead_id)
   ) as c
   left join lateral (
-    select k.ctid as tid, k.user_key, k.counts, k.snoozed_until
+    select k.ctid as tid, k.user_key, k.counts::integer as counts, k.snoozed_until, k.ids_hash
     from inboxdb.counted_lead as k
     where k.workspace = this_workspace and k.lead_key = c.lead_key
     offset 0
   ) as k on true
   left join lateral (
     select
-      true as is_here, f.user_key, f.counts, case when f.snoozed_until > as_of then f.snoozed_until end as snoozed_until
+      true as is_here, f.user_key, f.counts, f.ids_hash,
+      case when f.snoozed_until > as_of then f.snoozed_until end as snoozed_until
     from inboxdb.lead_now as f
     where f.lead_id = c.lead_id and f.client_id = target_client_id
     offset 0
@@ -2037,8 +2112,68 @@ end
 $$;
 -- <<< sql/drain/changed_leads.sql
 
+-- >>> sql/drain/differing_buckets.sql
+create or replace function inboxdb.differing_buckets(target_client_id inboxdb.client_id, as_of timestamptz)
+returns integer[]
+-- STABLE matters: everything is read in the caller's snapshot (D15).
+language plpgsql stable
+set search_path = ''
+set row_security = off
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = on
+set enable_hashjoin = on
+set enable_mergejoin = on
+set work_mem = '4MB'
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $$
+-- Purpose: find by hashes where a workspace's leads differ from counted_lead: sums of lead_hash per bucket. Sums, because
+--   two equal differences would cancel each other in an exclusive or.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
+-- Returns: the buckets that differ.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: lead_now and counted_lead, in one scan each; workspace.
+-- INVOKER: called by compared_leads only.
+declare
+  this_workspace integer;
+begin
+  select w.number into this_workspace from inboxdb.workspace as w where w.client_id = target_client_id;
+  perform inboxdb.fit_plan(target_client_id);
+  return array(
+    select bucket
+    from (
+      select
+        inboxdb.lead_bucket(l.ids_hash) as bucket,
+        pg_catalog.sum(
+          inboxdb.lead_hash(l.ids_hash, l.counts, case when l.snoozed_until > as_of then l.snoozed_until end)
+        ) as total
+      from (
+        select n.ids_hash, n.counts, n.snoozed_until
+        from inboxdb.lead_now as n
+        where n.client_id = target_client_id
+        -- each column computed once per lead
+        offset 0
+      ) as l
+      group by 1
+    ) as host
+    full join (
+      select
+        inboxdb.lead_bucket(k.ids_hash) as bucket,
+        pg_catalog.sum(inboxdb.lead_hash(k.ids_hash, k.counts, k.snoozed_until)) as total
+      from inboxdb.counted_lead as k
+      where k.workspace = this_workspace
+      group by 1
+    ) as kept using (bucket)
+    where host.total is distinct from kept.total
+  );
+end
+$$;
+-- <<< sql/drain/differing_buckets.sql
+
 -- >>> sql/drain/compared_leads.sql
-create or replace function inboxdb.compared_leads(target_client_id inboxdb.client_id, as_of timestamptz)
+create or replace function inboxdb.compared_leads(
+  target_client_id inboxdb.client_id, as_of timestamptz, one_by_one boolean
+)
 returns setof inboxdb.compared_lead
 -- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable rows 100
@@ -2049,15 +2184,29 @@ set enable_mergejoin = on
 set work_mem = '64MB'
 as $$
 -- Purpose: the leads of a workspace that differ from counted_lead.
--- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged; one_by_one, to compare all leads, and
+--   not only those in buckets whose hashes differ.
 -- Returns: the leads, and the explanation of each difference: change (noted, perhaps not yet assigned to a workspace),
 --   whole (a change of the whole workspace), snooze (the lead's snooze ended), message (the AI's message is stored, and
 --   the lead not yet written), gone (the host deleted the workspace); null without an explanation.
 -- Errors: those of classify_leads.
--- Reads: counted_lead, classify_leads, "Client", workspace, the change log, the work list.
--- INVOKER: called by changed_leads and audit_workspace only, which forbid sequential scans.
+-- Reads: counted_lead, differing_buckets, classify_leads, "Client", workspace, the change log, the work list.
+-- INVOKER: called by remember_leads and audit_workspace only, which forbid sequential scans.
+declare
+  buckets integer[];
 begin
   perform inboxdb.checkpoint('snapshot taken');
+  if not one_by_one and exists (select from public."Client" as c where c.id = target_client_id) then
+    buckets := inboxdb.differing_buckets(target_client_id, as_of);
+    if pg_catalog.cardinality(buckets) = 0 then
+      perform inboxdb.checkpoint('counted');
+      return;
+    elsif pg_catalog.cardinality(buckets) > (
+      select least(w.leads, 65536) / 8 from inboxdb.workspace as w where w.client_id = target_client_id
+    ) then
+      buckets := null;
+    end if;
+  end if;
   return query
   with
   noted as materialized (
@@ -2069,23 +2218,25 @@ begin
   compared as (
     select
       k.tid, coalesce(k.lead_key, l.lead_key) as lead_key,
-      k.user_key as old_user, k.counts as old_counts, k.snoozed_until as old_snooze,
-      l.is_here, l.user_key as new_user, l.counts as new_counts, l.snoozed_until as new_snooze
+      k.user_key as old_user, k.counts::integer as old_counts, k.snoozed_until as old_snooze, k.ids_hash as old_hash,
+      l.is_here, l.user_key as new_user, l.counts as new_counts, l.snoozed_until as new_snooze, l.ids_hash as new_hash
     from (
-      select k.ctid as tid, k.lead_key, k.user_key, k.counts, k.snoozed_until
+      select k.ctid as tid, k.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash
       from inboxdb.workspace as w
       inner join inboxdb.counted_lead as k on w.number = k.workspace
       where w.client_id = target_client_id
+        and (buckets is null or inboxdb.lead_bucket(k.ids_hash) = any (buckets))
     ) as k
     full join (
       select
-        true as is_here, c.lead_key, c.user_key, c.counts,
+        true as is_here, c.lead_key, c.user_key, c.counts, c.ids_hash,
         case when c.snoozed_until > as_of then c.snoozed_until end as snoozed_until
-      from inboxdb.classify_leads(target_client_id) as c
+      from inboxdb.classify_leads(target_client_id, buckets) as c
       where (select h.has_it from host as h)
     ) as l on k.lead_key = l.lead_key
     where k.tid is null or l.is_here is null
-      or (k.user_key, k.counts, k.snoozed_until) is distinct from (l.user_key, l.counts, l.snoozed_until)
+      or (k.ids_hash, k.user_key, k.counts, k.snoozed_until)
+      is distinct from (l.ids_hash, l.user_key, l.counts, l.snoozed_until)
   )
   select
     c.*,
@@ -2096,9 +2247,11 @@ begin
         select from inboxdb.work_list as d where d.client_id = target_client_id and d.collapsed
       ) then 'whole'
       when c.lead_key in (select inboxdb.id_key(n.lead_id) from noted as n) then 'change'
-      when c.is_here and (c.new_user, c.new_counts) is not distinct from (c.old_user, c.old_counts)
+      when c.is_here
+        and (c.new_hash, c.new_user, c.new_counts) is not distinct from (c.old_hash, c.old_user, c.old_counts)
         and c.old_snooze <= as_of then 'snooze'
-      when c.is_here and (c.new_user, c.new_snooze) is not distinct from (c.old_user, c.old_snooze)
+      when c.is_here
+        and (c.new_hash, c.new_user, c.new_snooze) is not distinct from (c.old_hash, c.old_user, c.old_snooze)
         and c.new_counts = c.old_counts | (1 << (select k.bit from inboxdb.count as k where k.name = 'ai_sent'))
         then 'message'
       -- last, because the whole log is read: changes of drafts and of TRUNCATE name no workspace before a collector
@@ -2118,7 +2271,7 @@ $$;
 
 -- >>> sql/drain/remember_leads.sql
 create or replace function inboxdb.remember_leads(
-  target_client_id inboxdb.client_id, as_of timestamptz, is_recount boolean,
+  target_client_id inboxdb.client_id, as_of timestamptz, is_recount boolean, one_by_one boolean,
   out noted_since timestamptz, out touched_scopes inboxdb.user_id[], out moved inboxdb.lead_kind[], out drifted integer,
   out still_exists boolean
 )
@@ -2133,13 +2286,13 @@ as $$
 -- Purpose: take a workspace's changes, evaluate the leads concerned, and bring counted_lead up to date: rows that
 --   differ are written, others not.
 -- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged; is_recount:
---   evaluate all leads, and take changes of the whole workspace, too, left in the log otherwise. The caller took the
---   lock in an EARLIER statement and is READ COMMITTED (D14).
--- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; by change
---   the kinds of leads that came, and that went; how many leads differ from counted_lead without an explanation;
---   whether the host still has the workspace.
+--   evaluate all leads, and take changes of the whole workspace, too, left in the log otherwise; one_by_one, as of
+--   compared_leads. The caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; the kinds of
+--   leads that came, and that went; how many leads differ from counted_lead without an explanation; whether the host
+--   still has the workspace.
 -- Errors: those of compared_leads.
--- Reads: changed_leads, "Client". Writes: counted_lead, the change log.
+-- Reads: changed_leads or compared_leads, "Client". Writes: counted_lead, the change log.
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
   slices integer[];
@@ -2155,23 +2308,25 @@ begin
   ),
   compared as materialized (
     select c.*
-    from inboxdb.changed_leads(
-      target_client_id, as_of, case when not is_recount then array(select distinct n.lead_id from changed as n) end
-    ) as c
+    from inboxdb.changed_leads(target_client_id, as_of, array(select distinct n.lead_id from changed as n)) as c
+    where not is_recount
+    union all
+    select c.* from inboxdb.compared_leads(target_client_id, as_of, one_by_one) as c where is_recount
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
   ),
   rewritten as (
     update inboxdb.counted_lead as k
-    set counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
+    set ids_hash = c.new_hash, counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
     from compared as c
     where k.ctid = c.tid and c.is_here
-      and (c.old_user, c.old_counts, c.old_snooze) is distinct from (c.new_user, c.new_counts, c.new_snooze)
+      and (c.old_hash, c.old_user, c.old_counts, c.old_snooze)
+      is distinct from (c.new_hash, c.new_user, c.new_counts, c.new_snooze)
   ),
   added as (
-    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, snoozed_until)
-    select w.number, c.new_counts, c.lead_key, c.new_user, c.new_snooze
+    insert into inboxdb.counted_lead (ids_hash, workspace, counts, lead_key, user_key, snoozed_until)
+    select c.new_hash, w.number, c.new_counts, c.lead_key, c.new_user, c.new_snooze
     from inboxdb.workspace as w
     cross join compared as c
     where w.client_id = target_client_id and c.tid is null
@@ -2185,7 +2340,7 @@ begin
       (c.tid is not null, c.old_user, inboxdb.kind_now(c.old_counts, c.old_snooze is not null), -1),
       (c.is_here, c.new_user, inboxdb.kind_now(c.new_counts, c.new_snooze is not null), 1)
     ) as m (is_one, user_key, counts, leads)
-    where m.is_one and not is_recount
+    where m.is_one
     group by m.user_key, m.counts
   )
   select
@@ -2222,6 +2377,54 @@ end
 $$;
 -- <<< sql/drain/remember_leads.sql
 
+-- >>> sql/drain/fill_leads.sql
+create or replace function inboxdb.fill_leads(
+  target_client_id inboxdb.client_id, as_of timestamptz, out noted_since timestamptz, out still_exists boolean
+)
+language plpgsql volatile
+set search_path = ''
+set row_security = off
+set work_mem = '64MB'
+as $$
+-- Purpose: take a workspace's changes, and fill counted_lead with all its leads, of which there is none yet: nothing is
+--   compared.
+-- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged. The caller took
+--   the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, null for none; whether the host still has the workspace.
+-- Errors: those of classify_leads.
+-- Reads: classify_leads, "Client", workspace. Writes: counted_lead, the change log.
+-- INVOKER: called by recount_workspace only, which forbids sequential scans.
+declare
+  slices integer[];
+  tids pg_catalog.tid[];
+begin
+  -- ONE statement, so one snapshot: a change not seen stays in the log, a change seen is evaluated.
+  with
+  changed as materialized (
+    select c.slice, c.tid, c.noted_at from inboxdb.changes_of(target_client_id) as c
+  ),
+  added as (
+    insert into inboxdb.counted_lead (ids_hash, workspace, counts, lead_key, user_key, snoozed_until)
+    select
+      c.ids_hash, w.number, c.counts, c.lead_key, c.user_key,
+      case when c.snoozed_until > as_of then c.snoozed_until end
+    from inboxdb.workspace as w
+    cross join inboxdb.classify_leads(target_client_id, null) as c
+    where w.client_id = target_client_id
+      and exists (select from public."Client" as h where h.id = target_client_id)
+    -- in the order of the key, so that the index grows at one place
+    order by c.lead_key
+  )
+  select
+    pg_catalog.min(c.noted_at), pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid),
+    exists (select from public."Client" as h where h.id = target_client_id)
+  into noted_since, slices, tids, still_exists
+  from changed as c;
+  perform inboxdb.take_changes(slices, tids);
+end
+$$;
+-- <<< sql/drain/fill_leads.sql
+
 -- >>> sql/counts/scope_counts.sql
 create or replace function inboxdb.scope_counts(kinds inboxdb.lead_kind[]) returns setof inboxdb.counts_row
 language sql stable rows 100
@@ -2256,36 +2459,6 @@ as $$
   having grouping(k.user_key) = 1 or k.user_key is not null
 $$;
 -- <<< sql/counts/scope_counts.sql
-
--- >>> sql/counts/remembered_counts.sql
-create or replace function inboxdb.remembered_counts(target_client_id inboxdb.client_id)
-returns setof inboxdb.counts_row
-language sql stable rows 100
-set search_path = ''
-set work_mem = '64MB'
-set jit = off
-as $$
-  -- Purpose: add up a workspace's rows of counted_lead.
-  -- Parameters: target_client_id.
-  -- Returns: the rows that inbox_counts should have, as scope_counts.
-  -- Reads: counted_lead, workspace.
-  -- INVOKER: called by drifted_scopes and recount_workspace only.
-  select s.*
-  from inboxdb.scope_counts(array(
-    select (k.user_key, k.counts, k.leads)::inboxdb.lead_kind
-    from (
-      select
-        k.user_key,
-        inboxdb.kind_now(k.counts, k.snoozed_until is not null) as counts,
-        pg_catalog.count(*) as leads
-      from inboxdb.workspace as w
-      inner join inboxdb.counted_lead as k on w.number = k.workspace
-      where w.client_id = target_client_id
-      group by 1, 2
-    ) as k
-  )) as s
-$$;
--- <<< sql/counts/remembered_counts.sql
 
 -- >>> sql/counts/stored_counts.sql
 create or replace function inboxdb.stored_counts(target_client_id inboxdb.client_id)
@@ -2326,6 +2499,34 @@ as $$
 $$;
 -- <<< sql/counts/stored_counts.sql
 
+-- >>> sql/counts/remembered_kinds.sql
+create or replace function inboxdb.remembered_kinds(target_client_id inboxdb.client_id) returns inboxdb.lead_kind[]
+language sql stable
+set search_path = ''
+set work_mem = '64MB'
+set jit = off
+as $$
+  -- Purpose: count a workspace's rows of counted_lead by kind.
+  -- Parameters: target_client_id.
+  -- Returns: each kind of each user once; for scope_counts, which adds them up.
+  -- Reads: counted_lead, workspace.
+  -- INVOKER: called by drifted_scopes and recount_workspace only.
+  select array(
+    select (k.user_key, k.kind, k.leads)::inboxdb.lead_kind
+    from (
+      select
+        k.user_key,
+        inboxdb.kind_now(k.counts, k.snoozed_until is not null) as kind,
+        pg_catalog.count(*) as leads
+      from inboxdb.workspace as w
+      inner join inboxdb.counted_lead as k on w.number = k.workspace
+      where w.client_id = target_client_id
+      group by 1, 2
+    ) as k
+  )
+$$;
+-- <<< sql/counts/remembered_kinds.sql
+
 -- >>> sql/counts/drifted_scopes.sql
 create or replace function inboxdb.drifted_scopes(target_client_id inboxdb.client_id) returns integer
 language sql stable
@@ -2335,11 +2536,11 @@ as $$
   --   a difference, because every refresh leaves the two equal.
   -- Parameters: target_client_id.
   -- Returns: how many rows differ, are missing or superfluous.
-  -- Reads: stored_counts, remembered_counts.
-  -- INVOKER: called by recount_workspace and audit_workspace only, which forbid sequential scans.
+  -- Reads: stored_counts, remembered_kinds.
+  -- INVOKER: called by audit_workspace only, which forbids sequential scans.
   select pg_catalog.count(*)
   from inboxdb.stored_counts(target_client_id) as s
-  full join inboxdb.remembered_counts(target_client_id) as r using (is_global, scope_user_id)
+  full join inboxdb.scope_counts(inboxdb.remembered_kinds(target_client_id)) as r using (is_global, scope_user_id)
   where (s.leads, s.counts) is distinct from (r.leads, r.counts)
 $$;
 -- <<< sql/counts/drifted_scopes.sql
@@ -2501,7 +2702,11 @@ $$;
 
 -- >>> sql/counts/note_refresh.sql
 create or replace function inboxdb.note_refresh(
+<<<<<<< HEAD
   target_client_ids inboxdb.client_id[], as_of timestamptz, leads_now integer[], is_recount boolean
+=======
+  target_client_id inboxdb.client_id, as_of timestamptz, leads_now integer, is_recount boolean, one_by_one boolean
+>>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
 ) returns void
 language plpgsql volatile
 set search_path = ''
@@ -2509,14 +2714,22 @@ set search_path = ''
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
+<<<<<<< HEAD
 -- Purpose: store in workspace the results of refreshes: the number of leads, the end of the next snooze, and after a
 --   recount the definitions, and when. Called in a statement after remember_leads or remember_set, whose own snapshots
 --   do not see the rows written.
 -- Parameters: target_client_ids; as_of; leads_now, of each; is_recount.
+=======
+-- Purpose: store in workspace the results of a refresh: the number of leads, the end of the next snooze, and after a
+--   recount the definitions, and when, and how its leads were compared. Called in a statement after remember_leads, whose own snapshot does not see the
+--   rows written.
+-- Parameters: target_client_id; as_of; leads_now; is_recount; one_by_one, whether it compared all leads one by one.
+>>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
 -- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps dead rows of ended snoozes.
 -- Writes: workspace, only where a value changes, because a held snapshot keeps each dead row.
 -- INVOKER: called by apply_changes, recount_workspace and refresh_set only.
 begin
+<<<<<<< HEAD
   update inboxdb.workspace as w
   set
     leads = f.leads,
@@ -2540,6 +2753,33 @@ begin
       or is_recount and (k.audited_at between as_of - interval '1 minute' and as_of) is not true
   ) as f
   where w.client_id = f.client_id;
+=======
+  select w.*, n.snoozed_until as next_snooze into kept
+  from inboxdb.workspace as w
+  left join lateral (
+    select k.snoozed_until
+    from inboxdb.counted_lead as k
+    where k.workspace = w.number and k.snoozed_until > as_of and k.snoozed_until < 'infinity'
+    order by k.workspace, k.snoozed_until
+    limit 1
+  ) as n on true
+  where w.client_id = target_client_id;
+  if kept.next_snooze_at is distinct from kept.next_snooze
+    or pg_catalog.abs(kept.leads - leads_now) > kept.leads / 10
+    or kept.definitions is distinct from inboxdb.definitions()
+    or is_recount and (kept.audited_at between as_of - interval '1 minute' and as_of) is not true
+    or one_by_one and (kept.compared_at between as_of - interval '1 minute' and as_of) is not true
+  then
+    update inboxdb.workspace as w
+    set
+      leads = leads_now,
+      next_snooze_at = kept.next_snooze,
+      definitions = inboxdb.definitions(),
+      audited_at = case when is_recount then as_of else w.audited_at end,
+      compared_at = case when one_by_one then as_of else w.compared_at end
+    where w.client_id = target_client_id;
+  end if;
+>>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
 end
 $$;
 -- <<< sql/counts/note_refresh.sql
@@ -2610,7 +2850,7 @@ declare
   is_possible boolean;
 begin
   select r.noted_since, r.touched_scopes, r.moved into noted_since, changed_scopes, moved
-  from inboxdb.remember_leads(target_client_id, as_of, false) as r;
+  from inboxdb.remember_leads(target_client_id, as_of, false, false) as r;
 
   select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
   if first_snooze <= as_of then
@@ -2637,10 +2877,15 @@ begin
   end if;
 
   changed_scopes := array(select distinct s.id from pg_catalog.unnest(changed_scopes) as s (id));
+<<<<<<< HEAD
   perform inboxdb.store_counts(
     pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(due)]), as_of, due
   );
   perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], false);
+=======
+  perform inboxdb.store_counts(target_client_id, as_of, due);
+  perform inboxdb.note_refresh(target_client_id, as_of, leads_now, false, false);
+>>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
 end
 $$;
 -- <<< sql/drain/apply_changes.sql
@@ -2660,17 +2905,23 @@ as $$
 -- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, else null; the users
 --   with changed counts or leads; whether the host still has the workspace: if not, the workspace loses its rows.
 -- Errors: those of remember_leads and store_counts.
+-- Leads are compared by hashes after a mark or a recompute, and one by one otherwise, or once that is due.
 -- Differences without a noted change are drift (D25), except after a first fill, new definitions or a clock set back,
 -- when counted_lead says nothing about the counts before.
--- Reads: as remember_leads, stored_counts, remembered_counts. Writes: as remember_leads and store_counts, workspace,
---   drift.
+-- Reads: as remember_leads or fill_leads, stored_counts, remembered_kinds. Writes: as remember_leads or fill_leads,
+--   store_counts, workspace, drift.
 -- INVOKER: called by refresh_workspace only.
 declare
   is_judged boolean := reason not in ('first_fill', 'definitions_changed', 'clock_set_back');
+  -- by hashes where few leads can differ, and nothing found so far says that hashes hide something
+  one_by_one boolean := reason not in ('whole_workspace', 'recompute')
+    or inboxdb.is_comparison_due(target_client_id, as_of);
   first_snooze pg_catalog.timestamptz;
-  drifted_scopes integer := 0;
+  drifted_scopes integer;
   drifted_leads integer;
   touched_scopes inboxdb.user_id[];
+  kinds_before inboxdb.lead_kind[];
+  moved inboxdb.lead_kind[];
   due inboxdb.counts_row[];
   leads_now integer;
 begin
@@ -2683,13 +2934,17 @@ begin
     where l."clientId" = target_client_id
     on conflict (number) do nothing;
   end loop;
-  if is_judged then
-    drifted_scopes := inboxdb.drifted_scopes(target_client_id);
-  end if;
+  kinds_before := inboxdb.remembered_kinds(target_client_id);
 
-  select r.noted_since, r.touched_scopes, r.drifted, r.still_exists
-  into noted_since, touched_scopes, drifted_leads, still_exists
-  from inboxdb.remember_leads(target_client_id, as_of, true) as r;
+  if reason = 'first_fill' and kinds_before = '{}' then
+    select f.noted_since, f.still_exists into noted_since, still_exists
+    from inboxdb.fill_leads(target_client_id, as_of) as f;
+    moved := inboxdb.remembered_kinds(target_client_id);
+  else
+    select r.noted_since, r.touched_scopes, r.moved, r.drifted, r.still_exists
+    into noted_since, touched_scopes, moved, drifted_leads, still_exists
+    from inboxdb.remember_leads(target_client_id, as_of, true, one_by_one) as r;
+  end if;
   noted_since := least(noted_since, collapsed_since, case when first_snooze <= as_of then first_snooze end);
 
   select
@@ -2700,11 +2955,15 @@ begin
       where not is_global
         and (s.counts is distinct from r.counts or touched_scopes is null or collapsed_since is not null)
     ),
-    pg_catalog.max(r.leads) filter (where is_global)
-  into due, changed_scopes, leads_now
+    pg_catalog.max(r.leads) filter (where is_global),
+    pg_catalog.count(*) filter (where (s.leads, s.counts) is distinct from (b.leads, b.counts))
+  into due, changed_scopes, leads_now, drifted_scopes
   from inboxdb.stored_counts(target_client_id) as s
+  full join inboxdb.scope_counts(kinds_before) as b using (is_global, scope_user_id)
   full join (
-    select c.* from inboxdb.remembered_counts(target_client_id) as c where still_exists
+    select c.*
+    from inboxdb.scope_counts(kinds_before || moved) as c
+    where still_exists and (c.is_global or c.leads > 0)
   ) as r using (is_global, scope_user_id);
   changed_scopes := array(select pg_catalog.unnest(changed_scopes) union select pg_catalog.unnest(touched_scopes));
   perform inboxdb.store_counts(
@@ -2712,7 +2971,11 @@ begin
   );
 
   if still_exists then
+<<<<<<< HEAD
     perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], true);
+=======
+    perform inboxdb.note_refresh(target_client_id, as_of, leads_now, true, one_by_one);
+>>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
   else
     delete from inboxdb.workspace as w where w.client_id = target_client_id;
   end if;
@@ -2729,7 +2992,8 @@ $$;
 -- <<< sql/drain/recount_workspace.sql
 
 -- >>> sql/drain/audit_workspace.sql
-create or replace function inboxdb.audit_workspace(target_client_id inboxdb.client_id) returns boolean
+create or replace function inboxdb.audit_workspace(target_client_id inboxdb.client_id, one_by_one boolean)
+returns boolean
 -- STABLE matters: everything is read in a single snapshot (D29)
 language plpgsql stable
 set search_path = ''
@@ -2739,7 +3003,7 @@ set jit = off
 as $$
 -- Purpose: compare all leads of a workspace with counted_lead, and its counts with their sum, while other drains may
 --   refresh the workspace.
--- Parameters: target_client_id.
+-- Parameters: target_client_id; one_by_one, as of compared_leads.
 -- Returns: true if every difference is explained by a change that waits; false if the workspace is to be recounted,
 --   because a difference has no explanation, or the next refresh would be a recount anyhow.
 -- Errors: those of compared_leads.
@@ -2753,7 +3017,7 @@ begin
     and inboxdb.drifted_scopes(target_client_id) = 0
     and not exists (
       select
-      from inboxdb.compared_leads(target_client_id, as_of) as c
+      from inboxdb.compared_leads(target_client_id, as_of, one_by_one) as c
       where c.explained_by is null or c.explained_by = 'message'
     );
 end
@@ -4709,6 +4973,7 @@ as $$
 -- INVOKER: called by maintain, by its name in view maintenance.
 declare
   began_at pg_catalog.timestamptz := inboxdb.clock();
+  one_by_one boolean := inboxdb.is_comparison_due(claimed, began_at);
   is_sound boolean;
 begin
   perform inboxdb.require_read_committed();
@@ -4718,7 +4983,7 @@ begin
   end if;
   -- before the lock, so that other drains go on refreshing the workspace during the audit (D29)
   begin
-    is_sound := inboxdb.audit_workspace(claimed);
+    is_sound := inboxdb.audit_workspace(claimed, one_by_one);
   exception when others then
     -- a refresh will fail likewise, with a record, further attempts and a quarantine at last
     perform inboxdb.note_change(claimed, null);
@@ -4728,7 +4993,12 @@ begin
   if not inboxdb.try_lock_workspace(claimed, 100) then
     outcome := 'skipped';
   elsif is_sound then
-    update inboxdb.workspace as w set audited_at = began_at, audit_not_before = null where w.client_id = claimed;
+    update inboxdb.workspace as w
+    set
+      audited_at = began_at,
+      audit_not_before = null,
+      compared_at = case when one_by_one then began_at else w.compared_at end
+    where w.client_id = claimed;
     outcome := 'audited';
   else
     select r.outcome, r.version, r.changed_scopes into outcome, version, changed_scopes

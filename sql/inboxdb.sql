@@ -34,6 +34,7 @@ create schema if not exists inboxdb;
 \ir host/utc.sql
 \ir host/id_key.sql
 \ir host/key_id.sql
+\ir host/id_hash.sql
 \ir host/can_be_id.sql
 \ir host/is_too_long.sql
 \ir host/ai_draft_to_review.index.sql
@@ -45,6 +46,8 @@ create schema if not exists inboxdb;
 \ir counts/classified_lead.view.sql
 \ir counts/lead_now.view.sql
 \ir counts/kind_now.sql
+\ir counts/lead_hash.sql
+\ir counts/lead_bucket.sql
 \ir counts/definitions.sql
 \ir counts/inbox_counts.table.sql
 \ir counts/counts_vector.view.sql
@@ -60,7 +63,7 @@ create schema if not exists inboxdb;
 \ir counts/counts_row.type.sql
 \ir counts/scope_counts.sql
 \ir counts/stored_counts.sql
-\ir counts/remembered_counts.sql
+\ir counts/remembered_kinds.sql
 \ir counts/drifted_scopes.sql
 \ir counts/changed_counts.sql
 \ir counts/is_possible.sql
@@ -157,12 +160,15 @@ create schema if not exists inboxdb;
 \ir drain/claim_set.sql
 \ir drain/seconds_to_next_attempt.sql
 \ir drain/audit_period.sql
+\ir drain/is_comparison_due.sql
 \ir drain/reason_to_recount.sql
 \ir drain/compared_lead.type.sql
 \ir drain/changed_workspace.type.sql
 \ir drain/changed_leads.sql
+\ir drain/differing_buckets.sql
 \ir drain/compared_leads.sql
 \ir drain/remember_leads.sql
+\ir drain/fill_leads.sql
 \ir drain/end_snoozes.sql
 \ir drain/apply_changes.sql
 \ir drain/recount_workspace.sql
@@ -217,6 +223,7 @@ create schema if not exists inboxdb;
 \ir operations/failing_workspaces.sql
 \ir operations/held_snapshot.sql
 \ir operations/verify_workspace.sql
+\ir operations/mark_for_repair.sql
 \ir operations/suspend_views.sql
 \ir operations/suspend_table.sql
 

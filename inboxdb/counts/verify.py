@@ -12,7 +12,6 @@ from inboxdb.drain.announce import send_signals
 from inboxdb.drain.options import TIME_LIMIT
 from inboxdb.drain.refresh import refresh
 from inboxdb.drain.state import Progress
-from inboxdb.drain.workspaces import mark
 
 # Pauses before each further comparison of a workspace with changes still arriving, in seconds.
 PAUSES = (0.0, 0.05, 0.1, 0.2, 0.4)
@@ -125,7 +124,8 @@ def _verify_workspace(
     result.drifted += comparison.drifted
     try:
         if repair and comparison.drifted:
-            mark(connection, [client_id])
+            with transaction(connection, time_limit):
+                connection.execute("select inboxdb.mark_for_repair(%s)", (client_id,))
             repaired = _settled_comparison(connection, client_id, time_limit).drifted == 0
             result.repaired += comparison.drifted if repaired else 0
     finally:

@@ -6,10 +6,10 @@ as $$
   --   a difference, because every refresh leaves the two equal.
   -- Parameters: target_client_id.
   -- Returns: how many rows differ, are missing or superfluous.
-  -- Reads: stored_counts, remembered_counts.
-  -- INVOKER: called by recount_workspace and audit_workspace only, which forbid sequential scans.
+  -- Reads: stored_counts, remembered_kinds.
+  -- INVOKER: called by audit_workspace only, which forbids sequential scans.
   select pg_catalog.count(*)
   from inboxdb.stored_counts(target_client_id) as s
-  full join inboxdb.remembered_counts(target_client_id) as r using (is_global, scope_user_id)
+  full join inboxdb.scope_counts(inboxdb.remembered_kinds(target_client_id)) as r using (is_global, scope_user_id)
   where (s.leads, s.counts) is distinct from (r.leads, r.counts)
 $$;

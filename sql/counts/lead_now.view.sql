@@ -3,6 +3,7 @@ create or replace view inboxdb.lead_now as
 select
   c.client_id,
   c.lead_id,
+  inboxdb.id_hash(c.lead_id, coalesce(inboxdb.id_hash(c.scope_user_id, 0), 0)) as ids_hash,
   inboxdb.id_key(c.scope_user_id) as user_key,
   (
     0

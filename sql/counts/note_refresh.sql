@@ -1,5 +1,5 @@
 create or replace function inboxdb.note_refresh(
-  target_client_ids inboxdb.client_id[], as_of timestamptz, leads_now integer[], is_recount boolean
+  target_client_ids inboxdb.client_id[], as_of timestamptz, leads_now integer[], is_recount boolean, one_by_one boolean
 ) returns void
 language plpgsql volatile
 set search_path = ''
@@ -8,9 +8,10 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
 -- Purpose: store in workspace the results of refreshes: the number of leads, the end of the next snooze, and after a
---   recount the definitions, and when. Called in a statement after remember_leads or remember_set, whose own snapshots
---   do not see the rows written.
--- Parameters: target_client_ids; as_of; leads_now, of each; is_recount.
+--   recount the definitions, when, and how leads were compared. Called in a statement after remember_leads or
+--   remember_set, whose own snapshots do not see the rows written.
+-- Parameters: target_client_ids; as_of; leads_now, of each; is_recount; one_by_one, whether all leads were
+--   compared one by one.
 -- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps dead rows of ended snoozes.
 -- Writes: workspace, only where a value changes, because a held snapshot keeps each dead row.
 -- INVOKER: called by apply_changes, recount_workspace and refresh_set only.
@@ -20,7 +21,8 @@ begin
     leads = f.leads,
     next_snooze_at = f.next_snooze,
     definitions = inboxdb.definitions(),
-    audited_at = case when is_recount then as_of else w.audited_at end
+    audited_at = case when is_recount then as_of else w.audited_at end,
+    compared_at = case when one_by_one then as_of else w.compared_at end
   from (
     select k.client_id, r.leads, n.snoozed_until as next_snooze
     from rows from (pg_catalog.unnest(target_client_ids), pg_catalog.unnest(leads_now)) as r (client_id, leads)
@@ -36,6 +38,7 @@ begin
       or pg_catalog.abs(k.leads - r.leads) > k.leads / 10
       or k.definitions is distinct from inboxdb.definitions()
       or is_recount and (k.audited_at between as_of - interval '1 minute' and as_of) is not true
+      or one_by_one and (k.compared_at between as_of - interval '1 minute' and as_of) is not true
   ) as f
   where w.client_id = f.client_id;
 end

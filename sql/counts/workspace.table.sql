@@ -6,7 +6,8 @@ create table inboxdb.workspace (
   number integer not null unique default pg_catalog.floor(4294967296 * pg_catalog.random() - 2147483648),
   definitions text,
   audited_at timestamptz,
-  audit_not_before timestamptz
+  audit_not_before timestamptz,
+  compared_at timestamptz
 )
 with (fillfactor = 70);
 
@@ -26,3 +27,5 @@ comment on column inboxdb.workspace.audited_at is
 'When all its leads were last recounted, or found right by an audit, exact to a minute.';
 comment on column inboxdb.workspace.audit_not_before is
 'When a workspace chosen for an audit may be chosen again, unless the audit came to its end.';
+comment on column inboxdb.workspace.compared_at is
+'When all its leads were last compared with counted_lead one by one, and not by hashes; null to do so next.';

@@ -23,7 +23,7 @@ declare
   is_possible boolean;
 begin
   select r.noted_since, r.touched_scopes, r.moved into noted_since, changed_scopes, moved
-  from inboxdb.remember_leads(target_client_id, as_of, false) as r;
+  from inboxdb.remember_leads(target_client_id, as_of, false, false) as r;
 
   select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
   if first_snooze <= as_of then
@@ -53,6 +53,6 @@ begin
   perform inboxdb.store_counts(
     pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(due)]), as_of, due
   );
-  perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], false);
+  perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], false, false);
 end
 $$;

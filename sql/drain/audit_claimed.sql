@@ -14,6 +14,7 @@ as $$
 -- INVOKER: called by maintain, by its name in view maintenance.
 declare
   began_at pg_catalog.timestamptz := inboxdb.clock();
+  one_by_one boolean := inboxdb.is_comparison_due(claimed, began_at);
   is_sound boolean;
 begin
   perform inboxdb.require_read_committed();
@@ -23,7 +24,7 @@ begin
   end if;
   -- before the lock, so that other drains go on refreshing the workspace during the audit (D29)
   begin
-    is_sound := inboxdb.audit_workspace(claimed);
+    is_sound := inboxdb.audit_workspace(claimed, one_by_one);
   exception when others then
     -- a refresh will fail likewise, with a record, further attempts and a quarantine at last
     perform inboxdb.note_change(claimed, null);
@@ -33,7 +34,12 @@ begin
   if not inboxdb.try_lock_workspace(claimed, 100) then
     outcome := 'skipped';
   elsif is_sound then
-    update inboxdb.workspace as w set audited_at = began_at, audit_not_before = null where w.client_id = claimed;
+    update inboxdb.workspace as w
+    set
+      audited_at = began_at,
+      audit_not_before = null,
+      compared_at = case when one_by_one then began_at else w.compared_at end
+    where w.client_id = claimed;
     outcome := 'audited';
   else
     select r.outcome, r.version, r.changed_scopes into outcome, version, changed_scopes

@@ -1,4 +1,5 @@
-create or replace function inboxdb.audit_workspace(target_client_id inboxdb.client_id) returns boolean
+create or replace function inboxdb.audit_workspace(target_client_id inboxdb.client_id, one_by_one boolean)
+returns boolean
 -- STABLE matters: everything is read in a single snapshot (D29)
 language plpgsql stable
 set search_path = ''
@@ -8,7 +9,7 @@ set jit = off
 as $$
 -- Purpose: compare all leads of a workspace with counted_lead, and its counts with their sum, while other drains may
 --   refresh the workspace.
--- Parameters: target_client_id.
+-- Parameters: target_client_id; one_by_one, as of compared_leads.
 -- Returns: true if every difference is explained by a change that waits; false if the workspace is to be recounted,
 --   because a difference has no explanation, or the next refresh would be a recount anyhow.
 -- Errors: those of compared_leads.
@@ -22,7 +23,7 @@ begin
     and inboxdb.drifted_scopes(target_client_id) = 0
     and not exists (
       select
-      from inboxdb.compared_leads(target_client_id, as_of) as c
+      from inboxdb.compared_leads(target_client_id, as_of, one_by_one) as c
       where c.explained_by is null or c.explained_by = 'message'
     );
 end

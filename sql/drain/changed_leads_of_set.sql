@@ -3,7 +3,8 @@ create or replace function inboxdb.changed_leads_of_set(
 )
 returns table (
   client_id inboxdb.client_id, workspace integer, tid tid, lead_key bytea, old_user bytea, old_counts integer,
-  old_snooze timestamptz, is_here boolean, new_user bytea, new_counts integer, new_snooze timestamptz
+  old_snooze timestamptz, old_hash bigint, is_here boolean, new_user bytea, new_counts integer, new_snooze timestamptz,
+  new_hash bigint
 )
 -- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable rows 100
@@ -21,8 +22,8 @@ begin
   perform inboxdb.checkpoint('snapshot taken');
   return query
   select
-    c.client_id, w.number, k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until,
-    n.is_here, n.user_key, n.counts, n.snoozed_until
+    c.client_id, w.number, k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
+    n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash
   from (
     select c.client_id, c.lead_id, inboxdb.id_key(c.lead_id) as lead_key
     from rows from (pg_catalog.unnest(client_ids), pg_catalog.unnest(lead_ids)) as c (client_id, lead_id)
@@ -31,14 +32,15 @@ begin
     select w.number from inboxdb.workspace as w where w.client_id = c.client_id offset 0
   ) as w
   left join lateral (
-    select k.ctid as tid, k.user_key, k.counts, k.snoozed_until
+    select k.ctid as tid, k.user_key, k.counts::integer as counts, k.snoozed_until, k.ids_hash
     from inboxdb.counted_lead as k
     where k.workspace = w.number and k.lead_key = c.lead_key
     offset 0
   ) as k on true
   left join lateral (
     select
-      true as is_here, f.user_key, f.counts, case when f.snoozed_until > as_of then f.snoozed_until end as snoozed_until
+      true as is_here, f.user_key, f.counts, f.ids_hash,
+      case when f.snoozed_until > as_of then f.snoozed_until end as snoozed_until
     from inboxdb.lead_now as f
     where f.lead_id = c.lead_id and f.client_id = c.client_id
     offset 0

@@ -4,10 +4,12 @@ create type inboxdb.compared_lead as (
   old_user bytea,
   old_counts integer,
   old_snooze timestamptz,
+  old_hash bigint,
   is_here boolean,
   new_user bytea,
   new_counts integer,
   new_snooze timestamptz,
+  new_hash bigint,
   explained_by text
 );
 

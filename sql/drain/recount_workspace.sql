@@ -12,17 +12,23 @@ as $$
 -- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, else null; the users
 --   with changed counts or leads; whether the host still has the workspace: if not, the workspace loses its rows.
 -- Errors: those of remember_leads and store_counts.
+-- Leads are compared by hashes after a mark or a recompute, and one by one otherwise, or once that is due.
 -- Differences without a noted change are drift (D25), except after a first fill, new definitions or a clock set back,
 -- when counted_lead says nothing about the counts before.
--- Reads: as remember_leads, stored_counts, remembered_counts. Writes: as remember_leads and store_counts, workspace,
---   drift.
+-- Reads: as remember_leads or fill_leads, stored_counts, remembered_kinds. Writes: as remember_leads or fill_leads,
+--   store_counts, workspace, drift.
 -- INVOKER: called by refresh_workspace only.
 declare
   is_judged boolean := reason not in ('first_fill', 'definitions_changed', 'clock_set_back');
+  -- by hashes where few leads can differ, and nothing found so far says that hashes hide something
+  one_by_one boolean := reason not in ('whole_workspace', 'recompute')
+    or inboxdb.is_comparison_due(target_client_id, as_of);
   first_snooze pg_catalog.timestamptz;
-  drifted_scopes integer := 0;
+  drifted_scopes integer;
   drifted_leads integer;
   touched_scopes inboxdb.user_id[];
+  kinds_before inboxdb.lead_kind[];
+  moved inboxdb.lead_kind[];
   due inboxdb.counts_row[];
   leads_now integer;
 begin
@@ -35,13 +41,17 @@ begin
     where l."clientId" = target_client_id
     on conflict (number) do nothing;
   end loop;
-  if is_judged then
-    drifted_scopes := inboxdb.drifted_scopes(target_client_id);
-  end if;
+  kinds_before := inboxdb.remembered_kinds(target_client_id);
 
-  select r.noted_since, r.touched_scopes, r.drifted, r.still_exists
-  into noted_since, touched_scopes, drifted_leads, still_exists
-  from inboxdb.remember_leads(target_client_id, as_of, true) as r;
+  if reason = 'first_fill' and kinds_before = '{}' then
+    select f.noted_since, f.still_exists into noted_since, still_exists
+    from inboxdb.fill_leads(target_client_id, as_of) as f;
+    moved := inboxdb.remembered_kinds(target_client_id);
+  else
+    select r.noted_since, r.touched_scopes, r.moved, r.drifted, r.still_exists
+    into noted_since, touched_scopes, moved, drifted_leads, still_exists
+    from inboxdb.remember_leads(target_client_id, as_of, true, one_by_one) as r;
+  end if;
   noted_since := least(noted_since, collapsed_since, case when first_snooze <= as_of then first_snooze end);
 
   select
@@ -52,11 +62,15 @@ begin
       where not is_global
         and (s.counts is distinct from r.counts or touched_scopes is null or collapsed_since is not null)
     ),
-    pg_catalog.max(r.leads) filter (where is_global)
-  into due, changed_scopes, leads_now
+    pg_catalog.max(r.leads) filter (where is_global),
+    pg_catalog.count(*) filter (where (s.leads, s.counts) is distinct from (b.leads, b.counts))
+  into due, changed_scopes, leads_now, drifted_scopes
   from inboxdb.stored_counts(target_client_id) as s
+  full join inboxdb.scope_counts(kinds_before) as b using (is_global, scope_user_id)
   full join (
-    select c.* from inboxdb.remembered_counts(target_client_id) as c where still_exists
+    select c.*
+    from inboxdb.scope_counts(kinds_before || moved) as c
+    where still_exists and (c.is_global or c.leads > 0)
   ) as r using (is_global, scope_user_id);
   changed_scopes := array(select pg_catalog.unnest(changed_scopes) union select pg_catalog.unnest(touched_scopes));
   perform inboxdb.store_counts(
@@ -64,7 +78,7 @@ begin
   );
 
   if still_exists then
-    perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], true);
+    perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], true, one_by_one);
   else
     delete from inboxdb.workspace as w where w.client_id = target_client_id;
   end if;

@@ -59,7 +59,7 @@ begin
     raise sqlstate 'IB014';
   end if;
   perform inboxdb.store_counts(ids_of_due, as_of, due);
-  perform inboxdb.note_refresh(ids, as_of, leads_now, false);
+  perform inboxdb.note_refresh(ids, as_of, leads_now, false, false);
 
   perform inboxdb.checkpoint('counts stored', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(ids) as w (client_id);

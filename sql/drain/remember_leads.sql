@@ -1,5 +1,5 @@
 create or replace function inboxdb.remember_leads(
-  target_client_id inboxdb.client_id, as_of timestamptz, is_recount boolean,
+  target_client_id inboxdb.client_id, as_of timestamptz, is_recount boolean, one_by_one boolean,
   out noted_since timestamptz, out touched_scopes inboxdb.user_id[], out moved inboxdb.lead_kind[], out drifted integer,
   out still_exists boolean
 )
@@ -14,13 +14,13 @@ as $$
 -- Purpose: take a workspace's changes, evaluate the leads concerned, and bring counted_lead up to date: rows that
 --   differ are written, others not.
 -- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged; is_recount:
---   evaluate all leads, and take changes of the whole workspace, too, left in the log otherwise. The caller took the
---   lock in an EARLIER statement and is READ COMMITTED (D14).
--- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; by change
---   the kinds of leads that came, and that went; how many leads differ from counted_lead without an explanation;
---   whether the host still has the workspace.
+--   evaluate all leads, and take changes of the whole workspace, too, left in the log otherwise; one_by_one, as of
+--   compared_leads. The caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; the kinds of
+--   leads that came, and that went; how many leads differ from counted_lead without an explanation; whether the host
+--   still has the workspace.
 -- Errors: those of compared_leads.
--- Reads: changed_leads, "Client". Writes: counted_lead, the change log.
+-- Reads: changed_leads or compared_leads, "Client". Writes: counted_lead, the change log.
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
   slices integer[];
@@ -36,23 +36,25 @@ begin
   ),
   compared as materialized (
     select c.*
-    from inboxdb.changed_leads(
-      target_client_id, as_of, case when not is_recount then array(select distinct n.lead_id from changed as n) end
-    ) as c
+    from inboxdb.changed_leads(target_client_id, as_of, array(select distinct n.lead_id from changed as n)) as c
+    where not is_recount
+    union all
+    select c.* from inboxdb.compared_leads(target_client_id, as_of, one_by_one) as c where is_recount
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
   ),
   rewritten as (
     update inboxdb.counted_lead as k
-    set counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
+    set ids_hash = c.new_hash, counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
     from compared as c
     where k.ctid = c.tid and c.is_here
-      and (c.old_user, c.old_counts, c.old_snooze) is distinct from (c.new_user, c.new_counts, c.new_snooze)
+      and (c.old_hash, c.old_user, c.old_counts, c.old_snooze)
+      is distinct from (c.new_hash, c.new_user, c.new_counts, c.new_snooze)
   ),
   added as (
-    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, snoozed_until)
-    select w.number, c.new_counts, c.lead_key, c.new_user, c.new_snooze
+    insert into inboxdb.counted_lead (ids_hash, workspace, counts, lead_key, user_key, snoozed_until)
+    select c.new_hash, w.number, c.new_counts, c.lead_key, c.new_user, c.new_snooze
     from inboxdb.workspace as w
     cross join compared as c
     where w.client_id = target_client_id and c.tid is null
@@ -66,7 +68,7 @@ begin
       (c.tid is not null, c.old_user, inboxdb.kind_now(c.old_counts, c.old_snooze is not null), -1),
       (c.is_here, c.new_user, inboxdb.kind_now(c.new_counts, c.new_snooze is not null), 1)
     ) as m (is_one, user_key, counts, leads)
-    where m.is_one and not is_recount
+    where m.is_one
     group by m.user_key, m.counts
   )
   select

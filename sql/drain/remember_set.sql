@@ -35,14 +35,15 @@ begin
   ),
   rewritten as (
     update inboxdb.counted_lead as k
-    set counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
+    set ids_hash = c.new_hash, counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
     from compared as c
     where k.ctid = c.tid and c.is_here
-      and (c.old_user, c.old_counts, c.old_snooze) is distinct from (c.new_user, c.new_counts, c.new_snooze)
+      and (c.old_hash, c.old_user, c.old_counts, c.old_snooze)
+      is distinct from (c.new_hash, c.new_user, c.new_counts, c.new_snooze)
   ),
   added as (
-    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, snoozed_until)
-    select c.workspace, c.new_counts, c.lead_key, c.new_user, c.new_snooze
+    insert into inboxdb.counted_lead (ids_hash, workspace, counts, lead_key, user_key, snoozed_until)
+    select c.new_hash, c.workspace, c.new_counts, c.lead_key, c.new_user, c.new_snooze
     from compared as c
     where c.tid is null
     order by c.workspace, c.lead_key

@@ -16,6 +16,7 @@ def judge(results: Results, size: Size) -> list[Target]:
     """Hold the results to the targets. A run without the promised workspace is judged by its largest, and says so."""
     return [
         *judge_refresh(results, size),
+        *judge_recounts(results, size),
         *judge_writers(results, size),
         *judge_small_workspaces(results),
         *judge_memory(results),
@@ -33,6 +34,22 @@ def judge_refresh(results: Results, size: Size) -> Iterator[Target]:
         yield at_least(name, wanted, slow, this, least, "ms")
     small = results.find("refresh_by_size", refresh.BY_CHANGE, {"leads": SMALL})
     yield at_most(f"{what}: it takes", f"at most 2 times as long as in one of {SMALL:,}", this, small, 2, "ms")
+
+
+def judge_recounts(results: Results, size: Size) -> Iterator[Target]:
+    """Hold recounts to the plain scan, and the application's own queries to a recount."""
+    leads = {"leads": size.judged}
+    scan = results.find("recounts", refresh.BY_SCAN, leads)
+    for what, most in (
+        (refresh.NOTHING_DIFFERS, 1.5), (refresh.SOME_DIFFER, 1.8), (refresh.FIRST_FILL, 3),
+    ):
+        this = results.find("recounts", what, leads)
+        wanted = f"at most {most} times as long as {refresh.BY_SCAN}"
+        yield at_most(f"recount of a workspace of {size.judged:,}: {what}", wanted, this, scan, most, "ms")
+    slow = results.find("refresh_by_size", refresh.APPLICATION, leads)
+    this = results.find("recounts", refresh.NOTHING_DIFFERS, leads)
+    name = f"{refresh.APPLICATION} for a workspace of {size.judged:,}"
+    yield at_least(name, "at least 15 times as long as a recompute", slow, this, 15, "ms")
 
 
 def judge_writers(results: Results, size: Size) -> Iterator[Target]:

@@ -1,0 +1,55 @@
+create or replace function inboxdb.differing_buckets(target_client_id inboxdb.client_id, as_of timestamptz)
+returns integer[]
+-- STABLE matters: everything is read in the caller's snapshot (D15).
+language plpgsql stable
+set search_path = ''
+set row_security = off
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = on
+set enable_hashjoin = on
+set enable_mergejoin = on
+set work_mem = '4MB'
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $$
+-- Purpose: find by hashes where a workspace's leads differ from counted_lead: sums of lead_hash per bucket. Sums, because
+--   two equal differences would cancel each other in an exclusive or.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
+-- Returns: the buckets that differ.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: lead_now and counted_lead, in one scan each; workspace.
+-- INVOKER: called by compared_leads only.
+declare
+  this_workspace integer;
+begin
+  select w.number into this_workspace from inboxdb.workspace as w where w.client_id = target_client_id;
+  perform inboxdb.fit_plan(target_client_id);
+  return array(
+    select bucket
+    from (
+      select
+        inboxdb.lead_bucket(l.ids_hash) as bucket,
+        pg_catalog.sum(
+          inboxdb.lead_hash(l.ids_hash, l.counts, case when l.snoozed_until > as_of then l.snoozed_until end)
+        ) as total
+      from (
+        select n.ids_hash, n.counts, n.snoozed_until
+        from inboxdb.lead_now as n
+        where n.client_id = target_client_id
+        -- each column computed once per lead
+        offset 0
+      ) as l
+      group by 1
+    ) as host
+    full join (
+      select
+        inboxdb.lead_bucket(k.ids_hash) as bucket,
+        pg_catalog.sum(inboxdb.lead_hash(k.ids_hash, k.counts, k.snoozed_until)) as total
+      from inboxdb.counted_lead as k
+      where k.workspace = this_workspace
+      group by 1
+    ) as kept using (bucket)
+    where host.total is distinct from kept.total
+  );
+end
+$$;
