@@ -77,6 +77,8 @@ drop function inboxdb.stored_counts(inboxdb.client_id);
 drop function inboxdb.scope_counts(inboxdb.lead_kind[]);
 drop function inboxdb.fill_leads(inboxdb.client_id, timestamptz);
 drop function inboxdb.remember_leads(inboxdb.client_id, timestamptz, boolean, boolean);
+drop function inboxdb.differing_leads(inboxdb.client_id, timestamptz, boolean);
+drop function inboxdb.difference_of_hashes(inboxdb.client_id, timestamptz);
 drop function inboxdb.compared_leads(inboxdb.client_id, timestamptz, boolean);
 drop function inboxdb.differing_buckets(inboxdb.client_id, timestamptz);
 drop function inboxdb.changed_leads(inboxdb.client_id, timestamptz, inboxdb.lead_id[]);

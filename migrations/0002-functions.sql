@@ -1442,7 +1442,11 @@ as $$
 --   changes without a workspace are taken under the collector's lock.
 -- Parameters: slices and tids, the place of each change, from changes_of or view change.
 -- Writes: the change log.
+<<<<<<< HEAD
 -- INVOKER: called by remember_leads, remember_set, collapse_changes and assign_changes only.
+=======
+-- INVOKER: called by remember_leads, fill_leads, collapse_changes and assign_changes only.
+>>>>>>> f8a5d89 (Look by hashes first whether the noted leads explain all that differs, and for buckets only where they do not)
 begin
   if 0 = any (slices) then
     delete from inboxdb.change_0 as c
@@ -2079,7 +2083,7 @@ as $$
 -- Returns: the leads that the workspace has, or counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: counted_lead, lead_now, workspace.
--- INVOKER: called by remember_leads only, which forbids all but nested loops.
+-- INVOKER: called by remember_leads and differing_leads only, which forbid all but nested loops.
 declare
   this_workspace integer;
 begin
@@ -2127,8 +2131,8 @@ set work_mem = '4MB'
 set jit = off
 set max_parallel_workers_per_gather = 0
 as $$
--- Purpose: find by hashes where a workspace's leads differ from counted_lead: sums of lead_hash per bucket. Sums, because
---   two equal differences would cancel each other in an exclusive or.
+-- Purpose: find by hashes where a workspace's leads differ from counted_lead: sums of lead_hash per bucket. Sums,
+--   because two equal differences would cancel each other in an exclusive or.
 -- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
 -- Returns: the buckets that differ.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
@@ -2142,27 +2146,35 @@ begin
   return array(
     select bucket
     from (
-      select
-        inboxdb.lead_bucket(l.ids_hash) as bucket,
-        pg_catalog.sum(
-          inboxdb.lead_hash(l.ids_hash, l.counts, case when l.snoozed_until > as_of then l.snoozed_until end)
-        ) as total
+      select l.bucket, pg_catalog.sum(l.hash) as total
       from (
-        select n.ids_hash, n.counts, n.snoozed_until
-        from inboxdb.lead_now as n
-        where n.client_id = target_client_id
-        -- each column computed once per lead
-        offset 0
+        select
+          inboxdb.lead_bucket(n.ids_hash) as bucket,
+          inboxdb.lead_hash(
+            n.ids_hash, n.counts, case when n.snoozed_until > as_of then n.snoozed_until end
+          ) as hash
+        from (
+          select f.ids_hash, f.counts, f.snoozed_until
+          from inboxdb.lead_now as f
+          where f.client_id = target_client_id
+          -- each column computed once per lead
+          offset 0
+        ) as n
       ) as l
-      group by 1
+      group by l.bucket
     ) as host
     full join (
-      select
-        inboxdb.lead_bucket(k.ids_hash) as bucket,
-        pg_catalog.sum(inboxdb.lead_hash(k.ids_hash, k.counts, k.snoozed_until)) as total
-      from inboxdb.counted_lead as k
-      where k.workspace = this_workspace
-      group by 1
+      select l.bucket, pg_catalog.sum(l.hash) as total
+      from (
+        select
+          inboxdb.lead_bucket(k.ids_hash) as bucket,
+          inboxdb.lead_hash(k.ids_hash, k.counts, k.snoozed_until) as hash
+        from inboxdb.counted_lead as k
+        where k.workspace = this_workspace
+        -- an estimate of few buckets, and not of as many as leads, which would be sorted
+        offset 0
+      ) as l
+      group by l.bucket
     ) as kept using (bucket)
     where host.total is distinct from kept.total
   );
@@ -2191,7 +2203,7 @@ as $$
 --   the lead not yet written), gone (the host deleted the workspace); null without an explanation.
 -- Errors: those of classify_leads.
 -- Reads: counted_lead, differing_buckets, classify_leads, "Client", workspace, the change log, the work list.
--- INVOKER: called by remember_leads and audit_workspace only, which forbid sequential scans.
+-- INVOKER: called by differing_leads only.
 declare
   buckets integer[];
 begin
@@ -2269,6 +2281,115 @@ end
 $$;
 -- <<< sql/drain/compared_leads.sql
 
+-- >>> sql/drain/difference_of_hashes.sql
+create or replace function inboxdb.difference_of_hashes(target_client_id inboxdb.client_id, as_of timestamptz)
+returns numeric
+-- STABLE matters: everything is read in the caller's snapshot (D15).
+language plpgsql stable
+set search_path = ''
+set row_security = off
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = on
+set enable_hashjoin = on
+set enable_mergejoin = on
+set work_mem = '4MB'
+set jit = off
+set max_parallel_workers_per_gather = 0
+as $$
+-- Purpose: say by hashes whether a workspace's leads differ from counted_lead: the sum of lead_hash of the one, less
+--   that of the other. Sums, because two equal differences would cancel each other in an exclusive or.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged.
+-- Returns: the difference, 0 where nothing differs.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: lead_now and counted_lead, in one scan each; workspace.
+-- INVOKER: called by differing_leads only.
+declare
+  this_workspace integer;
+begin
+  select w.number into this_workspace from inboxdb.workspace as w where w.client_id = target_client_id;
+  perform inboxdb.fit_plan(target_client_id);
+  return (
+    select
+      coalesce(
+        pg_catalog.sum(
+          inboxdb.lead_hash(l.ids_hash, l.counts, case when l.snoozed_until > as_of then l.snoozed_until end)
+        ),
+        0
+      )
+    from (
+      select n.ids_hash, n.counts, n.snoozed_until
+      from inboxdb.lead_now as n
+      where n.client_id = target_client_id
+      -- each column computed once per lead
+      offset 0
+    ) as l
+  ) - (
+    select coalesce(pg_catalog.sum(inboxdb.lead_hash(k.ids_hash, k.counts, k.snoozed_until)), 0)
+    from inboxdb.counted_lead as k
+    where k.workspace = this_workspace
+  );
+end
+$$;
+-- <<< sql/drain/difference_of_hashes.sql
+
+-- >>> sql/drain/differing_leads.sql
+create or replace function inboxdb.differing_leads(
+  target_client_id inboxdb.client_id, as_of timestamptz, one_by_one boolean
+)
+returns setof inboxdb.compared_lead
+-- STABLE matters: everything is read in the caller's snapshot (D15).
+language plpgsql stable rows 100
+set search_path = ''
+set row_security = off
+-- changed_leads looks leads up by key, and keeps its plan in the session
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+-- Purpose: the leads of a workspace that differ from counted_lead: by hashes where the leads noted in the log explain
+--   every difference, else as compared_leads.
+-- Parameters: target_client_id; as_of, the instant at which snoozes are judged; one_by_one, to trust no hash.
+-- Returns: as compared_leads.
+-- Errors: those of compared_leads.
+-- Reads: the change log, changed_leads, difference_of_hashes; compared_leads.
+-- INVOKER: called by remember_leads and audit_workspace only, which forbid sequential scans.
+declare
+  -- more are not looked up by key
+  most integer := 10000;
+  noted inboxdb.lead_id[];
+  known inboxdb.compared_lead[] := '{}';
+begin
+  if not one_by_one and exists (select from public."Client" as c where c.id = target_client_id) then
+    noted := array(
+      select distinct n.lead_id from inboxdb.changes_of(target_client_id) as n where n.lead_id is not null limit most + 1
+    );
+    if pg_catalog.cardinality(noted) between 1 and most then
+      known := array(select c from inboxdb.changed_leads(target_client_id, as_of, noted) as c);
+    end if;
+    if pg_catalog.cardinality(noted) <= most and inboxdb.difference_of_hashes(target_client_id, as_of) = (
+      select
+        coalesce(
+          pg_catalog.sum(
+            case when k.is_here then inboxdb.lead_hash(k.new_hash, k.new_counts, k.new_snooze) else 0 end::numeric
+            - case when k.tid is not null then inboxdb.lead_hash(k.old_hash, k.old_counts, k.old_snooze) else 0 end
+          ),
+          0
+        )
+      from pg_catalog.unnest(known) as k
+    ) then
+      return query
+      select k.*
+      from pg_catalog.unnest(known) as k
+      where k.tid is null or k.is_here is null
+        or (k.old_hash, k.old_user, k.old_counts, k.old_snooze)
+        is distinct from (k.new_hash, k.new_user, k.new_counts, k.new_snooze);
+      return;
+    end if;
+  end if;
+  return query select c.* from inboxdb.compared_leads(target_client_id, as_of, one_by_one) as c;
+end
+$$;
+-- <<< sql/drain/differing_leads.sql
+
 -- >>> sql/drain/remember_leads.sql
 create or replace function inboxdb.remember_leads(
   target_client_id inboxdb.client_id, as_of timestamptz, is_recount boolean, one_by_one boolean,
@@ -2287,12 +2408,12 @@ as $$
 --   differ are written, others not.
 -- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged; is_recount:
 --   evaluate all leads, and take changes of the whole workspace, too, left in the log otherwise; one_by_one, as of
---   compared_leads. The caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
--- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; the kinds of
---   leads that came, and that went; how many leads differ from counted_lead without an explanation; whether the host
---   still has the workspace.
--- Errors: those of compared_leads.
--- Reads: changed_leads or compared_leads, "Client". Writes: counted_lead, the change log.
+--   differing_leads. The caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; the kinds
+--   of leads that came, and that went; how many leads differ from counted_lead without an explanation; whether the
+--   host still has the workspace.
+-- Errors: those of differing_leads.
+-- Reads: changed_leads or differing_leads, "Client". Writes: counted_lead, the change log.
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
   slices integer[];
@@ -2311,7 +2432,7 @@ begin
     from inboxdb.changed_leads(target_client_id, as_of, array(select distinct n.lead_id from changed as n)) as c
     where not is_recount
     union all
-    select c.* from inboxdb.compared_leads(target_client_id, as_of, one_by_one) as c where is_recount
+    select c.* from inboxdb.differing_leads(target_client_id, as_of, one_by_one) as c where is_recount
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
@@ -2386,10 +2507,10 @@ set search_path = ''
 set row_security = off
 set work_mem = '64MB'
 as $$
--- Purpose: take a workspace's changes, and fill counted_lead with all its leads, of which there is none yet: nothing is
---   compared.
--- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged. The caller took
---   the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Purpose: take a workspace's changes, and fill counted_lead with all its leads, of which there is none yet: nothing
+--   is compared.
+-- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged. The caller
+--   took the lock in an EARLIER statement and is READ COMMITTED (D14).
 -- Returns: when the oldest change was noted, null for none; whether the host still has the workspace.
 -- Errors: those of classify_leads.
 -- Reads: classify_leads, "Client", workspace. Writes: counted_lead, the change log.
@@ -2721,8 +2842,8 @@ as $$
 -- Parameters: target_client_ids; as_of; leads_now, of each; is_recount.
 =======
 -- Purpose: store in workspace the results of a refresh: the number of leads, the end of the next snooze, and after a
---   recount the definitions, and when, and how its leads were compared. Called in a statement after remember_leads, whose own snapshot does not see the
---   rows written.
+--   recount the definitions, when, and how leads were compared. Called in a statement after remember_leads, whose own
+--   snapshot does not see the rows written.
 -- Parameters: target_client_id; as_of; leads_now; is_recount; one_by_one, whether it compared all leads one by one.
 >>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
 -- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps dead rows of ended snoozes.
@@ -3003,11 +3124,11 @@ set jit = off
 as $$
 -- Purpose: compare all leads of a workspace with counted_lead, and its counts with their sum, while other drains may
 --   refresh the workspace.
--- Parameters: target_client_id; one_by_one, as of compared_leads.
+-- Parameters: target_client_id; one_by_one, as of differing_leads.
 -- Returns: true if every difference is explained by a change that waits; false if the workspace is to be recounted,
 --   because a difference has no explanation, or the next refresh would be a recount anyhow.
--- Errors: those of compared_leads.
--- Reads: drifted_scopes, compared_leads, reason_to_recount. Costs a scan of the workspace, and locks nothing.
+-- Errors: those of differing_leads.
+-- Reads: drifted_scopes, differing_leads, reason_to_recount. Costs a scan of the workspace, and locks nothing.
 -- INVOKER: called by audit_claimed only.
 declare
   as_of pg_catalog.timestamptz := inboxdb.clock();
@@ -3017,7 +3138,7 @@ begin
     and inboxdb.drifted_scopes(target_client_id) = 0
     and not exists (
       select
-      from inboxdb.compared_leads(target_client_id, as_of, one_by_one) as c
+      from inboxdb.differing_leads(target_client_id, as_of, one_by_one) as c
       where c.explained_by is null or c.explained_by = 'message'
     );
 end

@@ -167,6 +167,8 @@ create schema if not exists inboxdb;
 \ir drain/changed_leads.sql
 \ir drain/differing_buckets.sql
 \ir drain/compared_leads.sql
+\ir drain/difference_of_hashes.sql
+\ir drain/differing_leads.sql
 \ir drain/remember_leads.sql
 \ir drain/fill_leads.sql
 \ir drain/end_snoozes.sql

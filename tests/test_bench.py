@@ -19,7 +19,7 @@ JUST_MET: list[tuple[str, str, At, float, str]] = [
     ("refresh_by_size", refresh.BY_SCAN, {"leads": PROMISED}, 100.0, "less"),
     ("refresh_by_size", refresh.APPLICATION, {"leads": PROMISED}, 2000.0, "less"),
     ("recounts", refresh.BY_SCAN, {"leads": PROMISED}, 100.0, "less"),
-    ("recounts", refresh.NOTHING_DIFFERS, {"leads": PROMISED}, 2000.0 / 15, "more"),
+    ("recounts", refresh.NOTHING_DIFFERS, {"leads": PROMISED}, 133.0, "more"),
     ("recounts", refresh.SOME_DIFFER, {"leads": PROMISED}, 180.0, "more"),
     ("recounts", refresh.FIRST_FILL, {"leads": PROMISED}, 300.0, "more"),
     ("writers_promised", INBOXDB.name, writers.PROMISED, 850.0, "less"),

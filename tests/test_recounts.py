@@ -23,9 +23,11 @@ BY_HASHES, ONE_BY_ONE = "2024-06-17 00:00:00+00", "2024-06-17 00:00:01+00"  # a 
 @contextmanager
 def unnoted(owner: Connection[Any]) -> Iterator[Host]:
     """Write past the triggers."""
-    owner.execute("set session_replication_role = replica")
+    for table in ("Lead", "Client"):
+        owner.execute(f'alter table "{table}" disable trigger user')
     yield Host(owner)
-    owner.execute("reset session_replication_role")
+    for table in ("Lead", "Client"):
+        owner.execute(f'alter table "{table}" enable trigger user')
 
 
 def fill(owner: Connection[Any], database: Database) -> str:
@@ -86,7 +88,9 @@ def mark(owner: Connection[Any], workspace: str) -> None:
 
 def audit(owner: Connection[Any], workspace: str) -> None:
     """Let an audit be due that compares by hashes."""
-    owner.execute("update inboxdb.workspace set audited_at = inboxdb.clock() - interval '7 hours'")
+    owner.execute(
+        "update inboxdb.workspace set audited_at = inboxdb.clock() - interval '7 hours', audit_not_before = null"
+    )
     owner.execute("call inboxdb.drain_dirty()")
 
 
@@ -116,7 +120,8 @@ def test_what_differs_is_found_by_its_hash(owner: Connection[Any], database: Dat
             (False,)
         ]
         BY[by](owner, workspace)
-        assert drift(owner) == ([(by, leads, 0)] if leads else []), what
+        # a mark explains whatever differs
+        assert drift(owner) == ([(by, leads, 0)] if leads and by != "whole_workspace" else []), what
         assert_right(owner, workspace)
         assert len(before - set(owner.execute(rows).fetchall())) <= leads, what
 
@@ -192,6 +197,7 @@ def test_a_workspace_gone_loses_its_rows_though_its_leads_stay(
     owner: Connection[Any], database: Database, by: str
 ) -> None:
     workspace = fill(owner, database)
+    owner.execute('alter table "Lead" drop constraint "Lead_clientId_fkey"')
     with unnoted(owner) as host:
         host.delete("Client", workspace)
     BY[by](owner, workspace)

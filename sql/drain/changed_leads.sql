@@ -12,7 +12,7 @@ as $$
 -- Returns: the leads that the workspace has, or counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: counted_lead, lead_now, workspace.
--- INVOKER: called by remember_leads only, which forbids all but nested loops.
+-- INVOKER: called by remember_leads and differing_leads only, which forbid all but nested loops.
 declare
   this_workspace integer;
 begin

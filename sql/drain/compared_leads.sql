@@ -18,7 +18,7 @@ as $$
 --   the lead not yet written), gone (the host deleted the workspace); null without an explanation.
 -- Errors: those of classify_leads.
 -- Reads: counted_lead, differing_buckets, classify_leads, "Client", workspace, the change log, the work list.
--- INVOKER: called by remember_leads and audit_workspace only, which forbid sequential scans.
+-- INVOKER: called by differing_leads only.
 declare
   buckets integer[];
 begin

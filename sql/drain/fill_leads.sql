@@ -6,10 +6,10 @@ set search_path = ''
 set row_security = off
 set work_mem = '64MB'
 as $$
--- Purpose: take a workspace's changes, and fill counted_lead with all its leads, of which there is none yet: nothing is
---   compared.
--- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged. The caller took
---   the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Purpose: take a workspace's changes, and fill counted_lead with all its leads, of which there is none yet: nothing
+--   is compared.
+-- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged. The caller
+--   took the lock in an EARLIER statement and is READ COMMITTED (D14).
 -- Returns: when the oldest change was noted, null for none; whether the host still has the workspace.
 -- Errors: those of classify_leads.
 -- Reads: classify_leads, "Client", workspace. Writes: counted_lead, the change log.

@@ -15,12 +15,12 @@ as $$
 --   differ are written, others not.
 -- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged; is_recount:
 --   evaluate all leads, and take changes of the whole workspace, too, left in the log otherwise; one_by_one, as of
---   compared_leads. The caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
--- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; the kinds of
---   leads that came, and that went; how many leads differ from counted_lead without an explanation; whether the host
---   still has the workspace.
--- Errors: those of compared_leads.
--- Reads: changed_leads or compared_leads, "Client". Writes: counted_lead, the change log.
+--   differing_leads. The caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; the kinds
+--   of leads that came, and that went; how many leads differ from counted_lead without an explanation; whether the
+--   host still has the workspace.
+-- Errors: those of differing_leads.
+-- Reads: changed_leads or differing_leads, "Client". Writes: counted_lead, the change log.
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
   slices integer[];
@@ -39,7 +39,7 @@ begin
     from inboxdb.changed_leads(target_client_id, as_of, array(select distinct n.lead_id from changed as n)) as c
     where not is_recount
     union all
-    select c.* from inboxdb.compared_leads(target_client_id, as_of, one_by_one) as c where is_recount
+    select c.* from inboxdb.differing_leads(target_client_id, as_of, one_by_one) as c where is_recount
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
