@@ -2360,7 +2360,10 @@ declare
 begin
   if not one_by_one and exists (select from public."Client" as c where c.id = target_client_id) then
     noted := array(
-      select distinct n.lead_id from inboxdb.changes_of(target_client_id) as n where n.lead_id is not null limit most + 1
+      select distinct n.lead_id
+      from inboxdb.changes_of(target_client_id) as n
+      where n.lead_id is not null
+      limit most + 1
     );
     if pg_catalog.cardinality(noted) between 1 and most then
       known := array(select c from inboxdb.changed_leads(target_client_id, as_of, noted) as c);
