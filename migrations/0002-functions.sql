@@ -3073,7 +3073,10 @@ begin
 
   select
     pg_catalog.array_agg((s.tid, is_global, scope_user_id, r.leads, r.counts)::inboxdb.counts_row)
-    filter (where is_global or (s.leads, s.counts) is distinct from (r.leads, r.counts)),
+    filter (
+      where is_global and (s.tid is not null or still_exists)
+        or (s.leads, s.counts) is distinct from (r.leads, r.counts)
+    ),
     pg_catalog.array_agg(scope_user_id)
     filter (
       where not is_global

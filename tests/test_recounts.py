@@ -126,6 +126,12 @@ def test_what_differs_is_found_by_its_hash(owner: Connection[Any], database: Dat
         assert len(before - set(owner.execute(rows).fetchall())) <= leads, what
 
 
+def test_there_is_room_for_each_count(owner: Connection[Any]) -> None:
+    """In counted_lead.counts, a smallint."""
+    [(most,)] = owner.execute("select max(bit) from inboxdb.count").fetchall()
+    assert most < 15
+
+
 def test_only_what_may_differ_is_compared_one_by_one(owner: Connection[Any], database: Database) -> None:
     workspace = fill(owner, database)
     buckets = "select array_length(inboxdb.differing_buckets(%s, inboxdb.clock()), 1)"
