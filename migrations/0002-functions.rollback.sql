@@ -62,14 +62,9 @@ drop function inboxdb.audit_workspace(inboxdb.client_id, boolean);
 drop function inboxdb.recount_workspace(inboxdb.client_id, timestamptz, text, timestamptz);
 drop function inboxdb.apply_changes(inboxdb.client_id, timestamptz);
 drop function inboxdb.end_snoozes(inboxdb.client_id, timestamptz, timestamptz);
-<<<<<<< HEAD
-drop function inboxdb.note_refresh(inboxdb.client_id[], timestamptz, integer[], boolean);
+drop function inboxdb.note_refresh(inboxdb.client_id[], timestamptz, integer[], boolean, boolean);
 drop function inboxdb.store_counts(inboxdb.client_id[], timestamptz, inboxdb.counts_row[]);
 drop function inboxdb.is_possible(tid, boolean, integer, integer[]);
-=======
-drop function inboxdb.note_refresh(inboxdb.client_id, timestamptz, integer, boolean, boolean);
-drop function inboxdb.store_counts(inboxdb.client_id, timestamptz, inboxdb.counts_row[]);
->>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
 drop function inboxdb.changed_counts(inboxdb.client_id, inboxdb.lead_kind[]);
 drop function inboxdb.drifted_scopes(inboxdb.client_id);
 drop function inboxdb.remembered_kinds(inboxdb.client_id);

@@ -1442,11 +1442,7 @@ as $$
 --   changes without a workspace are taken under the collector's lock.
 -- Parameters: slices and tids, the place of each change, from changes_of or view change.
 -- Writes: the change log.
-<<<<<<< HEAD
--- INVOKER: called by remember_leads, remember_set, collapse_changes and assign_changes only.
-=======
--- INVOKER: called by remember_leads, fill_leads, collapse_changes and assign_changes only.
->>>>>>> f8a5d89 (Look by hashes first whether the noted leads explain all that differs, and for buckets only where they do not)
+-- INVOKER: called by remember_leads, fill_leads, remember_set, collapse_changes and assign_changes only.
 begin
   if 0 = any (slices) then
     delete from inboxdb.change_0 as c
@@ -2826,11 +2822,7 @@ $$;
 
 -- >>> sql/counts/note_refresh.sql
 create or replace function inboxdb.note_refresh(
-<<<<<<< HEAD
-  target_client_ids inboxdb.client_id[], as_of timestamptz, leads_now integer[], is_recount boolean
-=======
-  target_client_id inboxdb.client_id, as_of timestamptz, leads_now integer, is_recount boolean, one_by_one boolean
->>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
+  target_client_ids inboxdb.client_id[], as_of timestamptz, leads_now integer[], is_recount boolean, one_by_one boolean
 ) returns void
 language plpgsql volatile
 set search_path = ''
@@ -2838,28 +2830,22 @@ set search_path = ''
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
-<<<<<<< HEAD
 -- Purpose: store in workspace the results of refreshes: the number of leads, the end of the next snooze, and after a
---   recount the definitions, and when. Called in a statement after remember_leads or remember_set, whose own snapshots
---   do not see the rows written.
--- Parameters: target_client_ids; as_of; leads_now, of each; is_recount.
-=======
--- Purpose: store in workspace the results of a refresh: the number of leads, the end of the next snooze, and after a
---   recount the definitions, when, and how leads were compared. Called in a statement after remember_leads, whose own
---   snapshot does not see the rows written.
--- Parameters: target_client_id; as_of; leads_now; is_recount; one_by_one, whether it compared all leads one by one.
->>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
+--   recount the definitions, when, and how leads were compared. Called in a statement after remember_leads or
+--   remember_set, whose own snapshots do not see the rows written.
+-- Parameters: target_client_ids; as_of; leads_now, of each; is_recount; one_by_one, whether all leads were
+--   compared one by one.
 -- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps dead rows of ended snoozes.
 -- Writes: workspace, only where a value changes, because a held snapshot keeps each dead row.
 -- INVOKER: called by apply_changes, recount_workspace and refresh_set only.
 begin
-<<<<<<< HEAD
   update inboxdb.workspace as w
   set
     leads = f.leads,
     next_snooze_at = f.next_snooze,
     definitions = inboxdb.definitions(),
-    audited_at = case when is_recount then as_of else w.audited_at end
+    audited_at = case when is_recount then as_of else w.audited_at end,
+    compared_at = case when one_by_one then as_of else w.compared_at end
   from (
     select k.client_id, r.leads, n.snoozed_until as next_snooze
     from rows from (pg_catalog.unnest(target_client_ids), pg_catalog.unnest(leads_now)) as r (client_id, leads)
@@ -2875,35 +2861,9 @@ begin
       or pg_catalog.abs(k.leads - r.leads) > k.leads / 10
       or k.definitions is distinct from inboxdb.definitions()
       or is_recount and (k.audited_at between as_of - interval '1 minute' and as_of) is not true
+      or one_by_one and (k.compared_at between as_of - interval '1 minute' and as_of) is not true
   ) as f
   where w.client_id = f.client_id;
-=======
-  select w.*, n.snoozed_until as next_snooze into kept
-  from inboxdb.workspace as w
-  left join lateral (
-    select k.snoozed_until
-    from inboxdb.counted_lead as k
-    where k.workspace = w.number and k.snoozed_until > as_of and k.snoozed_until < 'infinity'
-    order by k.workspace, k.snoozed_until
-    limit 1
-  ) as n on true
-  where w.client_id = target_client_id;
-  if kept.next_snooze_at is distinct from kept.next_snooze
-    or pg_catalog.abs(kept.leads - leads_now) > kept.leads / 10
-    or kept.definitions is distinct from inboxdb.definitions()
-    or is_recount and (kept.audited_at between as_of - interval '1 minute' and as_of) is not true
-    or one_by_one and (kept.compared_at between as_of - interval '1 minute' and as_of) is not true
-  then
-    update inboxdb.workspace as w
-    set
-      leads = leads_now,
-      next_snooze_at = kept.next_snooze,
-      definitions = inboxdb.definitions(),
-      audited_at = case when is_recount then as_of else w.audited_at end,
-      compared_at = case when one_by_one then as_of else w.compared_at end
-    where w.client_id = target_client_id;
-  end if;
->>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
 end
 $$;
 -- <<< sql/counts/note_refresh.sql
@@ -3001,15 +2961,10 @@ begin
   end if;
 
   changed_scopes := array(select distinct s.id from pg_catalog.unnest(changed_scopes) as s (id));
-<<<<<<< HEAD
   perform inboxdb.store_counts(
     pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(due)]), as_of, due
   );
-  perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], false);
-=======
-  perform inboxdb.store_counts(target_client_id, as_of, due);
-  perform inboxdb.note_refresh(target_client_id, as_of, leads_now, false, false);
->>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
+  perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], false, false);
 end
 $$;
 -- <<< sql/drain/apply_changes.sql
@@ -3098,11 +3053,7 @@ begin
   );
 
   if still_exists then
-<<<<<<< HEAD
-    perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], true);
-=======
-    perform inboxdb.note_refresh(target_client_id, as_of, leads_now, true, one_by_one);
->>>>>>> 4cf66ae (Compare leads with counted_lead by hashes, and one by one only where hashes differ)
+    perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], true, one_by_one);
   else
     delete from inboxdb.workspace as w where w.client_id = target_client_id;
   end if;
@@ -3242,7 +3193,8 @@ create or replace function inboxdb.changed_leads_of_set(
 )
 returns table (
   client_id inboxdb.client_id, workspace integer, tid tid, lead_key bytea, old_user bytea, old_counts integer,
-  old_snooze timestamptz, is_here boolean, new_user bytea, new_counts integer, new_snooze timestamptz
+  old_snooze timestamptz, old_hash bigint, is_here boolean, new_user bytea, new_counts integer, new_snooze timestamptz,
+  new_hash bigint
 )
 -- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable rows 100
@@ -3260,8 +3212,8 @@ begin
   perform inboxdb.checkpoint('snapshot taken');
   return query
   select
-    c.client_id, w.number, k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until,
-    n.is_here, n.user_key, n.counts, n.snoozed_until
+    c.client_id, w.number, k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
+    n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash
   from (
     select c.client_id, c.lead_id, inboxdb.id_key(c.lead_id) as lead_key
     from rows from (pg_catalog.unnest(client_ids), pg_catalog.unnest(lead_ids)) as c (client_id, lead_id)
@@ -3270,14 +3222,15 @@ begin
     select w.number from inboxdb.workspace as w where w.client_id = c.client_id offset 0
   ) as w
   left join lateral (
-    select k.ctid as tid, k.user_key, k.counts, k.snoozed_until
+    select k.ctid as tid, k.user_key, k.counts::integer as counts, k.snoozed_until, k.ids_hash
     from inboxdb.counted_lead as k
     where k.workspace = w.number and k.lead_key = c.lead_key
     offset 0
   ) as k on true
   left join lateral (
     select
-      true as is_here, f.user_key, f.counts, case when f.snoozed_until > as_of then f.snoozed_until end as snoozed_until
+      true as is_here, f.user_key, f.counts, f.ids_hash,
+      case when f.snoozed_until > as_of then f.snoozed_until end as snoozed_until
     from inboxdb.lead_now as f
     where f.lead_id = c.lead_id and f.client_id = c.client_id
     offset 0
@@ -3377,14 +3330,15 @@ begin
   ),
   rewritten as (
     update inboxdb.counted_lead as k
-    set counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
+    set ids_hash = c.new_hash, counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
     from compared as c
     where k.ctid = c.tid and c.is_here
-      and (c.old_user, c.old_counts, c.old_snooze) is distinct from (c.new_user, c.new_counts, c.new_snooze)
+      and (c.old_hash, c.old_user, c.old_counts, c.old_snooze)
+      is distinct from (c.new_hash, c.new_user, c.new_counts, c.new_snooze)
   ),
   added as (
-    insert into inboxdb.counted_lead (workspace, counts, lead_key, user_key, snoozed_until)
-    select c.workspace, c.new_counts, c.lead_key, c.new_user, c.new_snooze
+    insert into inboxdb.counted_lead (ids_hash, workspace, counts, lead_key, user_key, snoozed_until)
+    select c.new_hash, c.workspace, c.new_counts, c.lead_key, c.new_user, c.new_snooze
     from compared as c
     where c.tid is null
     order by c.workspace, c.lead_key
@@ -3487,7 +3441,7 @@ begin
     raise sqlstate 'IB014';
   end if;
   perform inboxdb.store_counts(ids_of_due, as_of, due);
-  perform inboxdb.note_refresh(ids, as_of, leads_now, false);
+  perform inboxdb.note_refresh(ids, as_of, leads_now, false, false);
 
   perform inboxdb.checkpoint('counts stored', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(ids) as w (client_id);

@@ -150,7 +150,9 @@ def test_only_what_may_differ_is_compared_one_by_one(owner: Connection[Any], dat
 
 # A hash that is the same for all leads, and a write that it hides.
 FORGED: dict[str, Callable[[Host, str], object]] = {
-    "lead_hash(ids_hash bigint, counts integer, snoozed_until timestamptz)": lambda host, lead: host.update("Lead", lead, status="unqualified"),
+    "lead_hash(ids_hash bigint, counts integer, snoozed_until timestamptz)": lambda host, lead: host.update(
+        "Lead", lead, status="unqualified"
+    ),
     "id_hash(id text, seed bigint)": lambda host, lead: host.update("Lead", lead, assignedToUserId=BOB),
 }
 

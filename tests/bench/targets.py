@@ -41,7 +41,9 @@ def judge_recounts(results: Results, size: Size) -> Iterator[Target]:
     leads = {"leads": size.judged}
     scan = results.find("recounts", refresh.BY_SCAN, leads)
     for what, most in (
-        (refresh.NOTHING_DIFFERS, 1.5), (refresh.SOME_DIFFER, 1.8), (refresh.FIRST_FILL, 3),
+        (refresh.NOTHING_DIFFERS, 1.5),
+        (refresh.SOME_DIFFER, 1.8),
+        (refresh.FIRST_FILL, 3),
     ):
         this = results.find("recounts", what, leads)
         wanted = f"at most {most} times as long as {refresh.BY_SCAN}"
