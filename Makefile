@@ -49,10 +49,10 @@ bench: .venv/bench ## run the benchmarks, fifteen minutes, and write docs/benchm
 clean: ## remove .venv and what tools leave behind
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
-# One virtual environment; each stamp stands for an extra that is installed in it.
+# One virtual environment; each stamp stands for an extra that is installed in it. dev brings test along.
 .venv/%: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "inboxdb needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$*]'
-	@touch $@
+	@touch $@ $(if $(filter dev,$*),.venv/test)

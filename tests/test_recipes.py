@@ -48,7 +48,8 @@ class Copy:
     def insert(self, name: str, before: str, text: str) -> None:
         """Insert text before a place that is there once."""
         file = self.root / name
-        assert file.read_text().count(before) == 1, f"{name}: {before}"
+        places = file.read_text().count(before)
+        assert places == 1, f"{name} has {places} times: {before}\nWhere the place has moved, mend this recipe's test."
         file.write_text(file.read_text().replace(before, text + before))
 
     def replace(self, name: str, old: str, new: str) -> None:
@@ -117,19 +118,19 @@ def copy(tmp_path: Path) -> Copy:
 
 TEST_OF_COUNT = """
 
-def test_out_of_office_by_change(inbox: Inbox) -> None:
+def test_example_by_change(inbox: Inbox) -> None:
     inbox.host.update("Lead", inbox.anns, sentimentTag="Out of Office")
     assert inbox.refresh() == {HERE: None}
-    assert stored_counts(inbox.owner)[HERE][ANN].out_of_office == 1
+    assert stored_counts(inbox.owner)[HERE][ANN].example == 1
     inbox.host.update("Lead", inbox.anns, sentimentTag=None)
     assert inbox.refresh() == {HERE: None}
-    assert stored_counts(inbox.owner)[HERE][ANN].out_of_office == 0
+    assert stored_counts(inbox.owner)[HERE][ANN].example == 0
 
 
-def test_snoozed_by_change(inbox: Inbox) -> None:
+def test_snoozed_example_by_change(inbox: Inbox) -> None:
     def snoozed() -> list[int]:
         assert inbox.refresh() == {HERE: None}
-        return [stored_counts(inbox.owner)[HERE][scope].snoozed for scope in (GLOBAL, ANN, BOB)]
+        return [stored_counts(inbox.owner)[HERE][scope].snoozed_example for scope in (GLOBAL, ANN, BOB)]
 
     inbox.host.update("Lead", inbox.anns, snoozedUntil=TUESDAY)
     assert snoozed() == [2, 1, 1]
@@ -148,41 +149,43 @@ def test_count(copy: Copy) -> None:
     view = (copy.root / "sql/counts/count.view.sql").read_text()
     [(last, bit)] = re.findall(r"^(  \((\d+), '.*'\))\n\) as c ", view, re.MULTILINE)
     rows = (
-        f"  ({int(bit) + 1}, 'out_of_office', false, 'the lead is out of office'),\n"
-        f"  ({int(bit) + 2}, 'snoozed', true, 'the lead has a status, as every lead')\n"
+        f"  ({int(bit) + 1}, 'example', false, 'the lead is out of office'),\n"
+        f"  ({int(bit) + 2}, 'snoozed_example', true, 'any lead')\n"
     )
     copy.replace("sql/counts/count.view.sql", last + "\n", f"{last},\n{rows}")
-    copy.insert(
+    copy.replace(
         "sql/counts/classified_lead.view.sql",
-        "  term.workable or l.status = 'blacklisted' as total\n",
-        "  coalesce(l.\"sentimentTag\" = 'Out of Office', false) as out_of_office,\n  true as snoozed,\n",
+        '\nfrom public."Lead" as l\n',
+        ",\n  coalesce(l.\"sentimentTag\" = 'Out of Office', false) as example,\n  true as snoozed_example\n"
+        'from public."Lead" as l\n',
     )
     rows = (
-        "| `out_of_office` | visible | the lead is out of office |\n"
-        "| `snoozed` | snoozed | the lead has a status, as every lead |\n"
+        "| `example` | visible | the lead is out of office |\n"
+        "| `snoozed_example` | snoozed | any lead |\n"
     )
     copy.insert("docs/contracts.md", "\nA lead that a user is assigned to", rows)
-    copy.insert("tests/rows.py", "\n    def plus", "    out_of_office: int = 0\n    snoozed: int = 0\n")
-    copy.replace("tests/rows.py", "SNOOZED = Counts()", "SNOOZED = Counts(snoozed=1)")
+    copy.insert("tests/rows.py", "\n    def plus", "    example: int = 0\n    snoozed_example: int = 0\n")
+    [(all_snoozed, others)] = re.findall(r"^(SNOOZED = Counts\((.*))\)$", (copy.root / "tests/rows.py").read_text(), re.M)
+    copy.replace("tests/rows.py", all_snoozed, f"{all_snoozed}{', ' if others else ''}snoozed_example=1")
     copy.insert(
         "tests/naive.py",
         "        ai_sent=int(ai_sent),\n",
-        '        out_of_office=int(lead["sentimentTag"] == "Out of Office"),\n',
+        '        example=int(lead["sentimentTag"] == "Out of Office"),\n',
     )
     copy.insert(
         "tests/test_parity.py",
         '    ("another tag", Lead(',
-        '    ("out of office", Lead("Out of Office"), QUIET._replace(out_of_office=1)),\n',
+        '    ("out of office", Lead("Out of Office"), QUIET._replace(example=1)),\n',
     )
     copy.append("tests/test_by_change.py", TEST_OF_COUNT)
-    copy.insert("CHANGELOG.md", "### Upgrade\n", "- The counts `out_of_office` and `snoozed`.\n\n")
+    copy.insert("CHANGELOG.md", "\n### Changed\n", "- The counts `example` and `snoozed_example`.\n")
     copy.make("migration")
     copy.pytest("tests/test_api.py", "-k", "contracts_name_the_columns")
     copy.pytest("tests/test_sources.py", "tests/test_by_change.py")
     copy.pytest("tests/test_cli.py", "-k", "counts_answer")
     copy.pytest("tests/test_parity.py", "-k", "specification and not container")
     copy.pytest("tests/test_races.py", "-k", "two_steps or one_workspace")
-    assert copy.touched == listed("A count", "out_of_office")
+    assert copy.touched == listed("A count", "example")
 
 
 FUNCTION = """\
