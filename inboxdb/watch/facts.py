@@ -245,7 +245,7 @@ class Status:
         int,
         Fact(
             "troubled runs",
-            "runs of the last minute that drain, and cannot log, serve metrics, signal or publish",
+            "runs of the last minute that drain, and cannot log, signal or publish",
             metric="inboxdb_troubled_runs",
         ),
     ]
