@@ -689,8 +689,7 @@ create table inboxdb.workspace (
   client_id inboxdb.client_id primary key,
   leads integer not null,
   next_snooze_at timestamptz,
-  -- at random, because logical replication and partial dumps bring no sequence along (D107)
-  number integer not null unique default pg_catalog.floor(4294967296 * pg_catalog.random() - 2147483648),
+  number integer not null unique,
   definitions text,
   audited_at timestamptz,
   audit_not_before timestamptz,
@@ -707,7 +706,7 @@ comment on column inboxdb.workspace.leads is
 comment on column inboxdb.workspace.next_snooze_at is
 'When the next snooze ends, so that counts change without a write; null for never.';
 comment on column inboxdb.workspace.number is
-'The workspace in counted_lead; a workspace made anew gets another number.';
+'The workspace in counted_lead, by function draw_number; a workspace made anew gets another number.';
 comment on column inboxdb.workspace.definitions is
 'The definitions (function definitions) of all its rows in counted_lead; null before the first fill.';
 comment on column inboxdb.workspace.audited_at is

@@ -60,6 +60,7 @@ drop function inboxdb.changed_leads_of_set(inboxdb.client_id[], inboxdb.lead_id[
 drop function inboxdb.refresh_workspace(inboxdb.client_id, text);
 drop function inboxdb.audit_workspace(inboxdb.client_id, boolean);
 drop function inboxdb.recount_workspace(inboxdb.client_id, timestamptz, text, timestamptz);
+drop function inboxdb.draw_number();
 drop function inboxdb.apply_changes(inboxdb.client_id, timestamptz);
 drop function inboxdb.end_snoozes(inboxdb.client_id, timestamptz, timestamptz);
 drop function inboxdb.note_refresh(inboxdb.client_id[], timestamptz, integer[], boolean, boolean);

@@ -15,7 +15,7 @@ set search_path = ''
 as $$
   -- Purpose: the class of an advisory lock of ours, as pg_locks.classid shows it.
   -- Parameters: what, workspace (objid: hashtext of its id), collector, grants or migration (objid: 0), maintenance
-  --   (objid: hashtext of the item).
+  --   (objid: hashtext of the item), number (objid: the number).
   -- Returns: null for anything else. `inboxdb migrate` has its own number, needed before the installation: a test
   --   holds the two together.
   -- INVOKER: reads nothing.
@@ -25,6 +25,7 @@ as $$
     when what = 'migration' then 1768841850
     when what = 'grants' then 1768841851
     when what = 'maintenance' then 1768841852
+    when what = 'number' then 1768841853
   end
 $$;
 -- <<< sql/base/lock_class.sql
@@ -2969,6 +2970,34 @@ end
 $$;
 -- <<< sql/drain/apply_changes.sql
 
+-- >>> sql/drain/draw_number.sql
+create or replace function inboxdb.draw_number() returns integer
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: a number for a workspace about to be counted for the first time. Greater than all others, because rows
+--   inserted amid counted_lead's index leave its pages half full: 140 bytes a lead in place of 108 (D107).
+-- Returns: the number, from the clock's seconds on, so that a workspace made anew gets another one. Reserved until this
+--   transaction ends, because a unique constraint alone would make one worker wait for another's recount.
+-- Reads: workspace, counted_lead (rows of a workspace that was lost by hand or left out of a dump have a number, too).
+-- Locks: an advisory lock, see lock_class.
+-- INVOKER: called by recount_workspace only.
+declare
+  drawn pg_catalog.int4 := greatest(
+    (select pg_catalog.max(w.number) from inboxdb.workspace as w) + 1,
+    pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::bigint - 2147483648 - 946684800
+  );
+begin
+  while not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('number'), drawn)
+    or exists (select from inboxdb.counted_lead as k where k.workspace = drawn)
+  loop
+    drawn := drawn + 1;
+  end loop;
+  return drawn;
+end
+$$;
+-- <<< sql/drain/draw_number.sql
+
 -- >>> sql/drain/recount_workspace.sql
 create or replace function inboxdb.recount_workspace(
   target_client_id inboxdb.client_id, as_of timestamptz, reason text, collapsed_since timestamptz,
@@ -3005,10 +3034,10 @@ declare
   leads_now integer;
 begin
   select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
-  -- another number, if the number drawn is taken
+  -- another number, where a transaction that ended meanwhile has taken the number drawn
   while not found loop
-    insert into inboxdb.workspace (client_id, leads)
-    select target_client_id, pg_catalog.count(*)
+    insert into inboxdb.workspace (client_id, number, leads)
+    select target_client_id, inboxdb.draw_number(), pg_catalog.count(*)
     from public."Lead" as l
     where l."clientId" = target_client_id
     on conflict (number) do nothing;

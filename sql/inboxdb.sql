@@ -173,6 +173,7 @@ create schema if not exists inboxdb;
 \ir drain/fill_leads.sql
 \ir drain/end_snoozes.sql
 \ir drain/apply_changes.sql
+\ir drain/draw_number.sql
 \ir drain/recount_workspace.sql
 \ir drain/audit_workspace.sql
 \ir drain/refresh_workspace.sql

@@ -8,6 +8,7 @@ import pytest
 from psycopg import Connection
 
 from inboxdb.watch import metrics, status
+from tests.interleave import NO_WAIT
 from tests.rows import GLOBAL, SNOOZED, Host, drift, live_counts, new_id, set_clock, stored_counts
 from tests.servers import Database
 
@@ -333,14 +334,29 @@ def test_lost_memory_is_made_anew(inbox: Inbox) -> None:
 @pytest.mark.host_variants("text", "uuid")
 def test_a_lead_is_remembered_in_few_bytes(database: Database) -> None:
     owner, host = database.connect(), Host(database.writer())
-    workspace = host.workspace()
-    owner.execute(
-        """
-        insert into "Lead" (id, "clientId", "assignedToUserId", "updatedAt")
-        select gen_random_uuid(), %s, %s, now() from generate_series(1, 50000)
-        """,
-        [workspace, new_id()],
-    )
+    for _ in range(5):
+        owner.execute(
+            """
+            insert into "Lead" (id, "clientId", "assignedToUserId", "updatedAt")
+            select gen_random_uuid(), %s, %s, now() from generate_series(1, 10000)
+            """,
+            [host.workspace(), new_id()],
+        )
     owner.execute("call inboxdb.drain_dirty()")
     [(bytes_per_lead,)] = owner.execute("select pg_total_relation_size('inboxdb.counted_lead') / 50000.0").fetchall()
     assert bytes_per_lead <= 120
+
+
+def test_two_workspaces_first_counted_at_once_get_numbers_without_waiting(inbox: Inbox, database: Database) -> None:
+    [(before,)] = inbox.owner.execute("select max(number) from inboxdb.workspace").fetchall()
+    other = database.connect(options=NO_WAIT)
+    with inbox.owner.transaction():
+        [(one,)] = inbox.owner.execute("select inboxdb.draw_number()").fetchall()
+        [(two,)] = other.execute("select inboxdb.draw_number()").fetchall()
+        assert before < one < two
+
+
+def test_a_number_of_leads_whose_workspace_was_lost_is_not_given_again(inbox: Inbox) -> None:
+    inbox.owner.execute("update inboxdb.counted_lead set workspace = 2147483647 - 1")
+    inbox.owner.execute("update inboxdb.workspace set number = 2147483647 - 2 where client_id = %s", [HERE])
+    assert inbox.owner.execute("select inboxdb.draw_number()").fetchall() == [(2147483647,)]

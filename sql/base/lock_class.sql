@@ -4,7 +4,7 @@ set search_path = ''
 as $$
   -- Purpose: the class of an advisory lock of ours, as pg_locks.classid shows it.
   -- Parameters: what, workspace (objid: hashtext of its id), collector, grants or migration (objid: 0), maintenance
-  --   (objid: hashtext of the item).
+  --   (objid: hashtext of the item), number (objid: the number).
   -- Returns: null for anything else. `inboxdb migrate` has its own number, needed before the installation: a test
   --   holds the two together.
   -- INVOKER: reads nothing.
@@ -14,5 +14,6 @@ as $$
     when what = 'migration' then 1768841850
     when what = 'grants' then 1768841851
     when what = 'maintenance' then 1768841852
+    when what = 'number' then 1768841853
   end
 $$;

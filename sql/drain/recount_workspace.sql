@@ -33,10 +33,10 @@ declare
   leads_now integer;
 begin
   select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
-  -- another number, if the number drawn is taken
+  -- another number, where a transaction that ended meanwhile has taken the number drawn
   while not found loop
-    insert into inboxdb.workspace (client_id, leads)
-    select target_client_id, pg_catalog.count(*)
+    insert into inboxdb.workspace (client_id, number, leads)
+    select target_client_id, inboxdb.draw_number(), pg_catalog.count(*)
     from public."Lead" as l
     where l."clientId" = target_client_id
     on conflict (number) do nothing;
