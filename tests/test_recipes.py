@@ -165,7 +165,8 @@ def test_count(copy: Copy) -> None:
     )
     copy.insert("docs/contracts.md", "\nA lead that a user is assigned to", rows)
     copy.insert("tests/rows.py", "\n    def plus", "    example: int = 0\n    snoozed_example: int = 0\n")
-    [(all_snoozed, others)] = re.findall(r"^(SNOOZED = Counts\((.*))\)$", (copy.root / "tests/rows.py").read_text(), re.M)
+    rows_of_tests = (copy.root / "tests/rows.py").read_text()
+    [(all_snoozed, others)] = re.findall(r"^(SNOOZED = Counts\((.*))\)$", rows_of_tests, re.MULTILINE)
     copy.replace("tests/rows.py", all_snoozed, f"{all_snoozed}{', ' if others else ''}snoozed_example=1")
     copy.insert(
         "tests/naive.py",
