@@ -159,10 +159,7 @@ def test_count(copy: Copy) -> None:
         ",\n  coalesce(l.\"sentimentTag\" = 'Out of Office', false) as example,\n  true as snoozed_example\n"
         'from public."Lead" as l\n',
     )
-    rows = (
-        "| `example` | visible | the lead is out of office |\n"
-        "| `snoozed_example` | snoozed | any lead |\n"
-    )
+    rows = "| `example` | visible | the lead is out of office |\n| `snoozed_example` | snoozed | any lead |\n"
     copy.insert("docs/contracts.md", "\nA lead that a user is assigned to", rows)
     copy.insert("tests/rows.py", "\n    def plus", "    example: int = 0\n    snoozed_example: int = 0\n")
     rows_of_tests = (copy.root / "tests/rows.py").read_text()
