@@ -363,7 +363,7 @@ def test_figure_of_status(copy: Copy) -> None:
     column = "out self_healed_workspaces integer"
     copy.replace(query, column, f"{column},\n  out counted_workspaces integer")
     count = "(select pg_catalog.count(*) from inboxdb.workspace)"
-    copy.replace(query, "    h.by_themselves\n", f"    h.by_themselves,\n    {count}\n")
+    copy.insert(query, "    s.arrived_at,\n", f"    {count},\n")
     copy.insert("inboxdb/watch/facts.py", "    drifted_workspaces: Annotated[", FACT)
     copy.insert("tests/test_watching.py", '        "drifted_workspaces": 0,', '        "counted_workspaces": 0,\n')
     copy.insert("CHANGELOG.md", "### Changed\n", "- `inboxdb status` shows `counted_workspaces`.\n\n")
