@@ -751,10 +751,15 @@ CALLS = {
     "lock_class": "select inboxdb.lock_class('workspace')",
     "collect": "select inboxdb.collect()",
     "claim_next": "select inboxdb.claim_next()",
+    "claim_set": "select inboxdb.claim_set(50)",
     "drain_next": f"select inboxdb.drain_next('{HERE}')",
+    "drain_set": f"select * from inboxdb.drain_set('{{{HERE},{THERE}}}')",
     "time_limit": f"select inboxdb.time_limit('{HERE}')",
     "record_failure": f"select inboxdb.record_failure('{THERE}', '{NOW}', '57014')",
     "send_signals": f"select inboxdb.send_signals('{HERE}', 1, '{{{ANN},{SUE}}}')",
+    "send_all_signals": (
+        f"""select inboxdb.send_all_signals('[{{"client_id": "{HERE}", "version": 1, "changed_scopes": ["{ANN}"]}}]')"""
+    ),
     "maintain": "select inboxdb.maintain(null, true)",
     "seconds_to_next_attempt": "select inboxdb.seconds_to_next_attempt()",
     # all but the size of the log: rolled back changes make the log grow, too

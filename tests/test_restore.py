@@ -307,8 +307,8 @@ def test_without_our_schemas(used: Database, tmp_path: Path) -> None:
     file = dump(used, tmp_path, *WITHOUT_OURS)
     with empty_database(used.server) as restored:
         errors = restore(restored, file)
-        # eleven triggers, and the policy for those who are restricted
-        assert errors == ['schema "inboxdb" does not exist'] * 12
+        # thirteen triggers, and the policy for those who are restricted
+        assert errors == ['schema "inboxdb" does not exist'] * 14
         owner = as_owner(restored, used)
         with psycopg.connect(restored, autocommit=True) as connection:
             [workspace] = connection.execute('select min(id) from "Client"').fetchall()
