@@ -1623,17 +1623,17 @@ comment on column inboxdb.job.has_modes is 'Whether a run is by change or a reco
 
 -- >>> sql/announce/newest_version.sql
 create or replace function inboxdb.newest_version(target_client_id inboxdb.client_id, this_family text)
-returns table (version bigint)
+returns table (version bigint, tid tid)
 language sql stable rows 1
 as $$
   -- Purpose: the cache version of a workspace and family. The newest first, because each bump leaves a dead row, which
   --   a held snapshot keeps (D35).
   -- Parameters: target_client_id; this_family, as in view job.
-  -- Returns: the version, no row before the first bump.
+  -- Returns: the version, and the place of its row; no row before the first bump.
   -- Inlined, hence no search_path of its own.
   -- Reads: cache_version.
   -- INVOKER: called by our DEFINER functions only.
-  select v.version
+  select v.version, v.ctid
   from inboxdb.cache_version as v
   where v.client_id = target_client_id and v.family = this_family
   order by v.version desc
@@ -1650,6 +1650,8 @@ set search_path = ''
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_seqscan = off
+-- as planned after an ANALYZE, a bitmap scan would visit dead rows kept by a held snapshot
+set enable_bitmapscan = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -1667,7 +1669,7 @@ begin
   return query
   with
   present as materialized (
-    select w.client_id, f.family, n.version
+    select w.client_id, f.family, n.version, n.tid
     from pg_catalog.unnest(target_client_ids) as w (client_id)
     cross join pg_catalog.unnest(families) as f (family)
     left join lateral inboxdb.newest_version(w.client_id, f.family) as n on true
@@ -1679,7 +1681,7 @@ begin
       bumped_at = now,
       unpublished_since = coalesce(v.unpublished_since, now)
     from present as p
-    where v.client_id = p.client_id and v.family = p.family and v.version = p.version
+    where v.ctid = p.tid
     returning v.client_id, v.family, v.version
   ),
   made as (
@@ -1754,6 +1756,8 @@ set search_path = ''
 set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_seqscan = off
+-- as planned after an ANALYZE, a bitmap scan would visit dead rows kept by a held snapshot
+set enable_bitmapscan = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -1778,13 +1782,19 @@ begin
   with
   ran as materialized (
     select
-      r.client_id, r.started_at, r.attempt, s.last_started_at as newest,
+      r.client_id, r.started_at, r.attempt, s.last_started_at as newest, t.tid,
       pg_catalog.date_part('epoch', finished_at - r.started_at) * 1000 as took_ms
     from rows from (
       pg_catalog.unnest(target_client_ids), pg_catalog.unnest(record_jobs.started_at),
       pg_catalog.unnest(attempt_numbers)
     ) as r (client_id, started_at, attempt)
     left join lateral inboxdb.newest_job_status(r.client_id, this_job) as s on true
+    left join lateral (
+      select j.ctid as tid
+      from inboxdb.job_status as j
+      where j.client_id = r.client_id and j.job_name = this_job and j.last_started_at = s.last_started_at
+      offset 0
+    ) as t on true
   ),
   updated as (
     update inboxdb.job_status as j
@@ -1799,8 +1809,7 @@ begin
       run_id = this_run,
       unpublished_since = coalesce(j.unpublished_since, finished_at)
     from ran as r
-    where j.client_id = r.client_id and j.job_name = this_job
-      and j.last_started_at = r.newest
+    where j.ctid = r.tid
       -- by rank, as in the cache: a failure recorded late does not replace the outcome of a later start, except an
       -- outcome from the future, written by a clock that was ahead
       and (j.last_started_at <= r.started_at or j.last_started_at > finished_at)
@@ -1983,6 +1992,8 @@ create or replace function inboxdb.reason_to_recount(
 ) returns text
 language plpgsql stable
 set search_path = ''
+-- no bitmap scan: it would visit the dead rows of inbox_counts kept by a held snapshot, as planned after an ANALYZE
+set enable_bitmapscan = off
 as $$
 -- Purpose: say why a workspace is to be recounted, and not refreshed by change.
 -- Parameters: target_client_id; as_of, the instant of the new counts; otherwise, the answer where counted_lead can be
@@ -2916,6 +2927,8 @@ create or replace function inboxdb.apply_changes(
 )
 language plpgsql volatile
 set search_path = ''
+-- all by key: as planned after an ANALYZE, a bitmap scan would visit dead rows kept by a held snapshot
+set enable_bitmapscan = off
 as $$
 -- Purpose: refresh a workspace by change: take the changes of single leads and the snoozes that ended, and apply the
 --   differences to the counts (D20).
@@ -3417,6 +3430,7 @@ language plpgsql volatile
 set search_path = ''
 -- lookups by key: a plan made while the log is small is kept for the session, and has to do for a bloated log
 set enable_seqscan = off
+set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 -- generic plan, because no parameter changes the best plan, and planning takes longer than all else (D9)

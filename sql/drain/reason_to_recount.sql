@@ -3,6 +3,8 @@ create or replace function inboxdb.reason_to_recount(
 ) returns text
 language plpgsql stable
 set search_path = ''
+-- no bitmap scan: it would visit the dead rows of inbox_counts kept by a held snapshot, as planned after an ANALYZE
+set enable_bitmapscan = off
 as $$
 -- Purpose: say why a workspace is to be recounted, and not refreshed by change.
 -- Parameters: target_client_id; as_of, the instant of the new counts; otherwise, the answer where counted_lead can be

@@ -6,6 +6,7 @@ language plpgsql volatile
 set search_path = ''
 -- lookups by key: a plan made while the log is small is kept for the session, and has to do for a bloated log
 set enable_seqscan = off
+set enable_bitmapscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 -- generic plan, because no parameter changes the best plan, and planning takes longer than all else (D9)
