@@ -27,7 +27,6 @@ MEMBER, TRUSTED = (Object("policy", f'{name} on public."Lead"') for name in ("in
 REALTIME = "realtime.messages"
 PUBLICATION = Object("publication", "inboxdb_lead")
 COMPARING = Object("trigger", 'inboxdb_note_compared on public."Lead"')
-MUST_COMPARE = (sources.SQL / "log" / "must_compare.sql").read_text().split("$$")[1]
 
 # Tables of one row that installing makes, and how the row is made anew. Suspended: our views have stand-ins.
 FILL = {
@@ -245,8 +244,9 @@ def _read_state(connection: Connection) -> _State:
 
 def _expect_comparing(connection: Connection, expected: Objects, installed: Objects) -> None:
     """Expect the comparing trigger to be enabled where the host has BEFORE triggers (D121); elsewhere it may be."""
+    must_compare = (sources.SQL / "log" / "must_compare.sql").read_text().split("$$")[1]
     is_enabled = installed.get(COMPARING, {}).get("enabled") == "O"
-    if is_enabled or connection.execute(MUST_COMPARE.encode()).fetchone() == (True,):
+    if is_enabled or connection.execute(must_compare.encode()).fetchone() == (True,):
         expected[COMPARING] = expected[COMPARING] | {"enabled": "O"}
 
 
