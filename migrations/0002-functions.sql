@@ -812,7 +812,7 @@ create or replace function inboxdb.mark_for_repair(target_client_id inboxdb.clie
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: mark a workspace whose counts are wrong: its next recount compares leads one by one, and not by hashes.
+-- Purpose: mark a workspace with wrong counts: the next recount compares leads one by one, and not by hashes.
 -- Parameters: target_client_id.
 -- Errors: those of mark_inbox_counts_dirty.
 -- Writes: workspace, where it waits for a refresh at work; the change log.
@@ -2544,7 +2544,7 @@ begin
     cross join inboxdb.classify_leads(target_client_id, null) as c
     where w.client_id = target_client_id
       and exists (select from public."Client" as h where h.id = target_client_id)
-    -- in the order of the key, so that the index grows at one place
+    -- in the order of the key, because the index then grows at a single place
     order by c.lead_key
   )
   select
@@ -4574,7 +4574,7 @@ begin
         return next;
       end loop;
     exception when others then
-      -- recorded, if it happens again, by the refresh of the workspace whose fault it is
+      -- recorded, if the error comes again, by the refresh of the workspace at fault
       null;
     end;
   end if;

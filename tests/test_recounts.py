@@ -148,7 +148,7 @@ def test_only_what_may_differ_is_compared_one_by_one(owner: Connection[Any], dat
     assert_right(owner, workspace)
 
 
-# A hash that is the same for all leads, and a write that it hides.
+# A hash equal for all leads, and a write hidden by the hash.
 FORGED: dict[str, Callable[[Host, str], object]] = {
     "lead_hash(ids_hash bigint, counts integer, snoozed_until timestamptz)": lambda host, lead: host.update(
         "Lead", lead, status="unqualified"

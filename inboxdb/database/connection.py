@@ -50,7 +50,7 @@ FOREIGN_PARAMETERS = {
     "supa",
 }
 
-# The queries that say what the role lacks as which inboxdb works.
+# The queries that name the rights lacking to the role of inboxdb's functions.
 RIGHTS = ("doctor/owners.sql", "doctor/rights.sql", "doctor/hidden_rows.sql", "doctor/upgrade_rights.sql")
 
 # The queries that say why the database refused a statement, by the class of its error.

@@ -40,7 +40,7 @@ begin
         return next;
       end loop;
     exception when others then
-      -- recorded, if it happens again, by the refresh of the workspace whose fault it is
+      -- recorded, if the error comes again, by the refresh of the workspace at fault
       null;
     end;
   end if;

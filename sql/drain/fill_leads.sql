@@ -32,7 +32,7 @@ begin
     cross join inboxdb.classify_leads(target_client_id, null) as c
     where w.client_id = target_client_id
       and exists (select from public."Client" as h where h.id = target_client_id)
-    -- in the order of the key, so that the index grows at one place
+    -- in the order of the key, because the index then grows at a single place
     order by c.lead_key
   )
   select

@@ -2,7 +2,7 @@ create or replace function inboxdb.mark_for_repair(target_client_id inboxdb.clie
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: mark a workspace whose counts are wrong: its next recount compares leads one by one, and not by hashes.
+-- Purpose: mark a workspace with wrong counts: the next recount compares leads one by one, and not by hashes.
 -- Parameters: target_client_id.
 -- Errors: those of mark_inbox_counts_dirty.
 -- Writes: workspace, where it waits for a refresh at work; the change log.

@@ -34,7 +34,7 @@ PINNED = "security definer set search_path = ''"
 HANDLED = "begin {} exception when others then return null; end;"
 ASKED = "slice := inboxdb.current_slice(); if inboxdb.can_note_in(slice) is not true then return null; end if;"
 
-# What is added to what stands above it, and the function that has it; the last is the shipped one.
+# Each step, and the function with this step and all steps above; the last is the shipped function.
 STEPS = {
     "an empty trigger function": FUNCTION.format("security invoker", ""),
     "SECURITY DEFINER, SET search_path": FUNCTION.format(PINNED, ""),

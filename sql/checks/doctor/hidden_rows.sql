@@ -1,5 +1,5 @@
 -- Looks for: row-level security that hides rows from the role that inboxdb's functions run as.
--- Why: no count rather than one that is too low, so nothing is counted.
+-- Why: no count rather than too low a count, so nothing is counted.
 -- Evidence: the catalog, readable by everybody.
 -- Source of the rule: sql/, whose functions are DEFINER or called by DEFINER functions; docs/operations.md, Owners and
 -- rights. Also read by `migrate plan`, and by every command that is refused with 42501.
