@@ -134,7 +134,7 @@ def server(request: pytest.FixtureRequest) -> Server:
 
 @pytest.fixture(scope="session")
 def host_variant(request: pytest.FixtureRequest) -> str:
-    """Which host's tables: text, uuid or mixed ids; text alone unless the test is marked."""
+    """Which host's tables: a key of HOSTS or of WIDE_HOSTS; text alone unless the test is marked."""
     name: str = request.param
     return name
 

@@ -1,4 +1,4 @@
-"""The host's tables in each variant of their types, all made of host.sql."""
+"""The host's tables in each variant of their types, made of host.sql and host_wide.sql."""
 
 import re
 
@@ -16,10 +16,23 @@ HOSTS: dict[str, tuple[re.Pattern[str], ...]] = {
     "mixed": (TEXT_ID_OF_NO_USER, SOME_TIMES),
 }
 
+# Ids of other systems stay text.
+OWN_ID = re.compile(r'("(?!bisonCampaignId|ghlContactId)(?:id|\w+Id)") TEXT')
+USER_ID = re.compile(r'("(?:userId|\w+UserId)") TEXT')
+OTHER_TIMES = re.compile(r'("(?:lastMessageAt|lastOutboundAt|assignedAt)") TIMESTAMP\(3\)')
+
+# The same of the host with the columns that lists read. The last mixes both the other way: "lastMessageAt" has a time
+# zone, "createdAt" has none.
+WIDE_HOSTS: dict[str, tuple[re.Pattern[str], ...]] = {
+    "wide-text": (),
+    "wide-uuid": (OWN_ID, TIME),
+    "wide-mixed": (USER_ID, OTHER_TIMES),
+}
+
 
 def tables(host: str) -> bytes:
-    """Return the statements to make the tables of a host, a key of HOSTS."""
-    text = (sources.HOST / "host.sql").read_text()
-    for columns, kind in zip(HOSTS[host], ("UUID", "TIMESTAMPTZ(6)"), strict=False):
+    """Return the statements to make the tables of a host, a key of HOSTS or of WIDE_HOSTS."""
+    text = (sources.HOST / ("host_wide.sql" if host in WIDE_HOSTS else "host.sql")).read_text()
+    for columns, kind in zip((HOSTS | WIDE_HOSTS)[host], ("UUID", "TIMESTAMPTZ(6)"), strict=False):
         text = columns.sub(rf"\1 {kind}", text)
     return text.encode()

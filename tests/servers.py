@@ -172,7 +172,7 @@ class Server:
     def database(self, host: str, *, installed: bool, prepare: "Prepare | None" = None) -> Iterator["Database"]:
         """Lend a new database.
 
-        Parameters: host, of whose tables, a key of HOSTS; installed, whether with inboxdb; prepare, a function to
+        Parameters: host, of whose tables (see tests/hosts.py); installed, whether with inboxdb; prepare, a function to
         add rows, called once for all databases lent with the same function.
         """
         template, prepared = self._template(host, installed, prepare)

@@ -7,6 +7,9 @@
 -- INSERTs' assignment casts turn these into text and timestamp where the host has those. The functions live in
 -- pg_temp, so they end with the session and leave nothing behind but rows.
 --
+-- Where "Lead" has the columns of host_wide.sql, the same rows have values there, too, some of them absurd, because hosts
+-- have such values.
+--
 -- The chances and weights below are literals on purpose: read them as the description of the data.
 
 
@@ -72,6 +75,11 @@ Caller: anyone who may insert into the host's tables; to analyze them takes thei
 declare
     attention constant text[] := '{Meeting Booked,Meeting Requested,Call Requested,Information Requested,Positive,
                                    Interested,Follow Up}';
+    wide constant boolean := exists (
+        select
+        from pg_catalog.pg_attribute
+        where attrelid = 'public."Lead"'::pg_catalog.regclass and attname = 'linkedinUrl' and not attisdropped
+    );
 begin
     if workspaces is null or workspaces < 1 or leads is null or leads < 0 or seed is null
        or messages_per_lead is null or messages_per_lead not between 0 and 1000
@@ -276,66 +284,146 @@ begin
     table_name := 'ClientMember';
     return next;
 
-    insert into public."SmsCampaign" ("id", "name")
-    select pg_temp.generated_id(seed, 'SmsCampaign', n), 'Campaign ' || seed || '-' || n
-    from generate_series(1, 3) as n;
+    -- A wide host's campaigns belong to workspaces, three to each but for the last, whose first belongs to nobody.
+    if wide then
+        insert into public."SmsCampaign" ("id", "clientId", "name")
+        select pg_temp.generated_id(seed, 'SmsCampaign', n, workspace),
+               case when n > 1 or workspace < workspaces then id end,
+               'Campaign ' || seed || '-' || workspace || '-' || n
+        from pg_temp.generated_workspace
+        cross join generate_series(1, 3) as n;
+    else
+        insert into public."SmsCampaign" ("id", "name")
+        select pg_temp.generated_id(seed, 'SmsCampaign', n), 'Campaign ' || seed || '-' || n
+        from generate_series(1, 3) as n;
+    end if;
     get diagnostics rows_made = row_count;
     table_name := 'SmsCampaign';
     return next;
 
-    insert into public."Lead" (
-        "id", "firstName", "lastName", "email", "alternateEmails", "currentReplierEmail", "phone", "jobTitle",
-        "companyName", "companyWebsite", "status", "sentimentTag", "overallScore", "scoreReasoning", "scoredAt",
-        "lastInboundAt", "lastOutboundAt", "lastZrgOutboundAt", "lastMessageAt", "lastMessageDirection",
-        "snoozedUntil", "assignedToUserId", "assignedAt", "autoReplyEnabled", "autoFollowUpEnabled", "clientId",
-        "smsCampaignId", "createdAt", "updatedAt")
+    if wide then
+        insert into public."WorkspaceSettings" ("id", "clientId", "timezone")
+        select pg_temp.generated_id(seed, 'WorkspaceSettings', workspace),
+               id,
+               pg_temp.pick('{Europe/Berlin,America/New_York,America/New_York,Asia/Kolkata,UTC,Mars/Olympus,NULL}',
+                            pg_temp.dice(seed, 'zone', workspace))
+        from pg_temp.generated_workspace;
+        get diagnostics rows_made = row_count;
+        table_name := 'WorkspaceSettings';
+        return next;
+
+        insert into public."EmailCampaign" ("id", "bisonCampaignId", "name", "clientId")
+        select pg_temp.generated_id(seed, 'EmailCampaign', n, workspace),
+               seed || '-' || workspace || '-' || n,
+               'Email campaign ' || n,
+               id
+        from pg_temp.generated_workspace
+        cross join generate_series(1, 2) as n;
+        get diagnostics rows_made = row_count;
+        table_name := 'EmailCampaign';
+        return next;
+    end if;
+
+    -- Each column of the wide host, under its name; a narrow host takes those it has.
+    create temporary table generated_lead_row as
     select id,
-           first_name,
-           last_name,
+           first_name as "firstName",
+           last_name as "lastName",
            email,
-           case when pg_temp.dice(seed, 'alternate', n) < 0.03 then array['other.' || email] else '{}' end,
-           case when replied then email end,
-           case when pg_temp.dice(seed, 'phone', n) < 0.6 then '+1555' || lpad(n::text, 7, '0') end,
-           pg_temp.pick('{Founder,Head of Sales,Operations Manager,Engineer,NULL}', pg_temp.dice(seed, 'job', n)),
-           'Example Company ' || company,
-           'https://company' || company || '.example.com',
+           case when pg_temp.dice(seed, 'alternate', n) < 0.03 then array['other.' || email] else '{}' end
+               as "alternateEmails",
+           case when replied then email end as "currentReplierEmail",
+           case when replied then concat_ws(' ', first_name, last_name) end as "currentReplierName",
+           case when pg_temp.dice(seed, 'linkedin', n) < 0.3
+               then 'https://linkedin.example.com/in/' || seed || '-' || n end as "linkedinUrl",
+           case when pg_temp.dice(seed, 'ghl', n) < 0.3 then 'ghl-' || seed || '-' || n end as "ghlContactId",
+           case when pg_temp.dice(seed, 'phone', n) < 0.6 then '+1555' || lpad(n::text, 7, '0') end as phone,
+           pg_temp.pick('{Founder,Head of Sales,Operations Manager,Engineer,NULL}', pg_temp.dice(seed, 'job', n))
+               as "jobTitle",
+           'Example Company ' || company as "companyName",
+           'https://company' || company || '.example.com' as "companyWebsite",
+           pg_temp.pick('{CA,NY,TX,NULL}', pg_temp.dice(seed, 'state', n)) as "companyState",
            status,
-           tag,
-           case when replied then 1 + floor(4 * pg_temp.dice(seed, 'score', n)) end,
-           case when replied then 'Synthetic reasoning.' end,
-           case when replied then pg_temp.moment(last_inbound, updated, 0.5) end,
-           last_inbound,
-           last_outbound,
-           last_zrg_outbound,
-           greatest(last_inbound, last_outbound),
+           case
+               when wide and tag = 'Automated Reply' then pg_temp.pick(
+                   '{Automated Reply,Opt Out,Opted Out,Unsubscribe,Unsubscribed,Bounced,Bounce}',
+                   pg_temp.dice(seed, 'automated', n))
+               else tag
+           end as "sentimentTag",
+           case when replied then 1 + floor(4 * pg_temp.dice(seed, 'score', n))::integer end as "overallScore",
+           case when replied then 'Synthetic reasoning.' end as "scoreReasoning",
+           case when replied then pg_temp.moment(last_inbound, updated, 0.5) end as "scoredAt",
+           last_inbound as "lastInboundAt",
+           last_outbound as "lastOutboundAt",
+           last_zrg_outbound as "lastZrgOutboundAt",
+           -- on a wide host a tenth have the midnight of an import, and a few are absurd
+           case
+               when wide and pg_temp.dice(seed, 'import', n) < 0.001 then 'infinity'
+               when wide and pg_temp.dice(seed, 'import', n) < 0.002 then '-infinity'
+               when wide and pg_temp.dice(seed, 'import', n) < 0.1
+                   then date_trunc('day', greatest(last_inbound, last_outbound))
+               else greatest(last_inbound, last_outbound)
+           end as "lastMessageAt",
            case
                when last_inbound > last_outbound or last_outbound is null and replied then 'inbound'
                when last_outbound is not null then 'outbound'
-           end,
-           snoozed_until,
-           assigned_to,
-           case when assigned_to is not null then pg_temp.moment(created, updated, 0.1) end,
-           pg_temp.dice(seed, 'auto reply', n) < 0.1,
-           pg_temp.dice(seed, 'auto follow-up', n) < 0.2,
-           client_id,
+           end as "lastMessageDirection",
+           snoozed_until as "snoozedUntil",
+           assigned_to as "assignedToUserId",
+           case when assigned_to is not null then pg_temp.moment(created, updated, 0.1) end as "assignedAt",
+           pg_temp.dice(seed, 'auto reply', n) < 0.1 as "autoReplyEnabled",
+           pg_temp.dice(seed, 'auto follow-up', n) < 0.2 as "autoFollowUpEnabled",
+           client_id as "clientId",
            case when pg_temp.dice(seed, 'campaign', n) < 0.1
-               then pg_temp.generated_id(seed, 'SmsCampaign', 1 + n % 3) end,
-           created,
-           updated
+               then pg_temp.generated_id(seed, 'SmsCampaign', 1 + n % 3, case when wide then workspace else 0 end)
+           end as "smsCampaignId",
+           case when pg_temp.dice(seed, 'email campaign', n) < 0.4
+               then pg_temp.generated_id(seed, 'EmailCampaign', 1 + n % 2, workspace) end as "emailCampaignId",
+           case when tag = 'Meeting Booked' then pg_temp.moment(last_inbound, updated, 0.7) end as "appointmentBookedAt",
+           case when tag = 'Meeting Booked' then as_of + interval '1 day' * (n % 9 - 4) end as "appointmentStartAt",
+           case when tag = 'Meeting Booked' and n % 5 = 0 then updated end as "appointmentCanceledAt",
+           case when tag = 'Meeting Booked' then pg_temp.pick(
+               case when n % 5 = 0 then '{canceled,NULL}' else '{confirmed,showed,NULL}' end::text[],
+               pg_temp.dice(seed, 'appointment', n)) end as "appointmentStatus",
+           created as "createdAt",
+           updated as "updatedAt"
     from (
-        select *, lower(first_name || '.' || last_name) || '.' || seed || '.' || n || '@example.com' as email
+        select *, lower(concat_ws('.', ascii_name, last_name)) || '.' || seed || '.' || n || '@example.com' as email
         from (
             select *,
-                   pg_temp.pick('{Ada,Ben,Cleo,Dora,Emil,Fay,Gus,Hana,Ivo,Jun,Kai,Lea,Max,Nia,Otto,Pia,Rui,Sam,Uma}',
-                                pg_temp.dice(seed, 'first name', n)) as first_name,
-                   pg_temp.pick('{Example,Fictive,Invented,Mock,Placeholder,Sample,Specimen,Synthetic}',
-                                pg_temp.dice(seed, 'last name', n)) as last_name,
-                   floor(workspace * 1000 + 1000 * pg_temp.dice(seed, 'company', n)) as company
-            from pg_temp.generated_lead
+                   -- beyond ASCII on some wide hosts; chr(), because this file is read in any encoding
+                   case
+                       when wide and pg_temp.dice(seed, 'odd name', n) < 0.02 then null
+                       when wide and pg_temp.dice(seed, 'odd name', n) < 0.04 then 'Zo' || chr(235)
+                       else ascii_name
+                   end as first_name
+            from (
+                select *,
+                       pg_temp.pick(
+                           '{Ada,Ben,Cleo,Dora,Emil,Fay,Gus,Hana,Ivo,Jun,Kai,Lea,Max,Nia,Otto,Pia,Rui,Sam,Uma}',
+                           pg_temp.dice(seed, 'first name', n)) as ascii_name,
+                       pg_temp.pick('{Example,Fictive,Invented,Mock,Placeholder,Sample,Specimen,Synthetic}',
+                                    pg_temp.dice(seed, 'last name', n)) as last_name,
+                       floor(workspace * 1000 + 1000 * pg_temp.dice(seed, 'company', n)) as company
+                from pg_temp.generated_lead
+                offset 0
+            ) as named
             offset 0
-        ) as named
+        ) as renamed
         offset 0
     ) as lead;
+
+    execute (
+        select format(
+            'insert into public."Lead" (%1$s) select %1$s from pg_temp.generated_lead_row',
+            string_agg(quote_ident(made.attname), ', ' order by made.attnum))
+        from pg_catalog.pg_attribute as made
+        inner join pg_catalog.pg_attribute as host using (attname)
+        where made.attrelid = 'pg_temp.generated_lead_row'::pg_catalog.regclass
+          and host.attrelid = 'public."Lead"'::pg_catalog.regclass
+          and made.attnum > 0
+          and not host.attisdropped
+    );
     get diagnostics rows_made = row_count;
     table_name := 'Lead';
     return next;
@@ -430,7 +518,8 @@ begin
     select pg_temp.generated_id(seed, 'Message', n, part),
            channel,
            source,
-           'Synthetic message ' || part || ' of lead ' || seed || '-' || n || '.',
+           'Synthetic message ' || part || ' of lead ' || seed || '-' || n || '.'
+           || repeat(' And so on.', case when wide and pg_temp.dice(seed, 'long', n, part) < 0.05 then 100 else 0 end),
            case when channel = 'email' then 'Synthetic subject' end,
            direction = 'outbound' or coalesce(last_touch >= last_inbound, false),
            direction,
@@ -445,7 +534,8 @@ begin
     table_name := 'Message';
     return next;
 
-    drop table pg_temp.generated_lead, pg_temp.generated_member, pg_temp.generated_workspace;
+    drop table pg_temp.generated_lead_row, pg_temp.generated_lead, pg_temp.generated_member,
+               pg_temp.generated_workspace;
     analyze public."Client", public."ClientMember", public."SmsCampaign", public."Lead", public."AIDraft",
             public."Message";
 end
