@@ -1,0 +1,115 @@
+create or replace function inboxdb.conversation_rows(lead_ids inboxdb.lead_id[])
+returns table (lead_id inboxdb.lead_id, conversation jsonb)
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable rows 50
+set search_path = ''
+set row_security = off
+-- the host's columns without a time zone hold UTC, and become instants below
+set timezone = 'UTC'
+-- each lead and its messages by key: the newest message of a channel by the host's index, however many there are
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set jit = off
+as $$
+-- Purpose: what the conversation list shows of leads.
+-- Parameters: lead_ids; the caller has checked that they may be seen.
+-- Returns: a row of each lead: the keys of docs/contracts.md; null for what the host has no column for.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: listed_lead, "Lead", "Message", "AIDraft", "SmsCampaign".
+-- INVOKER: called by our DEFINER functions only.
+begin
+  return query
+  select
+    u.lead_id,
+    pg_catalog.jsonb_build_object(
+      'lead_id', u.lead_id::text,
+      'name', nullif(pg_catalog.concat_ws(' ', nullif(h.lead ->> 'firstName', ''), nullif(h.lead ->> 'lastName', '')), ''),
+      'first_name', h.lead -> 'firstName',
+      'last_name', h.lead -> 'lastName',
+      'company_name', h.lead -> 'companyName',
+      'email', h.lead -> 'email',
+      'phone', h.lead -> 'phone',
+      'status', h.lead -> 'status',
+      'sentiment_tag', h.lead -> 'sentimentTag',
+      'sms_campaign_id', h.lead -> 'smsCampaignId',
+      'sms_campaign_name', s.name,
+      'channels', pg_catalog.to_jsonb(m.channels),
+      'available_channels', pg_catalog.to_jsonb(pg_catalog.array_remove(array[
+        case when coalesce(h.lead ->> 'phone', h.lead ->> 'ghlContactId') is not null then 'sms' end,
+        case when h.lead ->> 'email' is not null then 'email' end,
+        case when h.lead ->> 'linkedinUrl' is not null then 'linkedin' end
+      ], null)),
+      'primary_channel', p.channel,
+      'last_message', m.body,
+      'last_subject', m.subject
+    ) || pg_catalog.jsonb_build_object(
+      'last_message_at', inboxdb.utc((h.lead ->> 'lastMessageAt')::timestamptz),
+      'overall_score', h.lead -> 'overallScore',
+      'scored_at', inboxdb.utc((h.lead ->> 'scoredAt')::timestamptz),
+      'has_ai_draft', l.total_non_blacklisted and h.lead ->> 'sentimentTag' is distinct from 'Blacklist' and exists (
+        select
+        from public."AIDraft" as d
+        where d."leadId" = u.lead_id and d.status = 'pending' and d.channel = p.channel
+      ),
+      'open_reply', l.all_responses,
+      'requires_attention', l.requires_attention,
+      'ai_review', l.ai_review,
+      'assigned_to_user_id', l.scope_user_id,
+      'snoozed_until', l.snoozed_until,
+      'sort_at', l.activity_at
+    )
+  from pg_catalog.unnest(lead_ids) as u (lead_id)
+  cross join lateral (
+    select * from inboxdb.listed_lead as l where l.lead_id = u.lead_id offset 0
+  ) as l
+  cross join lateral (
+    select pg_catalog.to_jsonb(h) as lead, h."smsCampaignId" as sms_campaign_id
+    from public."Lead" as h
+    where h.id = u.lead_id
+    offset 0
+  ) as h
+  left join public."SmsCampaign" as s on h.sms_campaign_id = s.id
+  cross join lateral (
+    -- the channels one after the other, each from the index that has them in order
+    with recursive channel (name) as (
+      (
+        select m.channel from public."Message" as m where m."leadId" = u.lead_id order by m.channel limit 1
+      )
+      union all
+      select (
+        select m.channel
+        from public."Message" as m
+        where m."leadId" = u.lead_id and m.channel > c.name
+        order by m.channel
+        limit 1
+      )
+      from channel as c
+      where c.name is not null
+    ),
+
+    newest as (
+      select c.name, m.id, m.body, m.subject, m."sentAt" as sent_at
+      from channel as c
+      cross join lateral (
+        select m.id, m.body, m.subject, m."sentAt"
+        from public."Message" as m
+        where m."leadId" = u.lead_id and m.channel = c.name
+        order by m."sentAt" desc, m.id desc
+        limit 1
+      ) as m
+    )
+
+    select
+      pg_catalog.array_agg(n.name order by n.name) as channels,
+      (pg_catalog.array_agg(n.name order by n.sent_at desc, n.id desc))[1] as channel,
+      pg_catalog.substr((pg_catalog.array_agg(n.body order by n.sent_at desc, n.id desc))[1], 1, 400) as body,
+      (pg_catalog.array_agg(n.subject order by n.sent_at desc, n.id desc))[1] as subject
+    from newest as n
+  ) as m
+  cross join lateral (
+    select coalesce(m.channel, case when h.lead ->> 'email' is not null then 'email' else 'sms' end) as channel
+  ) as p;
+end
+$$;

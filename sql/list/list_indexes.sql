@@ -1,0 +1,75 @@
+create or replace function inboxdb.list_indexes() returns table (index_name text, statement text)
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: the indexes on "Lead" by which pages of the conversation list are found, in the types of the host's columns.
+--   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
+--   among its columns, which the host's migration tools leave alone.
+--   Keys end with what is asked of every lead of a page, so that the index itself passes over snoozed leads, and over
+--   others' leads in a setter's page.
+-- Returns: name, and the statement that makes the index, for outside a transaction; no rows where columns are missing.
+-- Reads: list_filter, the system catalog.
+-- INVOKER: for the owner.
+declare
+  instants jsonb;
+  user_expression text;
+  snooze_expression text;
+  found pg_catalog.record;
+  instant pg_catalog.record;
+begin
+  if inboxdb.missing_for_lists() is not null then
+    return;
+  end if;
+  select
+    pg_catalog.jsonb_object_agg(
+      a.attname,
+      case a.atttypid
+        when 'pg_catalog.timestamptz'::pg_catalog.regtype then pg_catalog.format('%I', a.attname)
+        else pg_catalog.format('(%I at time zone ''UTC'')', a.attname)
+      end
+    ) filter (
+      where a.atttypid in ('pg_catalog.timestamptz'::pg_catalog.regtype, 'pg_catalog.timestamp'::pg_catalog.regtype)
+    ),
+    pg_catalog.max(
+      pg_catalog.format('(nullif(%I, %L))', a.attname, inboxdb.sentinel())
+    ) filter (where a.attname = 'assignedToUserId')
+  into instants, user_expression
+  from pg_catalog.pg_attribute as a
+  where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped;
+
+  for found in
+    select i.name, i.keys, i.condition
+    from (
+      select
+        1 as place, 'inboxdb_list_' || f.name as name,
+        '"clientId", (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
+        ' (coalesce({snoozedUntil}, ''-infinity'')), {user}' as keys,
+        f.index_condition as condition
+      from inboxdb.list_filter as f
+      where f.index_condition is not null
+      union all
+      select
+        2, 'inboxdb_list_all_by_user',
+        '"clientId", {user}, (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
+        ' (coalesce({snoozedUntil}, ''-infinity''))',
+        'true'
+      union all
+      select
+        3, 'inboxdb_list_updated',
+        '"clientId", (coalesce({updatedAt}, ''-infinity'')), id, (coalesce({snoozedUntil}, ''-infinity''))',
+        'true'
+    ) as i
+    order by i.place, i.name
+  loop
+    index_name := found.name;
+    statement := pg_catalog.format(
+      'create index concurrently if not exists %I on public."Lead" (%s)', found.name, found.keys
+    ) || case when found.condition <> 'true' then ' where ' || found.condition else '' end;
+    statement := pg_catalog.replace(statement, '{user}', user_expression);
+    for instant in select j.key, j.value from pg_catalog.jsonb_each_text(instants) as j loop
+      statement := pg_catalog.replace(statement, '{' || instant.key || '}', instant.value);
+    end loop;
+    return next;
+  end loop;
+end
+$$;

@@ -1,0 +1,16 @@
+create or replace function inboxdb.refuse_argument(argument text, allowed text) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+-- Purpose: refuse an argument of a read: a value that is not known is never passed over.
+-- Parameters: argument, its name; allowed, what it may be.
+-- Errors: IB017, always. The value is not repeated.
+-- INVOKER: called by our DEFINER functions only.
+begin
+  raise exception using
+    errcode = 'IB017',
+    message = pg_catalog.format('argument %s cannot be that', argument),
+    detail = 'Nothing was read.',
+    hint = pg_catalog.format('%s may be %s.', argument, allowed);
+end
+$$;
