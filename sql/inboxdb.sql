@@ -219,6 +219,25 @@ create schema if not exists inboxdb;
 \ir access/lead_rls_state.sql
 \ir access/protect_topics.sql
 
+-- list: the conversations BEHIND the counts.
+-- Filters, the indexes on "Lead" that pages are found by, cursors, and what a page shows.
+\ir list/missing_for_lists.sql
+\ir list/listed_lead.view.sql
+\ir list/list_filter.view.sql
+\ir list/list_indexes.sql
+\ir list/list_key.table.sql
+\ir list/cursor_signature.sql
+\ir list/make_cursor.sql
+\ir list/read_cursor.sql
+\ir list/refuse_argument.sql
+\ir list/list_page.type.sql
+\ir list/list_condition.sql
+\ir list/list_statement.sql
+\ir list/walk_leads.sql
+\ir list/list_candidates.sql
+\ir list/sort_candidates.sql
+\ir list/conversation_rows.sql
+
 -- operations: watching, and getting out of the way.
 -- How the drain is, whether the counts are true, who holds vacuum up; suspending for the host's own migrations.
 \ir operations/drain_status.sql
@@ -234,9 +253,12 @@ create schema if not exists inboxdb;
 -- Each function beside its DEFINER helper.
 create schema inbox_api;
 -- each file of api/
+\ir api/conversations_answer.type.sql
 \ir api/counts_answer.type.sql
 \ir api/not_modified.sql
+\ir api/read_conversations.sql
 \ir api/read_inbox_counts.sql
+\ir api/conversations.sql
 \ir api/inbox_counts.sql
 -- end
 

@@ -5,7 +5,7 @@ once for each count, with ``{name}``, ``{bit}``, ``{of_snoozed}`` and ``{place}`
 end is ``-- each count, with commas: FORM``. Between ``-- list: NAME, as in FILE`` and ``-- end`` stands a copy
 of what stands between ``-- list: NAME`` and ``-- end`` in FILE. Between ``-- each read: FORM`` and ``-- end`` stands
 FORM for each function of schema inbox_api and its helper, with ``{routine}``; between ``-- each file of ROOM/`` and
-``-- end`` the room's files in load order. counts/definitions.sql has the hash of what defines the counts.
+``-- end`` the room's files in load order; between ``-- query of FILE`` and ``-- end`` what FILE's view selects. counts/definitions.sql has the hash of what defines the counts.
 """
 
 import hashlib
@@ -30,6 +30,8 @@ COPY = re.compile(
 
 READS = re.compile(r"^(?P<mark>(?P<indent> *)-- each read: (?P<form>.*)\n)(?:.*\n)*?(?P<end> *-- end\n)", re.MULTILINE)
 FILES = re.compile(r"^(?P<mark>-- each file of (?P<room>\w+)/\n)(?:.*\n)*?(?P<end>-- end\n)", re.MULTILINE)
+
+QUERY = re.compile(r"^(?P<mark> *-- query of (?P<file>.*)\n)(?:.*\n)*?(?P<end> *-- end\n)", re.MULTILINE)
 
 # Counts by other definitions are counted anew: by other text of these two, or of whatever they name.
 DEFINED_BY = ("lead_now", "kind_now")
@@ -77,6 +79,16 @@ def with_copies(text: str, folder: Path) -> str:
         ),
         text,
     )
+
+
+def with_queries(text: str, folder: Path) -> str:
+    """Return a source's text with each view's query that it repeats as the view's file has the query."""
+
+    def query(found: re.Match[str]) -> str:
+        [selected] = re.findall(r"^select\n(.*?);$", (folder / found["file"]).read_text(), re.MULTILINE | re.DOTALL)
+        return f"{found['mark']}{selected}\n{found['end']}"
+
+    return QUERY.sub(query, text)
 
 
 def reads(folder: Path) -> list[str]:
@@ -133,7 +145,9 @@ def written(folder: Path = sources.SQL) -> dict[Path, str]:
     """Return the files whose lists are not as they should be, with the text that they should have."""
     counted = counts(folder)
     texts = {file: file.read_text() for file in sorted(folder.rglob("*.sql"))}
-    new = {file: with_reads(with_copies(with_lists(text, counted), folder), folder) for file, text in texts.items()}
+    new = {file: with_lists(text, counted) for file, text in texts.items()}
+    for copied in (with_copies, with_queries, with_reads):
+        new = {file: copied(text, folder) for file, text in new.items()}
     defining = "".join(new[file] for file in defining_files(new))
     digest = hashlib.md5(defining.encode(), usedforsecurity=False).hexdigest()[:8]
     new[folder / DEFINITIONS] = re.sub(r"select '\w+'", f"select '{digest}'", texts[folder / DEFINITIONS])

@@ -30,6 +30,9 @@ class Made(NamedTuple):
         """The statement to drop the object."""
         if self.kind == "index":
             return f"drop index concurrently if exists {self.name};\n"
+        if self.kind == "view" and self.head.endswith("$"):
+            # made by a statement in quotes, where the host has what the view reads
+            return f"drop view if exists {self.name};\n"
         return f"drop {self.kind} {self.name};\n"
 
 

@@ -16,7 +16,9 @@ from (
   ('authenticated', 'function', 'inboxdb.has_client_access(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.has_topic_access(text)', 'execute'),
   -- each read: ('authenticated', 'function', '{routine}', 'execute'),
+  ('authenticated', 'function', 'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)', 'execute'),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
   -- end
   -- roles of drains

@@ -35,7 +35,7 @@ begin
       'sentiment_tag', h.lead -> 'sentimentTag',
       'sms_campaign_id', h.lead -> 'smsCampaignId',
       'sms_campaign_name', s.name,
-      'channels', pg_catalog.to_jsonb(m.channels),
+      'channels', coalesce(pg_catalog.to_jsonb(m.channels), '[]'),
       'available_channels', pg_catalog.to_jsonb(pg_catalog.array_remove(array[
         case when coalesce(h.lead ->> 'phone', h.lead ->> 'ghlContactId') is not null then 'sms' end,
         case when h.lead ->> 'email' is not null then 'email' end,

@@ -1,0 +1,1032 @@
+-- inboxdb 0008: lists.
+-- Locks: none on the host's tables. Duration: milliseconds.
+-- Undo: 0008-lists.rollback.sql puts back what was before.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0008-lists.sql (one transaction).
+-- depends: 0007-access
+
+set local lock_timeout = '2s';
+set local search_path = '';
+
+-- squawk-ignore ban-drop-view
+drop view inboxdb.grant_matrix;
+
+-- >>> by hand, before the bodies
+-- <<< by hand
+
+-- >>> sql/access/grant_matrix.view.sql
+create or replace view inboxdb.grant_matrix as
+-- Who may do what with inboxdb, declared here alone. A right not listed is the owner's alone: PUBLIC and anon have
+-- none. apply_grants brings the catalog in line for the roles that exist; the tests compare the two.
+select m.grantee, m.kind, m.object_name, m.privilege
+from (
+  values
+  -- signed-in users, each seeing what the policies let through
+  ('authenticated', 'schema', 'inboxdb', 'usage'),
+  ('authenticated', 'schema', 'inbox_api', 'usage'),
+  ('authenticated', 'table', 'inboxdb.inbox_counts', 'select'),
+  ('authenticated', 'table', 'inboxdb.cache_version', 'select'),
+  ('authenticated', 'table', 'inboxdb.job_status', 'select'),
+  ('authenticated', 'function', 'inboxdb.current_user_id()', 'execute'),
+  ('authenticated', 'function', 'inboxdb.member_workspaces()', 'execute'),
+  ('authenticated', 'function', 'inboxdb.setter_workspaces()', 'execute'),
+  ('authenticated', 'function', 'inboxdb.has_client_access(inboxdb.client_id)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.has_topic_access(text)', 'execute'),
+  -- each read: ('authenticated', 'function', '{routine}', 'execute'),
+  ('authenticated', 'function', 'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)', 'execute'),
+  ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
+  -- end
+  -- roles of drains
+  ('inboxdb_drainer', 'schema', 'inboxdb', 'usage'),
+  ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
+  ('inboxdb_drainer', 'procedure', 'inboxdb.next_transaction()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.clock()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.suspended_since()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.why_suspended()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.lock_class(text)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.collect()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.claim_next(boolean)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.drain_next(inboxdb.client_id)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.claim_set(integer, integer, boolean)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.drain_set(inboxdb.client_id[])', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.maintain(jsonb, boolean, text)', 'execute'),
+  (
+    'inboxdb_drainer', 'function',
+    'inboxdb.record_failure(inboxdb.client_id, timestamp with time zone, text)', 'execute'
+  ),
+  (
+    'inboxdb_drainer', 'function',
+    'inboxdb.send_signals(inboxdb.client_id, bigint, inboxdb.user_id[])', 'execute'
+  ),
+  ('inboxdb_drainer', 'function', 'inboxdb.send_all_signals(jsonb)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.seconds_to_next_attempt(text[])', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.time_limit(inboxdb.client_id, double precision, text)', 'execute'),
+  (
+    'inboxdb_drainer', 'function',
+    'inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean, text)', 'execute'
+  ),
+  ('inboxdb_drainer', 'function', 'inboxdb.unpublished(integer, timestamp with time zone, text, text)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.keys_at_random(integer)', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.confirm_published(text[], text[], text[], bigint[])', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.mark_all_unpublished()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.drain_status()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.work_left()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.held_snapshot()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.lead_rls_state()', 'execute'),
+  -- roles of monitoring: no counts
+  ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
+  ('inboxdb_monitor', 'function', 'inboxdb.failing_maintenance()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.held_snapshot()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.lead_rls_state()', 'execute')
+) as m (grantee, kind, object_name, privilege)
+union
+-- roles restricted by the policy on "Lead": the functions called by the policy
+select
+  case bound.role_oid
+    when 0 then 'public' else pg_catalog.pg_get_userbyid(bound.role_oid)::text
+  end as grantee,
+  'function' as kind,
+  needed.refobjid::pg_catalog.regprocedure::text as object_name,
+  'execute' as privilege
+from pg_catalog.pg_policy as p
+inner join pg_catalog.pg_depend as needed
+  on needed.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass
+    and p.oid = needed.objid
+    and needed.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+cross join lateral pg_catalog.unnest(p.polroles) as bound (role_oid)
+where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('public."Lead"');
+
+comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole: see apply_grants.';
+-- <<< sql/access/grant_matrix.view.sql
+
+-- >>> sql/list/missing_for_lists.sql
+create or replace function inboxdb.missing_for_lists() returns text
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: find out which columns of the host's are missing that lists sort and filter by. Columns that are only
+  --   shown may be missing: their keys are null then.
+  -- Returns: their names; null where every column is there.
+  -- Reads: the system catalog.
+  -- INVOKER: reads the catalog only.
+  select pg_catalog.string_agg(pg_catalog.format('public.%I.%I', n.host_table, n.host_column), ', ' order by n.place)
+  from (
+    values
+    (1, 'Lead', 'lastMessageAt'),
+    (2, 'Lead', 'createdAt'),
+    (3, 'Lead', 'updatedAt'),
+    (4, 'Lead', 'overallScore'),
+    (5, 'Lead', 'smsCampaignId'),
+    (6, 'Message', 'id'),
+    (7, 'Message', 'sentAt'),
+    (8, 'Message', 'body'),
+    (9, 'Message', 'subject'),
+    (10, 'AIDraft', 'channel'),
+    (11, 'SmsCampaign', 'id'),
+    (12, 'SmsCampaign', 'name')
+  ) as n (place, host_table, host_column)
+  where not exists (
+    select
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
+      and a.attname = n.host_column
+      and not a.attisdropped
+  )
+$$;
+-- <<< sql/list/missing_for_lists.sql
+
+-- >>> sql/list/listed_lead.view.sql
+-- Not made where the host lacks a column: then there are no lists (see missing_for_lists).
+do $view$
+begin
+  if inboxdb.missing_for_lists() is not null then
+    return;
+  end if;
+  execute $listed$
+create or replace view inboxdb.listed_lead as
+-- classified_lead, word for word, with the columns by which lists sort and filter. A copy, because a join back to
+-- "Lead" is removed by the planner on 18 only, and because counts go by classified_lead's text (function definitions).
+select
+  coalesce(inboxdb.utc(l."lastMessageAt"), inboxdb.utc(l."createdAt"), '-infinity') as activity_at,
+  coalesce(inboxdb.utc(l."updatedAt"), '-infinity') as updated_at,
+  l."sentimentTag" as sentiment_tag,
+  l."overallScore" as overall_score,
+  l."smsCampaignId" as sms_campaign_id,
+  -- query of counts/classified_lead.view.sql
+  l.id as lead_id,
+  l."clientId" as client_id,
+  nullif(l."assignedToUserId", inboxdb.sentinel()) as scope_user_id,
+  inboxdb.utc(l."snoozedUntil") as snoozed_until,
+  term.open_reply as all_responses,
+  term.open_reply and term.attention_tag and term.workable as requires_attention,
+  l."lastInboundAt" is not null and not term.open_reply and term.attention_tag and term.workable
+    as previously_required_attention,
+  term.workable as total_non_blacklisted,
+  term.workable and not (term.open_reply and term.attention_tag) as awaiting_reply,
+  l.status = 'needs_repair' as needs_repair,
+  -- this and the next condition repeat the WHERE of our partial indexes, so that the planner can use them
+  exists (
+    select
+    from public."Message" as m
+    where m."leadId" = l.id
+      and m.channel = 'email'
+      and m.direction = 'outbound'
+      and m.source = 'zrg'
+      and m."sentBy" = 'ai'
+      and m."aiDraftId" is not null
+  ) as ai_sent,
+  exists (
+    select
+    from public."AIDraft" as d
+    where d."leadId" = l.id
+      and d.status = 'pending'
+      and d."autoSendAction" = 'needs_review'
+  ) as ai_review,
+  term.workable or l.status = 'blacklisted' as total
+from public."Lead" as l
+cross join lateral (
+  select
+    l."lastInboundAt" is not null
+    and inboxdb.utc(l."lastInboundAt") > coalesce(
+      inboxdb.utc(l."lastZrgOutboundAt"), inboxdb.utc(l."lastOutboundAt"), '-infinity'
+    ) as open_reply,
+    l.status not in ('blacklisted', 'unqualified') as workable,
+    coalesce(l."sentimentTag" in (
+      'Meeting Booked',
+      'Meeting Requested',
+      'Call Requested',
+      'Information Requested',
+      'Positive',
+      'Interested',
+      'Follow Up'
+    ), false) as attention_tag
+) as term
+  -- end
+$listed$;
+end
+$view$;
+
+do $comment$
+begin
+  if pg_catalog.to_regclass('inboxdb.listed_lead') is not null then
+    execute $$comment on view inboxdb.listed_lead is
+      'For each lead what classified_lead says, and the columns by which lists sort and filter.'$$;
+  end if;
+end
+$comment$;
+-- <<< sql/list/listed_lead.view.sql
+
+-- >>> sql/list/list_filter.view.sql
+create or replace view inboxdb.list_filter as
+-- THE filters of the conversation list. `term` is a condition on listed_lead as l. `index_condition` repeats the term
+-- in built-in functions, as the partial index of the filter has it ({column}: the column as an instant); null where the
+-- filter has no index: its leads are found by list_candidates.
+select
+  f.name,
+  f.term,
+  f.index_condition,
+  f.bit
+from (
+  values
+  ('all', 'true', 'true', null),
+  (
+    'responses', 'l.all_responses',
+    '"lastInboundAt" is not null'
+    ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity'')', null
+  ),
+  (
+    'attention', 'l.requires_attention',
+    '"lastInboundAt" is not null'
+    ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity'')'
+    ' and coalesce("sentimentTag" in (''Meeting Booked'', ''Meeting Requested'', ''Call Requested'','
+    ' ''Information Requested'', ''Positive'', ''Interested'', ''Follow Up''), false)'
+    ' and status not in (''blacklisted'', ''unqualified'')', null
+  ),
+  (
+    'previous_attention', 'l.previously_required_attention',
+    '"lastInboundAt" is not null'
+    ' and not ("lastInboundAt" is not null'
+    ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity''))'
+    ' and coalesce("sentimentTag" in (''Meeting Booked'', ''Meeting Requested'', ''Call Requested'','
+    ' ''Information Requested'', ''Positive'', ''Interested'', ''Follow Up''), false)'
+    ' and status not in (''blacklisted'', ''unqualified'')', null
+  ),
+  ('needs_repair', 'l.needs_repair', 'status = ''needs_repair''', null),
+  ('ai_sent', 'l.ai_sent', null, 6),
+  ('ai_review', 'l.ai_review', null, 7)
+) as f (name, term, index_condition, bit);
+
+comment on view inboxdb.list_filter is
+'The filters of the conversation list, each the condition of a count, and the condition of its index.';
+-- <<< sql/list/list_filter.view.sql
+
+-- >>> sql/list/list_indexes.sql
+create or replace function inboxdb.list_indexes() returns table (index_name text, statement text)
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: the indexes on "Lead" by which pages of the conversation list are found, in the types of the host's columns.
+--   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
+--   among its columns, which the host's migration tools leave alone.
+--   Keys end with what is asked of every lead of a page, so that the index itself passes over snoozed leads, and over
+--   others' leads in a setter's page.
+-- Returns: name, and the statement that makes the index, for outside a transaction; no rows where columns are missing.
+-- Reads: list_filter, the system catalog.
+-- INVOKER: for the owner.
+declare
+  instants jsonb;
+  user_expression text;
+  snooze_expression text;
+  found pg_catalog.record;
+  instant pg_catalog.record;
+begin
+  if inboxdb.missing_for_lists() is not null then
+    return;
+  end if;
+  select
+    pg_catalog.jsonb_object_agg(
+      a.attname,
+      case a.atttypid
+        when 'pg_catalog.timestamptz'::pg_catalog.regtype then pg_catalog.format('%I', a.attname)
+        else pg_catalog.format('(%I at time zone ''UTC'')', a.attname)
+      end
+    ) filter (
+      where a.atttypid in ('pg_catalog.timestamptz'::pg_catalog.regtype, 'pg_catalog.timestamp'::pg_catalog.regtype)
+    ),
+    pg_catalog.max(
+      pg_catalog.format('(nullif(%I, %L))', a.attname, inboxdb.sentinel())
+    ) filter (where a.attname = 'assignedToUserId')
+  into instants, user_expression
+  from pg_catalog.pg_attribute as a
+  where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped;
+
+  for found in
+    select i.name, i.keys, i.condition
+    from (
+      select
+        1 as place, 'inboxdb_list_' || f.name as name,
+        '"clientId", (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
+        ' (coalesce({snoozedUntil}, ''-infinity'')), {user}' as keys,
+        f.index_condition as condition
+      from inboxdb.list_filter as f
+      where f.index_condition is not null
+      union all
+      select
+        2, 'inboxdb_list_all_by_user',
+        '"clientId", {user}, (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
+        ' (coalesce({snoozedUntil}, ''-infinity''))',
+        'true'
+      union all
+      select
+        3, 'inboxdb_list_updated',
+        '"clientId", (coalesce({updatedAt}, ''-infinity'')), id, (coalesce({snoozedUntil}, ''-infinity''))',
+        'true'
+    ) as i
+    order by i.place, i.name
+  loop
+    index_name := found.name;
+    statement := pg_catalog.format(
+      'create index concurrently if not exists %I on public."Lead" (%s)', found.name, found.keys
+    ) || case when found.condition <> 'true' then ' where ' || found.condition else '' end;
+    statement := pg_catalog.replace(statement, '{user}', user_expression);
+    for instant in select j.key, j.value from pg_catalog.jsonb_each_text(instants) as j loop
+      statement := pg_catalog.replace(statement, '{' || instant.key || '}', instant.value);
+    end loop;
+    return next;
+  end loop;
+end
+$$;
+-- <<< sql/list/list_indexes.sql
+
+-- >>> sql/list/list_key.table.sql
+create table inboxdb.list_key (
+  is_only boolean primary key default true,
+  secret bytea not null default uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()),
+  constraint list_key_is_only_check check (is_only)
+);
+
+insert into inboxdb.list_key (is_only) values (true);
+
+comment on table inboxdb.list_key is
+'The secret with which cursors are signed: one row. Made anew, the row makes every cursor that clients have invalid.';
+-- <<< sql/list/list_key.table.sql
+
+-- >>> sql/list/cursor_signature.sql
+create or replace function inboxdb.cursor_signature(list text, payload bytea) returns bytea
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: sign a cursor, so that a client can neither make one nor use it for another list.
+  -- Parameters: list, all that the cursor belongs to: function, workspace, scope, filters, definitions; payload, where
+  --   the next page begins.
+  -- Returns: 16 bytes.
+  -- Source: NMAC, Bellare, Canetti, Krawczyk 1996: a hash of a hash, each begun with the secret.
+  -- Reads: list_key.
+  -- INVOKER: called by make_cursor and read_cursor only.
+  select pg_catalog.substr(
+    pg_catalog.sha256(
+      k.secret || pg_catalog.sha256(
+        k.secret || pg_catalog.sha256(pg_catalog.convert_to(list, 'UTF8')) || payload
+      )
+    ), 1, 16
+  )
+  from inboxdb.list_key as k
+$$;
+-- <<< sql/list/cursor_signature.sql
+
+-- >>> sql/list/make_cursor.sql
+create or replace function inboxdb.make_cursor(list text, sort_at timestamptz, id text) returns text
+language sql stable
+set search_path = ''
+set timezone = 'UTC'
+as $$
+  -- Purpose: say where the next page begins, in a text that clients hand back.
+  -- Parameters: list, as for cursor_signature; sort_at and id, of the last row looked at.
+  -- Returns: signature and place in base64url, RFC 4648; null for a null id.
+  -- Reads: list_key.
+  -- INVOKER: called by our DEFINER functions only.
+  select pg_catalog.rtrim(
+    pg_catalog.translate(
+      pg_catalog.encode(inboxdb.cursor_signature(list, p.payload) || p.payload, 'base64'), E'+/\n', '-_'
+    ), '='
+  )
+  from (
+    select pg_catalog.convert_to(pg_catalog.jsonb_build_array(sort_at, id)::pg_catalog.text, 'UTF8') as payload
+    where id is not null
+  ) as p
+$$;
+-- <<< sql/list/make_cursor.sql
+
+-- >>> sql/list/read_cursor.sql
+create or replace function inboxdb.read_cursor(list text, given text, out sort_at timestamptz, out id text)
+language plpgsql stable
+set search_path = ''
+set timezone = 'UTC'
+as $$
+-- Purpose: read a cursor that make_cursor made for the same list.
+-- Parameters: list, as for cursor_signature; given, the cursor.
+-- Returns: sort_at and id, as given to make_cursor; null for a null cursor.
+-- Errors: IB016 for any other text: forged, cut, of another list, workspace, scope or filter, or of earlier definitions.
+-- Reads: list_key.
+-- INVOKER: called by our DEFINER functions only.
+declare
+  bytes pg_catalog.bytea;
+  place pg_catalog.jsonb;
+begin
+  if given is null then
+    return;
+  end if;
+  -- the alphabet and the length first, because decode would raise an error of its own
+  if pg_catalog.length(given) < 16384 and pg_catalog.length(given) % 4 <> 1 and given ~ '^[A-Za-z0-9_-]+$' then
+    bytes := pg_catalog.decode(
+      pg_catalog.rpad(
+        pg_catalog.translate(given, '-_', '+/'), (pg_catalog.length(given) + 3) / 4 * 4, '='
+      ), 'base64'
+    );
+    if inboxdb.cursor_signature(list, pg_catalog.substr(bytes, 17)) = pg_catalog.substr(bytes, 1, 16) then
+      place := pg_catalog.convert_from(pg_catalog.substr(bytes, 17), 'UTF8');
+      sort_at := place ->> 0;
+      id := place ->> 1;
+    end if;
+  end if;
+  -- made again, because the last character may have bits that decode passes over
+  if inboxdb.make_cursor(list, sort_at, id) is distinct from given then
+    raise exception using
+      errcode = 'IB016',
+      message = 'not a cursor of this list',
+      detail = 'A cursor belongs to a function, a workspace, its filters, and what the caller may see there; an upgrade'
+        ' may change all cursors.',
+      hint = 'Begin at the first page, without a cursor.';
+  end if;
+end
+$$;
+-- <<< sql/list/read_cursor.sql
+
+-- >>> sql/list/refuse_argument.sql
+create or replace function inboxdb.refuse_argument(argument text, allowed text) returns void
+language plpgsql immutable
+set search_path = ''
+as $$
+-- Purpose: refuse an argument of a read: a value that is not known is never passed over.
+-- Parameters: argument, its name; allowed, what it may be.
+-- Errors: IB017, always. The value is not repeated.
+-- INVOKER: called by our DEFINER functions only.
+begin
+  raise exception using
+    errcode = 'IB017',
+    message = pg_catalog.format('argument %s cannot be that', argument),
+    detail = 'Nothing was read.',
+    hint = pg_catalog.format('%s may be %s.', argument, allowed);
+end
+$$;
+-- <<< sql/list/refuse_argument.sql
+
+-- >>> sql/list/list_page.type.sql
+create type inboxdb.list_page as (
+  lead_ids inboxdb.lead_id[],
+  has_more boolean,
+  last_at timestamptz,
+  last_id inboxdb.lead_id,
+  scanned integer
+);
+
+comment on type inboxdb.list_page is
+'A page of a list: its leads in order; whether more may follow; the last lead looked at; how many leads were looked at.';
+-- <<< sql/list/list_page.type.sql
+
+-- >>> sql/list/list_condition.sql
+create or replace function inboxdb.list_condition(
+  channels text[], sentiment_tags text[], sms_campaign_id text, sms_campaign_unattributed boolean, score text
+)
+returns text
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: the filters of the conversation list that have no index, as a condition.
+-- Parameters: as of inbox_api.conversations.
+-- Returns: a condition on listed_lead as l, with channels as $6, sentiment_tags as $7 and sms_campaign_id as $8; null
+--   where nothing is filtered.
+-- Errors: IB017 for a value that is not known.
+-- INVOKER: called by read_conversations only.
+declare
+  conditions text[] := '{}';
+begin
+  if channels is not null then
+    if channels = '{}' or not channels <@ array['sms', 'email', 'linkedin'] then
+      perform inboxdb.refuse_argument('channels', 'null, or an array of some of sms, email, linkedin');
+    end if;
+    -- "offset 0": a plan for each lead, and no hash of all tenants' messages
+    conditions := conditions || 'exists (select from public."Message" as m where m."leadId" = l.lead_id'
+      ' and m.channel = any ($6) offset 0)';
+  end if;
+  if sentiment_tags is not null then
+    if sentiment_tags = '{}' then
+      perform inboxdb.refuse_argument('sentiment_tags', 'null, or an array of tags, with null for leads without a tag');
+    end if;
+    conditions := conditions || case
+      when pg_catalog.array_position(sentiment_tags, null) is null
+        then 'coalesce(l.sentiment_tag = any ($7), false)'
+      else '(l.sentiment_tag is null or l.sentiment_tag = any (pg_catalog.array_remove($7, null)))'
+    end;
+  end if;
+  if sms_campaign_id is not null and coalesce(sms_campaign_unattributed, false) then
+    perform inboxdb.refuse_argument('sms_campaign_unattributed', 'true only without sms_campaign_id');
+  end if;
+  if sms_campaign_id is not null then
+    conditions := conditions || 'coalesce(l.sms_campaign_id::text = $8, false)';
+  elsif sms_campaign_unattributed then
+    conditions := conditions || 'l.sms_campaign_id is null';
+  end if;
+  case coalesce(score, 'all')
+    when 'all' then null;
+    when '4' then conditions := conditions || 'coalesce(l.overall_score = 4, false)';
+    when '3+' then conditions := conditions || 'coalesce(l.overall_score >= 3, false)';
+    when '2+' then conditions := conditions || 'coalesce(l.overall_score >= 2, false)';
+    when '1+' then conditions := conditions || 'coalesce(l.overall_score >= 1, false)';
+    when 'unscored' then conditions := conditions || 'l.overall_score is null';
+    when 'disqualified' then
+      conditions := conditions || 'coalesce(l.sentiment_tag in (''Blacklist'', ''Opt Out'', ''Opted Out'','
+        ' ''Unsubscribe'', ''Unsubscribed'', ''Bounced'', ''Bounce''), false)';
+    else perform inboxdb.refuse_argument('score', '4, 3+, 2+, 1+, unscored, disqualified or all');
+  end case;
+  return nullif(pg_catalog.array_to_string(conditions, ' and '), '');
+end
+$$;
+-- <<< sql/list/list_condition.sql
+
+-- >>> sql/list/list_statement.sql
+create or replace function inboxdb.list_statement(
+  term text, sort_column text, user_condition text, condition text, is_after boolean, most integer
+)
+returns text
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: the query for leads of a list in order: a statement for each filter, so that each is planned by itself,
+  --   and no plan has to fit all of them.
+  -- Parameters: term, a filter's condition that an index has; sort_column, of listed_lead; user_condition, on whose
+  --   leads; condition, looked at lead by lead; is_after, whether the page begins behind a cursor; most, how many leads
+  --   to look at. The texts are ours, and no caller's.
+  -- Returns: a query with the parameters workspace, as_of, user, and the cursor's sort_at and id.
+  -- INVOKER: reads nothing.
+  select pg_catalog.format(
+    'select l.lead_id, l.%1$I as sort_at, %2$s as is_match'
+    ' from inboxdb.listed_lead as l'
+    ' where l.client_id = $1 and coalesce(l.snoozed_until, ''-infinity'') <= $2 and %3$s and %4$s%5$s'
+    ' order by l.%1$I desc, l.lead_id desc limit %6$s',
+    sort_column, condition, term, user_condition,
+    case when is_after then pg_catalog.format(' and (l.%1$I, l.lead_id) < ($4, $5)', sort_column) else '' end,
+    most
+  )
+$$;
+-- <<< sql/list/list_statement.sql
+
+-- >>> sql/list/walk_leads.sql
+create or replace function inboxdb.walk_leads(
+  statement text, page_size integer, most integer,
+  target_client_id inboxdb.client_id, as_of timestamptz, user_id inboxdb.user_id,
+  after_at timestamptz, after_id inboxdb.lead_id, channels text[], sentiment_tags text[], sms_campaign_id text
+)
+returns inboxdb.list_page
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable
+set search_path = ''
+set row_security = off
+-- The order of an index, whatever sorting seems to cost: the planner expects a filter's conditions to be independent.
+set enable_sort = off
+set enable_incremental_sort = off
+set enable_bitmapscan = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set max_parallel_workers_per_gather = 0
+set jit = off
+-- no hash of all tenants' messages or drafts for a condition on a lead
+set work_mem = '64kB'
+as $$
+-- Purpose: walk through leads in the order of a list, until a page is full or enough leads were looked at.
+-- Parameters: statement, of list_statement; page_size; most, as in the statement; then what the statement asks for.
+-- Returns: the page. has_more: not known to be the end.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: listed_lead.
+-- INVOKER: called by read_conversations only.
+declare
+  page inboxdb.list_page;
+  found pg_catalog.record;
+begin
+  page.lead_ids := '{}';
+  page.has_more := false;
+  page.scanned := 0;
+  for found in
+    execute statement
+    using target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
+  loop
+    page.has_more := pg_catalog.cardinality(page.lead_ids) = page_size;
+    exit when page.has_more;
+    page.scanned := page.scanned + 1;
+    page.last_at := found.sort_at;
+    page.last_id := found.lead_id;
+    if found.is_match then
+      page.lead_ids := page.lead_ids || found.lead_id;
+    end if;
+  end loop;
+  page.has_more := page.has_more or page.scanned = most;
+  return page;
+end
+$$;
+-- <<< sql/list/walk_leads.sql
+
+-- >>> sql/list/list_candidates.sql
+create or replace function inboxdb.list_candidates(target_client_id inboxdb.client_id, count_bit integer, most integer)
+returns inboxdb.lead_id[]
+language plpgsql stable
+set search_path = ''
+set row_security = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+-- Purpose: the leads that may belong to a count: those that did at the last refresh, and those with a change since.
+-- Parameters: target_client_id; count_bit, of the count, as in view count; most, how many may be returned.
+-- Returns: their ids, in no order; null where there are more, or where more than single leads may have changed since:
+--   then leads have to be walked.
+-- Reads: workspace, counted_lead, the change log, inbox_counts_dirty, installation.
+-- INVOKER: called by read_conversations only.
+declare
+  this_workspace integer;
+  candidates inboxdb.lead_id[];
+begin
+  select w.number into this_workspace
+  from inboxdb.workspace as w
+  where w.client_id = target_client_id and w.definitions = inboxdb.definitions();
+  if this_workspace is null or inboxdb.suspended_since() is not null or exists (
+    select from inboxdb.inbox_counts_dirty as d where d.client_id = target_client_id and d.collapsed
+  ) then
+    return null;
+  end if;
+
+  select pg_catalog.array_agg(c.lead_id) into candidates
+  from (
+    select n.lead_id from inboxdb.changes_of(target_client_id) as n
+    union all
+    select n.lead_id from inboxdb.change as n where n.client_id is null
+    limit most + 1
+  ) as c;
+  if pg_catalog.cardinality(candidates) > most or pg_catalog.array_position(candidates, null) is not null then
+    return null;
+  end if;
+
+  select pg_catalog.array_agg(c.lead_id) into candidates
+  from (
+    select pg_catalog.unnest(candidates)
+    union
+    select k.lead_id
+    from (
+      select inboxdb.key_id(k.lead_key)::inboxdb.lead_id as lead_id
+      from inboxdb.counted_lead as k
+      where k.workspace = this_workspace and k.counts & (1 << count_bit) <> 0
+      limit most + 1
+    ) as k
+  ) as c (lead_id);
+  return case when pg_catalog.cardinality(candidates) > most then null else coalesce(candidates, '{}') end;
+end
+$$;
+-- <<< sql/list/list_candidates.sql
+
+-- >>> sql/list/sort_candidates.sql
+create or replace function inboxdb.sort_candidates(
+  candidates inboxdb.lead_id[], term text, user_condition text, condition text, page_size integer,
+  target_client_id inboxdb.client_id, as_of timestamptz, user_id inboxdb.user_id,
+  after_at timestamptz, after_id inboxdb.lead_id, channels text[], sentiment_tags text[], sms_campaign_id text
+)
+returns inboxdb.list_page
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable
+set search_path = ''
+set row_security = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+-- Purpose: of leads that may belong to a list, verify each by the host's tables, and take a page.
+-- Parameters: candidates; term, user_condition and condition, as of list_statement; page_size; then what these ask for.
+-- Returns: the page.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: listed_lead.
+-- INVOKER: called by read_conversations only.
+declare
+  page inboxdb.list_page;
+begin
+  execute pg_catalog.format(
+    'select coalesce(pg_catalog.array_agg(f.lead_id order by f.place), ''{}'') from ('
+    ' select l.lead_id, l.activity_at,'
+    ' pg_catalog.row_number() over (order by l.activity_at desc, l.lead_id desc) as place'
+    -- "offset 0": each by its key
+    ' from pg_catalog.unnest($9) as c (lead_id) cross join lateral ('
+    ' select * from inboxdb.listed_lead as l where l.lead_id = c.lead_id offset 0) as l'
+    ' where l.client_id = $1 and coalesce(l.snoozed_until, ''-infinity'') <= $2 and %s and %s and %s'
+    ' and ($5 is null or (l.activity_at, l.lead_id) < ($4, $5)) order by place limit %s) as f',
+    term, user_condition, condition, page_size + 1
+  )
+  into page.lead_ids
+  using
+    target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id, candidates;
+  page.scanned := pg_catalog.cardinality(candidates);
+  page.has_more := pg_catalog.cardinality(page.lead_ids) > page_size;
+  page.lead_ids := page.lead_ids[1:page_size];
+  page.last_id := page.lead_ids[pg_catalog.cardinality(page.lead_ids)];
+  select l.activity_at into page.last_at from inboxdb.listed_lead as l where l.lead_id = page.last_id;
+  return page;
+end
+$$;
+-- <<< sql/list/sort_candidates.sql
+
+-- >>> sql/list/conversation_rows.sql
+create or replace function inboxdb.conversation_rows(lead_ids inboxdb.lead_id[])
+returns table (lead_id inboxdb.lead_id, conversation jsonb)
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable rows 50
+set search_path = ''
+set row_security = off
+-- the host's columns without a time zone hold UTC, and become instants below
+set timezone = 'UTC'
+-- each lead and its messages by key: the newest message of a channel by the host's index, however many there are
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set jit = off
+as $$
+-- Purpose: what the conversation list shows of leads.
+-- Parameters: lead_ids; the caller has checked that they may be seen.
+-- Returns: a row of each lead: the keys of docs/contracts.md; null for what the host has no column for.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: listed_lead, "Lead", "Message", "AIDraft", "SmsCampaign".
+-- INVOKER: called by our DEFINER functions only.
+begin
+  return query
+  select
+    u.lead_id,
+    pg_catalog.jsonb_build_object(
+      'lead_id', u.lead_id::text,
+      'name', nullif(pg_catalog.concat_ws(' ', nullif(h.lead ->> 'firstName', ''), nullif(h.lead ->> 'lastName', '')), ''),
+      'first_name', h.lead -> 'firstName',
+      'last_name', h.lead -> 'lastName',
+      'company_name', h.lead -> 'companyName',
+      'email', h.lead -> 'email',
+      'phone', h.lead -> 'phone',
+      'status', h.lead -> 'status',
+      'sentiment_tag', h.lead -> 'sentimentTag',
+      'sms_campaign_id', h.lead -> 'smsCampaignId',
+      'sms_campaign_name', s.name,
+      'channels', coalesce(pg_catalog.to_jsonb(m.channels), '[]'),
+      'available_channels', pg_catalog.to_jsonb(pg_catalog.array_remove(array[
+        case when coalesce(h.lead ->> 'phone', h.lead ->> 'ghlContactId') is not null then 'sms' end,
+        case when h.lead ->> 'email' is not null then 'email' end,
+        case when h.lead ->> 'linkedinUrl' is not null then 'linkedin' end
+      ], null)),
+      'primary_channel', p.channel,
+      'last_message', m.body,
+      'last_subject', m.subject
+    ) || pg_catalog.jsonb_build_object(
+      'last_message_at', inboxdb.utc((h.lead ->> 'lastMessageAt')::timestamptz),
+      'overall_score', h.lead -> 'overallScore',
+      'scored_at', inboxdb.utc((h.lead ->> 'scoredAt')::timestamptz),
+      'has_ai_draft', l.total_non_blacklisted and h.lead ->> 'sentimentTag' is distinct from 'Blacklist' and exists (
+        select
+        from public."AIDraft" as d
+        where d."leadId" = u.lead_id and d.status = 'pending' and d.channel = p.channel
+      ),
+      'open_reply', l.all_responses,
+      'requires_attention', l.requires_attention,
+      'ai_review', l.ai_review,
+      'assigned_to_user_id', l.scope_user_id,
+      'snoozed_until', l.snoozed_until,
+      'sort_at', l.activity_at
+    )
+  from pg_catalog.unnest(lead_ids) as u (lead_id)
+  cross join lateral (
+    select * from inboxdb.listed_lead as l where l.lead_id = u.lead_id offset 0
+  ) as l
+  cross join lateral (
+    select pg_catalog.to_jsonb(h) as lead, h."smsCampaignId" as sms_campaign_id
+    from public."Lead" as h
+    where h.id = u.lead_id
+    offset 0
+  ) as h
+  left join public."SmsCampaign" as s on h.sms_campaign_id = s.id
+  cross join lateral (
+    -- the channels one after the other, each from the index that has them in order
+    with recursive channel (name) as (
+      (
+        select m.channel from public."Message" as m where m."leadId" = u.lead_id order by m.channel limit 1
+      )
+      union all
+      select (
+        select m.channel
+        from public."Message" as m
+        where m."leadId" = u.lead_id and m.channel > c.name
+        order by m.channel
+        limit 1
+      )
+      from channel as c
+      where c.name is not null
+    ),
+
+    newest as (
+      select c.name, m.id, m.body, m.subject, m."sentAt" as sent_at
+      from channel as c
+      cross join lateral (
+        select m.id, m.body, m.subject, m."sentAt"
+        from public."Message" as m
+        where m."leadId" = u.lead_id and m.channel = c.name
+        order by m."sentAt" desc, m.id desc
+        limit 1
+      ) as m
+    )
+
+    select
+      pg_catalog.array_agg(n.name order by n.name) as channels,
+      (pg_catalog.array_agg(n.name order by n.sent_at desc, n.id desc))[1] as channel,
+      pg_catalog.substr((pg_catalog.array_agg(n.body order by n.sent_at desc, n.id desc))[1], 1, 400) as body,
+      (pg_catalog.array_agg(n.subject order by n.sent_at desc, n.id desc))[1] as subject
+    from newest as n
+  ) as m
+  cross join lateral (
+    select coalesce(m.channel, case when h.lead ->> 'email' is not null then 'email' else 'sms' end) as channel
+  ) as p;
+end
+$$;
+-- <<< sql/list/conversation_rows.sql
+
+-- >>> sql/api/conversations_answer.type.sql
+create type inboxdb.conversations_answer as (
+  conversations jsonb,
+  cursor text,
+  has_more boolean,
+  version bigint,
+  scanned integer
+);
+
+comment on type inboxdb.conversations_answer is 'The answer of inbox_api.conversations: see there.';
+-- <<< sql/api/conversations_answer.type.sql
+
+-- >>> sql/api/read_conversations.sql
+create or replace function inboxdb.read_conversations(
+  target_client_id inboxdb.client_id, filter text, channels text[], sentiment_tags text[], sms_campaign_id text,
+  sms_campaign_unattributed boolean, score text, assigned_to text, sort text, after text, page_size integer
+)
+returns inboxdb.conversations_answer
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable security definer
+set search_path = ''
+-- require_access reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
+set row_security = off
+as $$
+-- Purpose: a page of the conversations that the current user may see.
+-- Parameters: as of inbox_api.conversations.
+-- Returns: see there.
+-- Errors: those of require_access, before anything else is read; IB017 for an argument that cannot be that; IB016 for a
+--   cursor of another list; 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: list_filter, listed_lead, and what conversation_rows shows; cache_version.
+-- DEFINER: members may read neither leads nor messages.
+declare
+  -- leads looked at one by one in a call
+  most constant integer := 2000;
+  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
+  as_of constant timestamptz := inboxdb.clock();
+  chosen inboxdb.list_filter;
+  condition text;
+  user_id inboxdb.user_id;
+  user_condition text := 'true';
+  list text;
+  after_at timestamptz;
+  after_id inboxdb.lead_id;
+  candidates inboxdb.lead_id[];
+  page inboxdb.list_page;
+  answer inboxdb.conversations_answer;
+begin
+  select f.* into chosen
+  from inboxdb.list_filter as f
+  where f.name = case coalesce(filter, 'all') when 'drafts' then 'previous_attention' else coalesce(filter, 'all') end;
+  if not found then
+    perform inboxdb.refuse_argument(
+      'filter', (select pg_catalog.string_agg(f.name, ', ' order by f.name) from inboxdb.list_filter as f)
+    );
+  end if;
+  condition := inboxdb.list_condition(channels, sentiment_tags, sms_campaign_id, sms_campaign_unattributed, score);
+  if coalesce(sort, 'activity') not in ('activity', 'updated') then
+    perform inboxdb.refuse_argument('sort', 'activity or updated');
+  elsif sort = 'updated' and (chosen.name <> 'all' or condition is not null or assigned_to is not null) then
+    perform inboxdb.refuse_argument('sort', 'updated only with the filter all, and no other argument');
+  end if;
+  if page_size is null or page_size not between 1 and 200 then
+    perform inboxdb.refuse_argument('page_size', 'from 1 to 200');
+  end if;
+
+  if scope <> inboxdb.sentinel() then
+    if assigned_to is not null then
+      perform inboxdb.refuse_argument('assigned_to', 'null for a member who sees only their own leads');
+    end if;
+    user_id := scope;
+    user_condition := 'l.scope_user_id = $3';
+  elsif assigned_to = '' then
+    user_condition := 'l.scope_user_id is null';
+  elsif assigned_to is not null then
+    if not inboxdb.can_be_id(assigned_to, inboxdb.sentinel()) then
+      perform inboxdb.refuse_argument('assigned_to', 'a user''s id, or empty for leads of nobody');
+    end if;
+    user_id := assigned_to;
+    user_condition := 'l.scope_user_id = $3';
+  end if;
+
+  list := pg_catalog.jsonb_build_array(
+    'conversations', target_client_id, scope, chosen.name, condition, channels, sentiment_tags, sms_campaign_id,
+    assigned_to, coalesce(sort, 'activity'), inboxdb.definitions()
+  )::text;
+  select c.sort_at, c.id into after_at, after_id from inboxdb.read_cursor(list, after) as c;
+
+  if chosen.bit is not null then
+    candidates := inboxdb.list_candidates(target_client_id, chosen.bit, most);
+    if candidates is null then
+      condition := pg_catalog.concat_ws(' and ', chosen.term, condition);
+    end if;
+  end if;
+  if candidates is not null then
+    page := inboxdb.sort_candidates(
+      candidates, chosen.term, user_condition, coalesce(condition, 'true'), page_size,
+      target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
+    );
+  else
+    -- no index has a user's leads in this order
+    if sort = 'updated' and user_id is not null then
+      condition := 'coalesce(' || user_condition || ', false)';
+      user_condition := 'true';
+    end if;
+    page := inboxdb.walk_leads(
+      inboxdb.list_statement(
+        case when chosen.bit is null then chosen.term else 'true' end,
+        case sort when 'updated' then 'updated_at' else 'activity_at' end,
+        user_condition, coalesce(condition, 'true'), after_id is not null,
+        case when condition is null then page_size + 1 else most end
+      ),
+      page_size, case when condition is null then page_size + 1 else most end,
+      target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
+    );
+  end if;
+
+  select coalesce(pg_catalog.jsonb_agg(r.conversation order by u.place), '[]') into answer.conversations
+  from pg_catalog.unnest(page.lead_ids) with ordinality as u (lead_id, place)
+  inner join inboxdb.conversation_rows(page.lead_ids) as r on u.lead_id = r.lead_id;
+  answer.has_more := page.has_more;
+  if page.has_more then
+    answer.cursor := inboxdb.make_cursor(list, page.last_at, page.last_id::text);
+  end if;
+  answer.version := (select v.version from inboxdb.newest_version(target_client_id, 'inbox') as v);
+  answer.scanned := page.scanned;
+
+  if pg_catalog.current_setting('request.headers', true) <> '' then
+    perform inboxdb.not_modified(
+      pg_catalog.jsonb_build_array(list, after, page_size, answer.version, answer.conversations)
+    );
+  end if;
+  return answer;
+end
+$$;
+-- <<< sql/api/read_conversations.sql
+
+-- >>> sql/api/conversations.sql
+-- Inlined into the calling query, so without a search_path of its own (D55).
+create or replace function inbox_api.conversations(
+  client_id inboxdb.client_id,
+  filter text default 'all',
+  channels text[] default null,
+  sentiment_tags text[] default null,
+  sms_campaign_id text default null,
+  sms_campaign_unattributed boolean default false,
+  score text default 'all',
+  assigned_to text default null,
+  sort text default 'activity',
+  after text default null,
+  page_size integer default 50
+)
+returns setof inboxdb.conversations_answer
+language sql stable
+rows 1
+as $$
+  -- Purpose: a page of a workspace's conversations that the current user may see, newest first. For the application,
+  --   and for PostgREST's GET /rpc/conversations?client_id=... . Read live from the host's tables.
+  -- Parameters: client_id, the workspace; filter, one of view list_filter; channels, on any of which the lead has a
+  --   message; sentiment_tags, exact, null for leads without a tag; sms_campaign_id, or sms_campaign_unattributed for
+  --   leads without a campaign; score; assigned_to, whose leads, '' for nobody's; sort, activity or updated; after, the
+  --   cursor of the page before; page_size, 1 to 200.
+  -- Returns: one row. conversations, an array of objects; cursor, where the next page begins, null at the end; has_more,
+  --   whether the end is not known: a page may be short, or empty, where leads had to be looked at one by one;
+  --   version, the inbox family's cache version; scanned, how many leads were looked at.
+  --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB016 a cursor of
+  --   another list; IB017 an argument that cannot be that.
+  -- INVOKER: read_conversations checks access, then reads.
+  select *
+  from inboxdb.read_conversations(
+    client_id, filter, channels, sentiment_tags, sms_campaign_id, sms_campaign_unattributed, score, assigned_to, sort,
+    after, page_size
+  )
+$$;
+-- <<< sql/api/conversations.sql
+
+-- >>> by hand, after the bodies
+-- <<< by hand
+
+-- rights, for what is new or made anew
+do $rights$
+begin
+  perform inboxdb.apply_grants();
+end
+$rights$;
