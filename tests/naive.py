@@ -5,7 +5,7 @@ same way. Meant for a few dozen rows, not for speed.
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import Connection
 from psycopg.abc import Buffer
@@ -29,33 +29,58 @@ EVER = {"-infinity": datetime.min.replace(tzinfo=UTC), "infinity": datetime.max.
 Row = dict[str, Any]
 
 
-def naive_counts(connection: Connection[Any], as_of: datetime) -> dict[str, dict[str, Counts]]:
-    """Count everything: by workspace, then by scope (GLOBAL, or the id of a user who has a lead there).
+class Lead(NamedTuple):
+    """A lead: its workspace, and its user, unless nobody's; what it counts while visible; whether snoozed."""
+
+    id: str
+    workspace: str
+    user: str | None
+    counts: Counts
+    snoozed: bool
+    columns: Row
+
+
+def naive_leads(connection: Connection[Any], as_of: datetime) -> list[Lead]:
+    """Judge every lead; who awaits a reply follows from the sums.
 
     Parameters: connection, which may read the host's tables; as_of, the instant at which snoozes are judged.
     """
     leads, messages, drafts = (_rows(connection, table) for table in ("Lead", "Message", "AIDraft"))
     sent_by_ai = {str(message["leadId"]) for message in messages if _is_sent_by_ai(message)}
     to_review = {str(draft["leadId"]) for draft in drafts if _is_to_review(draft)}
+    return [
+        Lead(
+            id=str(lead["id"]),
+            workspace=str(lead["clientId"]),
+            # the sentinel is nobody
+            user=None if str(lead["assignedToUserId"]) in ("None", GLOBAL) else str(lead["assignedToUserId"]),
+            counts=_count(lead, ai_sent=str(lead["id"]) in sent_by_ai, ai_review=str(lead["id"]) in to_review),
+            snoozed=lead["snoozedUntil"] is not None and lead["snoozedUntil"] > as_of,
+            columns=lead,
+        )
+        for lead in leads
+    ]
 
-    workspaces: dict[str, dict[str, Counts]] = {}
-    for workspace in _rows(connection, "Client"):
-        scopes = {GLOBAL: Counts()}
-        for lead in leads:
-            if lead["clientId"] != workspace["id"]:
-                continue
-            lead_id = str(lead["id"])
-            counts = _count(lead, ai_sent=lead_id in sent_by_ai, ai_review=lead_id in to_review)
-            if lead["snoozedUntil"] is not None and lead["snoozedUntil"] > as_of:
-                counts = SNOOZED
-            # a set, because the sentinel is nobody: the sentinel's leads count once
-            for scope in {GLOBAL, GLOBAL if lead["assignedToUserId"] is None else str(lead["assignedToUserId"])}:
-                scopes[scope] = counts.plus(scopes.get(scope, Counts()))
-        workspaces[str(workspace["id"])] = {
+
+def naive_counts(connection: Connection[Any], as_of: datetime) -> dict[str, dict[str, Counts]]:
+    """Count everything: by workspace, then by scope (GLOBAL, or the id of a user who has a lead there).
+
+    Parameters: as of naive_leads.
+    """
+    workspaces: dict[str, dict[str, Counts]] = {
+        str(workspace["id"]): {GLOBAL: Counts()} for workspace in _rows(connection, "Client")
+    }
+    for lead in naive_leads(connection, as_of):
+        scopes = workspaces[lead.workspace]
+        for scope in {GLOBAL, lead.user or GLOBAL}:
+            scopes[scope] = (SNOOZED if lead.snoozed else lead.counts).plus(scopes.get(scope, Counts()))
+    return {
+        workspace: {
             scope: counts._replace(awaiting_reply=max(counts.total_non_blacklisted - counts.requires_attention, 0))
             for scope, counts in scopes.items()
         }
-    return workspaces
+        for workspace, scopes in workspaces.items()
+    }
 
 
 def _count(lead: Row, *, ai_sent: bool, ai_review: bool) -> Counts:
