@@ -5,6 +5,8 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- squawk-ignore ban-drop-function
+drop function inboxdb.find_page(text, text, boolean, text, integer, inboxdb.client_id, timestamptz, inboxdb.user_id, timestamptz, inboxdb.lead_id, text[], text[], text);
+-- squawk-ignore ban-drop-function
 drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);

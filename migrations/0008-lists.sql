@@ -153,6 +153,7 @@ create or replace view inboxdb.listed_lead as
 select
   coalesce(inboxdb.utc(l."lastMessageAt"), inboxdb.utc(l."createdAt"), '-infinity') as activity_at,
   coalesce(inboxdb.utc(l."updatedAt"), '-infinity') as updated_at,
+  l."assignedToUserId" as user_id,
   l."sentimentTag" as sentiment_tag,
   l."overallScore" as overall_score,
   l."smsCampaignId" as sms_campaign_id,
@@ -273,7 +274,8 @@ as $$
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
 --   among its columns, which the host's migration tools leave alone.
 --   Keys end with what is asked of every lead of a page, so that the index itself passes over snoozed leads, and over
---   others' leads in a setter's page.
+--   others' leads in a setter's page. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif, so
+--   that a query for a filter's leads of a user fits the filter's index alone, and not the index of all the user's leads.
 -- Returns: name, and the statement that makes the index, for outside a transaction; no rows where columns are missing.
 -- Reads: list_filter, the system catalog.
 -- INVOKER: for the owner.
@@ -310,7 +312,8 @@ begin
       select
         1 as place, 'inboxdb_list_' || f.name as name,
         '"clientId", (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
-        ' (coalesce({snoozedUntil}, ''-infinity'')), {user}' as keys,
+        ' (coalesce({snoozedUntil}, ''-infinity''))'
+        || case when f.name <> 'all' then ', "assignedToUserId"' else '' end as keys,
         f.index_condition as condition
       from inboxdb.list_filter as f
       where f.index_condition is not null
@@ -500,37 +503,44 @@ begin
       perform inboxdb.refuse_argument('channels', 'null, or an array of some of sms, email, linkedin');
     end if;
     -- "offset 0": a plan for each lead, and no hash of all tenants' messages
-    conditions := conditions || 'exists (select from public."Message" as m where m."leadId" = l.lead_id'
-      ' and m.channel = any ($6) offset 0)';
+    conditions := pg_catalog.array_append(
+      conditions,
+      'exists (select from public."Message" as m where m."leadId" = l.lead_id and m.channel = any ($6) offset 0)'
+    );
   end if;
   if sentiment_tags is not null then
     if sentiment_tags = '{}' then
       perform inboxdb.refuse_argument('sentiment_tags', 'null, or an array of tags, with null for leads without a tag');
     end if;
-    conditions := conditions || case
-      when pg_catalog.array_position(sentiment_tags, null) is null
-        then 'coalesce(l.sentiment_tag = any ($7), false)'
-      else '(l.sentiment_tag is null or l.sentiment_tag = any (pg_catalog.array_remove($7, null)))'
-    end;
+    conditions := pg_catalog.array_append(
+      conditions,
+      case
+        when pg_catalog.array_position(sentiment_tags, null) is null
+          then 'coalesce(l.sentiment_tag = any ($7), false)'
+        else '(l.sentiment_tag is null or l.sentiment_tag = any (pg_catalog.array_remove($7, null)))'
+      end
+    );
   end if;
   if sms_campaign_id is not null and coalesce(sms_campaign_unattributed, false) then
     perform inboxdb.refuse_argument('sms_campaign_unattributed', 'true only without sms_campaign_id');
   end if;
   if sms_campaign_id is not null then
-    conditions := conditions || 'coalesce(l.sms_campaign_id::text = $8, false)';
+    conditions := pg_catalog.array_append(conditions, 'coalesce(l.sms_campaign_id::text = $8, false)');
   elsif sms_campaign_unattributed then
-    conditions := conditions || 'l.sms_campaign_id is null';
+    conditions := pg_catalog.array_append(conditions, 'l.sms_campaign_id is null');
   end if;
   case coalesce(score, 'all')
     when 'all' then null;
-    when '4' then conditions := conditions || 'coalesce(l.overall_score = 4, false)';
-    when '3+' then conditions := conditions || 'coalesce(l.overall_score >= 3, false)';
-    when '2+' then conditions := conditions || 'coalesce(l.overall_score >= 2, false)';
-    when '1+' then conditions := conditions || 'coalesce(l.overall_score >= 1, false)';
-    when 'unscored' then conditions := conditions || 'l.overall_score is null';
+    when '4' then conditions := pg_catalog.array_append(conditions, 'coalesce(l.overall_score = 4, false)');
+    when '3+' then conditions := pg_catalog.array_append(conditions, 'coalesce(l.overall_score >= 3, false)');
+    when '2+' then conditions := pg_catalog.array_append(conditions, 'coalesce(l.overall_score >= 2, false)');
+    when '1+' then conditions := pg_catalog.array_append(conditions, 'coalesce(l.overall_score >= 1, false)');
+    when 'unscored' then conditions := pg_catalog.array_append(conditions, 'l.overall_score is null');
     when 'disqualified' then
-      conditions := conditions || 'coalesce(l.sentiment_tag in (''Blacklist'', ''Opt Out'', ''Opted Out'','
-        ' ''Unsubscribe'', ''Unsubscribed'', ''Bounced'', ''Bounce''), false)';
+      conditions := pg_catalog.array_append(
+        conditions, 'coalesce(l.sentiment_tag in (''Blacklist'', ''Opt Out'', ''Opted Out'','
+        ' ''Unsubscribe'', ''Unsubscribed'', ''Bounced'', ''Bounce''), false)'
+      );
     else perform inboxdb.refuse_argument('score', '4, 3+, 2+, 1+, unscored, disqualified or all');
   end case;
   return nullif(pg_catalog.array_to_string(conditions, ' and '), '');
@@ -593,7 +603,7 @@ as $$
 -- Returns: the page. has_more: not known to be the end.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: listed_lead.
--- INVOKER: called by read_conversations only.
+-- INVOKER: called by find_page only.
 declare
   page inboxdb.list_page;
   found pg_catalog.record;
@@ -636,7 +646,7 @@ as $$
 -- Returns: their ids, in no order; null where there are more, or where more than single leads may have changed since:
 --   then leads have to be walked.
 -- Reads: workspace, counted_lead, the change log, inbox_counts_dirty, installation.
--- INVOKER: called by read_conversations only.
+-- INVOKER: called by find_page only.
 declare
   this_workspace integer;
   candidates inboxdb.lead_id[];
@@ -699,7 +709,7 @@ as $$
 -- Returns: the page.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: listed_lead.
--- INVOKER: called by read_conversations only.
+-- INVOKER: called by find_page only.
 declare
   page inboxdb.list_page;
 begin
@@ -726,6 +736,76 @@ begin
 end
 $$;
 -- <<< sql/list/sort_candidates.sql
+
+-- >>> sql/list/find_page.sql
+create or replace function inboxdb.find_page(
+  filter_name text, sort_name text, is_nobodys boolean, condition text, page_size integer,
+  target_client_id inboxdb.client_id, as_of timestamptz, user_id inboxdb.user_id,
+  after_at timestamptz, after_id inboxdb.lead_id, channels text[], sentiment_tags text[], sms_campaign_id text
+)
+returns inboxdb.list_page
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable
+set search_path = ''
+set row_security = off
+as $$
+-- Purpose: choose how to find a page of a list: along an index that has only its leads; along an index, looking at each
+--   lead; or, for counts that no index of "Lead" can have, among the leads that may belong to the count.
+-- Parameters: filter_name, of list_filter; sort_name, activity or updated; is_nobodys, whether leads of nobody are
+--   wanted; condition, of list_condition; page_size; target_client_id; as_of, the instant at which snoozes are judged;
+--   user_id, whose leads, null for all; the cursor's place; what condition asks for.
+-- Returns: the page.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: list_filter, and what the functions read that it calls.
+-- INVOKER: called by read_conversations only.
+declare
+  -- how many leads a call looks at one by one
+  most integer := 2000;
+  chosen inboxdb.list_filter;
+  candidates inboxdb.lead_id[];
+  whose text;
+  looked_at text;
+begin
+  select f.* into chosen from inboxdb.list_filter as f where f.name = filter_name;
+  whose := case
+    when is_nobodys then 'l.scope_user_id is null'
+    when user_id is null then 'true'
+    when chosen.index_condition = 'true' or chosen.bit is not null then 'l.scope_user_id = $3'
+    else 'l.user_id = $3'
+  end;
+  if chosen.bit is not null then
+    candidates := inboxdb.list_candidates(target_client_id, chosen.bit, most);
+  end if;
+  if candidates is not null then
+    return inboxdb.sort_candidates(
+      candidates, chosen.term, whose, coalesce(condition, 'true'), page_size,
+      target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
+    );
+  end if;
+
+  if chosen.bit is not null then
+    looked_at := chosen.term;
+    chosen.term := 'true';
+  end if;
+  -- no index has the updates of a user's leads in order, nor a filter's leads of nobody
+  if whose <> 'true' and (sort_name = 'updated' or (is_nobodys and chosen.term <> 'true')) then
+    looked_at := pg_catalog.concat_ws(' and ', looked_at, pg_catalog.format('coalesce(%s, false)', whose));
+    whose := 'true';
+  end if;
+  looked_at := nullif(pg_catalog.concat_ws(' and ', looked_at, condition), '');
+  if looked_at is null then
+    most := page_size + 1;
+  end if;
+  return inboxdb.walk_leads(
+    inboxdb.list_statement(
+      chosen.term, case sort_name when 'updated' then 'updated_at' else 'activity_at' end, whose,
+      coalesce(looked_at, 'true'), after_id is not null, most
+    ),
+    page_size, most, target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
+  );
+end
+$$;
+-- <<< sql/list/find_page.sql
 
 -- >>> sql/list/conversation_rows.sql
 create or replace function inboxdb.conversation_rows(lead_ids inboxdb.lead_id[])
@@ -874,92 +954,50 @@ as $$
 -- Returns: see there.
 -- Errors: those of require_access, before anything else is read; IB017 for an argument that cannot be that; IB016 for a
 --   cursor of another list; 42501 where row-level security would filter what the owner of this function sees.
--- Reads: list_filter, listed_lead, and what conversation_rows shows; cache_version.
+-- Reads: list_filter, cache_version, and what find_page and conversation_rows read.
 -- DEFINER: members may read neither leads nor messages.
 declare
-  -- leads looked at one by one in a call
-  most constant integer := 2000;
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
-  as_of constant timestamptz := inboxdb.clock();
-  chosen inboxdb.list_filter;
+  filter_name constant text := case filter when 'drafts' then 'previous_attention' else coalesce(filter, 'all') end;
+  sort_name constant text := coalesce(sort, 'activity');
   condition text;
   user_id inboxdb.user_id;
-  user_condition text := 'true';
   list text;
   after_at timestamptz;
   after_id inboxdb.lead_id;
-  candidates inboxdb.lead_id[];
   page inboxdb.list_page;
   answer inboxdb.conversations_answer;
 begin
-  select f.* into chosen
-  from inboxdb.list_filter as f
-  where f.name = case coalesce(filter, 'all') when 'drafts' then 'previous_attention' else coalesce(filter, 'all') end;
-  if not found then
+  if not exists (select from inboxdb.list_filter as f where f.name = filter_name) then
     perform inboxdb.refuse_argument(
       'filter', (select pg_catalog.string_agg(f.name, ', ' order by f.name) from inboxdb.list_filter as f)
     );
   end if;
   condition := inboxdb.list_condition(channels, sentiment_tags, sms_campaign_id, sms_campaign_unattributed, score);
-  if coalesce(sort, 'activity') not in ('activity', 'updated') then
+  if sort_name not in ('activity', 'updated') then
     perform inboxdb.refuse_argument('sort', 'activity or updated');
-  elsif sort = 'updated' and (chosen.name <> 'all' or condition is not null or assigned_to is not null) then
+  elsif sort_name = 'updated' and (filter_name <> 'all' or condition is not null or assigned_to is not null) then
     perform inboxdb.refuse_argument('sort', 'updated only with the filter all, and no other argument');
   end if;
   if page_size is null or page_size not between 1 and 200 then
     perform inboxdb.refuse_argument('page_size', 'from 1 to 200');
   end if;
-
-  if scope <> inboxdb.sentinel() then
-    if assigned_to is not null then
-      perform inboxdb.refuse_argument('assigned_to', 'null for a member who sees only their own leads');
-    end if;
-    user_id := scope;
-    user_condition := 'l.scope_user_id = $3';
-  elsif assigned_to = '' then
-    user_condition := 'l.scope_user_id is null';
-  elsif assigned_to is not null then
-    if not inboxdb.can_be_id(assigned_to, inboxdb.sentinel()) then
-      perform inboxdb.refuse_argument('assigned_to', 'a user''s id, or empty for leads of nobody');
-    end if;
-    user_id := assigned_to;
-    user_condition := 'l.scope_user_id = $3';
+  if assigned_to is not null and scope <> inboxdb.sentinel() then
+    perform inboxdb.refuse_argument('assigned_to', 'null for a member who sees only their own leads');
+  elsif assigned_to <> '' and not inboxdb.can_be_id(assigned_to, scope) then
+    perform inboxdb.refuse_argument('assigned_to', 'the id of a user, or empty for leads of nobody');
   end if;
+  user_id := nullif(coalesce(nullif(assigned_to, '')::inboxdb.user_id, scope), inboxdb.sentinel());
 
   list := pg_catalog.jsonb_build_array(
-    'conversations', target_client_id, scope, chosen.name, condition, channels, sentiment_tags, sms_campaign_id,
-    assigned_to, coalesce(sort, 'activity'), inboxdb.definitions()
+    'conversations', target_client_id, scope, filter_name, condition, channels, sentiment_tags, sms_campaign_id,
+    assigned_to, sort_name, inboxdb.definitions()
   )::text;
   select c.sort_at, c.id into after_at, after_id from inboxdb.read_cursor(list, after) as c;
-
-  if chosen.bit is not null then
-    candidates := inboxdb.list_candidates(target_client_id, chosen.bit, most);
-    if candidates is null then
-      condition := pg_catalog.concat_ws(' and ', chosen.term, condition);
-    end if;
-  end if;
-  if candidates is not null then
-    page := inboxdb.sort_candidates(
-      candidates, chosen.term, user_condition, coalesce(condition, 'true'), page_size,
-      target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
-    );
-  else
-    -- no index has a user's leads in this order
-    if sort = 'updated' and user_id is not null then
-      condition := 'coalesce(' || user_condition || ', false)';
-      user_condition := 'true';
-    end if;
-    page := inboxdb.walk_leads(
-      inboxdb.list_statement(
-        case when chosen.bit is null then chosen.term else 'true' end,
-        case sort when 'updated' then 'updated_at' else 'activity_at' end,
-        user_condition, coalesce(condition, 'true'), after_id is not null,
-        case when condition is null then page_size + 1 else most end
-      ),
-      page_size, case when condition is null then page_size + 1 else most end,
-      target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
-    );
-  end if;
+  page := inboxdb.find_page(
+    filter_name, sort_name, user_id is null and assigned_to is not null, condition, page_size,
+    target_client_id, inboxdb.clock(), user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
+  );
 
   select coalesce(pg_catalog.jsonb_agg(r.conversation order by u.place), '[]') into answer.conversations
   from pg_catalog.unnest(page.lead_ids) with ordinality as u (lead_id, place)

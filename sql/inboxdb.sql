@@ -236,6 +236,7 @@ create schema if not exists inboxdb;
 \ir list/walk_leads.sql
 \ir list/list_candidates.sql
 \ir list/sort_candidates.sql
+\ir list/find_page.sql
 \ir list/conversation_rows.sql
 
 -- operations: watching, and getting out of the way.

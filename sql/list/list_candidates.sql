@@ -13,7 +13,7 @@ as $$
 -- Returns: their ids, in no order; null where there are more, or where more than single leads may have changed since:
 --   then leads have to be walked.
 -- Reads: workspace, counted_lead, the change log, inbox_counts_dirty, installation.
--- INVOKER: called by read_conversations only.
+-- INVOKER: called by find_page only.
 declare
   this_workspace integer;
   candidates inboxdb.lead_id[];

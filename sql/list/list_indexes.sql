@@ -6,7 +6,8 @@ as $$
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
 --   among its columns, which the host's migration tools leave alone.
 --   Keys end with what is asked of every lead of a page, so that the index itself passes over snoozed leads, and over
---   others' leads in a setter's page.
+--   others' leads in a setter's page. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif, so
+--   that a query for a filter's leads of a user fits the filter's index alone, and not the index of all the user's leads.
 -- Returns: name, and the statement that makes the index, for outside a transaction; no rows where columns are missing.
 -- Reads: list_filter, the system catalog.
 -- INVOKER: for the owner.
@@ -43,7 +44,8 @@ begin
       select
         1 as place, 'inboxdb_list_' || f.name as name,
         '"clientId", (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
-        ' (coalesce({snoozedUntil}, ''-infinity'')), {user}' as keys,
+        ' (coalesce({snoozedUntil}, ''-infinity''))'
+        || case when f.name <> 'all' then ', "assignedToUserId"' else '' end as keys,
         f.index_condition as condition
       from inboxdb.list_filter as f
       where f.index_condition is not null

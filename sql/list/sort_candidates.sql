@@ -18,7 +18,7 @@ as $$
 -- Returns: the page.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: listed_lead.
--- INVOKER: called by read_conversations only.
+-- INVOKER: called by find_page only.
 declare
   page inboxdb.list_page;
 begin
