@@ -5,7 +5,23 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- squawk-ignore ban-drop-function
-drop function inboxdb.find_page(text, text, boolean, text, integer, inboxdb.client_id, timestamptz, inboxdb.user_id, timestamptz, inboxdb.lead_id, text[], text[], text);
+drop function inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer);
+-- squawk-ignore ban-drop-function
+drop function inbox_api.conversation(inboxdb.lead_id);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.read_conversation_messages(inboxdb.lead_id, text, text, integer);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.read_conversation(inboxdb.lead_id);
+-- squawk-ignore ban-drop-type
+drop type inboxdb.conversation_messages_answer;
+-- squawk-ignore ban-drop-type
+drop type inboxdb.conversation_answer;
+-- squawk-ignore ban-drop-function
+drop function inboxdb.require_lead(inboxdb.lead_id);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.host_time(timestamptz, timestamptz);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.host_time(timestamptz, timestamp);
 -- squawk-ignore ban-drop-function
 drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
 -- squawk-ignore ban-drop-function
@@ -14,6 +30,8 @@ drop function inboxdb.read_conversations(inboxdb.client_id, text, text[], text[]
 drop type inboxdb.conversations_answer;
 -- squawk-ignore ban-drop-function
 drop function inboxdb.conversation_rows(inboxdb.lead_id[]);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.find_page(text, text, boolean, text, integer, inboxdb.client_id, timestamptz, inboxdb.user_id, timestamptz, inboxdb.lead_id, text[], text[], text);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.sort_candidates(inboxdb.lead_id[], text, text, text, integer, inboxdb.client_id, timestamptz, inboxdb.user_id, timestamptz, inboxdb.lead_id, text[], text[], text);
 -- squawk-ignore ban-drop-function

@@ -13,6 +13,30 @@ drop view inboxdb.grant_matrix;
 -- >>> by hand, before the bodies
 -- <<< by hand
 
+-- >>> sql/host/host_time.sql
+-- The inverse of utc, for comparing with a column as it is. Both functions are inlined, hence no search_path of their
+-- own; overload resolution picks the right one per column.
+create or replace function inboxdb.host_time(instant timestamptz, like_this timestamp) returns timestamp
+language sql immutable parallel safe
+as $$
+  -- Purpose: an instant in the type of a host's column.
+  -- Parameters: instant; like_this, the column.
+  -- Returns: the instant in UTC, without time zone.
+  -- INVOKER: reads nothing.
+  select instant at time zone 'UTC'
+$$;
+
+create or replace function inboxdb.host_time(instant timestamptz, like_this timestamptz) returns timestamptz
+language sql immutable parallel safe
+as $$
+  -- Purpose: the same for hosts with timestamp WITH time zone: nothing to do.
+  -- Parameters: as above.
+  -- Returns: the instant.
+  -- INVOKER: reads nothing.
+  select instant
+$$;
+-- <<< sql/host/host_time.sql
+
 -- >>> sql/access/grant_matrix.view.sql
 create or replace view inboxdb.grant_matrix as
 -- Who may do what with inboxdb, declared here alone. A right not listed is the owner's alone: PUBLIC and anon have
@@ -32,8 +56,12 @@ from (
   ('authenticated', 'function', 'inboxdb.has_client_access(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.has_topic_access(text)', 'execute'),
   -- each read: ('authenticated', 'function', '{routine}', 'execute'),
+  ('authenticated', 'function', 'inbox_api.conversation(inboxdb.lead_id)', 'execute'),
+  ('authenticated', 'function', 'inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer)', 'execute'),
   ('authenticated', 'function', 'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)', 'execute'),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.read_conversation(inboxdb.lead_id)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.read_conversation_messages(inboxdb.lead_id, text, text, integer)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
   -- end
@@ -925,6 +953,53 @@ end
 $$;
 -- <<< sql/list/conversation_rows.sql
 
+-- >>> sql/list/require_lead.sql
+create or replace function inboxdb.require_lead(
+  target_lead_id inboxdb.lead_id, out client_id inboxdb.client_id, out scope inboxdb.user_id
+)
+language plpgsql stable
+set search_path = ''
+set row_security = off
+as $$
+-- Purpose: refuse callers who may not see a lead, in the words of require_access: a lead of another workspace, of another
+--   setter, and no lead at all are told alike.
+-- Parameters: target_lead_id.
+-- Returns: the lead's workspace, and the caller's scope there.
+-- Errors: those of require_access.
+-- Reads: "Lead", member_access, by key.
+-- INVOKER: called by our DEFINER functions only.
+declare
+  me constant inboxdb.user_id := inboxdb.current_user_id();
+begin
+  select l."clientId" into client_id
+  from public."Lead" as l
+  inner join inboxdb.member_access as a on l."clientId" = a.client_id
+  where l.id = target_lead_id and a.user_id = me and (a.sees_whole or l."assignedToUserId" = me);
+  scope := inboxdb.require_access(client_id);
+end
+$$;
+-- <<< sql/list/require_lead.sql
+
+-- >>> sql/api/conversation_answer.type.sql
+create type inboxdb.conversation_answer as (
+  conversation jsonb,
+  viewer_role text,
+  version bigint
+);
+
+comment on type inboxdb.conversation_answer is 'The answer of inbox_api.conversation: see there.';
+-- <<< sql/api/conversation_answer.type.sql
+
+-- >>> sql/api/conversation_messages_answer.type.sql
+create type inboxdb.conversation_messages_answer as (
+  messages jsonb,
+  cursor text,
+  has_more boolean
+);
+
+comment on type inboxdb.conversation_messages_answer is 'The answer of inbox_api.conversation_messages: see there.';
+-- <<< sql/api/conversation_messages_answer.type.sql
+
 -- >>> sql/api/conversations_answer.type.sql
 create type inboxdb.conversations_answer as (
   conversations jsonb,
@@ -936,6 +1011,190 @@ create type inboxdb.conversations_answer as (
 
 comment on type inboxdb.conversations_answer is 'The answer of inbox_api.conversations: see there.';
 -- <<< sql/api/conversations_answer.type.sql
+
+-- >>> sql/api/read_conversation.sql
+create or replace function inboxdb.read_conversation(target_lead_id inboxdb.lead_id) returns inboxdb.conversation_answer
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable security definer
+set search_path = ''
+-- require_lead reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
+set row_security = off
+-- the host's columns without a time zone hold UTC, and become instants below
+set timezone = 'UTC'
+as $$
+-- Purpose: a conversation that the current user may see, in detail.
+-- Parameters: target_lead_id.
+-- Returns: see inbox_api.conversation.
+-- Errors: those of require_access; 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: "Lead", "Message", "Client", "ClientMember", cache_version, and what conversation_rows reads.
+-- DEFINER: members may read neither leads nor messages.
+declare
+  lead constant pg_catalog.record := inboxdb.require_lead(target_lead_id);
+  columns jsonb;
+  answer inboxdb.conversation_answer;
+begin
+  select pg_catalog.to_jsonb(l) into columns from public."Lead" as l where l.id = target_lead_id;
+  answer.conversation := (
+    select r.conversation from inboxdb.conversation_rows(array[target_lead_id]::inboxdb.lead_id[]) as r
+  ) || pg_catalog.jsonb_build_object(
+    'alternate_emails', coalesce(nullif(columns -> 'alternateEmails', 'null'), '[]'),
+    'current_replier_email', columns -> 'currentReplierEmail',
+    'current_replier_name', columns -> 'currentReplierName',
+    'linkedin_url', columns -> 'linkedinUrl',
+    'company_website', columns -> 'companyWebsite',
+    'company_state', columns -> 'companyState',
+    'job_title', columns -> 'jobTitle',
+    'auto_reply_enabled', columns -> 'autoReplyEnabled',
+    'auto_follow_up_enabled', columns -> 'autoFollowUpEnabled',
+    'assigned_at', (columns ->> 'assignedAt')::timestamptz,
+    'created_at', (columns ->> 'createdAt')::timestamptz,
+    'messages', (
+      select coalesce(pg_catalog.jsonb_object_agg(m.channel, m.messages), '{}')
+      from (
+        select m.channel, pg_catalog.count(*)::integer as messages
+        from public."Message" as m
+        where m."leadId" = target_lead_id
+        group by m.channel
+      ) as m
+    )
+  );
+  select r.name into answer.viewer_role
+  from (
+    select 1 as place, 'OWNER' as name
+    from public."Client" as c
+    where c.id = lead.client_id and c."userId" = inboxdb.current_user_id()
+    union all
+    select pg_catalog.array_position(array['', 'ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL'], m.role::text), m.role::text
+    from public."ClientMember" as m
+    where m."clientId" = lead.client_id and m."userId" = inboxdb.current_user_id()
+  ) as r
+  order by r.place
+  limit 1;
+  answer.version := (select v.version from inboxdb.newest_version(lead.client_id, 'inbox') as v);
+  if pg_catalog.current_setting('request.headers', true) <> '' then
+    perform inboxdb.not_modified(pg_catalog.to_jsonb(answer));
+  end if;
+  return answer;
+end
+$$;
+-- <<< sql/api/read_conversation.sql
+
+-- >>> sql/api/read_conversation_messages.sql
+create or replace function inboxdb.read_conversation_messages(
+  target_lead_id inboxdb.lead_id, channel text, before text, page_size integer
+)
+returns inboxdb.conversation_messages_answer
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable security definer
+set search_path = ''
+-- require_lead reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
+set row_security = off
+set timezone = 'UTC'
+-- each channel along the host's index, however many messages there are
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set jit = off
+as $$
+-- Purpose: a page of the messages of a conversation that the current user may see.
+-- Parameters: as of inbox_api.conversation_messages.
+-- Returns: see there.
+-- Errors: those of require_access; IB016 for a cursor of another list; IB017 for an argument that cannot be that; 42501
+--   where row-level security would filter what the owner of this function sees.
+-- Reads: "Lead", "Message", by key; as many messages of each channel as the page has.
+-- DEFINER: members may not read messages.
+declare
+  lead constant pg_catalog.record := inboxdb.require_lead(target_lead_id);
+  list constant text := pg_catalog.jsonb_build_array('conversation_messages', target_lead_id, channel)::text;
+  place pg_catalog.record;
+  last_at timestamptz;
+  last_id text;
+  answer inboxdb.conversation_messages_answer;
+begin
+  if page_size is null or page_size not between 1 and 500 then
+    perform inboxdb.refuse_argument('page_size', 'from 1 to 500');
+  end if;
+  place := inboxdb.read_cursor(list, before);
+
+  with recursive channels (name) as (
+    (
+      select m.channel
+      from public."Message" as m
+      where m."leadId" = target_lead_id and m.channel >= coalesce(read_conversation_messages.channel, '')
+      order by m.channel
+      limit 1
+    )
+    union all
+    select (
+      select m.channel
+      from public."Message" as m
+      where m."leadId" = target_lead_id and m.channel > c.name
+      order by m.channel
+      limit 1
+    )
+    from channels as c
+    where c.name is not null and read_conversation_messages.channel is null
+  ),
+
+  newest as (
+    select m.*, pg_catalog.row_number() over (order by m.sent_at desc, m.id collate "C" desc) as place
+    from channels as c
+    cross join lateral (
+      select
+        m.id::text as id, inboxdb.utc(m."sentAt") as sent_at, m.channel, m.direction, m.source, m."sentBy" as sent_by,
+        m."sentByUserId"::text as sent_by_user_id, m.subject, m.body
+      from public."Message" as m
+      where m."leadId" = target_lead_id and m.channel = c.name
+        and (
+          place.id is null
+          or (m."sentAt" <= inboxdb.host_time(place.sort_at, m."sentAt")
+            and (m."sentAt" < inboxdb.host_time(place.sort_at, m."sentAt") or m.id::text collate "C" < place.id))
+        )
+      order by m."sentAt" desc, m.id::text collate "C" desc
+      limit page_size + 1
+    ) as m
+    where c.name = read_conversation_messages.channel or read_conversation_messages.channel is null
+  )
+
+  select
+    coalesce(
+      pg_catalog.jsonb_agg(
+        pg_catalog.jsonb_build_object(
+          'id', n.id,
+          'channel', n.channel,
+          'direction', n.direction,
+          'source', n.source,
+          'sender', case
+            when n.direction = 'inbound' then 'lead'
+            when n.sent_by = 'ai' or n.source = 'inboxxia_campaign' then 'ai'
+            else 'human'
+          end,
+          'sent_by_user_id', n.sent_by_user_id,
+          'subject', n.subject,
+          'body', n.body,
+          'sent_at', n.sent_at
+        ) order by n.place
+      ) filter (where n.place <= page_size), '[]'
+    ),
+    pg_catalog.max(n.place) > page_size,
+    pg_catalog.max(n.sent_at) filter (where n.place = page_size),
+    pg_catalog.max(n.id) filter (where n.place = page_size)
+  into answer.messages, answer.has_more, last_at, last_id
+  from newest as n
+  where n.place <= page_size + 1;
+  answer.has_more := coalesce(answer.has_more, false);
+  if answer.has_more then
+    answer.cursor := inboxdb.make_cursor(list, last_at, last_id);
+  end if;
+  if pg_catalog.current_setting('request.headers', true) <> '' then
+    perform inboxdb.not_modified(pg_catalog.jsonb_build_array(list, before, page_size, answer.messages));
+  end if;
+  return answer;
+end
+$$;
+-- <<< sql/api/read_conversation_messages.sql
 
 -- >>> sql/api/read_conversations.sql
 create or replace function inboxdb.read_conversations(
@@ -1018,6 +1277,46 @@ begin
 end
 $$;
 -- <<< sql/api/read_conversations.sql
+
+-- >>> sql/api/conversation.sql
+-- Inlined into the calling query, so without a search_path of its own (D55).
+create or replace function inbox_api.conversation(lead_id inboxdb.lead_id)
+returns setof inboxdb.conversation_answer
+language sql stable
+rows 1
+as $$
+  -- Purpose: a conversation in detail, snoozed or not. For the application, and for PostgREST's
+  --   GET /rpc/conversation?lead_id=... .
+  -- Parameters: lead_id.
+  -- Returns: one row. conversation, an object with the keys of conversations and more; viewer_role, the highest role of
+  --   the current user in the lead's workspace; version, the inbox family's cache version.
+  --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such lead.
+  -- INVOKER: read_conversation checks access, then reads.
+  select * from inboxdb.read_conversation(lead_id)
+$$;
+-- <<< sql/api/conversation.sql
+
+-- >>> sql/api/conversation_messages.sql
+-- Inlined into the calling query, so without a search_path of its own (D55).
+create or replace function inbox_api.conversation_messages(
+  lead_id inboxdb.lead_id, channel text default null, before text default null, page_size integer default 100
+)
+returns setof inboxdb.conversation_messages_answer
+language sql stable
+rows 1
+as $$
+  -- Purpose: a page of a conversation's messages, newest first. For the application, and for PostgREST's
+  --   GET /rpc/conversation_messages?lead_id=... .
+  -- Parameters: lead_id; channel, null for all; before, the cursor of the page before; page_size, 1 to 500.
+  -- Returns: one row. messages, an array of objects; cursor, where the next page begins, null at the end; has_more.
+  --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such lead; IB016 a cursor of another
+  --   list; IB017 an argument that cannot be that.
+  -- INVOKER: read_conversation_messages checks access, then reads.
+  select * from inboxdb.read_conversation_messages(lead_id, channel, before, page_size)
+$$;
+-- <<< sql/api/conversation_messages.sql
 
 -- >>> sql/api/conversations.sql
 -- Inlined into the calling query, so without a search_path of its own (D55).

@@ -32,6 +32,7 @@ create schema if not exists inboxdb;
 \ir host/user_id.type.sql
 \ir host/sentinel.sql
 \ir host/utc.sql
+\ir host/host_time.sql
 \ir host/id_key.sql
 \ir host/key_id.sql
 \ir host/id_hash.sql
@@ -238,6 +239,7 @@ create schema if not exists inboxdb;
 \ir list/sort_candidates.sql
 \ir list/find_page.sql
 \ir list/conversation_rows.sql
+\ir list/require_lead.sql
 
 -- operations: watching, and getting out of the way.
 -- How the drain is, whether the counts are true, who holds vacuum up; suspending for the host's own migrations.
@@ -254,11 +256,17 @@ create schema if not exists inboxdb;
 -- Each function beside its DEFINER helper.
 create schema inbox_api;
 -- each file of api/
+\ir api/conversation_answer.type.sql
+\ir api/conversation_messages_answer.type.sql
 \ir api/conversations_answer.type.sql
 \ir api/counts_answer.type.sql
 \ir api/not_modified.sql
+\ir api/read_conversation.sql
+\ir api/read_conversation_messages.sql
 \ir api/read_conversations.sql
 \ir api/read_inbox_counts.sql
+\ir api/conversation.sql
+\ir api/conversation_messages.sql
 \ir api/conversations.sql
 \ir api/inbox_counts.sql
 -- end

@@ -1,0 +1,64 @@
+create or replace function inboxdb.read_conversation(target_lead_id inboxdb.lead_id) returns inboxdb.conversation_answer
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable security definer
+set search_path = ''
+-- require_lead reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
+set row_security = off
+-- the host's columns without a time zone hold UTC, and become instants below
+set timezone = 'UTC'
+as $$
+-- Purpose: a conversation that the current user may see, in detail.
+-- Parameters: target_lead_id.
+-- Returns: see inbox_api.conversation.
+-- Errors: those of require_access; 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: "Lead", "Message", "Client", "ClientMember", cache_version, and what conversation_rows reads.
+-- DEFINER: members may read neither leads nor messages.
+declare
+  lead constant pg_catalog.record := inboxdb.require_lead(target_lead_id);
+  columns jsonb;
+  answer inboxdb.conversation_answer;
+begin
+  select pg_catalog.to_jsonb(l) into columns from public."Lead" as l where l.id = target_lead_id;
+  answer.conversation := (
+    select r.conversation from inboxdb.conversation_rows(array[target_lead_id]::inboxdb.lead_id[]) as r
+  ) || pg_catalog.jsonb_build_object(
+    'alternate_emails', coalesce(nullif(columns -> 'alternateEmails', 'null'), '[]'),
+    'current_replier_email', columns -> 'currentReplierEmail',
+    'current_replier_name', columns -> 'currentReplierName',
+    'linkedin_url', columns -> 'linkedinUrl',
+    'company_website', columns -> 'companyWebsite',
+    'company_state', columns -> 'companyState',
+    'job_title', columns -> 'jobTitle',
+    'auto_reply_enabled', columns -> 'autoReplyEnabled',
+    'auto_follow_up_enabled', columns -> 'autoFollowUpEnabled',
+    'assigned_at', (columns ->> 'assignedAt')::timestamptz,
+    'created_at', (columns ->> 'createdAt')::timestamptz,
+    'messages', (
+      select coalesce(pg_catalog.jsonb_object_agg(m.channel, m.messages), '{}')
+      from (
+        select m.channel, pg_catalog.count(*)::integer as messages
+        from public."Message" as m
+        where m."leadId" = target_lead_id
+        group by m.channel
+      ) as m
+    )
+  );
+  select r.name into answer.viewer_role
+  from (
+    select 1 as place, 'OWNER' as name
+    from public."Client" as c
+    where c.id = lead.client_id and c."userId" = inboxdb.current_user_id()
+    union all
+    select pg_catalog.array_position(array['', 'ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL'], m.role::text), m.role::text
+    from public."ClientMember" as m
+    where m."clientId" = lead.client_id and m."userId" = inboxdb.current_user_id()
+  ) as r
+  order by r.place
+  limit 1;
+  answer.version := (select v.version from inboxdb.newest_version(lead.client_id, 'inbox') as v);
+  if pg_catalog.current_setting('request.headers', true) <> '' then
+    perform inboxdb.not_modified(pg_catalog.to_jsonb(answer));
+  end if;
+  return answer;
+end
+$$;
