@@ -5,29 +5,25 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- squawk-ignore ban-drop-function
+drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
+-- squawk-ignore ban-drop-function
 drop function inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer);
 -- squawk-ignore ban-drop-function
 drop function inbox_api.conversation(inboxdb.lead_id);
 -- squawk-ignore ban-drop-function
+drop function inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
+-- squawk-ignore ban-drop-function
 drop function inboxdb.read_conversation_messages(inboxdb.lead_id, text, text, integer);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.read_conversation(inboxdb.lead_id);
+-- squawk-ignore ban-drop-type
+drop type inboxdb.conversations_answer;
 -- squawk-ignore ban-drop-type
 drop type inboxdb.conversation_messages_answer;
 -- squawk-ignore ban-drop-type
 drop type inboxdb.conversation_answer;
 -- squawk-ignore ban-drop-function
 drop function inboxdb.require_lead(inboxdb.lead_id);
--- squawk-ignore ban-drop-function
-drop function inboxdb.host_time(timestamptz, timestamptz);
--- squawk-ignore ban-drop-function
-drop function inboxdb.host_time(timestamptz, timestamp);
--- squawk-ignore ban-drop-function
-drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
--- squawk-ignore ban-drop-function
-drop function inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
--- squawk-ignore ban-drop-type
-drop type inboxdb.conversations_answer;
 -- squawk-ignore ban-drop-function
 drop function inboxdb.conversation_rows(inboxdb.lead_id[]);
 -- squawk-ignore ban-drop-function
@@ -62,6 +58,10 @@ drop view inboxdb.list_filter;
 drop view if exists inboxdb.listed_lead;
 -- squawk-ignore ban-drop-function
 drop function inboxdb.missing_for_lists();
+-- squawk-ignore ban-drop-function
+drop function inboxdb.host_time(timestamptz, timestamptz);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.host_time(timestamptz, timestamp);
 -- squawk-ignore ban-drop-view
 drop view inboxdb.grant_matrix;
 

@@ -196,6 +196,8 @@ def test_pages_hold_what_the_badge_counts(database: Database) -> None:
                 host.update("Lead", lead.id, lastOutboundAt=NOW, lastMessageAt=NOW)
             for lead in leads[4::9]:
                 host.draft(lead.id)
+            for lead in [lead for lead in leads if lead.counts.ai_sent or lead.counts.ai_review][::3]:
+                host.update("Lead", lead.id, clientId=HERE, assignedToUserId=SUE)
         elif step == "drained":
             owner.execute("call inboxdb.drain_dirty()")
         leads = naive_leads(owner, datetime.fromisoformat(NOW))

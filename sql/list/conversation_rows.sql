@@ -7,6 +7,7 @@ set row_security = off
 -- the host's columns without a time zone hold UTC, and become instants below
 set timezone = 'UTC'
 -- each lead and its messages by key: the newest message of a channel by the host's index, however many there are
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
