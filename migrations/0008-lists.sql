@@ -298,7 +298,8 @@ create or replace function inboxdb.list_indexes() returns table (index_name text
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: the indexes on "Lead" by which pages of the conversation list are found, in the types of the host's columns.
+-- Purpose: the indexes by which pages of the conversation list are found: on "Lead", in the types of the host's columns,
+--   and on counted_lead.
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
 --   among its columns, which the host's migration tools leave alone.
 --   Keys end with what is asked of every lead of a page, so that the index itself passes over snoozed leads, and over
@@ -367,6 +368,14 @@ begin
     for instant in select j.key, j.value from pg_catalog.jsonb_each_text(instants) as j loop
       statement := pg_catalog.replace(statement, '{' || instant.key || '}', instant.value);
     end loop;
+    return next;
+  end loop;
+  for found in select f.name, 1 << f.bit as bits from inboxdb.list_filter as f where f.bit is not null order by f.name loop
+    index_name := 'counted_lead_' || found.name || '_idx';
+    statement := pg_catalog.format(
+      'create index concurrently if not exists %I on inboxdb.counted_lead (workspace, lead_key) where counts & %s <> 0',
+      index_name, found.bits
+    );
     return next;
   end loop;
 end
@@ -699,18 +708,16 @@ begin
     return null;
   end if;
 
-  select pg_catalog.array_agg(c.lead_id) into candidates
-  from (
-    select pg_catalog.unnest(candidates)
-    union
-    select k.lead_id
-    from (
-      select inboxdb.key_id(k.lead_key)::inboxdb.lead_id as lead_id
-      from inboxdb.counted_lead as k
-      where k.workspace = this_workspace and k.counts & (1 << count_bit) <> 0
-      limit most + 1
-    ) as k
-  ) as c (lead_id);
+  -- the bit in the text, because the planner matches the condition of a partial index by its constants
+  execute pg_catalog.format(
+    'select pg_catalog.array_agg(c.lead_id) from ('
+    ' select pg_catalog.unnest($2) union select k.lead_id from ('
+    ' select inboxdb.key_id(k.lead_key)::inboxdb.lead_id as lead_id from inboxdb.counted_lead as k'
+    ' where k.workspace = $1 and k.counts & %s <> 0 limit %s) as k) as c (lead_id)',
+    1 << count_bit, most + 1
+  )
+  into candidates
+  using this_workspace, candidates;
   return case when pg_catalog.cardinality(candidates) > most then null else coalesce(candidates, '{}') end;
 end
 $$;

@@ -38,18 +38,16 @@ begin
     return null;
   end if;
 
-  select pg_catalog.array_agg(c.lead_id) into candidates
-  from (
-    select pg_catalog.unnest(candidates)
-    union
-    select k.lead_id
-    from (
-      select inboxdb.key_id(k.lead_key)::inboxdb.lead_id as lead_id
-      from inboxdb.counted_lead as k
-      where k.workspace = this_workspace and k.counts & (1 << count_bit) <> 0
-      limit most + 1
-    ) as k
-  ) as c (lead_id);
+  -- the bit in the text, because the planner matches the condition of a partial index by its constants
+  execute pg_catalog.format(
+    'select pg_catalog.array_agg(c.lead_id) from ('
+    ' select pg_catalog.unnest($2) union select k.lead_id from ('
+    ' select inboxdb.key_id(k.lead_key)::inboxdb.lead_id as lead_id from inboxdb.counted_lead as k'
+    ' where k.workspace = $1 and k.counts & %s <> 0 limit %s) as k) as c (lead_id)',
+    1 << count_bit, most + 1
+  )
+  into candidates
+  using this_workspace, candidates;
   return case when pg_catalog.cardinality(candidates) > most then null else coalesce(candidates, '{}') end;
 end
 $$;

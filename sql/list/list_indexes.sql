@@ -2,7 +2,8 @@ create or replace function inboxdb.list_indexes() returns table (index_name text
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: the indexes on "Lead" by which pages of the conversation list are found, in the types of the host's columns.
+-- Purpose: the indexes by which pages of the conversation list are found: on "Lead", in the types of the host's columns,
+--   and on counted_lead.
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
 --   among its columns, which the host's migration tools leave alone.
 --   Keys end with what is asked of every lead of a page, so that the index itself passes over snoozed leads, and over
@@ -71,6 +72,14 @@ begin
     for instant in select j.key, j.value from pg_catalog.jsonb_each_text(instants) as j loop
       statement := pg_catalog.replace(statement, '{' || instant.key || '}', instant.value);
     end loop;
+    return next;
+  end loop;
+  for found in select f.name, 1 << f.bit as bits from inboxdb.list_filter as f where f.bit is not null order by f.name loop
+    index_name := 'counted_lead_' || found.name || '_idx';
+    statement := pg_catalog.format(
+      'create index concurrently if not exists %I on inboxdb.counted_lead (workspace, lead_key) where counts & %s <> 0',
+      index_name, found.bits
+    );
     return next;
   end loop;
 end
