@@ -351,7 +351,7 @@ begin
         2, 'inboxdb_list_all_by_user',
         '"clientId", {user}, (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
         ' (coalesce({snoozedUntil}, ''-infinity''))',
-        'true'
+        '{user} is not null'
       union all
       select
         3, 'inboxdb_list_updated',
@@ -822,8 +822,8 @@ begin
     looked_at := chosen.term;
     chosen.term := 'true';
   end if;
-  -- no index has the updates of a user's leads in order, nor a filter's leads of nobody
-  if whose <> 'true' and (sort_name = 'updated' or (is_nobodys and chosen.term <> 'true')) then
+  -- no index has the updates of a user's leads in order, nor the leads of nobody
+  if whose <> 'true' and (sort_name = 'updated' or is_nobodys) then
     looked_at := pg_catalog.concat_ws(' and ', looked_at, pg_catalog.format('coalesce(%s, false)', whose));
     whose := 'true';
   end if;

@@ -47,8 +47,8 @@ begin
     looked_at := chosen.term;
     chosen.term := 'true';
   end if;
-  -- no index has the updates of a user's leads in order, nor a filter's leads of nobody
-  if whose <> 'true' and (sort_name = 'updated' or (is_nobodys and chosen.term <> 'true')) then
+  -- no index has the updates of a user's leads in order, nor the leads of nobody
+  if whose <> 'true' and (sort_name = 'updated' or is_nobodys) then
     looked_at := pg_catalog.concat_ws(' and ', looked_at, pg_catalog.format('coalesce(%s, false)', whose));
     whose := 'true';
   end if;

@@ -55,7 +55,7 @@ begin
         2, 'inboxdb_list_all_by_user',
         '"clientId", {user}, (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
         ' (coalesce({snoozedUntil}, ''-infinity''))',
-        'true'
+        '{user} is not null'
       union all
       select
         3, 'inboxdb_list_updated',
