@@ -1098,8 +1098,9 @@ set search_path = ''
 -- require_lead reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
 set row_security = off
 set timezone = 'UTC'
--- each channel along the host's index, however many messages there are
-set plan_cache_mode = force_custom_plan
+-- each channel along the host's index, whatever part of all messages the lead has: generic, because the planner would
+-- take the index of "sentAt" for a lead with many
+set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -1155,10 +1156,11 @@ begin
         m."sentByUserId"::text as sent_by_user_id, m.subject, m.body
       from public."Message" as m
       where m."leadId" = target_lead_id and m.channel = c.name
+        and m."sentAt" <= coalesce(inboxdb.host_time(place.sort_at, m."sentAt"), 'infinity')
         and (
           place.id is null
-          or (m."sentAt" <= inboxdb.host_time(place.sort_at, m."sentAt")
-            and (m."sentAt" < inboxdb.host_time(place.sort_at, m."sentAt") or m.id::text collate "C" < place.id))
+          or m."sentAt" < inboxdb.host_time(place.sort_at, m."sentAt")
+          or m.id::text collate "C" < place.id
         )
       order by m."sentAt" desc, m.id::text collate "C" desc
       limit page_size + 1

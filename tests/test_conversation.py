@@ -220,8 +220,10 @@ def test_a_page_of_messages_reads_about_a_page(database: Database) -> None:
             host.message(other, channel=channel)
     owner.execute('vacuum analyze public."Message"')
     reader = database.signed_in(ANN)
+    far = messages(reader, lead, size=500)["cursor"]
     for query in (
         f"select * from inbox_api.conversation_messages('{lead}', page_size => 20)",
+        f"select * from inbox_api.conversation_messages('{lead}', before => '{far}', page_size => 20)",
         f"select * from inbox_api.conversation_messages('{lead}', 'sms', page_size => 20)",
         f"select * from inbox_api.conversations('{HERE}')",
     ):
