@@ -58,11 +58,21 @@ from (
   -- each read: ('authenticated', 'function', '{routine}', 'execute'),
   ('authenticated', 'function', 'inbox_api.conversation(inboxdb.lead_id)', 'execute'),
   ('authenticated', 'function', 'inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer)', 'execute'),
-  ('authenticated', 'function', 'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)', 'execute'),
+  (
+    'authenticated',
+    'function',
+    'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)',
+    'execute'
+  ),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_conversation(inboxdb.lead_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_conversation_messages(inboxdb.lead_id, text, text, integer)', 'execute'),
-  ('authenticated', 'function', 'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)', 'execute'),
+  (
+    'authenticated',
+    'function',
+    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)',
+    'execute'
+  ),
   ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
   -- end
   -- roles of drains
@@ -298,13 +308,13 @@ create or replace function inboxdb.list_indexes() returns table (index_name text
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: the indexes by which pages of the conversation list are found: on "Lead", in the types of the host's columns,
---   and on counted_lead.
+-- Purpose: the indexes for pages of the conversation list: on "Lead", in the types of the host's columns, and on
+--   counted_lead.
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
 --   among its columns, which the host's migration tools leave alone.
---   Keys end with what is asked of every lead of a page, so that the index itself passes over snoozed leads, and over
---   others' leads in a setter's page. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif, so
---   that a query for a filter's leads of a user fits the filter's index alone, and not the index of all the user's leads.
+--   Keys end with the snooze and the user, so that the index itself passes over snoozed leads, and over others' leads in
+--   a setter's page. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
+--   filter's leads of a user so fits the filter's index alone, and not the index of all the user's leads.
 -- Returns: name, and the statement that makes the index, for outside a transaction; no rows where columns are missing.
 -- Reads: list_filter, the system catalog.
 -- INVOKER: for the owner.
@@ -370,7 +380,9 @@ begin
     end loop;
     return next;
   end loop;
-  for found in select f.name, 1 << f.bit as bits from inboxdb.list_filter as f where f.bit is not null order by f.name loop
+  for found in
+    select f.name, 1 << f.bit as bits from inboxdb.list_filter as f where f.bit is not null order by f.name
+  loop
     index_name := 'counted_lead_' || found.name || '_idx';
     statement := pg_catalog.format(
       'create index concurrently if not exists %I on inboxdb.counted_lead (workspace, lead_key) where counts & %s <> 0',
@@ -431,7 +443,7 @@ as $$
   -- INVOKER: called by our DEFINER functions only.
   select pg_catalog.rtrim(
     pg_catalog.translate(
-      pg_catalog.encode(inboxdb.cursor_signature(list, p.payload) || p.payload, 'base64'), E'+/\n', '-_'
+      pg_catalog.encode(inboxdb.cursor_signature(list, p.payload) || p.payload, 'base64'), pg_catalog.concat('+/', pg_catalog.chr(10)), '-_'
     ), '='
   )
   from (
@@ -450,7 +462,7 @@ as $$
 -- Purpose: read a cursor that make_cursor made for the same list.
 -- Parameters: list, as for cursor_signature; given, the cursor.
 -- Returns: sort_at and id, as given to make_cursor; null for a null cursor.
--- Errors: IB016 for any other text: forged, cut, of another list, workspace, scope or filter, or of earlier definitions.
+-- Errors: IB016 for any other text: forged, cut, of another list, workspace, scope or filter, of earlier definitions.
 -- Reads: list_key.
 -- INVOKER: called by our DEFINER functions only.
 declare
@@ -507,7 +519,7 @@ $$;
 
 -- >>> sql/list/list_page.type.sql
 create type inboxdb.list_page as (
-  lead_ids inboxdb.lead_id[],
+  lead_ids inboxdb.lead_id [],
   has_more boolean,
   last_at timestamptz,
   last_id inboxdb.lead_id,
@@ -515,7 +527,7 @@ create type inboxdb.list_page as (
 );
 
 comment on type inboxdb.list_page is
-'A page of a list: its leads in order; whether more may follow; the last lead looked at; how many leads were looked at.';
+'A page of a list: leads in order; whether more may follow; the last lead looked at; how many were looked at.';
 -- <<< sql/list/list_page.type.sql
 
 -- >>> sql/list/list_condition.sql
@@ -871,7 +883,9 @@ begin
     u.lead_id,
     pg_catalog.jsonb_build_object(
       'lead_id', u.lead_id::text,
-      'name', nullif(pg_catalog.concat_ws(' ', nullif(h.lead ->> 'firstName', ''), nullif(h.lead ->> 'lastName', '')), ''),
+      'name', nullif(
+        pg_catalog.concat_ws(' ', nullif(h.lead ->> 'firstName', ''), nullif(h.lead ->> 'lastName', '')), ''
+      ),
       'first_name', h.lead -> 'firstName',
       'last_name', h.lead -> 'lastName',
       'company_name', h.lead -> 'companyName',
@@ -969,8 +983,8 @@ language plpgsql stable
 set search_path = ''
 set row_security = off
 as $$
--- Purpose: refuse callers who may not see a lead, in the words of require_access: a lead of another workspace, of another
---   setter, and no lead at all are told alike.
+-- Purpose: refuse callers who may not see a lead, in the words of require_access: leads of another workspace, leads of
+--   another setter, and no lead at all are told alike.
 -- Parameters: target_lead_id.
 -- Returns: the lead's workspace, and the caller's scope there.
 -- Errors: those of require_access.
@@ -1072,7 +1086,9 @@ begin
     from public."Client" as c
     where c.id = lead.client_id and c."userId" = inboxdb.current_user_id()
     union all
-    select pg_catalog.array_position(array['', 'ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL'], m.role::text), m.role::text
+    select
+      pg_catalog.array_position(array['', 'ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL'], m.role::text),
+      m.role::text
     from public."ClientMember" as m
     where m."clientId" = lead.client_id and m."userId" = inboxdb.current_user_id()
   ) as r
@@ -1353,8 +1369,8 @@ as $$
   --   message; sentiment_tags, exact, null for leads without a tag; sms_campaign_id, or sms_campaign_unattributed for
   --   leads without a campaign; score; assigned_to, whose leads, '' for nobody's; sort, activity or updated; after, the
   --   cursor of the page before; page_size, 1 to 200.
-  -- Returns: one row. conversations, an array of objects; cursor, where the next page begins, null at the end; has_more,
-  --   whether the end is not known: a page may be short, or empty, where leads had to be looked at one by one;
+  -- Returns: one row. conversations, an array of objects; cursor, where the next page begins, null at the end;
+  --   has_more, whether the end is not known: where leads are looked at one by one, a page may be short, or empty;
   --   version, the inbox family's cache version; scanned, how many leads were looked at.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB016 a cursor of

@@ -33,6 +33,8 @@ FILES = re.compile(r"^(?P<mark>-- each file of (?P<room>\w+)/\n)(?:.*\n)*?(?P<en
 
 QUERY = re.compile(r"^(?P<mark> *-- query of (?P<file>.*)\n)(?:.*\n)*?(?P<end> *-- end\n)", re.MULTILINE)
 
+LONGEST = 120  # characters of a line
+
 # Counts by other definitions are counted anew: by other text of these two, or of whatever they name.
 DEFINED_BY = ("lead_now", "kind_now")
 DEFINITIONS = "counts/definitions.sql"
@@ -98,6 +100,14 @@ def reads(folder: Path) -> list[str]:
     return [routine for routine in routines if routine.startswith(("inbox_api.", "inboxdb.read_"))]
 
 
+def folded(line: str) -> str:
+    """Return a row of constants as a line, or as a line for each constant where the line is too long."""
+    if len(line) <= LONGEST:
+        return line + "\n"
+    space, row = re.fullmatch(r"( *)\((.*)\),", line).groups()  # type: ignore[union-attr]
+    return f"{space}(\n" + ",\n".join(f"{space}  {one}" for one in re.findall(r"'[^']*'", row)) + f"\n{space}),\n"
+
+
 def load_order(room: Path) -> list[str]:
     """List a room's files: types, then functions of inboxdb, then their callers in inbox_api."""
 
@@ -112,7 +122,7 @@ def with_reads(text: str, folder: Path) -> str:
     text = READS.sub(
         lambda found: (
             found["mark"]
-            + "".join(f"{found['indent']}{found['form'].format(routine=routine)}\n" for routine in reads(folder))
+            + "".join(folded(found["indent"] + found["form"].format(routine=routine)) for routine in reads(folder))
             + found["end"]
         ),
         text,

@@ -39,6 +39,7 @@ FILL = {
           where p.pronamespace = 'inboxdb'::pg_catalog.regnamespace
             and pg_catalog.starts_with(p.proname, 'suspended_') and p.proname <> 'suspended_since'
         ) then pg_catalog.clock_timestamp() end""",
+    "inboxdb.list_key": "insert into inboxdb.list_key (is_only) values (true) on conflict do nothing",
     "inboxdb.drain_state": """
         delete from inboxdb.drain_state;
         insert into inboxdb.drain_state (read_from, server_started_at)

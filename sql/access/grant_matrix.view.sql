@@ -18,11 +18,21 @@ from (
   -- each read: ('authenticated', 'function', '{routine}', 'execute'),
   ('authenticated', 'function', 'inbox_api.conversation(inboxdb.lead_id)', 'execute'),
   ('authenticated', 'function', 'inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer)', 'execute'),
-  ('authenticated', 'function', 'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)', 'execute'),
+  (
+    'authenticated',
+    'function',
+    'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)',
+    'execute'
+  ),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_conversation(inboxdb.lead_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_conversation_messages(inboxdb.lead_id, text, text, integer)', 'execute'),
-  ('authenticated', 'function', 'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)', 'execute'),
+  (
+    'authenticated',
+    'function',
+    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)',
+    'execute'
+  ),
   ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
   -- end
   -- roles of drains

@@ -22,8 +22,8 @@ as $$
   --   message; sentiment_tags, exact, null for leads without a tag; sms_campaign_id, or sms_campaign_unattributed for
   --   leads without a campaign; score; assigned_to, whose leads, '' for nobody's; sort, activity or updated; after, the
   --   cursor of the page before; page_size, 1 to 200.
-  -- Returns: one row. conversations, an array of objects; cursor, where the next page begins, null at the end; has_more,
-  --   whether the end is not known: a page may be short, or empty, where leads had to be looked at one by one;
+  -- Returns: one row. conversations, an array of objects; cursor, where the next page begins, null at the end;
+  --   has_more, whether the end is not known: where leads are looked at one by one, a page may be short, or empty;
   --   version, the inbox family's cache version; scanned, how many leads were looked at.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB016 a cursor of

@@ -49,7 +49,9 @@ begin
     from public."Client" as c
     where c.id = lead.client_id and c."userId" = inboxdb.current_user_id()
     union all
-    select pg_catalog.array_position(array['', 'ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL'], m.role::text), m.role::text
+    select
+      pg_catalog.array_position(array['', 'ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL'], m.role::text),
+      m.role::text
     from public."ClientMember" as m
     where m."clientId" = lead.client_id and m."userId" = inboxdb.current_user_id()
   ) as r

@@ -26,7 +26,9 @@ begin
     u.lead_id,
     pg_catalog.jsonb_build_object(
       'lead_id', u.lead_id::text,
-      'name', nullif(pg_catalog.concat_ws(' ', nullif(h.lead ->> 'firstName', ''), nullif(h.lead ->> 'lastName', '')), ''),
+      'name', nullif(
+        pg_catalog.concat_ws(' ', nullif(h.lead ->> 'firstName', ''), nullif(h.lead ->> 'lastName', '')), ''
+      ),
       'first_name', h.lead -> 'firstName',
       'last_name', h.lead -> 'lastName',
       'company_name', h.lead -> 'companyName',

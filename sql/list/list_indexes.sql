@@ -2,13 +2,13 @@ create or replace function inboxdb.list_indexes() returns table (index_name text
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: the indexes by which pages of the conversation list are found: on "Lead", in the types of the host's columns,
---   and on counted_lead.
+-- Purpose: the indexes for pages of the conversation list: on "Lead", in the types of the host's columns, and on
+--   counted_lead.
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
 --   among its columns, which the host's migration tools leave alone.
---   Keys end with what is asked of every lead of a page, so that the index itself passes over snoozed leads, and over
---   others' leads in a setter's page. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif, so
---   that a query for a filter's leads of a user fits the filter's index alone, and not the index of all the user's leads.
+--   Keys end with the snooze and the user, so that the index itself passes over snoozed leads, and over others' leads in
+--   a setter's page. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
+--   filter's leads of a user so fits the filter's index alone, and not the index of all the user's leads.
 -- Returns: name, and the statement that makes the index, for outside a transaction; no rows where columns are missing.
 -- Reads: list_filter, the system catalog.
 -- INVOKER: for the owner.
@@ -74,7 +74,9 @@ begin
     end loop;
     return next;
   end loop;
-  for found in select f.name, 1 << f.bit as bits from inboxdb.list_filter as f where f.bit is not null order by f.name loop
+  for found in
+    select f.name, 1 << f.bit as bits from inboxdb.list_filter as f where f.bit is not null order by f.name
+  loop
     index_name := 'counted_lead_' || found.name || '_idx';
     statement := pg_catalog.format(
       'create index concurrently if not exists %I on inboxdb.counted_lead (workspace, lead_key) where counts & %s <> 0',

@@ -1,5 +1,5 @@
 create type inboxdb.list_page as (
-  lead_ids inboxdb.lead_id[],
+  lead_ids inboxdb.lead_id [],
   has_more boolean,
   last_at timestamptz,
   last_id inboxdb.lead_id,
@@ -7,4 +7,4 @@ create type inboxdb.list_page as (
 );
 
 comment on type inboxdb.list_page is
-'A page of a list: its leads in order; whether more may follow; the last lead looked at; how many leads were looked at.';
+'A page of a list: leads in order; whether more may follow; the last lead looked at; how many were looked at.';

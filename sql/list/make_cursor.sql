@@ -10,7 +10,7 @@ as $$
   -- INVOKER: called by our DEFINER functions only.
   select pg_catalog.rtrim(
     pg_catalog.translate(
-      pg_catalog.encode(inboxdb.cursor_signature(list, p.payload) || p.payload, 'base64'), E'+/\n', '-_'
+      pg_catalog.encode(inboxdb.cursor_signature(list, p.payload) || p.payload, 'base64'), pg_catalog.concat('+/', pg_catalog.chr(10)), '-_'
     ), '='
   )
   from (

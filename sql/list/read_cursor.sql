@@ -6,7 +6,7 @@ as $$
 -- Purpose: read a cursor that make_cursor made for the same list.
 -- Parameters: list, as for cursor_signature; given, the cursor.
 -- Returns: sort_at and id, as given to make_cursor; null for a null cursor.
--- Errors: IB016 for any other text: forged, cut, of another list, workspace, scope or filter, or of earlier definitions.
+-- Errors: IB016 for any other text: forged, cut, of another list, workspace, scope or filter, of earlier definitions.
 -- Reads: list_key.
 -- INVOKER: called by our DEFINER functions only.
 declare

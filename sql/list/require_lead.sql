@@ -5,8 +5,8 @@ language plpgsql stable
 set search_path = ''
 set row_security = off
 as $$
--- Purpose: refuse callers who may not see a lead, in the words of require_access: a lead of another workspace, of another
---   setter, and no lead at all are told alike.
+-- Purpose: refuse callers who may not see a lead, in the words of require_access: leads of another workspace, leads of
+--   another setter, and no lead at all are told alike.
 -- Parameters: target_lead_id.
 -- Returns: the lead's workspace, and the caller's scope there.
 -- Errors: those of require_access.
