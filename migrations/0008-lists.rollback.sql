@@ -27,17 +27,15 @@ drop function inboxdb.require_lead(inboxdb.lead_id);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.conversation_rows(inboxdb.lead_id[]);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.find_page(text, text, boolean, text, integer, inboxdb.client_id, timestamptz, inboxdb.user_id, timestamptz, inboxdb.lead_id, text[], text[], text);
+drop function inboxdb.find_page(inboxdb.client_id, text, text, inboxdb.user_id, boolean, inboxdb.list_condition, boolean, timestamptz, inboxdb.lead_id, integer);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.sort_candidates(inboxdb.lead_id[], text, text, text, integer, inboxdb.client_id, timestamptz, inboxdb.user_id, timestamptz, inboxdb.lead_id, text[], text[], text);
+drop function inboxdb.walk_leads(inboxdb.client_id, text, text, text, inboxdb.user_id, inboxdb.list_condition, inboxdb.lead_id[], timestamptz, inboxdb.lead_id, integer, integer);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.list_candidates(inboxdb.client_id, integer, integer);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.walk_leads(text, integer, integer, inboxdb.client_id, timestamptz, inboxdb.user_id, timestamptz, inboxdb.lead_id, text[], text[], text);
--- squawk-ignore ban-drop-function
-drop function inboxdb.list_statement(text, text, text, text, boolean, integer);
--- squawk-ignore ban-drop-function
-drop function inboxdb.list_condition(text[], text[], text, boolean, text);
+drop function inboxdb.require_condition(inboxdb.list_condition);
+-- squawk-ignore ban-drop-type
+drop type inboxdb.list_condition;
 -- squawk-ignore ban-drop-type
 drop type inboxdb.list_page;
 -- squawk-ignore ban-drop-function

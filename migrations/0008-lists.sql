@@ -191,7 +191,7 @@ create or replace view inboxdb.listed_lead as
 select
   coalesce(inboxdb.utc(l."lastMessageAt"), inboxdb.utc(l."createdAt"), '-infinity') as activity_at,
   coalesce(inboxdb.utc(l."updatedAt"), '-infinity') as updated_at,
-  l."assignedToUserId" as user_id,
+  l."assignedToUserId" as assigned_to,
   l."sentimentTag" as sentiment_tag,
   l."overallScore" as overall_score,
   l."smsCampaignId" as sms_campaign_id,
@@ -261,24 +261,23 @@ $comment$;
 
 -- >>> sql/list/list_filter.view.sql
 create or replace view inboxdb.list_filter as
--- THE filters of the conversation list. `term` is a condition on listed_lead as l. `index_condition` repeats the term
--- in built-in functions, as the partial index of the filter has it ({column}: the column as an instant); null where the
--- filter has no index: its leads are found by list_candidates.
+-- The filters of the conversation list: walk_leads has the condition of each, from listed_lead. `index_condition`
+-- repeats the condition in built-in functions, for the partial index of the filter ({column}: the column as an instant);
+-- null where the filter has no index, and its leads are found by list_candidates, by the bit of the count.
 select
   f.name,
-  f.term,
   f.index_condition,
   f.bit
 from (
   values
-  ('all', 'true', 'true', null),
+  ('all', 'true', null),
   (
-    'responses', 'l.all_responses',
+    'responses',
     '"lastInboundAt" is not null'
     ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity'')', null
   ),
   (
-    'attention', 'l.requires_attention',
+    'attention',
     '"lastInboundAt" is not null'
     ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity'')'
     ' and coalesce("sentimentTag" in (''Meeting Booked'', ''Meeting Requested'', ''Call Requested'','
@@ -286,7 +285,7 @@ from (
     ' and status not in (''blacklisted'', ''unqualified'')', null
   ),
   (
-    'previous_attention', 'l.previously_required_attention',
+    'previous_attention',
     '"lastInboundAt" is not null'
     ' and not ("lastInboundAt" is not null'
     ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity''))'
@@ -294,13 +293,13 @@ from (
     ' ''Information Requested'', ''Positive'', ''Interested'', ''Follow Up''), false)'
     ' and status not in (''blacklisted'', ''unqualified'')', null
   ),
-  ('needs_repair', 'l.needs_repair', 'status = ''needs_repair''', null),
-  ('ai_sent', 'l.ai_sent', null, 6),
-  ('ai_review', 'l.ai_review', null, 7)
-) as f (name, term, index_condition, bit);
+  ('needs_repair', 'status = ''needs_repair''', null),
+  ('ai_sent', null, 6),
+  ('ai_review', null, 7)
+) as f (name, index_condition, bit);
 
 comment on view inboxdb.list_filter is
-'The filters of the conversation list, each the condition of a count, and the condition of its index.';
+'The filters of the conversation list, and the condition of the index of each.';
 -- <<< sql/list/list_filter.view.sql
 
 -- >>> sql/list/list_indexes.sql
@@ -530,154 +529,48 @@ comment on type inboxdb.list_page is
 'A page of a list: leads in order; whether more may follow; the last lead looked at; how many were looked at.';
 -- <<< sql/list/list_page.type.sql
 
--- >>> sql/list/list_condition.sql
-create or replace function inboxdb.list_condition(
-  channels text[], sentiment_tags text[], sms_campaign_id text, sms_campaign_unattributed boolean, score text
-)
-returns text
+-- >>> sql/list/list_condition.type.sql
+create type inboxdb.list_condition as (
+  as_of timestamptz,
+  channels text [],
+  sentiment_tags text [],
+  sms_campaign_id text,
+  sms_campaign_unattributed boolean,
+  score text
+);
+
+comment on type inboxdb.list_condition is
+'What is asked of each lead of a list: the instant at which snoozes are judged, and the filters that have no index.';
+-- <<< sql/list/list_condition.type.sql
+
+-- >>> sql/list/require_condition.sql
+create or replace function inboxdb.require_condition(asked inboxdb.list_condition) returns boolean
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: the filters of the conversation list that have no index, as a condition.
--- Parameters: as of inbox_api.conversations.
--- Returns: a condition on listed_lead as l, with channels as $6, sentiment_tags as $7 and sms_campaign_id as $8; null
---   where nothing is filtered.
+-- Purpose: refuse filters of the conversation list that are not known.
+-- Parameters: asked.
+-- Returns: whether leads have to be looked at one by one.
 -- Errors: IB017 for a value that is not known.
 -- INVOKER: called by read_conversations only.
-declare
-  conditions text[] := '{}';
 begin
-  if channels is not null then
-    if channels = '{}' or not channels <@ array['sms', 'email', 'linkedin'] then
-      perform inboxdb.refuse_argument('channels', 'null, or an array of some of sms, email, linkedin');
-    end if;
-    -- "offset 0": a plan for each lead, and no hash of all tenants' messages
-    conditions := pg_catalog.array_append(
-      conditions,
-      'exists (select from public."Message" as m where m."leadId" = l.lead_id and m.channel = any ($6) offset 0)'
-    );
+  if asked.channels = '{}' or not asked.channels <@ array['sms', 'email', 'linkedin'] then
+    perform inboxdb.refuse_argument('channels', 'null, or an array of some of sms, email, linkedin');
   end if;
-  if sentiment_tags is not null then
-    if sentiment_tags = '{}' then
-      perform inboxdb.refuse_argument('sentiment_tags', 'null, or an array of tags, with null for leads without a tag');
-    end if;
-    conditions := pg_catalog.array_append(
-      conditions,
-      case
-        when pg_catalog.array_position(sentiment_tags, null) is null
-          then 'coalesce(l.sentiment_tag = any ($7), false)'
-        else '(l.sentiment_tag is null or l.sentiment_tag = any (pg_catalog.array_remove($7, null)))'
-      end
-    );
+  if asked.sentiment_tags = '{}' then
+    perform inboxdb.refuse_argument('sentiment_tags', 'null, or an array of tags, with null for leads without a tag');
   end if;
-  if sms_campaign_id is not null and coalesce(sms_campaign_unattributed, false) then
+  if asked.sms_campaign_id is not null and asked.sms_campaign_unattributed then
     perform inboxdb.refuse_argument('sms_campaign_unattributed', 'true only without sms_campaign_id');
   end if;
-  if sms_campaign_id is not null then
-    conditions := pg_catalog.array_append(conditions, 'coalesce(l.sms_campaign_id::text = $8, false)');
-  elsif sms_campaign_unattributed then
-    conditions := pg_catalog.array_append(conditions, 'l.sms_campaign_id is null');
+  if asked.score not in ('all', '4', '3+', '2+', '1+', 'unscored', 'disqualified') then
+    perform inboxdb.refuse_argument('score', '4, 3+, 2+, 1+, unscored, disqualified or all');
   end if;
-  case coalesce(score, 'all')
-    when 'all' then null;
-    when '4' then conditions := pg_catalog.array_append(conditions, 'coalesce(l.overall_score = 4, false)');
-    when '3+' then conditions := pg_catalog.array_append(conditions, 'coalesce(l.overall_score >= 3, false)');
-    when '2+' then conditions := pg_catalog.array_append(conditions, 'coalesce(l.overall_score >= 2, false)');
-    when '1+' then conditions := pg_catalog.array_append(conditions, 'coalesce(l.overall_score >= 1, false)');
-    when 'unscored' then conditions := pg_catalog.array_append(conditions, 'l.overall_score is null');
-    when 'disqualified' then
-      conditions := pg_catalog.array_append(
-        conditions, 'coalesce(l.sentiment_tag in (''Blacklist'', ''Opt Out'', ''Opted Out'','
-        ' ''Unsubscribe'', ''Unsubscribed'', ''Bounced'', ''Bounce''), false)'
-      );
-    else perform inboxdb.refuse_argument('score', '4, 3+, 2+, 1+, unscored, disqualified or all');
-  end case;
-  return nullif(pg_catalog.array_to_string(conditions, ' and '), '');
+  return asked.channels is not null or asked.sentiment_tags is not null or asked.sms_campaign_id is not null
+    or asked.sms_campaign_unattributed or asked.score <> 'all';
 end
 $$;
--- <<< sql/list/list_condition.sql
-
--- >>> sql/list/list_statement.sql
-create or replace function inboxdb.list_statement(
-  term text, sort_column text, user_condition text, condition text, is_after boolean, most integer
-)
-returns text
-language sql immutable
-set search_path = ''
-as $$
-  -- Purpose: the query for leads of a list in order: a statement for each filter, so that each is planned by itself,
-  --   and no plan has to fit all of them.
-  -- Parameters: term, a filter's condition that an index has; sort_column, of listed_lead; user_condition, on whose
-  --   leads; condition, looked at lead by lead; is_after, whether the page begins behind a cursor; most, how many leads
-  --   to look at. The texts are ours, and no caller's.
-  -- Returns: a query with the parameters workspace, as_of, user, and the cursor's sort_at and id.
-  -- INVOKER: reads nothing.
-  select pg_catalog.format(
-    'select l.lead_id, l.%1$I as sort_at, %2$s as is_match'
-    ' from inboxdb.listed_lead as l'
-    ' where l.client_id = $1 and coalesce(l.snoozed_until, ''-infinity'') <= $2 and %3$s and %4$s%5$s'
-    ' order by l.%1$I desc, l.lead_id desc limit %6$s',
-    sort_column, condition, term, user_condition,
-    case when is_after then pg_catalog.format(' and (l.%1$I, l.lead_id) < ($4, $5)', sort_column) else '' end,
-    most
-  )
-$$;
--- <<< sql/list/list_statement.sql
-
--- >>> sql/list/walk_leads.sql
-create or replace function inboxdb.walk_leads(
-  statement text, page_size integer, most integer,
-  target_client_id inboxdb.client_id, as_of timestamptz, user_id inboxdb.user_id,
-  after_at timestamptz, after_id inboxdb.lead_id, channels text[], sentiment_tags text[], sms_campaign_id text
-)
-returns inboxdb.list_page
--- STABLE matters: every statement of a read has the caller's snapshot (D15).
-language plpgsql stable
-set search_path = ''
-set row_security = off
--- The order of an index, whatever sorting seems to cost: the planner expects a filter's conditions to be independent.
-set enable_sort = off
-set enable_incremental_sort = off
-set enable_bitmapscan = off
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set max_parallel_workers_per_gather = 0
-set jit = off
--- no hash of all tenants' messages or drafts for a condition on a lead
-set work_mem = '64kB'
-as $$
--- Purpose: walk through leads in the order of a list, until a page is full or enough leads were looked at.
--- Parameters: statement, of list_statement; page_size; most, as in the statement; then what the statement asks for.
--- Returns: the page. has_more: not known to be the end.
--- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: listed_lead.
--- INVOKER: called by find_page only.
-declare
-  page inboxdb.list_page;
-  found pg_catalog.record;
-begin
-  page.lead_ids := '{}';
-  page.has_more := false;
-  page.scanned := 0;
-  for found in
-    execute statement
-    using target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
-  loop
-    page.has_more := pg_catalog.cardinality(page.lead_ids) = page_size;
-    exit when page.has_more;
-    page.scanned := page.scanned + 1;
-    page.last_at := found.sort_at;
-    page.last_id := found.lead_id;
-    if found.is_match then
-      page.lead_ids := page.lead_ids || found.lead_id;
-    end if;
-  end loop;
-  page.has_more := page.has_more or page.scanned = most;
-  return page;
-end
-$$;
--- <<< sql/list/walk_leads.sql
+-- <<< sql/list/require_condition.sql
 
 -- >>> sql/list/list_candidates.sql
 create or replace function inboxdb.list_candidates(target_client_id inboxdb.client_id, count_bit integer, most integer)
@@ -685,6 +578,8 @@ returns inboxdb.lead_id[]
 language plpgsql stable
 set search_path = ''
 set row_security = off
+-- planned for this bit: the partial index of a count fits its constant alone
+set plan_cache_mode = force_custom_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -720,75 +615,143 @@ begin
     return null;
   end if;
 
-  -- the bit in the text, because the planner matches the condition of a partial index by its constants
-  execute pg_catalog.format(
-    'select pg_catalog.array_agg(c.lead_id) from ('
-    ' select pg_catalog.unnest($2) union select k.lead_id from ('
-    ' select inboxdb.key_id(k.lead_key)::inboxdb.lead_id as lead_id from inboxdb.counted_lead as k'
-    ' where k.workspace = $1 and k.counts & %s <> 0 limit %s) as k) as c (lead_id)',
-    1 << count_bit, most + 1
-  )
-  into candidates
-  using this_workspace, candidates;
+  select pg_catalog.array_agg(c.lead_id) into candidates
+  from (
+    select pg_catalog.unnest(candidates)
+    union
+    select k.lead_id
+    from (
+      select inboxdb.key_id(k.lead_key)::inboxdb.lead_id as lead_id
+      from inboxdb.counted_lead as k
+      where k.workspace = this_workspace and k.counts & (1 << count_bit) <> 0
+      limit most + 1
+    ) as k
+  ) as c (lead_id);
   return case when pg_catalog.cardinality(candidates) > most then null else coalesce(candidates, '{}') end;
 end
 $$;
 -- <<< sql/list/list_candidates.sql
 
--- >>> sql/list/sort_candidates.sql
-create or replace function inboxdb.sort_candidates(
-  candidates inboxdb.lead_id[], term text, user_condition text, condition text, page_size integer,
-  target_client_id inboxdb.client_id, as_of timestamptz, user_id inboxdb.user_id,
-  after_at timestamptz, after_id inboxdb.lead_id, channels text[], sentiment_tags text[], sms_campaign_id text
+-- >>> sql/list/walk_leads.sql
+create or replace function inboxdb.walk_leads(
+  target_client_id inboxdb.client_id, filter_name text, sort_name text, whose text, user_id inboxdb.user_id,
+  asked inboxdb.list_condition, candidates inboxdb.lead_id[], after_at timestamptz, after_id inboxdb.lead_id,
+  page_size integer, most integer
 )
 returns inboxdb.list_page
 -- STABLE matters: every statement of a read has the caller's snapshot (D15).
 language plpgsql stable
 set search_path = ''
 set row_security = off
+-- Planned for these parameters: of the conditions in brackets those asked for are left, as if no others stood there.
+set plan_cache_mode = force_custom_plan
+-- The order of an index, whatever sorting seems to cost: the planner expects a filter's conditions to be independent.
+set enable_sort = off
+set enable_incremental_sort = off
+set enable_bitmapscan = off
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set max_parallel_workers_per_gather = 0
 set jit = off
+-- no hash of all tenants' messages or drafts for a condition on a lead
+set work_mem = '64kB'
 as $$
--- Purpose: of leads that may belong to a list, verify each by the host's tables, and take a page.
--- Parameters: candidates; term, user_condition and condition, as of list_statement; page_size; then what these ask for.
--- Returns: the page.
+-- Purpose: walk through leads in the order of a list, until a page is full or enough leads were looked at.
+-- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; whose and user_id, of whose
+--   leads: all, nobody, scope or user (see find_page), looked (at each lead); asked, what is asked of each lead;
+--   candidates, among which leads, null for all; after_at, after_id, the cursor; page_size; most, how many leads to look
+--   at.
+-- Returns: the page. has_more: not known to be the end.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: listed_lead.
+-- Reads: listed_lead, "Message".
 -- INVOKER: called by find_page only.
 declare
   page inboxdb.list_page;
+  found pg_catalog.record;
 begin
-  execute pg_catalog.format(
-    'select coalesce(pg_catalog.array_agg(f.lead_id order by f.place), ''{}'') from ('
-    ' select l.lead_id, l.activity_at,'
-    ' pg_catalog.row_number() over (order by l.activity_at desc, l.lead_id desc) as place'
-    -- "offset 0": each by its key
-    ' from pg_catalog.unnest($9) as c (lead_id) cross join lateral ('
-    ' select * from inboxdb.listed_lead as l where l.lead_id = c.lead_id offset 0) as l'
-    ' where l.client_id = $1 and coalesce(l.snoozed_until, ''-infinity'') <= $2 and %s and %s and %s'
-    ' and ($5 is null or (l.activity_at, l.lead_id) < ($4, $5)) order by place limit %s) as f',
-    term, user_condition, condition, page_size + 1
-  )
-  into page.lead_ids
-  using
-    target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id, candidates;
-  page.scanned := pg_catalog.cardinality(candidates);
-  page.has_more := pg_catalog.cardinality(page.lead_ids) > page_size;
-  page.lead_ids := page.lead_ids[1:page_size];
-  page.last_id := page.lead_ids[pg_catalog.cardinality(page.lead_ids)];
-  select l.activity_at into page.last_at from inboxdb.listed_lead as l where l.lead_id = page.last_id;
+  page.lead_ids := '{}';
+  page.has_more := false;
+  page.scanned := 0;
+  for found in
+    select
+      l.lead_id,
+      case sort_name when 'updated' then l.updated_at else l.activity_at end as sort_at,
+      (filter_name <> 'ai_sent' or l.ai_sent)
+      and (filter_name <> 'ai_review' or l.ai_review)
+      and (whose <> 'nobody' or l.scope_user_id is null)
+      and (whose <> 'looked' or coalesce(l.scope_user_id = user_id, false))
+      and (
+        asked.channels is null or exists (
+          select
+          from public."Message" as m
+          where m."leadId" = l.lead_id and m.channel = any (asked.channels)
+          -- a plan for each lead, and no hash of all tenants' messages
+          offset 0
+        )
+      )
+      and case
+        when asked.sentiment_tags is null then true
+        when l.sentiment_tag is null then pg_catalog.array_position(asked.sentiment_tags, null) is not null
+        else l.sentiment_tag = any (pg_catalog.array_remove(asked.sentiment_tags, null))
+      end
+      and (asked.sms_campaign_id is null or coalesce(l.sms_campaign_id::text = asked.sms_campaign_id, false))
+      and (not asked.sms_campaign_unattributed or l.sms_campaign_id is null)
+      and case asked.score
+        when 'all' then true
+        when 'unscored' then l.overall_score is null
+        when '4' then coalesce(l.overall_score = 4, false)
+        when '3+' then coalesce(l.overall_score >= 3, false)
+        when '2+' then coalesce(l.overall_score >= 2, false)
+        when '1+' then coalesce(l.overall_score >= 1, false)
+        when 'disqualified' then coalesce(
+            l.sentiment_tag in (
+              'Blacklist', 'Opt Out', 'Opted Out', 'Unsubscribe', 'Unsubscribed', 'Bounced', 'Bounce'
+            ), false
+          )
+      end as is_match
+    from inboxdb.listed_lead as l
+    where l.client_id = target_client_id
+      and coalesce(l.snoozed_until, '-infinity') <= asked.as_of
+      and (filter_name <> 'responses' or l.all_responses)
+      and (filter_name <> 'attention' or l.requires_attention)
+      and (filter_name <> 'previous_attention' or l.previously_required_attention)
+      and (filter_name <> 'needs_repair' or l.needs_repair)
+      and (whose <> 'scope' or l.scope_user_id = user_id)
+      and (whose <> 'user' or l.assigned_to = user_id)
+      and (candidates is null or l.lead_id = any (candidates))
+      and (
+        after_id is null
+        or (case sort_name when 'updated' then l.updated_at else l.activity_at end, l.lead_id) < (after_at, after_id)
+      )
+    order by
+      case
+        -- an order that no index has: each candidate by its key, and no walk from one to the next
+        when candidates is not null then l.activity_at + interval '0'
+        when sort_name = 'updated' then l.updated_at
+        else l.activity_at
+      end desc, l.lead_id desc
+    limit most
+  loop
+    page.has_more := pg_catalog.cardinality(page.lead_ids) = page_size;
+    exit when page.has_more;
+    page.scanned := page.scanned + 1;
+    page.last_at := found.sort_at;
+    page.last_id := found.lead_id;
+    if found.is_match then
+      page.lead_ids := page.lead_ids || found.lead_id;
+    end if;
+  end loop;
+  page.has_more := page.has_more or page.scanned = most;
   return page;
 end
 $$;
--- <<< sql/list/sort_candidates.sql
+-- <<< sql/list/walk_leads.sql
 
 -- >>> sql/list/find_page.sql
 create or replace function inboxdb.find_page(
-  filter_name text, sort_name text, is_nobodys boolean, condition text, page_size integer,
-  target_client_id inboxdb.client_id, as_of timestamptz, user_id inboxdb.user_id,
-  after_at timestamptz, after_id inboxdb.lead_id, channels text[], sentiment_tags text[], sms_campaign_id text
+  target_client_id inboxdb.client_id, filter_name text, sort_name text, user_id inboxdb.user_id, is_nobodys boolean,
+  asked inboxdb.list_condition, is_looked_at boolean, after_at timestamptz, after_id inboxdb.lead_id, page_size integer
 )
 returns inboxdb.list_page
 -- STABLE matters: every statement of a read has the caller's snapshot (D15).
@@ -798,57 +761,36 @@ set row_security = off
 as $$
 -- Purpose: choose how to find a page of a list: along an index that has only its leads; along an index, looking at each
 --   lead; or, for counts that no index of "Lead" can have, among the leads that may belong to the count.
--- Parameters: filter_name, of list_filter; sort_name, activity or updated; is_nobodys, whether leads of nobody are
---   wanted; condition, of list_condition; page_size; target_client_id; as_of, the instant at which snoozes are judged;
---   user_id, whose leads, null for all; the cursor's place; what condition asks for.
+-- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; user_id, whose leads, null
+--   for all; is_nobodys, whether leads of nobody are wanted; asked, of each lead; is_looked_at, whether anything is
+--   asked that no index has; after_at, after_id, the cursor; page_size.
 -- Returns: the page.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: list_filter, and what the functions read that it calls.
+-- Reads: list_filter, and what list_candidates and walk_leads read.
 -- INVOKER: called by read_conversations only.
 declare
   -- how many leads a call looks at one by one
-  most integer := 2000;
-  chosen inboxdb.list_filter;
+  most constant integer := 2000;
+  count_bit integer;
   candidates inboxdb.lead_id[];
   whose text;
-  looked_at text;
 begin
-  select f.* into chosen from inboxdb.list_filter as f where f.name = filter_name;
+  select f.bit into count_bit from inboxdb.list_filter as f where f.name = filter_name;
+  if count_bit is not null then
+    candidates := inboxdb.list_candidates(target_client_id, count_bit, most);
+  end if;
   whose := case
-    when is_nobodys then 'l.scope_user_id is null'
-    when user_id is null then 'true'
-    when chosen.index_condition = 'true' or chosen.bit is not null then 'l.scope_user_id = $3'
-    else 'l.user_id = $3'
+    when is_nobodys then 'nobody'
+    when user_id is null then 'all'
+    -- no index has the updates of a user's leads in order
+    when sort_name = 'updated' then 'looked'
+    -- the index of all leads of a user, or of a filter's leads: see list_indexes
+    when filter_name = 'all' or count_bit is not null then 'scope'
+    else 'user'
   end;
-  if chosen.bit is not null then
-    candidates := inboxdb.list_candidates(target_client_id, chosen.bit, most);
-  end if;
-  if candidates is not null then
-    return inboxdb.sort_candidates(
-      candidates, chosen.term, whose, coalesce(condition, 'true'), page_size,
-      target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
-    );
-  end if;
-
-  if chosen.bit is not null then
-    looked_at := chosen.term;
-    chosen.term := 'true';
-  end if;
-  -- no index has the updates of a user's leads in order, nor the leads of nobody
-  if whose <> 'true' and (sort_name = 'updated' or is_nobodys) then
-    looked_at := pg_catalog.concat_ws(' and ', looked_at, pg_catalog.format('coalesce(%s, false)', whose));
-    whose := 'true';
-  end if;
-  looked_at := nullif(pg_catalog.concat_ws(' and ', looked_at, condition), '');
-  if looked_at is null then
-    most := page_size + 1;
-  end if;
   return inboxdb.walk_leads(
-    inboxdb.list_statement(
-      chosen.term, case sort_name when 'updated' then 'updated_at' else 'activity_at' end, whose,
-      coalesce(looked_at, 'true'), after_id is not null, most
-    ),
-    page_size, most, target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
+    target_client_id, filter_name, sort_name, whose, user_id, asked, candidates, after_at, after_id, page_size,
+    case when is_looked_at or count_bit is not null or whose in ('nobody', 'looked') then most else page_size + 1 end
   );
 end
 $$;
@@ -1245,7 +1187,11 @@ declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
   filter_name constant text := case filter when 'drafts' then 'previous_attention' else coalesce(filter, 'all') end;
   sort_name constant text := coalesce(sort, 'activity');
-  condition text;
+  asked constant inboxdb.list_condition := (
+    inboxdb.clock(), channels, sentiment_tags, sms_campaign_id, coalesce(sms_campaign_unattributed, false),
+    coalesce(score, 'all')
+  );
+  is_looked_at constant boolean := inboxdb.require_condition(asked);
   user_id inboxdb.user_id;
   list text;
   after_at timestamptz;
@@ -1258,10 +1204,9 @@ begin
       'filter', (select pg_catalog.string_agg(f.name, ', ' order by f.name) from inboxdb.list_filter as f)
     );
   end if;
-  condition := inboxdb.list_condition(channels, sentiment_tags, sms_campaign_id, sms_campaign_unattributed, score);
   if sort_name not in ('activity', 'updated') then
     perform inboxdb.refuse_argument('sort', 'activity or updated');
-  elsif sort_name = 'updated' and (filter_name <> 'all' or condition is not null or assigned_to is not null) then
+  elsif sort_name = 'updated' and (filter_name <> 'all' or is_looked_at or assigned_to is not null) then
     perform inboxdb.refuse_argument('sort', 'updated only with the filter all, and no other argument');
   end if;
   if page_size is null or page_size not between 1 and 200 then
@@ -1275,13 +1220,13 @@ begin
   user_id := nullif(coalesce(nullif(assigned_to, '')::inboxdb.user_id, scope), inboxdb.sentinel());
 
   list := pg_catalog.jsonb_build_array(
-    'conversations', target_client_id, scope, filter_name, condition, channels, sentiment_tags, sms_campaign_id,
-    assigned_to, sort_name, inboxdb.definitions()
+    'conversations', target_client_id, scope, filter_name, asked.channels, asked.sentiment_tags, asked.sms_campaign_id,
+    asked.sms_campaign_unattributed, asked.score, assigned_to, sort_name, inboxdb.definitions()
   )::text;
   select c.sort_at, c.id into after_at, after_id from inboxdb.read_cursor(list, after) as c;
   page := inboxdb.find_page(
-    filter_name, sort_name, user_id is null and assigned_to is not null, condition, page_size,
-    target_client_id, inboxdb.clock(), user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
+    target_client_id, filter_name, sort_name, user_id, user_id is null and assigned_to is not null, asked, is_looked_at,
+    after_at, after_id, page_size
   );
 
   select coalesce(pg_catalog.jsonb_agg(r.conversation order by u.place), '[]') into answer.conversations

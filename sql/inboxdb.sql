@@ -232,11 +232,10 @@ create schema if not exists inboxdb;
 \ir list/read_cursor.sql
 \ir list/refuse_argument.sql
 \ir list/list_page.type.sql
-\ir list/list_condition.sql
-\ir list/list_statement.sql
-\ir list/walk_leads.sql
+\ir list/list_condition.type.sql
+\ir list/require_condition.sql
 \ir list/list_candidates.sql
-\ir list/sort_candidates.sql
+\ir list/walk_leads.sql
 \ir list/find_page.sql
 \ir list/conversation_rows.sql
 \ir list/require_lead.sql

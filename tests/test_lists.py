@@ -533,30 +533,48 @@ class Walk(NamedTuple):
 
 
 def walk(
-    owner: Connection[Any], workspace: str, name: str, user: str | None, *, sort: str = "activity_at", after: int = 0
+    owner: Connection[Any], workspace: str, name: str, user: str | None, *, sort: str = "activity", after: int = 0
 ) -> Walk:
-    """Explain the query of a page, as walk_leads runs it; `after` so many leads of the list."""
-    [(term,)] = owner.execute("select term from inboxdb.list_filter where name = %s", [name]).fetchall()
-    whose = "true" if user is None else "l.scope_user_id = $3" if name == "all" else "l.user_id = $3"
+    """Explain the query of a page, as walk_leads plans it: for its parameters; `after` so many leads of the list."""
+    [(settings, body)] = owner.execute("select proconfig, prosrc from pg_proc where proname = 'walk_leads'").fetchall()
+    [query] = re.findall(r"  for found in\n(.*?)\n  loop\n", body, re.DOTALL)
+    given = {
+        "target_client_id": f"'{workspace}'",
+        "filter_name": f"'{name}'",
+        "sort_name": f"'{sort}'",
+        "whose": "'all'" if user is None else "'scope'" if name == "all" else "'user'",
+        "user_id": "null::inboxdb.user_id" if user is None else f"'{user}'",
+        "asked.as_of": f"timestamptz '{NOW}'",
+        "asked.channels": "null::text[]",
+        "asked.sentiment_tags": "null::text[]",
+        "asked.sms_campaign_id": "null::text",
+        "asked.sms_campaign_unattributed": "false",
+        "asked.score": "'all'",
+        "candidates": "null::inboxdb.lead_id[]",
+        "after_at": "null::timestamptz",
+        "after_id": "null::inboxdb.lead_id",
+        "most": "51",
+    }
 
-    def query(*, is_after: bool, most: int) -> str:
-        statement = "select inboxdb.list_statement(%s, %s, %s, 'true', %s, %s)"
-        [(text,)] = owner.execute(statement, [term, sort, whose, is_after, most]).fetchall()
-        return re.sub(r"\$(\d)", r"%(p\1)s", text)
+    def text() -> bytes:
+        names = "|".join(map(re.escape, given))
+        return re.sub(rf"(?<![.\w])({names})\b", lambda found: given[found[1]], re.sub("--.*", "", query)).encode()
 
-    given: dict[str, Any] = {"p1": workspace, "p2": NOW, "p3": user}
     with owner.transaction(force_rollback=True):
-        [(settings,)] = owner.execute("select proconfig from pg_proc where proname = 'walk_leads'").fetchall()
         for setting in settings:
             key, _, value = setting.partition("=")
             owner.execute("select set_config(%s, %s, true)", [key, value.strip('"')])
         if after:
-            given |= {"p4": NOW, "p5": new_id()}
-            before = psycopg.ClientCursor(owner).execute(query(is_after=False, most=after), given).fetchall()
-            if before:
-                given |= {"p4": before[-1][1], "p5": before[-1][0]}
-        explain = "explain (analyze, buffers, timing off, format json) " + query(is_after=bool(after), most=51)
-        [([explained],)] = psycopg.ClientCursor(owner).execute(explain.encode(), given).fetchall()
+            given |= {
+                "after_at": f"timestamptz '{LATER}'",
+                "after_id": f"'{new_id()}'::inboxdb.lead_id",
+                "most": str(after),
+            }
+            if before := owner.execute(text()).fetchall():
+                lead_id, sort_at, _ = before[-1]
+                given |= {"after_at": f"timestamptz '{sort_at}'", "after_id": f"'{lead_id}'::inboxdb.lead_id"}
+            given["most"] = "51"
+        [([explained],)] = owner.execute(b"explain (analyze, buffers, timing off, format json) " + text()).fetchall()
     node = plan = explained["Plan"]
     while "Plans" in node:
         [node] = node["Plans"]
@@ -580,7 +598,7 @@ def test_each_filter_is_answered_by_its_index(database: Database) -> None:
                 found = walk(owner, workspace, name, user, after=after)
                 assert (found.index, found.filter) == (index, None), (name, user, after)
     for after in (0, 2):
-        found = walk(owner, workspace, "all", None, sort="updated_at", after=after)
+        found = walk(owner, workspace, "all", None, sort="updated", after=after)
         assert (found.index, found.filter) == ("inboxdb_list_updated", None)
 
 

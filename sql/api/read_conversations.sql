@@ -20,7 +20,11 @@ declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
   filter_name constant text := case filter when 'drafts' then 'previous_attention' else coalesce(filter, 'all') end;
   sort_name constant text := coalesce(sort, 'activity');
-  condition text;
+  asked constant inboxdb.list_condition := (
+    inboxdb.clock(), channels, sentiment_tags, sms_campaign_id, coalesce(sms_campaign_unattributed, false),
+    coalesce(score, 'all')
+  );
+  is_looked_at constant boolean := inboxdb.require_condition(asked);
   user_id inboxdb.user_id;
   list text;
   after_at timestamptz;
@@ -33,10 +37,9 @@ begin
       'filter', (select pg_catalog.string_agg(f.name, ', ' order by f.name) from inboxdb.list_filter as f)
     );
   end if;
-  condition := inboxdb.list_condition(channels, sentiment_tags, sms_campaign_id, sms_campaign_unattributed, score);
   if sort_name not in ('activity', 'updated') then
     perform inboxdb.refuse_argument('sort', 'activity or updated');
-  elsif sort_name = 'updated' and (filter_name <> 'all' or condition is not null or assigned_to is not null) then
+  elsif sort_name = 'updated' and (filter_name <> 'all' or is_looked_at or assigned_to is not null) then
     perform inboxdb.refuse_argument('sort', 'updated only with the filter all, and no other argument');
   end if;
   if page_size is null or page_size not between 1 and 200 then
@@ -50,13 +53,13 @@ begin
   user_id := nullif(coalesce(nullif(assigned_to, '')::inboxdb.user_id, scope), inboxdb.sentinel());
 
   list := pg_catalog.jsonb_build_array(
-    'conversations', target_client_id, scope, filter_name, condition, channels, sentiment_tags, sms_campaign_id,
-    assigned_to, sort_name, inboxdb.definitions()
+    'conversations', target_client_id, scope, filter_name, asked.channels, asked.sentiment_tags, asked.sms_campaign_id,
+    asked.sms_campaign_unattributed, asked.score, assigned_to, sort_name, inboxdb.definitions()
   )::text;
   select c.sort_at, c.id into after_at, after_id from inboxdb.read_cursor(list, after) as c;
   page := inboxdb.find_page(
-    filter_name, sort_name, user_id is null and assigned_to is not null, condition, page_size,
-    target_client_id, inboxdb.clock(), user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
+    target_client_id, filter_name, sort_name, user_id, user_id is null and assigned_to is not null, asked, is_looked_at,
+    after_at, after_id, page_size
   );
 
   select coalesce(pg_catalog.jsonb_agg(r.conversation order by u.place), '[]') into answer.conversations

@@ -3,6 +3,8 @@ returns inboxdb.lead_id[]
 language plpgsql stable
 set search_path = ''
 set row_security = off
+-- planned for this bit: the partial index of a count fits its constant alone
+set plan_cache_mode = force_custom_plan
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
@@ -38,16 +40,18 @@ begin
     return null;
   end if;
 
-  -- the bit in the text, because the planner matches the condition of a partial index by its constants
-  execute pg_catalog.format(
-    'select pg_catalog.array_agg(c.lead_id) from ('
-    ' select pg_catalog.unnest($2) union select k.lead_id from ('
-    ' select inboxdb.key_id(k.lead_key)::inboxdb.lead_id as lead_id from inboxdb.counted_lead as k'
-    ' where k.workspace = $1 and k.counts & %s <> 0 limit %s) as k) as c (lead_id)',
-    1 << count_bit, most + 1
-  )
-  into candidates
-  using this_workspace, candidates;
+  select pg_catalog.array_agg(c.lead_id) into candidates
+  from (
+    select pg_catalog.unnest(candidates)
+    union
+    select k.lead_id
+    from (
+      select inboxdb.key_id(k.lead_key)::inboxdb.lead_id as lead_id
+      from inboxdb.counted_lead as k
+      where k.workspace = this_workspace and k.counts & (1 << count_bit) <> 0
+      limit most + 1
+    ) as k
+  ) as c (lead_id);
   return case when pg_catalog.cardinality(candidates) > most then null else coalesce(candidates, '{}') end;
 end
 $$;

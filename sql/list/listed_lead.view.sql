@@ -11,7 +11,7 @@ create or replace view inboxdb.listed_lead as
 select
   coalesce(inboxdb.utc(l."lastMessageAt"), inboxdb.utc(l."createdAt"), '-infinity') as activity_at,
   coalesce(inboxdb.utc(l."updatedAt"), '-infinity') as updated_at,
-  l."assignedToUserId" as user_id,
+  l."assignedToUserId" as assigned_to,
   l."sentimentTag" as sentiment_tag,
   l."overallScore" as overall_score,
   l."smsCampaignId" as sms_campaign_id,

@@ -1,13 +1,15 @@
 create or replace function inboxdb.walk_leads(
-  statement text, page_size integer, most integer,
-  target_client_id inboxdb.client_id, as_of timestamptz, user_id inboxdb.user_id,
-  after_at timestamptz, after_id inboxdb.lead_id, channels text[], sentiment_tags text[], sms_campaign_id text
+  target_client_id inboxdb.client_id, filter_name text, sort_name text, whose text, user_id inboxdb.user_id,
+  asked inboxdb.list_condition, candidates inboxdb.lead_id[], after_at timestamptz, after_id inboxdb.lead_id,
+  page_size integer, most integer
 )
 returns inboxdb.list_page
 -- STABLE matters: every statement of a read has the caller's snapshot (D15).
 language plpgsql stable
 set search_path = ''
 set row_security = off
+-- Planned for these parameters: of the conditions in brackets those asked for are left, as if no others stood there.
+set plan_cache_mode = force_custom_plan
 -- The order of an index, whatever sorting seems to cost: the planner expects a filter's conditions to be independent.
 set enable_sort = off
 set enable_incremental_sort = off
@@ -21,10 +23,13 @@ set jit = off
 set work_mem = '64kB'
 as $$
 -- Purpose: walk through leads in the order of a list, until a page is full or enough leads were looked at.
--- Parameters: statement, of list_statement; page_size; most, as in the statement; then what the statement asks for.
+-- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; whose and user_id, of whose
+--   leads: all, nobody, scope or user (see find_page), looked (at each lead); asked, what is asked of each lead;
+--   candidates, among which leads, null for all; after_at, after_id, the cursor; page_size; most, how many leads to look
+--   at.
 -- Returns: the page. has_more: not known to be the end.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: listed_lead.
+-- Reads: listed_lead, "Message".
 -- INVOKER: called by find_page only.
 declare
   page inboxdb.list_page;
@@ -34,8 +39,64 @@ begin
   page.has_more := false;
   page.scanned := 0;
   for found in
-    execute statement
-    using target_client_id, as_of, user_id, after_at, after_id, channels, sentiment_tags, sms_campaign_id
+    select
+      l.lead_id,
+      case sort_name when 'updated' then l.updated_at else l.activity_at end as sort_at,
+      (filter_name <> 'ai_sent' or l.ai_sent)
+      and (filter_name <> 'ai_review' or l.ai_review)
+      and (whose <> 'nobody' or l.scope_user_id is null)
+      and (whose <> 'looked' or coalesce(l.scope_user_id = user_id, false))
+      and (
+        asked.channels is null or exists (
+          select
+          from public."Message" as m
+          where m."leadId" = l.lead_id and m.channel = any (asked.channels)
+          -- a plan for each lead, and no hash of all tenants' messages
+          offset 0
+        )
+      )
+      and case
+        when asked.sentiment_tags is null then true
+        when l.sentiment_tag is null then pg_catalog.array_position(asked.sentiment_tags, null) is not null
+        else l.sentiment_tag = any (pg_catalog.array_remove(asked.sentiment_tags, null))
+      end
+      and (asked.sms_campaign_id is null or coalesce(l.sms_campaign_id::text = asked.sms_campaign_id, false))
+      and (not asked.sms_campaign_unattributed or l.sms_campaign_id is null)
+      and case asked.score
+        when 'all' then true
+        when 'unscored' then l.overall_score is null
+        when '4' then coalesce(l.overall_score = 4, false)
+        when '3+' then coalesce(l.overall_score >= 3, false)
+        when '2+' then coalesce(l.overall_score >= 2, false)
+        when '1+' then coalesce(l.overall_score >= 1, false)
+        when 'disqualified' then coalesce(
+            l.sentiment_tag in (
+              'Blacklist', 'Opt Out', 'Opted Out', 'Unsubscribe', 'Unsubscribed', 'Bounced', 'Bounce'
+            ), false
+          )
+      end as is_match
+    from inboxdb.listed_lead as l
+    where l.client_id = target_client_id
+      and coalesce(l.snoozed_until, '-infinity') <= asked.as_of
+      and (filter_name <> 'responses' or l.all_responses)
+      and (filter_name <> 'attention' or l.requires_attention)
+      and (filter_name <> 'previous_attention' or l.previously_required_attention)
+      and (filter_name <> 'needs_repair' or l.needs_repair)
+      and (whose <> 'scope' or l.scope_user_id = user_id)
+      and (whose <> 'user' or l.assigned_to = user_id)
+      and (candidates is null or l.lead_id = any (candidates))
+      and (
+        after_id is null
+        or (case sort_name when 'updated' then l.updated_at else l.activity_at end, l.lead_id) < (after_at, after_id)
+      )
+    order by
+      case
+        -- an order that no index has: each candidate by its key, and no walk from one to the next
+        when candidates is not null then l.activity_at + interval '0'
+        when sort_name = 'updated' then l.updated_at
+        else l.activity_at
+      end desc, l.lead_id desc
+    limit most
   loop
     page.has_more := pg_catalog.cardinality(page.lead_ids) = page_size;
     exit when page.has_more;
