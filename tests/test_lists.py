@@ -556,24 +556,21 @@ def walk(
         "most": "51",
     }
 
-    def text() -> bytes:
-        names = "|".join(map(re.escape, given))
-        return re.sub(rf"(?<![.\w])({names})\b", lambda found: given[found[1]], re.sub("--.*", "", query)).encode()
+    def text(**others: str) -> bytes:
+        values = given | others
+        names = "|".join(map(re.escape, values))
+        return re.sub(rf"(?<![.\w])({names})\b", lambda found: values[found[1]], re.sub("--.*", "", query)).encode()
 
     with owner.transaction(force_rollback=True):
         for setting in settings:
             key, _, value = setting.partition("=")
             owner.execute("select set_config(%s, %s, true)", [key, value.strip('"')])
         if after:
-            given |= {
-                "after_at": f"timestamptz '{LATER}'",
-                "after_id": f"'{new_id()}'::inboxdb.lead_id",
-                "most": str(after),
-            }
-            if before := owner.execute(text()).fetchall():
-                lead_id, sort_at, _ = before[-1]
+            given |= {"after_at": f"timestamptz '{BEFORE}'", "after_id": f"'{new_id()}'::inboxdb.lead_id"}
+            first = text(after_at="null::timestamptz", after_id="null::inboxdb.lead_id", most=str(after))
+            if before := owner.execute(b"select lead_id::text, sort_at::text from (%b) as f" % first).fetchall():
+                lead_id, sort_at = before[-1]
                 given |= {"after_at": f"timestamptz '{sort_at}'", "after_id": f"'{lead_id}'::inboxdb.lead_id"}
-            given["most"] = "51"
         [([explained],)] = owner.execute(b"explain (analyze, buffers, timing off, format json) " + text()).fetchall()
     node = plan = explained["Plan"]
     while "Plans" in node:
