@@ -38,6 +38,7 @@ create schema if not exists inboxdb;
 \ir host/id_hash.sql
 \ir host/can_be_id.sql
 \ir host/is_too_long.sql
+\ir host/id_bytes.sql
 \ir host/ai_draft_to_review.index.sql
 \ir host/message_ai_sent.index.sql
 

@@ -15,7 +15,7 @@ as $$
 declare
   instants jsonb;
   user_expression text;
-  snooze_expression text;
+  is_listed text;
   found pg_catalog.record;
   instant pg_catalog.record;
 begin
@@ -34,9 +34,22 @@ begin
     ),
     pg_catalog.max(
       pg_catalog.format('(nullif(%I, %L))', a.attname, inboxdb.sentinel())
-    ) filter (where a.attname = 'assignedToUserId')
-  into instants, user_expression
+    ) filter (where a.attname = 'assignedToUserId'),
+    -- listed_lead.is_listed, as the planner has it: id_bytes of a uuid is 16
+    pg_catalog.format(
+      '%s + %s + coalesce(%s, 0) <= 2500',
+      pg_catalog.max(b.bytes) filter (where a.attname = 'id'),
+      pg_catalog.max(b.bytes) filter (where a.attname = 'clientId'),
+      pg_catalog.max(b.bytes) filter (where a.attname = 'assignedToUserId')
+    )
+  into instants, user_expression, is_listed
   from pg_catalog.pg_attribute as a
+  cross join lateral (
+    select
+      case a.atttypid
+        when 'pg_catalog.uuid'::pg_catalog.regtype then '16' else pg_catalog.format('octet_length(%I)', a.attname)
+      end as bytes
+  ) as b
   where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped;
 
   for found in
@@ -66,8 +79,9 @@ begin
   loop
     index_name := found.name;
     statement := pg_catalog.format(
-      'create index concurrently if not exists %I on public."Lead" (%s)', found.name, found.keys
-    ) || case when found.condition <> 'true' then ' where ' || found.condition else '' end;
+      'create index concurrently if not exists %I on public."Lead" (%s) where %s and %s',
+      found.name, found.keys, is_listed, found.condition
+    );
     statement := pg_catalog.replace(statement, '{user}', user_expression);
     for instant in select j.key, j.value from pg_catalog.jsonb_each_text(instants) as j loop
       statement := pg_catalog.replace(statement, '{' || instant.key || '}', instant.value);

@@ -11,6 +11,9 @@ create or replace view inboxdb.listed_lead as
 select
   coalesce(inboxdb.utc(l."lastMessageAt"), inboxdb.utc(l."createdAt"), '-infinity') as activity_at,
   coalesce(inboxdb.utc(l."updatedAt"), '-infinity') as updated_at,
+  -- longer ids fit no index of ours, and a host's write must not fail by one (D111)
+  inboxdb.id_bytes(l.id) + inboxdb.id_bytes(l."clientId") + coalesce(inboxdb.id_bytes(l."assignedToUserId"), 0) <= 2500
+    as is_listed,
   l."assignedToUserId" as assigned_to,
   l."sentimentTag" as sentiment_tag,
   l."overallScore" as overall_score,

@@ -77,6 +77,7 @@ begin
       end as is_match
     from inboxdb.listed_lead as l
     where l.client_id = target_client_id
+      and l.is_listed
       and coalesce(l.snoozed_until, '-infinity') <= asked.as_of
       and (filter_name <> 'responses' or l.all_responses)
       and (filter_name <> 'attention' or l.requires_attention)
