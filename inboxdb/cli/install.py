@@ -11,7 +11,7 @@ from inboxdb.cli.app import WRITERS_WAIT, Call, command, main, report
 from inboxdb.database.connection import session
 from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate as migrations
-from inboxdb.install import plan, repair, suspend, uninstall
+from inboxdb.install import lists, plan, repair, suspend, uninstall
 from inboxdb.install.access import Named
 from inboxdb.install.apply import install
 from inboxdb.install.suspend import refuse_while_suspended
@@ -25,6 +25,7 @@ def migrate() -> None:
 @command(migrate, "apply")
 @names_roles
 @click.option("--without-rls", is_flag=True, help='Leave row-level security on "Lead" as it is.')
+@click.option("--without-lists", is_flag=True, help="Build no indexes for lists: see `inboxdb lists build`.")
 @click.option("--create-roles", is_flag=True, help="Make the roles that are missing: see `inboxdb roles`.")
 @click.option("--to", metavar="ID", help="The last migration to apply.")
 @click.option("--batch", type=click.IntRange(min=1), help="Apply so many at most.")
@@ -34,6 +35,7 @@ def migrate_apply(
     call: Call,
     named: Named,
     without_rls: bool,
+    without_lists: bool,
     create_roles: bool,
     to: str | None,
     batch: int | None,
@@ -60,7 +62,14 @@ def migrate_apply(
     roles = None if without_rls else named
     with showing_lead_access(call.dsn, named):
         done = install(
-            call.dsn, roles, create_roles=create_roles, to=to, batch=batch, lock_timeout=lock_timeout, report=report
+            call.dsn,
+            roles,
+            create_roles=create_roles,
+            with_lists=not without_lists,
+            to=to,
+            batch=batch,
+            lock_timeout=lock_timeout,
+            report=report,
         )
     unlike = [asdict(found) for found in done.unlike_shipped]
     call.answer({"applied": done.applied, "unlike_shipped": unlike}, render.installed(done, call.database))
@@ -191,6 +200,32 @@ def migrate_resume(call: Call, lock_timeout: float) -> bool:
     done = suspend.resume(call.dsn, lock_timeout=lock_timeout)
     call.answer(asdict(done), render.resumption(done, call.database))
     return not done.unmended
+
+
+@main.group("lists")
+def lists_group() -> None:
+    """Build the indexes of the conversation list, or drop them."""
+
+
+@command(lists_group, "build")
+def lists_build(call: Call) -> bool:
+    """Build the indexes for lists that are missing, invalid or outdated.
+
+    Seven indexes on "Lead" and two on a table of inboxdb's, one after the other, concurrently: no reader and no writer
+    waits, and each takes a scan or two of the table, and the end of transactions that began before. Without them a list
+    costs a scan of the workspace.
+    """
+    built = lists.build(call.dsn, report=report)
+    call.answer({"built": built}, "\n".join(f"built {name}" for name in built) or "every index is built")
+    return True
+
+
+@command(lists_group, "drop")
+def lists_drop(call: Call) -> bool:
+    """Drop the indexes for lists, concurrently. Lists go on, at the cost of a scan of the workspace."""
+    dropped = lists.drop(call.dsn, report=report)
+    call.answer({"dropped": dropped}, "\n".join(f"dropped {name}" for name in dropped) or "no index is there")
+    return True
 
 
 @command(main, "uninstall")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from inboxdb.database.checks import Finding
 from inboxdb.database.connection import LOCK_TIMEOUT, session
 from inboxdb.database.errors import InboxdbError
-from inboxdb.install import access, migrate
+from inboxdb.install import access, lists, migrate
 from inboxdb.install.access import Named
 from inboxdb.install.plan import unlike_shipped
 
@@ -27,6 +27,7 @@ def install(
     named: Named | None,
     *,
     create_roles: bool = False,
+    with_lists: bool = True,
     to: str | None = None,
     batch: int | None = None,
     lock_timeout: float = LOCK_TIMEOUT,
@@ -35,7 +36,7 @@ def install(
     """Apply what is pending; with the last migration decide about row-level security on "Lead", and about the roles.
 
     Parameters: dsn; named, the roles with rights on "Lead", None to leave its row-level security as it is;
-    create_roles, whether to make the missing roles of inboxdb; to, batch and lock_timeout, as of migrate.apply; report,
+    create_roles, whether to make the missing roles of inboxdb; with_lists, whether to build the indexes of the lists; to, batch and lock_timeout, as of migrate.apply; report,
     called with a line for each step.
     Raises what migrate.apply raises; before anything is changed DatabaseRefused (IB008) for roles that are not named,
     and InboxdbError where something else was decided before.
@@ -71,6 +72,11 @@ def install(
             access.turn_on(dsn, named, lock_timeout=lock_timeout)
     if create_roles and not pending:
         access.roles(dsn)
+    if with_lists and not pending:
+        try:
+            lists.build(dsn, report=report)
+        except lists.LacksColumns as error:
+            report(f"leaving out lists: {error}")
     unlike = []
     if not pending:
         with session(dsn, application_name="inboxdb migrate") as connection:

@@ -19,6 +19,7 @@ from inboxdb.database.errors import DatabaseRefused, InboxdbError
 from inboxdb.install import access, catalog, migrate
 from inboxdb.install.catalog import Object, Objects
 from inboxdb.install.differences import MEMBER, TRUSTED
+from inboxdb.install.lists import is_of_lists
 
 ROLES = tuple(role for role in access.ROLES if role.startswith("inboxdb_"))  # nobody else's
 
@@ -119,6 +120,7 @@ def _refuse_what_is_not_ours(connection: Connection, ours: Objects, dsn: str) ->
         if obj.kind in ("relation", "routine", "type", "trigger", "policy", "index")
         and obj not in shipped
         and obj != TRUSTED
+        and not is_of_lists(obj)
         and not obj.name.startswith(STAND_IN)
         and not {obj.table, re.split(r"\(| on |_[a-z]+_seq$", obj.name)[0].removeprefix("public.")} & of_other_releases
     ]

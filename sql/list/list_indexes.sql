@@ -1,15 +1,18 @@
-create or replace function inboxdb.list_indexes() returns table (index_name text, statement text)
+create or replace function inboxdb.list_indexes()
+returns table (index_name text, statement text, fingerprint text, state text)
 language plpgsql stable
 set search_path = ''
 as $$
 -- Purpose: the indexes for pages of the conversation list: on "Lead", in the types of the host's columns, and on
 --   counted_lead.
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
---   among its columns, which the host's migration tools leave alone.
+--   among its columns, which the host's migration tools leave alone (D110).
 --   Keys end with the snooze and the user, so that the index itself passes over snoozed leads, and over others' leads in
 --   a setter's page. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
 --   filter's leads of a user so fits the filter's index alone, and not the index of all the user's leads.
--- Returns: name, and the statement that makes the index, for outside a transaction; no rows where columns are missing.
+-- Returns: name; the statement that makes the index, for outside a transaction; fingerprint, to be the index's comment,
+--   since another statement makes another index; state: built, missing, invalid or outdated. No rows where columns are
+--   missing.
 -- Reads: list_filter, the system catalog.
 -- INVOKER: for the owner.
 declare
@@ -53,49 +56,57 @@ begin
   where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped;
 
   for found in
-    select i.name, i.keys, i.condition
+    select i.name, i.on_table, i.keys, i.condition
     from (
       select
-        1 as place, 'inboxdb_list_' || f.name as name,
+        1 as place, 'public.inboxdb_list_' || f.name as name, 'public."Lead"' as on_table,
         '"clientId", (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
         ' (coalesce({snoozedUntil}, ''-infinity''))'
         || case when f.name <> 'all' then ', "assignedToUserId"' else '' end as keys,
-        f.index_condition as condition
+        is_listed || ' and ' || f.index_condition as condition
       from inboxdb.list_filter as f
       where f.index_condition is not null
       union all
       select
-        2, 'inboxdb_list_all_by_user',
+        2, 'public.inboxdb_list_all_by_user', 'public."Lead"',
         '"clientId", {user}, (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
         ' (coalesce({snoozedUntil}, ''-infinity''))',
-        '{user} is not null'
+        is_listed || ' and {user} is not null'
       union all
       select
-        3, 'inboxdb_list_updated',
+        3, 'public.inboxdb_list_updated', 'public."Lead"',
         '"clientId", (coalesce({updatedAt}, ''-infinity'')), id, (coalesce({snoozedUntil}, ''-infinity''))',
-        'true'
+        is_listed
+      union all
+      select
+        4, pg_catalog.format('inboxdb.counted_lead_%s_idx', f.name), 'inboxdb.counted_lead',
+        'workspace, lead_key', pg_catalog.format('counts & %s <> 0', 1 << f.bit)
+      from inboxdb.list_filter as f
+      where f.bit is not null
     ) as i
     order by i.place, i.name
   loop
     index_name := found.name;
     statement := pg_catalog.format(
-      'create index concurrently if not exists %I on public."Lead" (%s) where %s and %s',
-      found.name, found.keys, is_listed, found.condition
+      'create index concurrently if not exists %s on %s (%s) where %s',
+      pg_catalog.split_part(found.name, '.', 2), found.on_table, found.keys, found.condition
     );
     statement := pg_catalog.replace(statement, '{user}', user_expression);
     for instant in select j.key, j.value from pg_catalog.jsonb_each_text(instants) as j loop
       statement := pg_catalog.replace(statement, '{' || instant.key || '}', instant.value);
     end loop;
-    return next;
-  end loop;
-  for found in
-    select f.name, 1 << f.bit as bits from inboxdb.list_filter as f where f.bit is not null order by f.name
-  loop
-    index_name := 'counted_lead_' || found.name || '_idx';
-    statement := pg_catalog.format(
-      'create index concurrently if not exists %I on inboxdb.counted_lead (workspace, lead_key) where counts & %s <> 0',
-      index_name, found.bits
+    fingerprint := pg_catalog.md5(statement);
+    state := (
+      select
+        case
+          when not i.indisvalid then 'invalid'
+          when pg_catalog.obj_description(i.indexrelid, 'pg_class') is distinct from fingerprint then 'outdated'
+          else 'built'
+        end
+      from pg_catalog.pg_index as i
+      where i.indexrelid = pg_catalog.to_regclass(found.name)
     );
+    state := coalesce(state, 'missing');
     return next;
   end loop;
 end

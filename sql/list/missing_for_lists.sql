@@ -2,32 +2,46 @@ create or replace function inboxdb.missing_for_lists() returns text
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: find out which columns of the host's are missing that lists sort and filter by. Columns that are only
-  --   shown may be missing: their keys are null then.
+  -- Purpose: find out which columns of the host's are missing, or of a type that does not do, that lists sort and filter
+  --   by. Columns that are only shown may be missing: their keys are null then.
   -- Returns: their names; null where every column is there.
   -- Reads: the system catalog.
   -- INVOKER: reads the catalog only.
-  select pg_catalog.string_agg(pg_catalog.format('public.%I.%I', n.host_table, n.host_column), ', ' order by n.place)
-  from (
+  with needed (place, host_table, host_column, types) as (
     values
-    (1, 'Lead', 'lastMessageAt'),
-    (2, 'Lead', 'createdAt'),
-    (3, 'Lead', 'updatedAt'),
-    (4, 'Lead', 'overallScore'),
-    (5, 'Lead', 'smsCampaignId'),
-    (6, 'Message', 'id'),
-    (7, 'Message', 'sentAt'),
-    (8, 'Message', 'body'),
-    (9, 'Message', 'subject'),
-    (10, 'AIDraft', 'channel'),
-    (11, 'SmsCampaign', 'id'),
-    (12, 'SmsCampaign', 'name')
-  ) as n (place, host_table, host_column)
-  where not exists (
+    -- list: list columns
+    (1, 'Lead', 'lastMessageAt', 'timestamp%'),
+    (2, 'Lead', 'createdAt', 'timestamp%'),
+    (3, 'Lead', 'updatedAt', 'timestamp%'),
+    (4, 'Lead', 'overallScore', 'integer'),
+    (5, 'Lead', 'smsCampaignId', '%'),
+    (6, 'Message', 'id', '%'),
+    (7, 'Message', 'sentAt', 'timestamp%'),
+    (8, 'Message', 'body', '%'),
+    (9, 'Message', 'subject', '%'),
+    (10, 'AIDraft', 'channel', '%'),
+    (11, 'SmsCampaign', 'id', '%'),
+    (12, 'SmsCampaign', 'name', '%')
+    -- end
+  ),
+
+  found (place, name, type_name) as (
     select
-    from pg_catalog.pg_attribute as a
-    where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
-      and a.attname = n.host_column
-      and not a.attisdropped
+      n.place, pg_catalog.format('public.%I.%I', n.host_table, n.host_column),
+      (
+        select pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
+          and a.attname = n.host_column
+          and not a.attisdropped
+          and pg_catalog.format_type(a.atttypid, null) like n.types
+      )
+    from needed as n
   )
+
+  select pg_catalog.string_agg(f.name, ', ' order by f.place)
+  from found as f
+  where f.type_name is null
+    -- compared with each other
+    or f.place = 11 and f.type_name <> (select other.type_name from found as other where other.place = 5)
 $$;

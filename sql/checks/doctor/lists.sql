@@ -1,0 +1,66 @@
+-- Looks for: an index of the lists that is missing or invalid, where others are there; columns that the host lacks for
+-- lists.
+-- Why: a page costs a scan of the workspace; without the columns there are no lists.
+-- Evidence: the catalog, readable by everybody. Lists whose indexes were all left out are no finding.
+-- Source of the rule: sql/list/list_indexes.sql; sql/list/missing_for_lists.sql, from which `make migration` writes the
+-- list of columns.
+with needed (place, host_table, host_column, types) as (
+  values
+  -- list: list columns, as in list/missing_for_lists.sql
+  (1, 'Lead', 'lastMessageAt', 'timestamp%'),
+  (2, 'Lead', 'createdAt', 'timestamp%'),
+  (3, 'Lead', 'updatedAt', 'timestamp%'),
+  (4, 'Lead', 'overallScore', 'integer'),
+  (5, 'Lead', 'smsCampaignId', '%'),
+  (6, 'Message', 'id', '%'),
+  (7, 'Message', 'sentAt', 'timestamp%'),
+  (8, 'Message', 'body', '%'),
+  (9, 'Message', 'subject', '%'),
+  (10, 'AIDraft', 'channel', '%'),
+  (11, 'SmsCampaign', 'id', '%'),
+  (12, 'SmsCampaign', 'name', '%')
+  -- end
+),
+
+wanted (name) as (
+  values
+  ('public.inboxdb_list_all'),
+  ('public.inboxdb_list_all_by_user'),
+  ('public.inboxdb_list_attention'),
+  ('public.inboxdb_list_needs_repair'),
+  ('public.inboxdb_list_previous_attention'),
+  ('public.inboxdb_list_responses'),
+  ('public.inboxdb_list_updated'),
+  ('inboxdb.counted_lead_ai_review_idx'),
+  ('inboxdb.counted_lead_ai_sent_idx')
+),
+
+found (name, is_there, is_valid) as (
+  select w.name, i.indexrelid is not null, coalesce(i.indisvalid, false)
+  from wanted as w
+  left join pg_catalog.pg_index as i on pg_catalog.to_regclass(w.name) = i.indexrelid
+)
+
+select
+  'warning' as severity,
+  pg_catalog.format('index %s is %s', f.name, case when f.is_there then 'invalid' else 'missing' end) as evidence,
+  '`inboxdb lists build`' as remedy
+from found as f
+where not f.is_valid and (select pg_catalog.bool_or(any_of.is_there) from found as any_of)
+union all
+select
+  'warning',
+  pg_catalog.format(
+    'there are no conversation lists: column public.%I.%I is missing, or of another type than %s',
+    n.host_table, n.host_column, pg_catalog.rtrim(n.types, '%')
+  ),
+  'add the column, then `inboxdb migrate verify --repair`'
+from needed as n
+where not exists (
+  select
+  from pg_catalog.pg_attribute as a
+  where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
+    and a.attname = n.host_column
+    and not a.attisdropped
+    and pg_catalog.format_type(a.atttypid, null) like n.types
+);
