@@ -10,8 +10,8 @@ from inboxdb.cli.access import names_roles, showing_lead_access
 from inboxdb.cli.app import WRITERS_WAIT, Call, command, main, report
 from inboxdb.database.connection import session
 from inboxdb.database.errors import InboxdbError
-from inboxdb.install import migrate as migrations
 from inboxdb.install import lists, plan, repair, suspend, uninstall
+from inboxdb.install import migrate as migrations
 from inboxdb.install.access import Named
 from inboxdb.install.apply import install
 from inboxdb.install.suspend import refuse_while_suspended

@@ -36,8 +36,8 @@ def install(
     """Apply what is pending; with the last migration decide about row-level security on "Lead", and about the roles.
 
     Parameters: dsn; named, the roles with rights on "Lead", None to leave its row-level security as it is;
-    create_roles, whether to make the missing roles of inboxdb; with_lists, whether to build the indexes of the lists; to, batch and lock_timeout, as of migrate.apply; report,
-    called with a line for each step.
+    create_roles, whether to make the missing roles of inboxdb; with_lists, whether to build the indexes of the
+    lists; to, batch and lock_timeout, as of migrate.apply; report, called with a line for each step.
     Raises what migrate.apply raises; before anything is changed DatabaseRefused (IB008) for roles that are not named,
     and InboxdbError where something else was decided before.
     """
