@@ -350,9 +350,12 @@ def orders(*letters: str) -> list[str]:
     return sorted({"".join(order) for order in itertools.permutations("".join(letters) * 2)})
 
 
+# kind of the draft's change, third transaction
+DRAFTS = [("insert", "C"), ("insert", "R"), ("update", "R"), ("delete, sent to the lead", "R")]
+
+
 @pytest.mark.parametrize(
-    ("kind", "third"),
-    [("insert", "C"), ("insert", "R"), ("update", "R"), ("delete", "R"), ("delete, sent to the lead", "R")],
+    ("kind", "third"), [("delete", "R"), *(pytest.param(*draft, marks=pytest.mark.slow) for draft in DRAFTS)]
 )
 def test_draft_against_move_in_every_order(stage: Stage, kind: str, third: str) -> None:
     """With a collector, or a drain, in between."""
