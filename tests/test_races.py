@@ -250,10 +250,13 @@ def test_drain_overtaken_before_it_has_the_lock(stage: Stage) -> None:
 def test_lock_and_count_in_one_statement_fails(stage: Stage) -> None:
     """Why the lock is taken in an earlier statement: with one statement the same steps end in a failure."""
     stage.edit("drain_next", "elsif not inboxdb.try_lock_workspace(client_id, case", "elsif 0 = (case")
-    locked = "locked as materialized (select inboxdb.try_lock_workspace(target_client_id) as mine)"
-    stage.edit("remember_leads", "  with\n  changed as", f"  with {locked},\n  changed as")
-    taking = "is_recount or c.lead_id is not null"
-    stage.edit("remember_leads", taking, f"({taking}) and (select mine from locked)")
+    locked = "locked as materialized (select inboxdb.try_lock_workspace({}) as mine)"
+    for function, workspace, taking, also in (
+        ("remember_changed", "target_client_ids[1]", "where c.lead_id is not null", "and"),
+        ("remember_leads", "target_client_id", "inboxdb.changes_of(array[target_client_id], null) as c", "where"),
+    ):
+        stage.edit(function, "  with\n  changed as", f"  with {locked.format(workspace)},\n  changed as")
+        stage.edit(function, taking, f"{taking} {also} (select mine from locked)")
 
     # it would write what another one wrote already
     assert overtake(stage, "failed") == (2, 2, 0)

@@ -9,7 +9,7 @@ as $$
 --   target_client_ids, the workspace of each; as_of, the instant of the counts.
 -- Errors: 40001 where another session wrote counts of these workspaces meanwhile, past the locks.
 -- Writes: inbox_counts, by ctid (D36). One statement, because each has to be set up, and takes its locks (D96).
--- INVOKER: called by apply_changes, recount_workspace and refresh_set only, which forbid sequential scans.
+-- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
   written integer;
 begin

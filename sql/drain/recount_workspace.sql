@@ -50,7 +50,7 @@ begin
   else
     select r.noted_since, r.touched_scopes, r.moved, r.drifted, r.still_exists
     into noted_since, touched_scopes, moved, drifted_leads, still_exists
-    from inboxdb.remember_leads(target_client_id, as_of, true, one_by_one) as r;
+    from inboxdb.remember_leads(target_client_id, as_of, one_by_one) as r;
   end if;
   noted_since := least(noted_since, collapsed_since, case when first_snooze <= as_of then first_snooze end);
 

@@ -45,8 +45,8 @@ begin
   );
   if reason is null then
     begin
-      select a.noted_since, a.changed_scopes into oldest_reason, changed_scopes
-      from inboxdb.apply_changes(target_client_id, as_of) as a;
+      select a.noted_since, a.touched_scopes into oldest_reason, changed_scopes
+      from pg_catalog.unnest(inboxdb.apply_changes(array[target_client_id], as_of)) as a;
     exception when sqlstate 'IB014' then
       reason := 'did_not_fit';
     end;
