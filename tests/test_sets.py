@@ -1,14 +1,16 @@
 """Sets: many small workspaces claimed and refreshed together, as if each were alone; races forced step by step."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import closing, suppress
 from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from psycopg import Connection
 
-from inboxdb.database import sources
+from inboxdb.database import logs, sources
 from inboxdb.drain import passes
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.run import drain as run_drain
@@ -36,6 +38,15 @@ def stage(database: Database) -> Iterator[Stage]:
             host.lead(workspace)
         made.owner.execute("call inboxdb.drain_dirty()")
         yield made
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[MutableMapping[str, Any]]]:
+    """The lines that drains in this process log."""
+    logs.configure(level=logging.WARNING)
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+    logs.configure()
 
 
 def write_to(stage: Stage, *workspaces: str) -> None:
@@ -442,7 +453,7 @@ def test_a_difference_that_cannot_be_recounts_its_workspace_alone(stage: Stage, 
 
 
 def test_sets_that_are_undone_are_logged_once_a_run(
-    stage: Stage, said: list[MutableMapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+    stage: Stage, warnings: list[MutableMapping[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By each SQLSTATE, without data; the procedure, which has no log, tells it as a trouble alone."""
     monkeypatch.setattr("inboxdb.drain.passes.SET_MOST", 2)
@@ -450,7 +461,9 @@ def test_sets_that_are_undone_are_logged_once_a_run(
     write_to(stage, *SOME)
     assert run_drain(stage.database.dsn).failed == len(SOME)
     undoing = "undid the refresh of a set of workspaces, which are refreshed one by one"
-    assert [(line["log_level"], line["error"]) for line in said if line["event"] == undoing] == [("warning", "23514")]
+    assert [(line["log_level"], line["error"]) for line in warnings if line["event"] == undoing] == [
+        ("warning", "23514")
+    ]
     assert undone(stage) == "23514"
 
 
