@@ -7,8 +7,8 @@ from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefus
 PATIENCE = 5.0  # seconds
 LEAST_WAIT = 0.2  # seconds, for a due workspace under another session's lock: a claim or a commit is under way
 
-# Seconds from the start of a watching run's pass to the next: after work, and doubled where none was. A longer pass is
-# followed at once, because changes that came meanwhile have waited already.
+# Seconds between passes of a watching run: after work from the pass's start, because changes that came while a long
+# pass lasted have waited already; and doubled where none was.
 IDLE_FIRST, IDLE_MOST = 0.1, 1.0
 
 # A lost connection is made anew after such pauses, doubled; only a watching run goes on after the last pause.
@@ -33,7 +33,7 @@ def spread(pause: float, chance: float) -> float:
 
 
 def idle_pause(last: float, worked: bool) -> float:
-    """Return the time between two passes of a watching run: short after work, else the last time doubled."""
+    """Return the pause of a watching run before its next pass: short after work, else the last pause doubled."""
     return IDLE_FIRST if worked else min(2 * last, IDLE_MOST)
 
 
