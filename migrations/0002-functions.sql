@@ -988,30 +988,37 @@ begin
   -- casts are made in it first: num_nulls evaluates each of its arguments.
   begin
     slice := inboxdb.current_slice();
-    if tg_op = 'DELETE' then
-      new := old;
+    if inboxdb.can_note_in(slice) is not true then
+      return null;
     end if;
-    -- one expression, because each of several costs each row (D123)
-    bits := case
-      when inboxdb.can_note_in(slice) is not true then -1
-      when pg_catalog.num_nulls(new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id) = 2
-        or inboxdb.is_too_long(new."clientId"::inboxdb.client_id) then 0
-      when tg_nargs > 0 then 2
-      when tg_op = 'INSERT' then 8
-      when tg_op = 'DELETE' then 16
-      when old."clientId" is distinct from new."clientId" or old.id is distinct from new.id then 0
-      when old."assignedToUserId" is not distinct from new."assignedToUserId" then 1
-      else 5
-    end;
-    if bits not in (1, 2, 8) then
-      if bits < 0 or bits = 0 and inboxdb.can_note() is not true then
-        return null;
-      end if;
-      former_user_id := old."assignedToUserId"::inboxdb.user_id;
-      if tg_op = 'UPDATE' then
+    if tg_op = 'UPDATE' then
+      bits := case
+        when pg_catalog.num_nulls(new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id) = 2
+          or inboxdb.is_too_long(new."clientId"::inboxdb.client_id) then 0
+        when tg_nargs > 0 then 2
+        when old."clientId" is distinct from new."clientId" or old.id is distinct from new.id then 0
+        when old."assignedToUserId" is not distinct from new."assignedToUserId" then 1
+        else 5
+      end;
+      if bits in (0, 5) then
+        if bits = 0 and inboxdb.can_note() is not true then
+          return null;
+        end if;
         former_client_id := old."clientId"::inboxdb.client_id;
         former_id := old.id::inboxdb.lead_id;
+        former_user_id := old."assignedToUserId"::inboxdb.user_id;
       end if;
+    else
+      if tg_op = 'DELETE' then
+        new := old;
+        former_user_id := old."assignedToUserId"::inboxdb.user_id;
+      end if;
+      bits := case
+        when pg_catalog.num_nulls(new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id) = 2
+          or inboxdb.is_too_long(new."clientId"::inboxdb.client_id) then 0
+        when tg_op = 'INSERT' then 8
+        else 16
+      end;
     end if;
   exception when others then
     begin
