@@ -16,7 +16,7 @@ from tests.bench.host import Host, processor_time
 from tests.bench.results import Results
 
 ROUNDS = 3  # as many as others have, times this
-UPDATES = 2_000  # a round
+UPDATES = 1_000  # a round
 LEADS = 10_000  # that are updated, at most
 UPDATE = 'update "Lead" set "{}" = $1 where id = $2'
 COUNTED, OTHER = "a counted column", "another column"
