@@ -77,8 +77,8 @@ SIZES = {
         writer_rounds=2,
         bulk=100_000,
         bulk_rounds=1,
-        bulk_limit=10,
-        promise_seconds=6,
+        bulk_limit=7,
+        promise_seconds=4,
         hour=36_000,
     ),
     "full": Size(
