@@ -63,7 +63,7 @@ drop function inboxdb.apply_changes(inboxdb.client_id[], timestamptz);
 drop function inboxdb.remember_changed(inboxdb.client_id[], timestamptz);
 drop function inboxdb.end_snoozes(inboxdb.client_id, timestamptz, timestamptz);
 drop function inboxdb.note_refresh(inboxdb.client_id[], timestamptz, integer[], boolean, boolean);
-drop function inboxdb.store_counts(inboxdb.client_id[], timestamptz, inboxdb.counts_row[]);
+drop function inboxdb.store_counts(inboxdb.client_id[], timestamptz, inboxdb.counts_row[], bigint[]);
 drop function inboxdb.is_possible(tid, boolean, integer, integer[]);
 drop function inboxdb.changed_counts(inboxdb.client_id, inboxdb.lead_kind[]);
 drop function inboxdb.drifted_scopes(inboxdb.client_id);

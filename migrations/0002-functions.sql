@@ -710,6 +710,7 @@ begin
     pg_catalog.count(*)::integer,
     as_of,
     as_of,
+    null::bigint,
     -- each count, with commas: pg_catalog.count(*) filter (where l.is_snoozed = {of_snoozed} and l.{name})::integer
     pg_catalog.count(*) filter (where l.is_snoozed = false and l.all_responses)::integer,
     pg_catalog.count(*) filter (where l.is_snoozed = false and l.requires_attention)::integer,
@@ -766,7 +767,7 @@ begin
     select
       s.is_global, s.scope_user_id,
       pg_catalog.to_jsonb(s)
-      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
+      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at,version}'::pg_catalog.text[] as counts
     from inboxdb.inbox_counts as s
     where s.client_id = target_client_id
   ),
@@ -774,7 +775,7 @@ begin
     select
       l.is_global, l.scope_user_id,
       pg_catalog.to_jsonb(l)
-      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
+      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at,version}'::pg_catalog.text[] as counts
     from inboxdb.live_inbox_counts(target_client_id, as_of) as l
   )
   select
@@ -1603,7 +1604,8 @@ as $$
 -- Returns: each workspace, and the new version of the job's first family: greatest(old + 1, epoch milliseconds), so
 --   that neither a restore nor a workspace made anew goes back.
 -- Writes: cache_version.
--- INVOKER: called by bump_versions and refresh_set only.
+-- A caller that does not store counts stores the version beside them: bump_versions.
+-- INVOKER: called by apply_changes, bump_versions, recount_workspace and refresh_set only.
 declare
   now pg_catalog.timestamptz := inboxdb.clock();
   epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
@@ -1643,15 +1645,26 @@ $$;
 
 -- >>> sql/announce/bump_versions.sql
 create or replace function inboxdb.bump_versions(this_job text, target_client_id inboxdb.client_id) returns bigint
-language sql volatile
+language plpgsql volatile
 set search_path = ''
 as $$
-  -- Purpose: give a workspace new cache versions, one per family of the job, committed together with the job's work.
-  -- Parameters: this_job, as in view job; target_client_id; the caller holds its lock.
-  -- Returns: the new version of the job's first family, as new_versions.
-  -- Writes: cache_version.
-  -- INVOKER: called by job functions only.
-  select n.version from inboxdb.new_versions(this_job, array[target_client_id]) as n
+-- Purpose: give a workspace new cache versions, one per family of the job, committed together with the job's work.
+-- Parameters: this_job, as in view job; target_client_id; the caller holds its lock.
+-- Returns: the new version of the job's first family, as new_versions.
+-- Writes: cache_version; inbox_counts, where readers of counts read the version (D123).
+-- INVOKER: called by job functions only, except for those that store counts, which write the version themselves.
+declare
+  bumped constant bigint := (
+    select n.version from inboxdb.new_versions(this_job, array[target_client_id]) as n
+  );
+begin
+  update inboxdb.inbox_counts as s
+  set version = n.version
+  from inboxdb.newest_version(target_client_id, 'inbox') as n
+  where s.client_id = target_client_id and s.is_global and s.scope_user_id = inboxdb.sentinel()
+    and s.version is distinct from n.version;
+  return bumped;
+end
 $$;
 -- <<< sql/announce/bump_versions.sql
 
@@ -2671,14 +2684,15 @@ $$;
 
 -- >>> sql/counts/store_counts.sql
 create or replace function inboxdb.store_counts(
-  target_client_ids inboxdb.client_id[], as_of timestamptz, due inboxdb.counts_row[]
+  target_client_ids inboxdb.client_id[], as_of timestamptz, due inboxdb.counts_row[], versions bigint[]
 ) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: write rows of inbox_counts; nothing else does.
+-- Purpose: write rows of inbox_counts; nothing else does, except for bump_versions, the version.
 -- Parameters: due, the rows as they are to be, each with the ctid of the present row; leads are null to delete the row;
---   target_client_ids, the workspace of each; as_of, the instant of the counts.
+--   target_client_ids, the workspace of each; as_of, the instant of the counts; versions, the inbox cache version of
+--   each workspace, for its global row, null to keep the present one.
 -- Errors: 40001 where another session wrote counts of these workspaces meanwhile, past the locks.
 -- Writes: inbox_counts, by ctid (D36). One statement, because each has to be set up, and takes its locks (D96).
 -- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
@@ -2687,8 +2701,8 @@ declare
 begin
   merge into inboxdb.inbox_counts as s
   using
-    rows from (pg_catalog.unnest(target_client_ids), pg_catalog.unnest(due))
-      as d (client_id, tid, is_global, scope_user_id, leads, counts)
+    rows from (pg_catalog.unnest(target_client_ids), pg_catalog.unnest(due), pg_catalog.unnest(versions))
+      as d (client_id, tid, is_global, scope_user_id, leads, counts, version)
     -- the place alone: written so that the primary key, with all dead rows, cannot answer (D8)
     on s.ctid = d.tid and (s.client_id = d.client_id) is true
   when matched and d.leads is null then
@@ -2708,6 +2722,7 @@ begin
       total = d.counts[9],
       -- end
       computed_at = as_of,
+      version = case when s.is_global then coalesce(d.version, s.version) end,
       updated_at = case
         when
           -- each count: s.{name} = d.counts[{place}] and
@@ -2739,7 +2754,7 @@ begin
       ai_review,
       total,
       -- end
-      computed_at, updated_at
+      computed_at, updated_at, version
     )
     values (
       d.client_id, d.is_global, d.scope_user_id, d.leads,
@@ -2754,7 +2769,7 @@ begin
       d.counts[8],
       d.counts[9],
       -- end
-      as_of, as_of
+      as_of, as_of, case when d.is_global then d.version end
     );
   get diagnostics written = row_count;
 
@@ -2963,6 +2978,10 @@ $$;
 -- >>> sql/drain/apply_changes.sql
 create or replace function inboxdb.apply_changes(target_client_ids inboxdb.client_id[], as_of timestamptz)
 returns inboxdb.changed_workspace[]
+create or replace function inboxdb.apply_changes(
+  target_client_id inboxdb.client_id, as_of timestamptz,
+  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out version bigint
+)
 language plpgsql volatile
 set search_path = ''
 -- all by key: as planned after an ANALYZE, a bitmap scan would visit dead rows kept by a held snapshot
@@ -2981,6 +3000,15 @@ as $$
 -- A change of a whole workspace stays in the log, for a recount.
 -- Reads, writes: as remember_changed, end_snoozes, changed_counts, store_counts and note_refresh.
 -- INVOKER: called by refresh_workspace and refresh_set only, which forbid sequential scans.
+-- Parameters: target_client_id, with all its leads in counted_lead; as_of, not earlier than the last refresh. The
+--   caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: when the oldest change was noted, or the first snooze ended; the users with changed counts or leads; the new
+--   inbox cache version, null where nothing was noted.
+-- Errors: IB014 where a count would fall below zero or exceed its leads, because a change was missed before; those of
+--   remember_leads and store_counts.
+-- A change of the whole workspace stays in the log, for a recount.
+-- Reads, writes: as remember_leads, end_snoozes, changed_counts, new_versions, store_counts and note_refresh.
+-- INVOKER: called by refresh_workspace only.
 declare
   taken inboxdb.changed_workspace[] := inboxdb.remember_changed(target_client_ids, as_of);
   snooze pg_catalog.record;
@@ -3038,6 +3066,13 @@ begin
       null
     )::inboxdb.changed_workspace
     from pg_catalog.unnest(taken) as w
+  changed_scopes := array(select distinct s.id from pg_catalog.unnest(changed_scopes) as s (id));
+  if noted_since is not null then
+    version := (select n.version from inboxdb.new_versions('recompute-inbox-counts', array[target_client_id]) as n);
+  end if;
+  perform inboxdb.store_counts(
+    pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(due)]), as_of, due,
+    pg_catalog.array_fill(version, array[pg_catalog.cardinality(due)])
   );
 end
 $$;
@@ -3074,7 +3109,7 @@ $$;
 -- >>> sql/drain/recount_workspace.sql
 create or replace function inboxdb.recount_workspace(
   target_client_id inboxdb.client_id, as_of timestamptz, reason text, collapsed_since timestamptz,
-  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
+  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean, out version bigint
 )
 language plpgsql volatile
 set search_path = ''
@@ -3084,13 +3119,14 @@ as $$
 --   oldest of the collapsed changes was noted, null for none. The caller took the lock in an EARLIER statement and is
 --   READ COMMITTED (D14).
 -- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, else null; the users
---   with changed counts or leads; whether the host still has the workspace: if not, the workspace loses its rows.
+--   with changed counts or leads; whether the host still has the workspace: if not, the workspace loses its rows; the
+--   inbox cache version, a new one where something was noted.
 -- Errors: those of remember_leads and store_counts.
 -- Leads are compared by hashes after a mark or a recompute, and one by one otherwise, or once that is due.
 -- Differences without a noted change are drift (D25), except after a first fill, new definitions or a clock set back,
 -- when counted_lead says nothing about the counts before.
--- Reads: as remember_leads or fill_leads, stored_counts, remembered_kinds. Writes: as remember_leads or fill_leads,
---   store_counts, workspace, drift.
+-- Reads: as remember_leads or fill_leads, stored_counts, remembered_kinds, newest_version. Writes: as remember_leads or
+--   fill_leads, new_versions, store_counts, workspace, drift.
 -- INVOKER: called by refresh_workspace only.
 declare
   is_judged boolean := reason not in ('first_fill', 'definitions_changed', 'clock_set_back');
@@ -3100,6 +3136,7 @@ declare
   first_snooze pg_catalog.timestamptz;
   drifted_scopes integer;
   drifted_leads integer;
+  is_drift boolean;
   touched_scopes inboxdb.user_id[];
   kinds_before inboxdb.lead_kind[];
   moved inboxdb.lead_kind[];
@@ -3150,8 +3187,19 @@ begin
     where still_exists and (c.is_global or c.leads > 0)
   ) as r using (is_global, scope_user_id);
   changed_scopes := array(select pg_catalog.unnest(changed_scopes) union select pg_catalog.unnest(touched_scopes));
+  is_drift := is_judged and (reason = 'did_not_fit' or drifted_leads > 0 or drifted_scopes > 0);
+  -- drift is a change that nobody noted (D32); a recompute by hand keeps the version (D33)
+  if is_drift and reason = 'audit' then
+    noted_since := coalesce(noted_since, as_of);
+  end if;
+  if noted_since is not null then
+    version := (select n.version from inboxdb.new_versions('recompute-inbox-counts', array[target_client_id]) as n);
+  else
+    version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
+  end if;
   perform inboxdb.store_counts(
-    pg_catalog.array_fill(target_client_id, array[coalesce(pg_catalog.cardinality(due), 0)]), as_of, coalesce(due, '{}')
+    pg_catalog.array_fill(target_client_id, array[coalesce(pg_catalog.cardinality(due), 0)]), as_of,
+    coalesce(due, '{}'), pg_catalog.array_fill(version, array[coalesce(pg_catalog.cardinality(due), 0)])
   );
 
   if still_exists then
@@ -3159,13 +3207,9 @@ begin
   else
     delete from inboxdb.workspace as w where w.client_id = target_client_id;
   end if;
-  if is_judged and (reason = 'did_not_fit' or drifted_leads > 0 or drifted_scopes > 0) then
+  if is_drift then
     insert into inboxdb.drift (client_id, found_by, leads, scopes)
     values (target_client_id, reason, drifted_leads, drifted_scopes);
-    -- drift is a change that nobody noted (D32); a recompute by hand keeps the version (D33)
-    if reason = 'audit' then
-      noted_since := coalesce(noted_since, as_of);
-    end if;
   end if;
 end
 $$;
@@ -3254,19 +3298,20 @@ begin
     begin
       select a.noted_since, a.touched_scopes into oldest_reason, changed_scopes
       from pg_catalog.unnest(inboxdb.apply_changes(array[target_client_id], as_of)) as a;
+      select a.noted_since, a.changed_scopes, a.version into oldest_reason, changed_scopes, version
+      from inboxdb.apply_changes(target_client_id, as_of) as a;
     exception when sqlstate 'IB014' then
       reason := 'did_not_fit';
     end;
   end if;
   if reason is not null then
-    select r.noted_since, r.changed_scopes, r.still_exists into oldest_reason, changed_scopes, still_exists
+    select r.noted_since, r.changed_scopes, r.still_exists, r.version
+    into oldest_reason, changed_scopes, still_exists, version
     from inboxdb.recount_workspace(target_client_id, as_of, reason, collapsed_since) as r;
   end if;
 
   perform inboxdb.checkpoint('counts stored', target_client_id::pg_catalog.text);
-  if oldest_reason is not null then
-    version := inboxdb.bump_versions('recompute-inbox-counts', target_client_id);
-  else
+  if oldest_reason is null then
     changed_scopes := null;
     version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
   end if;
@@ -3372,6 +3417,10 @@ as $$
 --   are, to be refreshed by themselves.
 -- Errors: those of apply_changes. Nothing was changed then.
 -- Reads, writes: as fit_for_set, apply_changes, new_versions and record_jobs; inbox_counts_dirty.
+-- Errors: IB014 where a count of any workspace would fall below zero or exceed its leads; those of remember_set and
+--   store_counts. Nothing was changed then.
+-- Reads, writes: as fit_for_set, remember_set, changed_counts, new_versions, store_counts, note_refresh and
+--   record_jobs; inbox_counts_dirty.
 -- INVOKER: called by drain_set only.
 declare
   -- read after the locks and before the snapshot: never later than the leads evaluated
@@ -3389,12 +3438,20 @@ begin
     return;
   end if;
   refreshed := inboxdb.apply_changes(ids, as_of);
+  select pg_catalog.array_agg(v.client_id), pg_catalog.array_agg(v.version) into ids_of_versions, versions
+  from inboxdb.new_versions('recompute-inbox-counts', ids) as v;
+  perform inboxdb.store_counts(
+    ids_of_due, as_of, due,
+    array(
+      select versions[pg_catalog.array_position(ids_of_versions, w.client_id)]
+      from pg_catalog.unnest(ids_of_due) with ordinality as w (client_id, place)
+      order by w.place
+    )
+  );
+  perform inboxdb.note_refresh(ids, as_of, leads_now, false, false);
 
   perform inboxdb.checkpoint('counts stored', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(ids) as w (client_id);
-  select pg_catalog.array_agg(v.client_id), pg_catalog.array_agg(v.version) into ids_of_versions, versions
-  from inboxdb.new_versions('recompute-inbox-counts', ids) as v;
-
   perform inboxdb.checkpoint('versions bumped', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(ids) as w (client_id);
   with

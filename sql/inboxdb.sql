@@ -195,7 +195,9 @@ create schema if not exists inboxdb;
 -- The caller and their workspaces, policies, the grants matrix, and the owner's decision about "Lead".
 \ir access/grant_matrix.view.sql
 \ir access/apply_grants.sql
+\ir access/claimed_user_id.sql
 \ir access/current_user_id.sql
+\ir access/role_rank.sql
 \ir access/member_access.view.sql
 \ir access/member_workspaces.sql
 \ir access/setter_workspaces.sql

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import freshness, refresh, report, steps, targets, writers
+from tests.bench import freshness, reads, refresh, report, steps, targets, writers
 from tests.bench.contenders import INBOXDB, NO_TRIGGER
 from tests.bench.results import At, Results, read
 from tests.bench.sizes import PROMISED, SIZES
@@ -45,6 +45,10 @@ JUST_MET: list[tuple[str, str, At, float, str]] = [
     ("freshness", INBOXDB.name, {"probe": freshness.MANY, "percentile": 50}, 0.099, "more"),
     ("freshness", INBOXDB.name, {"probe": freshness.MANY, "percentile": 99}, 0.299, "more"),
     ("memory", INBOXDB.name, {"when": "filled"}, 120.0, "more"),
+    ("reads", reads.THROUGH_API, {"readers": 8, "beside": reads.ALONE}, 350.0, "less"),
+    ("reads", reads.BY_KEY, {"readers": 8, "beside": reads.ALONE}, 1000.0, "more"),
+    ("reads_p50", reads.THROUGH_API, {"readers": 1, "beside": reads.ALONE}, 1.7, "more"),
+    ("reads_p50", reads.BY_KEY, {"readers": 1, "beside": reads.ALONE}, 1.0, "less"),
 ]
 
 

@@ -16,7 +16,8 @@ as $$
 -- Errors: IB014 where a count would fall below zero or exceed its leads, because a change was missed before; those of
 --   remember_changed and store_counts.
 -- A change of a whole workspace stays in the log, for a recount.
--- Reads, writes: as remember_changed, end_snoozes, changed_counts, store_counts and note_refresh.
+-- New cache versions are given to workspaces where something was noted, before the counts, which are stored with them.
+-- Reads, writes: as remember_changed, end_snoozes, changed_counts, new_versions, store_counts and note_refresh.
 -- INVOKER: called by refresh_workspace and refresh_set only, which forbid sequential scans.
 declare
   taken inboxdb.changed_workspace[] := inboxdb.remember_changed(target_client_ids, as_of);
@@ -26,6 +27,8 @@ declare
   ids inboxdb.client_id[];
   leads_now integer[];
   unfit pg_catalog.text;
+  ids_of_versions inboxdb.client_id[];
+  versions bigint[];
 begin
   for snooze in
     select t.place, t.client_id, w.next_snooze_at as ended_at
@@ -58,7 +61,19 @@ begin
       detail = 'A count would fall below zero, or exceed the leads. Nothing was changed.',
       hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
   end if;
-  perform inboxdb.store_counts(ids_of_due, as_of, due);
+  select pg_catalog.array_agg(v.client_id), pg_catalog.array_agg(v.version) into ids_of_versions, versions
+  from inboxdb.new_versions(
+    'recompute-inbox-counts',
+    array(select w.client_id from pg_catalog.unnest(taken) as w where w.noted_since is not null)
+  ) as v;
+  perform inboxdb.store_counts(
+    ids_of_due, as_of, due,
+    array(
+      select versions[pg_catalog.array_position(ids_of_versions, w.client_id)]
+      from pg_catalog.unnest(ids_of_due) with ordinality as w (client_id, place)
+      order by w.place
+    )
+  );
   perform inboxdb.note_refresh(ids, as_of, leads_now, false, false);
 
   return array(

@@ -20,15 +20,13 @@ as $$
 -- Returns: a row per refreshed workspace, as refresh_workspace with a new version. Other workspaces are left as they
 --   are, to be refreshed by themselves.
 -- Errors: those of apply_changes. Nothing was changed then.
--- Reads, writes: as fit_for_set, apply_changes, new_versions and record_jobs; inbox_counts_dirty.
+-- Reads, writes: as fit_for_set, apply_changes and record_jobs; newest_version, inbox_counts_dirty.
 -- INVOKER: called by drain_set only.
 declare
   -- read after the locks and before the snapshot: never later than the leads evaluated
   as_of pg_catalog.timestamptz := inboxdb.clock();
   refreshed inboxdb.changed_workspace[];
   ids inboxdb.client_id[];
-  ids_of_versions inboxdb.client_id[];
-  versions bigint[];
   attempt_numbers integer[];
 begin
   perform inboxdb.checkpoint('workspace locked', w.client_id::pg_catalog.text)
@@ -41,9 +39,6 @@ begin
 
   perform inboxdb.checkpoint('counts stored', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(ids) as w (client_id);
-  select pg_catalog.array_agg(v.client_id), pg_catalog.array_agg(v.version) into ids_of_versions, versions
-  from inboxdb.new_versions('recompute-inbox-counts', ids) as v;
-
   perform inboxdb.checkpoint('versions bumped', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(ids) as w (client_id);
   with
@@ -76,7 +71,6 @@ begin
   return query
   select w.client_id, v.version, w.touched_scopes, pg_catalog.date_part('epoch', inboxdb.clock() - w.noted_since)
   from pg_catalog.unnest(refreshed) as w
-  inner join rows from (pg_catalog.unnest(ids_of_versions), pg_catalog.unnest(versions)) as v (client_id, version)
-    on w.client_id = v.client_id;
+  cross join lateral inboxdb.newest_version(w.client_id, 'inbox') as v;
 end
 $$;

@@ -57,12 +57,10 @@ begin
   end if;
 
   perform inboxdb.checkpoint('counts stored', target_client_id::pg_catalog.text);
-  if oldest_reason is not null then
-    version := inboxdb.bump_versions('recompute-inbox-counts', target_client_id);
-  else
+  if oldest_reason is null then
     changed_scopes := null;
-    version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
   end if;
+  version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
 
   perform inboxdb.checkpoint('versions bumped', target_client_id::pg_catalog.text);
   delete from inboxdb.inbox_counts_dirty as d

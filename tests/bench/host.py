@@ -80,12 +80,12 @@ where not t.tgisinternal and n.nspname = any (%s) and t.tgname <> 'inboxdb_note_
 
 DIFFERENCES = """
 with stored as (
-  select s.is_global, s.scope_user_id, to_jsonb(s) - array['computed_at', 'updated_at'] as counts
+  select s.is_global, s.scope_user_id, to_jsonb(s) - array['computed_at', 'updated_at', 'version'] as counts
   from inboxdb.inbox_counts as s
   where s.client_id = %(id)s
 ),
 live as (
-  select l.is_global, l.scope_user_id, to_jsonb(l) - array['computed_at', 'updated_at']
+  select l.is_global, l.scope_user_id, to_jsonb(l) - array['computed_at', 'updated_at', 'version']
   from inboxdb.live_inbox_counts(%(id)s) as l
 )
 select count(*)

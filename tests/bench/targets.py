@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.bench import bulk, freshness, refresh, steps, writers
+from tests.bench import bulk, freshness, reads, refresh, steps, writers
 from tests.bench.contenders import INBOXDB, NO_TRIGGER
 from tests.bench.results import Figure, Results, Target, number
 from tests.bench.sizes import Size
@@ -18,6 +18,7 @@ def judge(results: Results, size: Size) -> list[Target]:
         *judge_refresh(results, size),
         *judge_recounts(results, size),
         *judge_writers(results, size),
+        *judge_reads(results),
         *judge_small_workspaces(results),
         *judge_memory(results),
     ]
@@ -76,6 +77,17 @@ def judge_writers(results: Results, size: Size) -> Iterator[Target]:
         ours, bare = (results.find("bulk_processor", one.name, at) for one in (INBOXDB, NO_TRIGGER))
         what = f"processor time of {statement} of {size.bulk:,} leads"
         yield at_most(what, wanted.format(most), ours, bare, most, "s")
+
+
+def judge_reads(results: Results) -> Iterator[Target]:
+    """Hold reads of one's counts, access checked, to bare primary-key reads."""
+    many, one = {"readers": 8, "beside": reads.ALONE}, {"readers": 1, "beside": reads.ALONE}
+    ours, bare = (results.find("reads", name, many) for name in (reads.THROUGH_API, reads.BY_KEY))
+    yield at_least(
+        "8 readers of their counts: reads per second", f"at least 0.35 of {reads.BY_KEY}", ours, bare, 0.35, "reads/s"
+    )
+    ours, bare = (results.find("reads_p50", name, one) for name in (reads.THROUGH_API, reads.BY_KEY))
+    yield at_most("one reader of counts: median latency", f"at most 1.7 times {reads.BY_KEY}", ours, bare, 1.7, "ms")
 
 
 def judge_small_workspaces(results: Results) -> Iterator[Target]:
