@@ -1605,7 +1605,7 @@ as $$
 --   that neither a restore nor a workspace made anew goes back.
 -- Writes: cache_version.
 -- A caller that does not store counts stores the version beside them: bump_versions.
--- INVOKER: called by apply_changes, bump_versions, recount_workspace and refresh_set only.
+-- INVOKER: called by apply_changes, bump_versions and recount_workspace only.
 declare
   now pg_catalog.timestamptz := inboxdb.clock();
   epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
@@ -1651,7 +1651,7 @@ as $$
 -- Purpose: give a workspace new cache versions, one per family of the job, committed together with the job's work.
 -- Parameters: this_job, as in view job; target_client_id; the caller holds its lock.
 -- Returns: the new version of the job's first family, as new_versions.
--- Writes: cache_version; inbox_counts, where readers of counts read the version (D123).
+-- Writes: cache_version; inbox_counts, where readers of counts read the version (D124).
 -- INVOKER: called by job functions only, except for those that store counts, which write the version themselves.
 declare
   bumped constant bigint := (
@@ -2978,10 +2978,6 @@ $$;
 -- >>> sql/drain/apply_changes.sql
 create or replace function inboxdb.apply_changes(target_client_ids inboxdb.client_id[], as_of timestamptz)
 returns inboxdb.changed_workspace[]
-create or replace function inboxdb.apply_changes(
-  target_client_id inboxdb.client_id, as_of timestamptz,
-  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out version bigint
-)
 language plpgsql volatile
 set search_path = ''
 -- all by key: as planned after an ANALYZE, a bitmap scan would visit dead rows kept by a held snapshot
@@ -2998,17 +2994,9 @@ as $$
 -- Errors: IB014 where a count would fall below zero or exceed its leads, because a change was missed before; those of
 --   remember_changed and store_counts.
 -- A change of a whole workspace stays in the log, for a recount.
--- Reads, writes: as remember_changed, end_snoozes, changed_counts, store_counts and note_refresh.
+-- New cache versions are given to workspaces where something was noted, before the counts, which are stored with them.
+-- Reads, writes: as remember_changed, end_snoozes, changed_counts, new_versions, store_counts and note_refresh.
 -- INVOKER: called by refresh_workspace and refresh_set only, which forbid sequential scans.
--- Parameters: target_client_id, with all its leads in counted_lead; as_of, not earlier than the last refresh. The
---   caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
--- Returns: when the oldest change was noted, or the first snooze ended; the users with changed counts or leads; the new
---   inbox cache version, null where nothing was noted.
--- Errors: IB014 where a count would fall below zero or exceed its leads, because a change was missed before; those of
---   remember_leads and store_counts.
--- A change of the whole workspace stays in the log, for a recount.
--- Reads, writes: as remember_leads, end_snoozes, changed_counts, new_versions, store_counts and note_refresh.
--- INVOKER: called by refresh_workspace only.
 declare
   taken inboxdb.changed_workspace[] := inboxdb.remember_changed(target_client_ids, as_of);
   snooze pg_catalog.record;
@@ -3017,6 +3005,8 @@ declare
   ids inboxdb.client_id[];
   leads_now integer[];
   unfit pg_catalog.text;
+  ids_of_versions inboxdb.client_id[];
+  versions bigint[];
 begin
   for snooze in
     select t.place, t.client_id, w.next_snooze_at as ended_at
@@ -3049,7 +3039,19 @@ begin
       detail = 'A count would fall below zero, or exceed the leads. Nothing was changed.',
       hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
   end if;
-  perform inboxdb.store_counts(ids_of_due, as_of, due);
+  select pg_catalog.array_agg(v.client_id), pg_catalog.array_agg(v.version) into ids_of_versions, versions
+  from inboxdb.new_versions(
+    'recompute-inbox-counts',
+    array(select w.client_id from pg_catalog.unnest(taken) as w where w.noted_since is not null)
+  ) as v;
+  perform inboxdb.store_counts(
+    ids_of_due, as_of, due,
+    array(
+      select versions[pg_catalog.array_position(ids_of_versions, w.client_id)]
+      from pg_catalog.unnest(ids_of_due) with ordinality as w (client_id, place)
+      order by w.place
+    )
+  );
   perform inboxdb.note_refresh(ids, as_of, leads_now, false, false);
 
   return array(
@@ -3066,13 +3068,6 @@ begin
       null
     )::inboxdb.changed_workspace
     from pg_catalog.unnest(taken) as w
-  changed_scopes := array(select distinct s.id from pg_catalog.unnest(changed_scopes) as s (id));
-  if noted_since is not null then
-    version := (select n.version from inboxdb.new_versions('recompute-inbox-counts', array[target_client_id]) as n);
-  end if;
-  perform inboxdb.store_counts(
-    pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(due)]), as_of, due,
-    pg_catalog.array_fill(version, array[pg_catalog.cardinality(due)])
   );
 end
 $$;
@@ -3109,7 +3104,7 @@ $$;
 -- >>> sql/drain/recount_workspace.sql
 create or replace function inboxdb.recount_workspace(
   target_client_id inboxdb.client_id, as_of timestamptz, reason text, collapsed_since timestamptz,
-  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean, out version bigint
+  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
 )
 language plpgsql volatile
 set search_path = ''
@@ -3119,8 +3114,7 @@ as $$
 --   oldest of the collapsed changes was noted, null for none. The caller took the lock in an EARLIER statement and is
 --   READ COMMITTED (D14).
 -- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, else null; the users
---   with changed counts or leads; whether the host still has the workspace: if not, the workspace loses its rows; the
---   inbox cache version, a new one where something was noted.
+--   with changed counts or leads; whether the host still has the workspace: if not, the workspace loses its rows.
 -- Errors: those of remember_leads and store_counts.
 -- Leads are compared by hashes after a mark or a recompute, and one by one otherwise, or once that is due.
 -- Differences without a noted change are drift (D25), except after a first fill, new definitions or a clock set back,
@@ -3137,6 +3131,7 @@ declare
   drifted_scopes integer;
   drifted_leads integer;
   is_drift boolean;
+  version bigint;
   touched_scopes inboxdb.user_id[];
   kinds_before inboxdb.lead_kind[];
   moved inboxdb.lead_kind[];
@@ -3298,23 +3293,20 @@ begin
     begin
       select a.noted_since, a.touched_scopes into oldest_reason, changed_scopes
       from pg_catalog.unnest(inboxdb.apply_changes(array[target_client_id], as_of)) as a;
-      select a.noted_since, a.changed_scopes, a.version into oldest_reason, changed_scopes, version
-      from inboxdb.apply_changes(target_client_id, as_of) as a;
     exception when sqlstate 'IB014' then
       reason := 'did_not_fit';
     end;
   end if;
   if reason is not null then
-    select r.noted_since, r.changed_scopes, r.still_exists, r.version
-    into oldest_reason, changed_scopes, still_exists, version
+    select r.noted_since, r.changed_scopes, r.still_exists into oldest_reason, changed_scopes, still_exists
     from inboxdb.recount_workspace(target_client_id, as_of, reason, collapsed_since) as r;
   end if;
 
   perform inboxdb.checkpoint('counts stored', target_client_id::pg_catalog.text);
   if oldest_reason is null then
     changed_scopes := null;
-    version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
   end if;
+  version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
 
   perform inboxdb.checkpoint('versions bumped', target_client_id::pg_catalog.text);
   delete from inboxdb.inbox_counts_dirty as d
@@ -3416,19 +3408,13 @@ as $$
 -- Returns: a row per refreshed workspace, as refresh_workspace with a new version. Other workspaces are left as they
 --   are, to be refreshed by themselves.
 -- Errors: those of apply_changes. Nothing was changed then.
--- Reads, writes: as fit_for_set, apply_changes, new_versions and record_jobs; inbox_counts_dirty.
--- Errors: IB014 where a count of any workspace would fall below zero or exceed its leads; those of remember_set and
---   store_counts. Nothing was changed then.
--- Reads, writes: as fit_for_set, remember_set, changed_counts, new_versions, store_counts, note_refresh and
---   record_jobs; inbox_counts_dirty.
+-- Reads, writes: as fit_for_set, apply_changes and record_jobs; newest_version, inbox_counts_dirty.
 -- INVOKER: called by drain_set only.
 declare
   -- read after the locks and before the snapshot: never later than the leads evaluated
   as_of pg_catalog.timestamptz := inboxdb.clock();
   refreshed inboxdb.changed_workspace[];
   ids inboxdb.client_id[];
-  ids_of_versions inboxdb.client_id[];
-  versions bigint[];
   attempt_numbers integer[];
 begin
   perform inboxdb.checkpoint('workspace locked', w.client_id::pg_catalog.text)
@@ -3438,17 +3424,6 @@ begin
     return;
   end if;
   refreshed := inboxdb.apply_changes(ids, as_of);
-  select pg_catalog.array_agg(v.client_id), pg_catalog.array_agg(v.version) into ids_of_versions, versions
-  from inboxdb.new_versions('recompute-inbox-counts', ids) as v;
-  perform inboxdb.store_counts(
-    ids_of_due, as_of, due,
-    array(
-      select versions[pg_catalog.array_position(ids_of_versions, w.client_id)]
-      from pg_catalog.unnest(ids_of_due) with ordinality as w (client_id, place)
-      order by w.place
-    )
-  );
-  perform inboxdb.note_refresh(ids, as_of, leads_now, false, false);
 
   perform inboxdb.checkpoint('counts stored', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(ids) as w (client_id);
@@ -3484,8 +3459,7 @@ begin
   return query
   select w.client_id, v.version, w.touched_scopes, pg_catalog.date_part('epoch', inboxdb.clock() - w.noted_since)
   from pg_catalog.unnest(refreshed) as w
-  inner join rows from (pg_catalog.unnest(ids_of_versions), pg_catalog.unnest(versions)) as v (client_id, version)
-    on w.client_id = v.client_id;
+  cross join lateral inboxdb.newest_version(w.client_id, 'inbox') as v;
 end
 $$;
 -- <<< sql/drain/refresh_set.sql

@@ -33,7 +33,7 @@ declare
   reduced pg_catalog.text := candidate;
   before pg_catalog.text;
 begin
-  -- the usual case in two expressions, because each is set up anew in every transaction (D123)
+  -- the usual case in two expressions, because each is set up anew in every transaction (D124)
   if pg_catalog.current_setting('server_version_num') >= '160000' and (
     pg_catalog.length(candidate) <= 1000
     or pg_catalog.length(candidate) <= 16384 and pg_catalog.regexp_count(candidate, '[[{]') <= 1000
@@ -274,7 +274,7 @@ as $$
 -- Errors: IB006 without an identity; IB007 without access, and word for word the same for an unknown workspace; those
 --   of claimed_user_id.
 -- Reads: "Client", and of who is not the owner "ClientMember", by key. As member_access has it, in one or two lookups,
---   because the view's two lookups and its aggregate cost each reader of counts twice as much (D123).
+--   because the view's two lookups and its aggregate cost each reader of counts twice as much (D124).
 -- INVOKER: called by our DEFINER functions only, with search_path = '' and row_security = off.
 declare
   me constant inboxdb.user_id := inboxdb.claimed_user_id();
@@ -392,7 +392,7 @@ as $$
 -- Returns: see inbox_api.inbox_counts.
 -- Errors: those of require_access, before anything else is read; in live mode those of live_inbox_counts.
 -- Reads: inbox_counts, drain_state, inbox_counts_dirty, setting, by key and without a join, which costs a reader more
---   (D123); cache_version where inbox_counts has no version. In live mode as live_inbox_counts, by a scan of the
+--   (D124); cache_version where inbox_counts has no version. In live mode as live_inbox_counts, by a scan of the
 --   workspace.
 -- DEFINER: members may read neither the work list nor the settings.
 declare
@@ -402,7 +402,7 @@ declare
   source pg_catalog.text;
   answer inboxdb.counts_answer;
 begin
-  -- Few expressions besides the statements, because each is set up anew in every transaction (D123).
+  -- Few expressions besides the statements, because each is set up anew in every transaction (D124).
   -- Sub-selects, and the newest revision first, as drain_state_now: no join to set up.
   select
     s.collected_at,
@@ -749,7 +749,7 @@ as $$
 -- Reads: the settings request.jwt.claims and, where absent, request.jwt.claim.sub (PostgREST before 9).
 -- INVOKER: called by current_user_id and require_access only, with search_path = ''.
 -- No exception block here: it would start a subtransaction, which parallel queries may not (D53).
--- The usual case first and in few expressions, each of which is set up anew in every transaction (D123).
+-- The usual case first and in few expressions, each of which is set up anew in every transaction (D124).
 declare
   claims constant pg_catalog.text := pg_catalog.current_setting('request.jwt.claims', true);
   claim pg_catalog.json;
