@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from tests.bench import bulk, freshness, reads, refresh, steps, writers
 from tests.bench.contenders import INBOXDB, NO_TRIGGER
-from tests.bench.results import Figure, Results, Target, number
+from tests.bench.results import At, Figure, Results, Target, number
 from tests.bench.sizes import Size
 
 SMALL = 10_000  # leads of the workspace compared with the judged workspace
@@ -81,7 +81,8 @@ def judge_writers(results: Results, size: Size) -> Iterator[Target]:
 
 def judge_reads(results: Results) -> Iterator[Target]:
     """Hold reads of one's counts, access checked, to bare primary-key reads."""
-    many, one = {"readers": 8, "beside": reads.ALONE}, {"readers": 1, "beside": reads.ALONE}
+    many: At = {"readers": 8, "beside": reads.ALONE}
+    one: At = {"readers": 1, "beside": reads.ALONE}
     ours, bare = (results.find("reads", name, many) for name in (reads.THROUGH_API, reads.BY_KEY))
     yield at_least(
         "8 readers of their counts: reads per second", f"at least 0.35 of {reads.BY_KEY}", ours, bare, 0.35, "reads/s"
