@@ -445,6 +445,7 @@ create table inboxdb.inbox_counts (
   leads integer not null default 0 check (leads >= 0),
   computed_at timestamptz not null,
   updated_at timestamptz not null,
+  version bigint,
   -- each count: {name} integer not null default 0 check ({name} >= 0),
   all_responses integer not null default 0 check (all_responses >= 0),
   requires_attention integer not null default 0 check (requires_attention >= 0),
@@ -472,6 +473,8 @@ comment on column inboxdb.inbox_counts.computed_at is
 'When a refresh last wrote this row. In the global row the instant of all the workspace''s counts: snoozes are judged '
 'as of then, and rows whose counts did not change are not rewritten.';
 comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';
+comment on column inboxdb.inbox_counts.version is
+'In the global row the cache version of family inbox, as in cache_version: readers of counts find it here; else null.';
 -- <<< sql/counts/inbox_counts.table.sql
 
 -- >>> sql/counts/lead_kind.type.sql
@@ -526,7 +529,7 @@ create type inboxdb.changed_workspace as (
 );
 
 comment on type inboxdb.changed_workspace is
-'What a refresh of a set took of a workspace: when the oldest change was noted, the users with changed leads, the '
+'What a refresh by change took of a workspace: when the oldest change was noted, the users with changed leads, the '
 'kinds of leads that came, and that went.';
 -- <<< sql/drain/changed_workspace.type.sql
 
@@ -634,10 +637,11 @@ comment on column inboxdb.job_status.unpublished_since is
 -- truncated, although a held snapshot keeps its dead rows from vacuum (D6).
 -- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes a writer wait for another (D2).
 -- vacuum_truncate is off, because a standby cancels readers at its lock, too (D112).
+-- Sessions take a hundred numbers at a time, because writers would wait for each other at the sequence's page (D123).
 -- noted_at is in the key, because rows of another server may have its xid and id, and no write may fail by them (D107).
 create table inboxdb.change_0 (
   xid xid8 not null default pg_catalog.pg_current_xact_id(),
-  id bigint generated always as identity,
+  id bigint generated always as identity (cache 100),
   client_id inboxdb.client_id,
   lead_id inboxdb.lead_id,
   left_user_id inboxdb.user_id,

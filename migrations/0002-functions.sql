@@ -710,6 +710,7 @@ begin
     pg_catalog.count(*)::integer,
     as_of,
     as_of,
+    null::bigint,
     -- each count, with commas: pg_catalog.count(*) filter (where l.is_snoozed = {of_snoozed} and l.{name})::integer
     pg_catalog.count(*) filter (where l.is_snoozed = false and l.all_responses)::integer,
     pg_catalog.count(*) filter (where l.is_snoozed = false and l.requires_attention)::integer,
@@ -766,7 +767,7 @@ begin
     select
       s.is_global, s.scope_user_id,
       pg_catalog.to_jsonb(s)
-      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
+      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at,version}'::pg_catalog.text[] as counts
     from inboxdb.inbox_counts as s
     where s.client_id = target_client_id
   ),
@@ -774,7 +775,7 @@ begin
     select
       l.is_global, l.scope_user_id,
       pg_catalog.to_jsonb(l)
-      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
+      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at,version}'::pg_catalog.text[] as counts
     from inboxdb.live_inbox_counts(target_client_id, as_of) as l
   )
   select
@@ -1310,78 +1311,21 @@ $$;
 -- <<< sql/log/compare_updates.sql
 
 -- >>> sql/log/changes_of.sql
-create or replace function inboxdb.changes_of(target_client_id inboxdb.client_id)
-returns table (
-  slice integer, tid tid, lead_id inboxdb.lead_id, left_user_id inboxdb.user_id, noted_at timestamptz
-)
-language sql stable
-as $$
-  -- Purpose: a workspace's undrained changes, as in view change.
-  -- Each condition can be answered by a single index, because the planner takes near-empty slices for tiny and all
-  -- their indexes for equal, and keeps the plan while a slice fills (D8): the row comparison fits the index on
-  -- (client_id, xid) alone; "is true" fits no index.
-  -- Parameters: target_client_id.
-  -- Returns: slice and ctid, for deleting the changes in the statement reading them; the lead, null for the whole
-  --   workspace; the user whom the lead left; when the change was noted.
-  -- Inlined, hence no search_path of its own.
-  -- Reads: the change log, read_floor.
-  -- INVOKER: called by our DEFINER functions only.
-  with floor as (select f.read_from, f.also_read from inboxdb.read_floor as f)
-
-  select 0, c.ctid, c.lead_id, c.left_user_id, c.noted_at
-  from inboxdb.change_0 as c
-  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from floor as f))
-    and c.client_id <= target_client_id
-  union all
-  select 0, c.ctid, c.lead_id, c.left_user_id, c.noted_at
-  from inboxdb.change_0 as c
-  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
-    and (c.client_id = target_client_id) is true
-  union all
-  select 1, c.ctid, c.lead_id, c.left_user_id, c.noted_at
-  from inboxdb.change_1 as c
-  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from floor as f))
-    and c.client_id <= target_client_id
-  union all
-  select 1, c.ctid, c.lead_id, c.left_user_id, c.noted_at
-  from inboxdb.change_1 as c
-  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
-    and (c.client_id = target_client_id) is true
-  union all
-  select 2, c.ctid, c.lead_id, c.left_user_id, c.noted_at
-  from inboxdb.change_2 as c
-  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from floor as f))
-    and c.client_id <= target_client_id
-  union all
-  select 2, c.ctid, c.lead_id, c.left_user_id, c.noted_at
-  from inboxdb.change_2 as c
-  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
-    and (c.client_id = target_client_id) is true
-  union all
-  select 3, c.ctid, c.lead_id, c.left_user_id, c.noted_at
-  from inboxdb.change_3 as c
-  where (c.client_id, c.xid) >= (target_client_id, (select f.read_from from floor as f))
-    and c.client_id <= target_client_id
-  union all
-  select 3, c.ctid, c.lead_id, c.left_user_id, c.noted_at
-  from inboxdb.change_3 as c
-  where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
-    and (c.client_id = target_client_id) is true
-$$;
--- <<< sql/log/changes_of.sql
-
--- >>> sql/log/changes_of_set.sql
-create or replace function inboxdb.changes_of_set(target_client_ids inboxdb.client_id[], at_most integer)
+create or replace function inboxdb.changes_of(target_client_ids inboxdb.client_id[], at_most integer)
 returns table (
   client_id inboxdb.client_id, slice integer, tid tid, lead_id inboxdb.lead_id, left_user_id inboxdb.user_id,
   noted_at timestamptz
 )
 language sql stable
 as $$
-  -- Purpose: the undrained changes of several workspaces, by the indexes that changes_of uses for one. The exceptions
-  --   below the floor are read once for all workspaces.
+  -- Purpose: the undrained changes of workspaces, as in view change. The exceptions below the floor are read once for
+  --   all workspaces.
+  -- Each condition can be answered by a single index, because the planner takes near-empty slices for tiny and all
+  -- their indexes for equal, and keeps the plan while a slice fills (D8): the row comparison fits the index on
+  -- (client_id, xid) alone; "is true" fits no index.
   -- Parameters: target_client_ids; at_most, for each workspace, of the changes above the floor; null for all.
-  -- Returns: the workspace; the rest as changes_of.
+  -- Returns: the workspace; slice and ctid, for deleting the changes in the statement reading them; the lead, null for
+  --   the whole workspace; the user whom the lead left; when the change was noted.
   -- Inlined, hence no search_path of its own.
   -- Reads: the change log, read_floor.
   -- INVOKER: called by our DEFINER functions only.
@@ -1432,7 +1376,7 @@ as $$
   where c.xid = any ((select f.also_read from floor as f)::pg_catalog.xid8[])
     and (c.client_id = any (target_client_ids)) is true
 $$;
--- <<< sql/log/changes_of_set.sql
+-- <<< sql/log/changes_of.sql
 
 -- >>> sql/log/take_changes.sql
 create or replace function inboxdb.take_changes(slices integer[], tids tid[]) returns void
@@ -1443,7 +1387,7 @@ as $$
 --   changes without a workspace are taken under the collector's lock.
 -- Parameters: slices and tids, the place of each change, from changes_of or view change.
 -- Writes: the change log.
--- INVOKER: called by remember_leads, fill_leads, remember_set, collapse_changes and assign_changes only.
+-- INVOKER: called by remember_leads, fill_leads, remember_changed, collapse_changes and assign_changes only.
 begin
   if 0 = any (slices) then
     delete from inboxdb.change_0 as c
@@ -1660,7 +1604,8 @@ as $$
 -- Returns: each workspace, and the new version of the job's first family: greatest(old + 1, epoch milliseconds), so
 --   that neither a restore nor a workspace made anew goes back.
 -- Writes: cache_version.
--- INVOKER: called by bump_versions and refresh_set only.
+-- A caller that does not store counts stores the version beside them: bump_versions.
+-- INVOKER: called by apply_changes, bump_versions and recount_workspace only.
 declare
   now pg_catalog.timestamptz := inboxdb.clock();
   epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
@@ -1700,15 +1645,26 @@ $$;
 
 -- >>> sql/announce/bump_versions.sql
 create or replace function inboxdb.bump_versions(this_job text, target_client_id inboxdb.client_id) returns bigint
-language sql volatile
+language plpgsql volatile
 set search_path = ''
 as $$
-  -- Purpose: give a workspace new cache versions, one per family of the job, committed together with the job's work.
-  -- Parameters: this_job, as in view job; target_client_id; the caller holds its lock.
-  -- Returns: the new version of the job's first family, as new_versions.
-  -- Writes: cache_version.
-  -- INVOKER: called by job functions only.
-  select n.version from inboxdb.new_versions(this_job, array[target_client_id]) as n
+-- Purpose: give a workspace new cache versions, one per family of the job, committed together with the job's work.
+-- Parameters: this_job, as in view job; target_client_id; the caller holds its lock.
+-- Returns: the new version of the job's first family, as new_versions.
+-- Writes: cache_version; inbox_counts, where readers of counts read the version (D124).
+-- INVOKER: called by job functions only, except for those that store counts, which write the version themselves.
+declare
+  bumped constant bigint := (
+    select n.version from inboxdb.new_versions(this_job, array[target_client_id]) as n
+  );
+begin
+  update inboxdb.inbox_counts as s
+  set version = n.version
+  from inboxdb.newest_version(target_client_id, 'inbox') as n
+  where s.client_id = target_client_id and s.is_global and s.scope_user_id = inboxdb.sentinel()
+    and s.version is distinct from n.version;
+  return bumped;
+end
 $$;
 -- <<< sql/announce/bump_versions.sql
 
@@ -2028,7 +1984,7 @@ begin
 
   enough := greatest(kept.leads / 10, 10);
   select pg_catalog.count(*) as changes, pg_catalog.bool_or(c.lead_id is null) as whole into found
-  from (select c.lead_id from inboxdb.changes_of(target_client_id) as c limit enough + 1) as c;
+  from (select c.lead_id from inboxdb.changes_of(array[target_client_id], enough + 1) as c limit enough + 1) as c;
   return case
     when found.whole then 'whole_workspace'
     when found.changes > enough then 'many_changes'
@@ -2078,36 +2034,42 @@ $$;
 
 -- >>> sql/drain/changed_leads.sql
 create or replace function inboxdb.changed_leads(
-  target_client_id inboxdb.client_id, as_of timestamptz, lead_ids inboxdb.lead_id[]
+  client_ids inboxdb.client_id[], lead_ids inboxdb.lead_id[], as_of timestamptz
 )
-returns setof inboxdb.compared_lead
+returns table (
+  client_id inboxdb.client_id, workspace integer, tid tid, lead_key bytea, old_user bytea, old_counts integer,
+  old_snooze timestamptz, old_hash bigint, is_here boolean, new_user bytea, new_counts integer, new_snooze timestamptz,
+  new_hash bigint
+)
 -- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable rows 100
 set search_path = ''
 set row_security = off
 as $$
 -- Purpose: compare leads with their rows in counted_lead, by key.
--- Parameters: target_client_id; as_of, the instant at which snoozes are judged; lead_ids, of each lead once.
--- Returns: the leads that the workspace has, or counted_lead.
+-- Parameters: client_ids and lead_ids, each pair once; as_of, the instant at which snoozes are judged.
+-- Returns: the leads that the workspaces have, or counted_lead: workspace is the number in counted_lead, the rest as in
+--   compared_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: counted_lead, lead_now, workspace.
--- INVOKER: called by remember_leads and differing_leads only, which forbid all but nested loops.
-declare
-  this_workspace integer;
+-- INVOKER: called by remember_changed and differing_leads only, which forbid all but nested loops.
 begin
-  select w.number into this_workspace from inboxdb.workspace as w where w.client_id = target_client_id;
   perform inboxdb.checkpoint('snapshot taken');
   return query
   select
-    k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
-    n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash, 'change'
+    c.client_id, w.number, k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
+    n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash
   from (
-    select c.lead_id, inboxdb.id_key(c.lead_id) as lead_key from pg_catalog.unnest(lead_ids) as c (lead_id)
+    select c.client_id, c.lead_id, inboxdb.id_key(c.lead_id) as lead_key
+    from rows from (pg_catalog.unnest(client_ids), pg_catalog.unnest(lead_ids)) as c (client_id, lead_id)
   ) as c
+  cross join lateral (
+    select w.number from inboxdb.workspace as w where w.client_id = c.client_id offset 0
+  ) as w
   left join lateral (
     select k.ctid as tid, k.user_key, k.counts::integer as counts, k.snoozed_until, k.ids_hash
     from inboxdb.counted_lead as k
-    where k.workspace = this_workspace and k.lead_key = c.lead_key
+    where k.workspace = w.number and k.lead_key = c.lead_key
     offset 0
   ) as k on true
   left join lateral (
@@ -2115,7 +2077,7 @@ begin
       true as is_here, f.user_key, f.counts, f.ids_hash,
       case when f.snoozed_until > as_of then f.snoozed_until end as snoozed_until
     from inboxdb.lead_now as f
-    where f.lead_id = c.lead_id and f.client_id = target_client_id
+    where f.lead_id = c.lead_id and f.client_id = c.client_id
     offset 0
   ) as n on true
   where k.tid is not null or n.is_here;
@@ -2230,7 +2192,7 @@ begin
   return query
   with
   noted as materialized (
-    select c.lead_id from inboxdb.changes_of(target_client_id) as c
+    select c.lead_id from inboxdb.changes_of(array[target_client_id], null) as c
   ),
   host as materialized (
     select exists (select from public."Client" as c where c.id = target_client_id) as has_it
@@ -2369,12 +2331,20 @@ begin
   if not one_by_one and exists (select from public."Client" as c where c.id = target_client_id) then
     noted := array(
       select distinct n.lead_id
-      from inboxdb.changes_of(target_client_id) as n
+      from inboxdb.changes_of(array[target_client_id], null) as n
       where n.lead_id is not null
       limit most + 1
     );
     if pg_catalog.cardinality(noted) between 1 and most then
-      known := array(select c from inboxdb.changed_leads(target_client_id, as_of, noted) as c);
+      known := array(
+        select (
+          c.tid, c.lead_key, c.old_user, c.old_counts, c.old_snooze, c.old_hash,
+          c.is_here, c.new_user, c.new_counts, c.new_snooze, c.new_hash, 'change'
+        )::inboxdb.compared_lead
+        from inboxdb.changed_leads(
+            pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(noted)]), noted, as_of
+          ) as c
+      );
     end if;
     if pg_catalog.cardinality(noted) <= most and inboxdb.difference_of_hashes(target_client_id, as_of) = (
       select
@@ -2403,7 +2373,7 @@ $$;
 
 -- >>> sql/drain/remember_leads.sql
 create or replace function inboxdb.remember_leads(
-  target_client_id inboxdb.client_id, as_of timestamptz, is_recount boolean, one_by_one boolean,
+  target_client_id inboxdb.client_id, as_of timestamptz, one_by_one boolean,
   out noted_since timestamptz, out touched_scopes inboxdb.user_id[], out moved inboxdb.lead_kind[], out drifted integer,
   out still_exists boolean
 )
@@ -2415,17 +2385,16 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set work_mem = '64MB'
 as $$
--- Purpose: take a workspace's changes, evaluate the leads concerned, and bring counted_lead up to date: rows that
---   differ are written, others not.
--- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged; is_recount:
---   evaluate all leads, and take changes of the whole workspace, too, left in the log otherwise; one_by_one, as of
---   differing_leads. The caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Purpose: take a workspace's changes, evaluate all its leads, and bring counted_lead up to date: rows that differ are
+--   written, others not.
+-- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged; one_by_one, as
+--   of differing_leads. The caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
 -- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; the kinds
 --   of leads that came, and that went; how many leads differ from counted_lead without an explanation; whether the
 --   host still has the workspace.
 -- Errors: those of differing_leads.
--- Reads: changed_leads or differing_leads, "Client". Writes: counted_lead, the change log.
--- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
+-- Reads: differing_leads, "Client". Writes: counted_lead, the change log.
+-- INVOKER: called by recount_workspace only, which forbids sequential scans.
 declare
   slices integer[];
   tids pg_catalog.tid[];
@@ -2435,15 +2404,10 @@ begin
   with
   changed as materialized (
     select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
-    from inboxdb.changes_of(target_client_id) as c
-    where is_recount or c.lead_id is not null
+    from inboxdb.changes_of(array[target_client_id], null) as c
   ),
   compared as materialized (
-    select c.*
-    from inboxdb.changed_leads(target_client_id, as_of, array(select distinct n.lead_id from changed as n)) as c
-    where not is_recount
-    union all
-    select c.* from inboxdb.differing_leads(target_client_id, as_of, one_by_one) as c where is_recount
+    select c.* from inboxdb.differing_leads(target_client_id, as_of, one_by_one) as c
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
@@ -2478,13 +2442,7 @@ begin
   select
     pg_catalog.min(c.noted_at), pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid),
     pg_catalog.array_agg(c.lead_id),
-    array(
-      select n.left_user_id from changed as n where n.left_user_id <> inboxdb.sentinel()
-      union
-      select inboxdb.key_id(d.new_user)::inboxdb.user_id
-      from compared as d
-      where d.new_user is not null and not is_recount
-    ),
+    array(select distinct n.left_user_id from changed as n where n.left_user_id <> inboxdb.sentinel()),
     array(select (k.user_key, k.counts, k.leads)::inboxdb.lead_kind from kind as k where k.leads <> 0),
     (select pg_catalog.count(*) from compared as d where d.explained_by is null),
     exists (select from public."Client" as h where h.id = target_client_id)
@@ -2492,19 +2450,17 @@ begin
   from changed as c;
   perform inboxdb.take_changes(slices, tids);
 
-  if is_recount then
-    touched_scopes := case
-      -- of too many leads, not each is looked up: then all users count as changed
-      when coalesce(pg_catalog.cardinality(lead_ids), 0) <= 1000 and pg_catalog.array_position(lead_ids, null) is null
-        then touched_scopes || array(
-          select inboxdb.key_id(k.user_key)::inboxdb.user_id
-          from inboxdb.workspace as w
-          cross join pg_catalog.unnest(lead_ids) as c (lead_id)
-          inner join inboxdb.counted_lead as k on w.number = k.workspace and inboxdb.id_key(c.lead_id) = k.lead_key
-          where w.client_id = target_client_id and k.user_key is not null
-        )
-    end;
-  end if;
+  touched_scopes := case
+    -- of too many leads, not each is looked up: then all users count as changed
+    when coalesce(pg_catalog.cardinality(lead_ids), 0) <= 1000 and pg_catalog.array_position(lead_ids, null) is null
+      then touched_scopes || array(
+        select inboxdb.key_id(k.user_key)::inboxdb.user_id
+        from inboxdb.workspace as w
+        cross join pg_catalog.unnest(lead_ids) as c (lead_id)
+        inner join inboxdb.counted_lead as k on w.number = k.workspace and inboxdb.id_key(c.lead_id) = k.lead_key
+        where w.client_id = target_client_id and k.user_key is not null
+      )
+  end;
 end
 $$;
 -- <<< sql/drain/remember_leads.sql
@@ -2533,7 +2489,7 @@ begin
   -- ONE statement, so one snapshot: a change not seen stays in the log, a change seen is evaluated.
   with
   changed as materialized (
-    select c.slice, c.tid, c.noted_at from inboxdb.changes_of(target_client_id) as c
+    select c.slice, c.tid, c.noted_at from inboxdb.changes_of(array[target_client_id], null) as c
   ),
   added as (
     insert into inboxdb.counted_lead (ids_hash, workspace, counts, lead_key, user_key, snoozed_until)
@@ -2688,7 +2644,7 @@ as $$
   --   found from the end of the index, because a held snapshot keeps dead rows before (D36).
   -- Inlined, hence no search_path of its own.
   -- Reads: inbox_counts.
-  -- INVOKER: called by apply_changes and refresh_set only, which forbid sequential scans.
+  -- INVOKER: called by apply_changes only, which forbids sequential scans.
   select
     p.tid, d.is_global, d.scope_user_id,
     coalesce(p.leads, 0) + d.leads,
@@ -2728,24 +2684,25 @@ $$;
 
 -- >>> sql/counts/store_counts.sql
 create or replace function inboxdb.store_counts(
-  target_client_ids inboxdb.client_id[], as_of timestamptz, due inboxdb.counts_row[]
+  target_client_ids inboxdb.client_id[], as_of timestamptz, due inboxdb.counts_row[], versions bigint[]
 ) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: write rows of inbox_counts; nothing else does.
+-- Purpose: write rows of inbox_counts; nothing else does, except for bump_versions, the version.
 -- Parameters: due, the rows as they are to be, each with the ctid of the present row; leads are null to delete the row;
---   target_client_ids, the workspace of each; as_of, the instant of the counts.
+--   target_client_ids, the workspace of each; as_of, the instant of the counts; versions, the inbox cache version of
+--   each workspace, for its global row, null to keep the present one.
 -- Errors: 40001 where another session wrote counts of these workspaces meanwhile, past the locks.
 -- Writes: inbox_counts, by ctid (D36). One statement, because each has to be set up, and takes its locks (D96).
--- INVOKER: called by apply_changes, recount_workspace and refresh_set only, which forbid sequential scans.
+-- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
   written integer;
 begin
   merge into inboxdb.inbox_counts as s
   using
-    rows from (pg_catalog.unnest(target_client_ids), pg_catalog.unnest(due))
-      as d (client_id, tid, is_global, scope_user_id, leads, counts)
+    rows from (pg_catalog.unnest(target_client_ids), pg_catalog.unnest(due), pg_catalog.unnest(versions))
+      as d (client_id, tid, is_global, scope_user_id, leads, counts, version)
     -- the place alone: written so that the primary key, with all dead rows, cannot answer (D8)
     on s.ctid = d.tid and (s.client_id = d.client_id) is true
   when matched and d.leads is null then
@@ -2765,6 +2722,7 @@ begin
       total = d.counts[9],
       -- end
       computed_at = as_of,
+      version = case when s.is_global then coalesce(d.version, s.version) end,
       updated_at = case
         when
           -- each count: s.{name} = d.counts[{place}] and
@@ -2796,7 +2754,7 @@ begin
       ai_review,
       total,
       -- end
-      computed_at, updated_at
+      computed_at, updated_at, version
     )
     values (
       d.client_id, d.is_global, d.scope_user_id, d.leads,
@@ -2811,7 +2769,7 @@ begin
       d.counts[8],
       d.counts[9],
       -- end
-      as_of, as_of
+      as_of, as_of, case when d.is_global then d.version end
     );
   get diagnostics written = row_count;
 
@@ -2844,12 +2802,12 @@ set enable_mergejoin = off
 as $$
 -- Purpose: store in workspace the results of refreshes: the number of leads, the end of the next snooze, and after a
 --   recount the definitions, when, and how leads were compared. Called in a statement after remember_leads or
---   remember_set, whose own snapshots do not see the rows written.
+--   remember_changed, whose own snapshots do not see the rows written.
 -- Parameters: target_client_ids; as_of; leads_now, of each; is_recount; one_by_one, whether all leads were
 --   compared one by one.
 -- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps dead rows of ended snoozes.
 -- Writes: workspace, only where a value changes, because a held snapshot keeps each dead row.
--- INVOKER: called by apply_changes, recount_workspace and refresh_set only.
+-- INVOKER: called by apply_changes and recount_workspace only.
 begin
   update inboxdb.workspace as w
   set
@@ -2890,7 +2848,7 @@ as $$
 -- Purpose: let leads count whose snooze ended. No host table is read, because the end of a snooze changes whether a
 --   lead counts, not its counts.
 -- Parameters: target_client_id; first_snooze and as_of, between which the snoozes end: below there are dead rows only.
---   Called after remember_leads, so that leads changed as well are up to date already (D31).
+--   Called after remember_changed, so that leads changed as well are up to date already (D31).
 -- Returns: the kinds of leads that came, and that went.
 -- Writes: counted_lead, by its index on snoozed_until.
 -- INVOKER: called by apply_changes only, which forbids sequential scans.
@@ -2920,65 +2878,197 @@ end
 $$;
 -- <<< sql/drain/end_snoozes.sql
 
+-- >>> sql/drain/remember_changed.sql
+create or replace function inboxdb.remember_changed(target_client_ids inboxdb.client_id[], as_of timestamptz)
+returns inboxdb.changed_workspace[]
+language plpgsql volatile
+set search_path = ''
+set row_security = off
+set work_mem = '64MB'
+as $$
+-- Purpose: take the changes of single leads of workspaces, evaluate these leads, and bring counted_lead up to date:
+--   rows that differ are written, others not. A change of a whole workspace stays in the log, for a recount.
+-- Parameters: target_client_ids, with all their leads in counted_lead; as_of, the instant at which snoozes are judged.
+--   The caller took the locks in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: what was taken, of each workspace.
+-- Errors: those of changed_leads.
+-- Reads: changed_leads. Writes: counted_lead, the change log.
+-- INVOKER: called by apply_changes only, which forbids all but nested loops.
+declare
+  slices integer[];
+  tids pg_catalog.tid[];
+  taken inboxdb.changed_workspace[];
+begin
+  -- ONE statement, so one snapshot: a change not seen stays in the log, a change seen is evaluated.
+  with
+  changed as materialized (
+    select c.* from inboxdb.changes_of(target_client_ids, null) as c where c.lead_id is not null
+  ),
+  compared as materialized (
+    select c.*
+    from (
+      select pg_catalog.array_agg(d.client_id) as client_ids, pg_catalog.array_agg(d.lead_id) as lead_ids
+      from (select distinct n.client_id, n.lead_id from changed as n) as d
+    ) as d
+    cross join lateral inboxdb.changed_leads(d.client_ids, d.lead_ids, as_of) as c
+  ),
+  gone as (
+    delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
+  ),
+  rewritten as (
+    update inboxdb.counted_lead as k
+    set ids_hash = c.new_hash, counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
+    from compared as c
+    where k.ctid = c.tid and c.is_here
+      and (c.old_hash, c.old_user, c.old_counts, c.old_snooze)
+      is distinct from (c.new_hash, c.new_user, c.new_counts, c.new_snooze)
+  ),
+  added as (
+    insert into inboxdb.counted_lead (ids_hash, workspace, counts, lead_key, user_key, snoozed_until)
+    select c.new_hash, c.workspace, c.new_counts, c.lead_key, c.new_user, c.new_snooze
+    from compared as c
+    where c.tid is null
+    order by c.workspace, c.lead_key
+  ),
+  kind as (
+    select c.client_id, (m.user_key, m.counts, pg_catalog.sum(m.leads))::inboxdb.lead_kind as kind
+    from compared as c
+    cross join lateral (
+      values
+      (c.tid is not null, c.old_user, inboxdb.kind_now(c.old_counts, c.old_snooze is not null), -1),
+      (c.is_here, c.new_user, inboxdb.kind_now(c.new_counts, c.new_snooze is not null), 1)
+    ) as m (is_one, user_key, counts, leads)
+    where m.is_one
+    group by c.client_id, m.user_key, m.counts
+    having pg_catalog.sum(m.leads) <> 0
+  ),
+  told as (
+    select
+      w.client_id, null::pg_catalog.timestamptz as noted_at, null::inboxdb.user_id as user_id,
+      null::inboxdb.lead_kind as kind
+    from pg_catalog.unnest(target_client_ids) as w (client_id)
+    union all
+    select n.client_id, n.noted_at, n.left_user_id, null from changed as n
+    union all
+    select c.client_id, null, inboxdb.key_id(c.new_user)::inboxdb.user_id, null
+    from compared as c
+    where c.new_user is not null
+    union all
+    select k.client_id, null, null, k.kind from kind as k
+  )
+  select
+    pg_catalog.array_agg(n.slice), pg_catalog.array_agg(n.tid),
+    array(
+      select (
+        t.client_id, pg_catalog.min(t.noted_at),
+        pg_catalog.array_agg(t.user_id) filter (where t.user_id <> inboxdb.sentinel()),
+        pg_catalog.array_agg(t.kind) filter (where (t.kind).leads is not null)
+      )::inboxdb.changed_workspace
+      from told as t
+      group by t.client_id
+    )
+  into slices, tids, taken
+  from changed as n;
+  perform inboxdb.take_changes(slices, tids);
+  return taken;
+end
+$$;
+-- <<< sql/drain/remember_changed.sql
+
 -- >>> sql/drain/apply_changes.sql
-create or replace function inboxdb.apply_changes(
-  target_client_id inboxdb.client_id, as_of timestamptz,
-  out noted_since timestamptz, out changed_scopes inboxdb.user_id[]
-)
+create or replace function inboxdb.apply_changes(target_client_ids inboxdb.client_id[], as_of timestamptz)
+returns inboxdb.changed_workspace[]
 language plpgsql volatile
 set search_path = ''
 -- all by key: as planned after an ANALYZE, a bitmap scan would visit dead rows kept by a held snapshot
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
--- Purpose: refresh a workspace by change: take the changes of single leads and the snoozes that ended, and apply the
+-- Purpose: refresh workspaces by change: take the changes of single leads and the snoozes that ended, and apply the
 --   differences to the counts (D20).
--- Parameters: target_client_id, with all its leads in counted_lead; as_of, not earlier than the last refresh. The
---   caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
--- Returns: when the oldest change was noted, or the first snooze ended; the users with changed counts or leads.
+-- Parameters: target_client_ids, with all their leads in counted_lead; as_of, not earlier than the last refreshes. The
+--   caller took the locks in an EARLIER statement and is READ COMMITTED (D14).
+-- Returns: of each workspace when the oldest change was noted, or the first snooze ended; the users with changed counts
+--   or leads.
 -- Errors: IB014 where a count would fall below zero or exceed its leads, because a change was missed before; those of
---   remember_leads and store_counts.
--- A change of the whole workspace stays in the log, for a recount.
--- Reads, writes: as remember_leads, end_snoozes, changed_counts, store_counts and note_refresh.
--- INVOKER: called by refresh_workspace only.
+--   remember_changed and store_counts.
+-- A change of a whole workspace stays in the log, for a recount.
+-- New cache versions are given to workspaces where something was noted, before the counts, which are stored with them.
+-- Reads, writes: as remember_changed, end_snoozes, changed_counts, new_versions, store_counts and note_refresh.
+-- INVOKER: called by refresh_workspace and refresh_set only, which forbid sequential scans.
 declare
-  first_snooze pg_catalog.timestamptz;
-  moved inboxdb.lead_kind[];
+  taken inboxdb.changed_workspace[] := inboxdb.remember_changed(target_client_ids, as_of);
+  snooze pg_catalog.record;
+  ids_of_due inboxdb.client_id[];
   due inboxdb.counts_row[];
-  leads_now integer;
-  is_possible boolean;
+  ids inboxdb.client_id[];
+  leads_now integer[];
+  unfit pg_catalog.text;
+  ids_of_versions inboxdb.client_id[];
+  versions bigint[];
 begin
-  select r.noted_since, r.touched_scopes, r.moved into noted_since, changed_scopes, moved
-  from inboxdb.remember_leads(target_client_id, as_of, false, false) as r;
-
-  select w.next_snooze_at into first_snooze from inboxdb.workspace as w where w.client_id = target_client_id;
-  if first_snooze <= as_of then
-    noted_since := least(noted_since, first_snooze);
-    moved := moved || inboxdb.end_snoozes(target_client_id, first_snooze, as_of);
-  end if;
+  for snooze in
+    select t.place, t.client_id, w.next_snooze_at as ended_at
+    from pg_catalog.unnest(taken) with ordinality as t (client_id, noted_since, touched_scopes, moved, place)
+    inner join inboxdb.workspace as w on t.client_id = w.client_id
+    where w.next_snooze_at <= as_of
+  loop
+    taken[snooze.place].noted_since := least(taken[snooze.place].noted_since, snooze.ended_at);
+    taken[snooze.place].moved := taken[snooze.place].moved
+      || inboxdb.end_snoozes(snooze.client_id, snooze.ended_at, as_of);
+  end loop;
 
   select
+    pg_catalog.array_agg(w.client_id),
     pg_catalog.array_agg(
       (d.tid, d.is_global, d.scope_user_id, case when d.is_global or d.leads > 0 then d.leads end, d.counts)
       ::inboxdb.counts_row
     ),
-    changed_scopes || pg_catalog.array_agg(d.scope_user_id) filter (where not d.is_global),
-    pg_catalog.max(d.leads) filter (where d.is_global),
-    pg_catalog.bool_and(inboxdb.is_possible(d.tid, d.is_global, d.leads, d.counts))
-  into due, changed_scopes, leads_now, is_possible
-  from inboxdb.changed_counts(target_client_id, moved) as d;
-  if not is_possible then
+    pg_catalog.array_agg(w.client_id) filter (where d.is_global),
+    pg_catalog.array_agg(d.leads) filter (where d.is_global),
+    pg_catalog.string_agg(distinct pg_catalog.quote_literal(w.client_id::pg_catalog.text), ', ')
+    filter (where not inboxdb.is_possible(d.tid, d.is_global, d.leads, d.counts))
+  into ids_of_due, due, ids, leads_now, unfit
+  from pg_catalog.unnest(taken) as w
+  cross join lateral inboxdb.changed_counts(w.client_id, w.moved) as d;
+  if unfit is not null then
     raise exception using
       errcode = 'IB014',
-      message = pg_catalog.format('the changes of workspace %L do not fit its stored counts', target_client_id),
+      message = pg_catalog.format('the changes of workspace %s do not fit its stored counts', unfit),
       detail = 'A count would fall below zero, or exceed the leads. Nothing was changed.',
       hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
   end if;
-
-  changed_scopes := array(select distinct s.id from pg_catalog.unnest(changed_scopes) as s (id));
+  select pg_catalog.array_agg(v.client_id), pg_catalog.array_agg(v.version) into ids_of_versions, versions
+  from inboxdb.new_versions(
+    'recompute-inbox-counts',
+    array(select w.client_id from pg_catalog.unnest(taken) as w where w.noted_since is not null)
+  ) as v;
   perform inboxdb.store_counts(
-    pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(due)]), as_of, due
+    ids_of_due, as_of, due,
+    array(
+      select versions[pg_catalog.array_position(ids_of_versions, w.client_id)]
+      from pg_catalog.unnest(ids_of_due) with ordinality as w (client_id, place)
+      order by w.place
+    )
   );
-  perform inboxdb.note_refresh(array[target_client_id], as_of, array[leads_now], false, false);
+  perform inboxdb.note_refresh(ids, as_of, leads_now, false, false);
+
+  return array(
+    select (
+      w.client_id, w.noted_since,
+      array(
+        select t.id from pg_catalog.unnest(w.touched_scopes) as t (id)
+        union
+        select d.scope_user_id
+        from rows from (pg_catalog.unnest(ids_of_due), pg_catalog.unnest(due))
+          as d (client_id, tid, is_global, scope_user_id, leads, counts)
+        where d.client_id = w.client_id and not d.is_global
+      ),
+      null
+    )::inboxdb.changed_workspace
+    from pg_catalog.unnest(taken) as w
+  );
 end
 $$;
 -- <<< sql/drain/apply_changes.sql
@@ -3029,8 +3119,8 @@ as $$
 -- Leads are compared by hashes after a mark or a recompute, and one by one otherwise, or once that is due.
 -- Differences without a noted change are drift (D25), except after a first fill, new definitions or a clock set back,
 -- when counted_lead says nothing about the counts before.
--- Reads: as remember_leads or fill_leads, stored_counts, remembered_kinds. Writes: as remember_leads or fill_leads,
---   store_counts, workspace, drift.
+-- Reads: as remember_leads or fill_leads, stored_counts, remembered_kinds, newest_version. Writes: as remember_leads or
+--   fill_leads, new_versions, store_counts, workspace, drift.
 -- INVOKER: called by refresh_workspace only.
 declare
   is_judged boolean := reason not in ('first_fill', 'definitions_changed', 'clock_set_back');
@@ -3040,6 +3130,8 @@ declare
   first_snooze pg_catalog.timestamptz;
   drifted_scopes integer;
   drifted_leads integer;
+  is_drift boolean;
+  version bigint;
   touched_scopes inboxdb.user_id[];
   kinds_before inboxdb.lead_kind[];
   moved inboxdb.lead_kind[];
@@ -3064,7 +3156,7 @@ begin
   else
     select r.noted_since, r.touched_scopes, r.moved, r.drifted, r.still_exists
     into noted_since, touched_scopes, moved, drifted_leads, still_exists
-    from inboxdb.remember_leads(target_client_id, as_of, true, one_by_one) as r;
+    from inboxdb.remember_leads(target_client_id, as_of, one_by_one) as r;
   end if;
   noted_since := least(noted_since, collapsed_since, case when first_snooze <= as_of then first_snooze end);
 
@@ -3090,8 +3182,19 @@ begin
     where still_exists and (c.is_global or c.leads > 0)
   ) as r using (is_global, scope_user_id);
   changed_scopes := array(select pg_catalog.unnest(changed_scopes) union select pg_catalog.unnest(touched_scopes));
+  is_drift := is_judged and (reason = 'did_not_fit' or drifted_leads > 0 or drifted_scopes > 0);
+  -- drift is a change that nobody noted (D32); a recompute by hand keeps the version (D33)
+  if is_drift and reason = 'audit' then
+    noted_since := coalesce(noted_since, as_of);
+  end if;
+  if noted_since is not null then
+    version := (select n.version from inboxdb.new_versions('recompute-inbox-counts', array[target_client_id]) as n);
+  else
+    version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
+  end if;
   perform inboxdb.store_counts(
-    pg_catalog.array_fill(target_client_id, array[coalesce(pg_catalog.cardinality(due), 0)]), as_of, coalesce(due, '{}')
+    pg_catalog.array_fill(target_client_id, array[coalesce(pg_catalog.cardinality(due), 0)]), as_of,
+    coalesce(due, '{}'), pg_catalog.array_fill(version, array[coalesce(pg_catalog.cardinality(due), 0)])
   );
 
   if still_exists then
@@ -3099,13 +3202,9 @@ begin
   else
     delete from inboxdb.workspace as w where w.client_id = target_client_id;
   end if;
-  if is_judged and (reason = 'did_not_fit' or drifted_leads > 0 or drifted_scopes > 0) then
+  if is_drift then
     insert into inboxdb.drift (client_id, found_by, leads, scopes)
     values (target_client_id, reason, drifted_leads, drifted_scopes);
-    -- drift is a change that nobody noted (D32); a recompute by hand keeps the version (D33)
-    if reason = 'audit' then
-      noted_since := coalesce(noted_since, as_of);
-    end if;
   end if;
 end
 $$;
@@ -3192,8 +3291,8 @@ begin
   );
   if reason is null then
     begin
-      select a.noted_since, a.changed_scopes into oldest_reason, changed_scopes
-      from inboxdb.apply_changes(target_client_id, as_of) as a;
+      select a.noted_since, a.touched_scopes into oldest_reason, changed_scopes
+      from pg_catalog.unnest(inboxdb.apply_changes(array[target_client_id], as_of)) as a;
     exception when sqlstate 'IB014' then
       reason := 'did_not_fit';
     end;
@@ -3204,12 +3303,10 @@ begin
   end if;
 
   perform inboxdb.checkpoint('counts stored', target_client_id::pg_catalog.text);
-  if oldest_reason is not null then
-    version := inboxdb.bump_versions('recompute-inbox-counts', target_client_id);
-  else
+  if oldest_reason is null then
     changed_scopes := null;
-    version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
   end if;
+  version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
 
   perform inboxdb.checkpoint('versions bumped', target_client_id::pg_catalog.text);
   delete from inboxdb.inbox_counts_dirty as d
@@ -3229,70 +3326,16 @@ end
 $$;
 -- <<< sql/drain/refresh_workspace.sql
 
--- >>> sql/drain/changed_leads_of_set.sql
-create or replace function inboxdb.changed_leads_of_set(
-  client_ids inboxdb.client_id[], lead_ids inboxdb.lead_id[], as_of timestamptz
-)
-returns table (
-  client_id inboxdb.client_id, workspace integer, tid tid, lead_key bytea, old_user bytea, old_counts integer,
-  old_snooze timestamptz, old_hash bigint, is_here boolean, new_user bytea, new_counts integer, new_snooze timestamptz,
-  new_hash bigint
-)
--- STABLE matters: everything is read in the caller's snapshot (D15).
-language plpgsql stable rows 100
-set search_path = ''
-set row_security = off
-as $$
--- Purpose: compare leads of several workspaces with their rows in counted_lead, by key: as changed_leads does for one.
--- Parameters: client_ids and lead_ids, each pair once; as_of, the instant at which snoozes are judged.
--- Returns: the leads that the workspaces have, or counted_lead: workspace is the number in counted_lead, the rest as in
---   compared_lead.
--- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: counted_lead, lead_now, workspace.
--- INVOKER: called by remember_set only, within refresh_set, which forbids all but nested loops.
-begin
-  perform inboxdb.checkpoint('snapshot taken');
-  return query
-  select
-    c.client_id, w.number, k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
-    n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash
-  from (
-    select c.client_id, c.lead_id, inboxdb.id_key(c.lead_id) as lead_key
-    from rows from (pg_catalog.unnest(client_ids), pg_catalog.unnest(lead_ids)) as c (client_id, lead_id)
-  ) as c
-  cross join lateral (
-    select w.number from inboxdb.workspace as w where w.client_id = c.client_id offset 0
-  ) as w
-  left join lateral (
-    select k.ctid as tid, k.user_key, k.counts::integer as counts, k.snoozed_until, k.ids_hash
-    from inboxdb.counted_lead as k
-    where k.workspace = w.number and k.lead_key = c.lead_key
-    offset 0
-  ) as k on true
-  left join lateral (
-    select
-      true as is_here, f.user_key, f.counts, f.ids_hash,
-      case when f.snoozed_until > as_of then f.snoozed_until end as snoozed_until
-    from inboxdb.lead_now as f
-    where f.lead_id = c.lead_id and f.client_id = c.client_id
-    offset 0
-  ) as n on true
-  where k.tid is not null or n.is_here;
-  perform inboxdb.checkpoint('counted');
-end
-$$;
--- <<< sql/drain/changed_leads_of_set.sql
-
 -- >>> sql/drain/fit_for_set.sql
 create or replace function inboxdb.fit_for_set(target_client_ids inboxdb.client_id[], as_of timestamptz)
 returns inboxdb.client_id[]
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: choose the workspaces that a set may refresh: by change, of few leads each, so that no workspace of the set
---   is locked for long.
+-- Purpose: choose the workspaces that a set may refresh: by change, of 1,000 changes in all, those with the fewest
+--   first, so that no workspace of the set is locked for long.
 -- Parameters: target_client_ids; as_of, the instant of the new counts.
--- Returns: the workspaces with 1 to 10 changes, each of a lead, for which reason_to_recount knows no reason, and
+-- Returns: the workspaces with 1 to 100 changes, each of a lead, for which reason_to_recount knows no reason, and
 --   without a snooze that ended.
 -- Reads: the change log, workspace, inbox_counts, "Client", inbox_counts_dirty.
 -- INVOKER: called by refresh_set only, which forbids all but nested loops.
@@ -3300,13 +3343,19 @@ begin
   return array(
     select c.client_id
     from (
-      select c.client_id
-      from inboxdb.changes_of_set(target_client_ids, 11) as c
+      select
+        c.client_id, pg_catalog.count(*) as changes,
+        pg_catalog.sum(pg_catalog.count(*)) over (order by pg_catalog.count(*), c.client_id)
+          as changes_so_far
+      from inboxdb.changes_of(target_client_ids, 101) as c
       group by c.client_id
-      having pg_catalog.count(*) <= 10 and pg_catalog.count(*) = pg_catalog.count(c.lead_id)
+      having pg_catalog.count(*) = pg_catalog.count(c.lead_id)
     ) as c
     cross join lateral (
-      select w.definitions, w.next_snooze_at from inboxdb.workspace as w where w.client_id = c.client_id offset 0
+      select w.leads, w.definitions, w.next_snooze_at
+      from inboxdb.workspace as w
+      where w.client_id = c.client_id
+      offset 0
     ) as w
     -- the global row, found from the end of the index (D36)
     cross join lateral (
@@ -3316,7 +3365,9 @@ begin
       order by s.client_id desc, s.is_global desc, s.scope_user_id desc
       limit 1
     ) as s
-    where w.definitions = inboxdb.definitions()
+    where c.changes <= least(greatest(w.leads / 10, 10), 100)
+      and c.changes_so_far <= 1000
+      and w.definitions = inboxdb.definitions()
       and (w.next_snooze_at <= as_of) is not true
       and s.computed_at <= as_of
       and exists (select from public."Client" as h where h.id = c.client_id offset 0)
@@ -3333,93 +3384,6 @@ begin
 end
 $$;
 -- <<< sql/drain/fit_for_set.sql
-
--- >>> sql/drain/remember_set.sql
-create or replace function inboxdb.remember_set(target_client_ids inboxdb.client_id[], as_of timestamptz)
-returns inboxdb.changed_workspace[]
-language plpgsql volatile
-set search_path = ''
-set row_security = off
-as $$
--- Purpose: take the changes of single leads of several workspaces, evaluate these leads, and bring counted_lead up to
---   date: as remember_leads does for one.
--- Parameters: target_client_ids, with all their leads in counted_lead; as_of, the instant at which snoozes are judged.
---   The caller took the locks in an EARLIER statement and is READ COMMITTED (D14).
--- Returns: what was taken, of each workspace with a change.
--- Errors: those of changed_leads_of_set.
--- Reads: changed_leads_of_set. Writes: counted_lead, the change log.
--- INVOKER: called by refresh_set only, which forbids all but nested loops.
-declare
-  slices integer[];
-  tids pg_catalog.tid[];
-  taken inboxdb.changed_workspace[];
-begin
-  -- ONE statement, so one snapshot: a change not seen stays in the log, a change seen is evaluated.
-  with
-  changed as materialized (
-    select c.* from inboxdb.changes_of_set(target_client_ids, null) as c where c.lead_id is not null
-  ),
-  compared as materialized (
-    select c.*
-    from (
-      select pg_catalog.array_agg(d.client_id) as client_ids, pg_catalog.array_agg(d.lead_id) as lead_ids
-      from (select distinct n.client_id, n.lead_id from changed as n) as d
-    ) as d
-    cross join lateral inboxdb.changed_leads_of_set(d.client_ids, d.lead_ids, as_of) as c
-  ),
-  gone as (
-    delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
-  ),
-  rewritten as (
-    update inboxdb.counted_lead as k
-    set ids_hash = c.new_hash, counts = c.new_counts, user_key = c.new_user, snoozed_until = c.new_snooze
-    from compared as c
-    where k.ctid = c.tid and c.is_here
-      and (c.old_hash, c.old_user, c.old_counts, c.old_snooze)
-      is distinct from (c.new_hash, c.new_user, c.new_counts, c.new_snooze)
-  ),
-  added as (
-    insert into inboxdb.counted_lead (ids_hash, workspace, counts, lead_key, user_key, snoozed_until)
-    select c.new_hash, c.workspace, c.new_counts, c.lead_key, c.new_user, c.new_snooze
-    from compared as c
-    where c.tid is null
-    order by c.workspace, c.lead_key
-  ),
-  told as (
-    select n.client_id, n.noted_at, n.left_user_id as user_id, false as has_moved, null::inboxdb.lead_kind as kind
-    from changed as n
-    union all
-    select c.client_id, null, inboxdb.key_id(c.new_user)::inboxdb.user_id, false, null
-    from compared as c
-    where c.new_user is not null
-    union all
-    select c.client_id, null, null, true, (m.user_key, m.counts, m.leads)::inboxdb.lead_kind
-    from compared as c
-    cross join lateral (
-      values
-      (c.tid is not null, c.old_user, inboxdb.kind_now(c.old_counts, c.old_snooze is not null), -1),
-      (c.is_here, c.new_user, inboxdb.kind_now(c.new_counts, c.new_snooze is not null), 1)
-    ) as m (is_one, user_key, counts, leads)
-    where m.is_one
-  )
-  select
-    pg_catalog.array_agg(n.slice), pg_catalog.array_agg(n.tid),
-    array(
-      select (
-        t.client_id, pg_catalog.min(t.noted_at),
-        pg_catalog.array_agg(t.user_id) filter (where t.user_id <> inboxdb.sentinel()),
-        pg_catalog.array_agg(t.kind) filter (where t.has_moved)
-      )::inboxdb.changed_workspace
-      from told as t
-      group by t.client_id
-    )
-  into slices, tids, taken
-  from changed as n;
-  perform inboxdb.take_changes(slices, tids);
-  return taken;
-end
-$$;
--- <<< sql/drain/remember_set.sql
 
 -- >>> sql/drain/refresh_set.sql
 create or replace function inboxdb.refresh_set(target_client_ids inboxdb.client_id[], started_at timestamptz[])
@@ -3443,54 +3407,26 @@ as $$
 --   started_at, of each.
 -- Returns: a row per refreshed workspace, as refresh_workspace with a new version. Other workspaces are left as they
 --   are, to be refreshed by themselves.
--- Errors: IB014 where a count of any workspace would fall below zero or exceed its leads; those of remember_set and
---   store_counts. Nothing was changed then.
--- Reads, writes: as fit_for_set, remember_set, changed_counts, store_counts, note_refresh, new_versions and
---   record_jobs; inbox_counts_dirty.
+-- Errors: those of apply_changes. Nothing was changed then.
+-- Reads, writes: as fit_for_set, apply_changes and record_jobs; newest_version, inbox_counts_dirty.
 -- INVOKER: called by drain_set only.
 declare
   -- read after the locks and before the snapshot: never later than the leads evaluated
   as_of pg_catalog.timestamptz := inboxdb.clock();
-  taken inboxdb.changed_workspace[];
+  refreshed inboxdb.changed_workspace[];
   ids inboxdb.client_id[];
-  ids_of_due inboxdb.client_id[];
-  due inboxdb.counts_row[];
-  leads_now integer[];
-  is_possible boolean;
-  ids_of_versions inboxdb.client_id[];
-  versions bigint[];
   attempt_numbers integer[];
 begin
   perform inboxdb.checkpoint('workspace locked', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(target_client_ids) as w (client_id);
-  taken := inboxdb.remember_set(inboxdb.fit_for_set(target_client_ids, as_of), as_of);
-
-  select
-    pg_catalog.array_agg(w.client_id),
-    pg_catalog.array_agg(
-      (d.tid, d.is_global, d.scope_user_id, case when d.is_global or d.leads > 0 then d.leads end, d.counts)
-      ::inboxdb.counts_row
-    ),
-    pg_catalog.array_agg(w.client_id) filter (where d.is_global),
-    pg_catalog.array_agg(d.leads) filter (where d.is_global),
-    pg_catalog.bool_and(inboxdb.is_possible(d.tid, d.is_global, d.leads, d.counts))
-  into ids_of_due, due, ids, leads_now, is_possible
-  from pg_catalog.unnest(taken) as w
-  cross join lateral inboxdb.changed_counts(w.client_id, w.moved) as d;
-  if ids is null then
+  ids := inboxdb.fit_for_set(target_client_ids, as_of);
+  if pg_catalog.cardinality(ids) = 0 then
     return;
-  elsif not is_possible then
-    -- of which workspace, its own refresh finds out, and recounts
-    raise sqlstate 'IB014';
   end if;
-  perform inboxdb.store_counts(ids_of_due, as_of, due);
-  perform inboxdb.note_refresh(ids, as_of, leads_now, false, false);
+  refreshed := inboxdb.apply_changes(ids, as_of);
 
   perform inboxdb.checkpoint('counts stored', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(ids) as w (client_id);
-  select pg_catalog.array_agg(v.client_id), pg_catalog.array_agg(v.version) into ids_of_versions, versions
-  from inboxdb.new_versions('recompute-inbox-counts', ids) as v;
-
   perform inboxdb.checkpoint('versions bumped', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(ids) as w (client_id);
   with
@@ -3521,20 +3457,9 @@ begin
   );
 
   return query
-  select
-    w.client_id, v.version,
-    array(
-      select t.id from pg_catalog.unnest(w.touched_scopes) as t (id)
-      union
-      select d.scope_user_id
-      from rows from (pg_catalog.unnest(ids_of_due), pg_catalog.unnest(due))
-        as d (client_id, tid, is_global, scope_user_id, leads, counts)
-      where d.client_id = w.client_id and not d.is_global
-    ),
-    pg_catalog.date_part('epoch', inboxdb.clock() - w.noted_since)
-  from pg_catalog.unnest(taken) as w
-  inner join rows from (pg_catalog.unnest(ids_of_versions), pg_catalog.unnest(versions)) as v (client_id, version)
-    on w.client_id = v.client_id;
+  select w.client_id, v.version, w.touched_scopes, pg_catalog.date_part('epoch', inboxdb.clock() - w.noted_since)
+  from pg_catalog.unnest(refreshed) as w
+  cross join lateral inboxdb.newest_version(w.client_id, 'inbox') as v;
 end
 $$;
 -- <<< sql/drain/refresh_set.sql
@@ -3846,7 +3771,7 @@ begin
   end if;
 
   select pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid) into slices, tids
-  from (select c.slice, c.tid from inboxdb.changes_of(target_client_id) as c limit 100000) as c;
+  from (select c.slice, c.tid from inboxdb.changes_of(array[target_client_id], null) as c limit 100000) as c;
   if slices is not null then
     perform inboxdb.take_changes(slices, tids);
     update inboxdb.work_list as d set collapsed = true where d.client_id = target_client_id;
@@ -4134,7 +4059,7 @@ begin
     select d.client_id
     from inboxdb.work_list as d
     where d.next_attempt_at >= 'infinity' and d.quarantined_at is not null
-      and exists (select from inboxdb.changes_of(d.client_id) offset 0)
+      and exists (select from inboxdb.changes_of(array[d.client_id], null) offset 0)
     -- at most 100, because each takes a lock, and the lock table has room for some thousands
     limit 100
   loop
@@ -4535,7 +4460,7 @@ $$;
 create or replace function inboxdb.drain_set(claimed inboxdb.client_id[])
 returns table (
   client_id inboxdb.client_id, outcome text, version bigint, changed_scopes inboxdb.user_id[],
-  seconds_waited double precision
+  seconds_waited double precision, undone_by text
 )
 language plpgsql volatile security definer
 set search_path = ''
@@ -4546,7 +4471,8 @@ as $$
 -- Parameters: claimed, by claim_set in an earlier, committed transaction.
 -- Returns: a row per workspace: refreshed, with the rest as drain_next; or left: to be refreshed by drain_next, in a
 --   transaction of its own. Left are workspaces that need more than a set does, or are locked; all of them where
---   inboxdb is suspended, or the set failed: whose fault that was, drain_next finds out and records.
+--   inboxdb is suspended, or the set failed: undone_by is the SQLSTATE then, and whose fault that was, drain_next
+--   finds out and records.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled: nothing was changed then.
 -- Reads, writes: as refresh_set.
 -- DEFINER: its callers have no rights in inboxdb.
@@ -4575,7 +4501,7 @@ begin
       end loop;
     exception when others then
       -- recorded, if the error comes again, by the refresh of the workspace at fault
-      null;
+      get stacked diagnostics undone_by = returned_sqlstate;
     end;
   end if;
 
@@ -5199,6 +5125,11 @@ declare
   waited pg_catalog.float8;
   -- once realtime hangs, no further signals are sent
   silent boolean := false;
+  -- why a set was undone, and until when that is told
+  undone_by pg_catalog.text;
+  last_undone_by pg_catalog.text;
+  told_until pg_catalog.timestamptz;
+  troubles pg_catalog.text;
   -- of maintenance: beside the refreshes, and at rest
   beside pg_catalog.jsonb;
   at_rest pg_catalog.jsonb;
@@ -5211,10 +5142,17 @@ begin
   end if;
   loop
     call inboxdb.next_transaction();
+    troubles := case
+      when told_until operator(pg_catalog.>) pg_catalog.clock_timestamp()
+        then 'undid sets of workspaces, refreshed one by one instead: ' operator(pg_catalog.||) last_undone_by
+    end;
+    if silent then
+      troubles := pg_catalog.concat_ws('; ', 'realtime hangs', troubles);
+    end if;
     if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
       beat_at := pg_catalog.clock_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => 5);
       perform inboxdb.heartbeat(
-        run_id, 'sql', 1, refreshes, failures, samples, false, case when silent then 'realtime hangs' end
+        run_id, 'sql', 1, refreshes, failures, samples, false, troubles
       );
       samples := '{}';
       call inboxdb.next_transaction();
@@ -5267,9 +5205,14 @@ begin
         pg_catalog.count(*) filter (where d.outcome operator(pg_catalog.=) 'refreshed'),
         samples operator(pg_catalog.||)
         pg_catalog.array_agg(d.seconds_waited::pg_catalog.float4) filter (where d.seconds_waited is not null),
-        pg_catalog.array_agg(pg_catalog.to_jsonb(d)) filter (where d.changed_scopes is not null)
-      into alone, refreshes, samples, to_tell
+        pg_catalog.array_agg(pg_catalog.to_jsonb(d)) filter (where d.changed_scopes is not null),
+        pg_catalog.min(d.undone_by)
+      into alone, refreshes, samples, to_tell, undone_by
       from inboxdb.drain_set(claimed) as d;
+      if undone_by is not null then
+        last_undone_by := undone_by;
+        told_until := pg_catalog.clock_timestamp() operator(pg_catalog.+) interval '1 minute';
+      end if;
       while pg_catalog.cardinality(to_tell) operator(pg_catalog.>) 0 and not silent loop
         call inboxdb.next_transaction();
         told := inboxdb.send_all_signals(pg_catalog.to_jsonb(to_tell));
@@ -5300,7 +5243,7 @@ begin
   end loop;
   call inboxdb.next_transaction();
   perform inboxdb.heartbeat(
-    run_id, 'sql', 1, refreshes, failures, samples, true, case when silent then 'realtime hangs' end
+    run_id, 'sql', 1, refreshes, failures, samples, true, troubles
   );
   if inboxdb.suspended_since() is not null then
     raise warning using

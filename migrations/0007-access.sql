@@ -33,13 +33,14 @@ declare
   reduced pg_catalog.text := candidate;
   before pg_catalog.text;
 begin
-  if pg_catalog.length(candidate) > 1000 and (
-    pg_catalog.length(candidate) > 16384 or pg_catalog.regexp_count(candidate, '[[{]') > 1000
+  -- the usual case in two expressions, because each is set up anew in every transaction (D124)
+  if pg_catalog.current_setting('server_version_num') >= '160000' and (
+    pg_catalog.length(candidate) <= 1000
+    or pg_catalog.length(candidate) <= 16384 and pg_catalog.regexp_count(candidate, '[[{]') <= 1000
   ) then
-    return false;
-  end if;
-  if pg_catalog.current_setting('server_version_num') >= '160000' then
     return pg_catalog.pg_input_is_valid(candidate, 'pg_catalog.jsonb');
+  elsif pg_catalog.length(candidate) > 16384 or pg_catalog.regexp_count(candidate, '[[{]') > 1000 then
+    return false;
   end if;
 
   -- PostgreSQL 15: inner values are replaced by characters outside JSON, level by level, until a single one is left.
@@ -99,67 +100,47 @@ create or replace function inboxdb.current_user_id() returns inboxdb.user_id
 language plpgsql stable parallel safe security definer
 set search_path = ''
 as $$
--- Purpose: who is asking, known here alone: the subject of the JSON web token whose claims PostgREST, Supabase or the
---   application put into the transaction (set local request.jwt.claims).
--- Returns: the user's id; null for nobody: no claims, '' (what a `set local` leaves behind), no subject, or the
---   sentinel.
--- Errors: IB005 for claims that are no JSON object, or a subject that no user can have. The claims are not quoted.
--- Reads: the settings request.jwt.claims and, where absent, request.jwt.claim.sub (PostgREST before 9).
+-- Purpose: who is asking, for policies and the host.
+-- Returns: as claimed_user_id.
+-- Errors: those of claimed_user_id.
+-- Reads: as claimed_user_id.
 -- DEFINER: policies call this function for restricted roles, which so need no right on the functions called here.
--- No exception block here: it would start a subtransaction, which parallel queries may not (D53).
-declare
-  claims constant pg_catalog.text := nullif(pg_catalog.current_setting('request.jwt.claims', true), '');
-  document pg_catalog.json;
-  subject pg_catalog.text;
-  problem pg_catalog.text;
 begin
-  if claims is null then
-    subject := pg_catalog.current_setting('request.jwt.claim.sub', true);
-  elsif not inboxdb.is_json(claims) then
-    problem := 'request.jwt.claims is not JSON';
-  else
-    document := claims;
-    subject := document ->> 'sub';
-    problem := case
-      when pg_catalog.json_typeof(document) <> 'object' then 'request.jwt.claims is not a JSON object'
-      when pg_catalog.json_typeof(document -> 'sub') not in ('string', 'null') then 'the claim "sub" is not a string'
-    end;
-  end if;
-  if problem is null and subject <> '' and not inboxdb.can_be_id(subject, inboxdb.sentinel()) then
-    problem := 'the claim "sub" is not a user id of this database';
-  end if;
-
-  if problem is not null then
-    raise exception using
-      errcode = 'IB005',
-      message = 'malformed claims: ' || problem,
-      detail = 'Nobody is signed in by them, so nothing was shown.',
-      hint = 'Set request.jwt.claims to a JSON object whose "sub" is the user''s id, for the transaction only.';
-  end if;
-  return nullif(nullif(subject, '')::inboxdb.user_id, inboxdb.sentinel());
+  return inboxdb.claimed_user_id();
 end
 $$;
 -- <<< sql/access/current_user_id.sql
 
+-- >>> sql/access/role_rank.sql
+create or replace function inboxdb.role_rank(member_role text) returns integer
+language sql immutable parallel safe
+as $$
+  -- Purpose: which of a member's roles decides, known here alone: the highest.
+  -- Parameters: member_role; OWNER for "Client"."userId".
+  -- Returns: its rank; null for a role unknown here, which gives no access. Of rank 2, a setter, alone sees less than
+  --   the whole workspace.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select pg_catalog.array_position(array['CLIENT_PORTAL', 'SETTER', 'INBOX_MANAGER', 'ADMIN', 'OWNER'], member_role)
+$$;
+-- <<< sql/access/role_rank.sql
+
 -- >>> sql/access/member_access.view.sql
 create or replace view inboxdb.member_access as
--- Who sees what, defined here alone: a member's highest role decides; the owner needs no membership. Roles unknown here
--- give no access.
+-- Who sees what: a member's highest role decides (role_rank); the owner needs no membership. require_access answers
+-- the same for one user and workspace, in fewer steps.
 select
   m.client_id,
   m.user_id,
-  -- OWNER = ADMIN > INBOX_MANAGER > SETTER > CLIENT_PORTAL; setters alone see less than the whole workspace
-  pg_catalog.bool_or(m.member_role in ('OWNER', 'ADMIN', 'INBOX_MANAGER'))
-  or not pg_catalog.bool_or(m.member_role = 'SETTER')
-    as sees_whole
+  pg_catalog.max(m.role_rank) <> inboxdb.role_rank('SETTER') as sees_whole
 from (
-  select c.id as client_id, c."userId" as user_id, 'OWNER' as member_role
+  select c.id as client_id, c."userId" as user_id, inboxdb.role_rank('OWNER') as role_rank
   from public."Client" as c
   union all
-  select m."clientId", m."userId", m.role::text
+  select m."clientId", m."userId", inboxdb.role_rank(m.role::text) as role_rank
   from public."ClientMember" as m
-  where m.role::text in ('ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL')
 ) as m
+where m.role_rank is not null
 group by m.client_id, m.user_id;
 
 comment on view inboxdb.member_access is
@@ -291,13 +272,22 @@ as $$
 -- Parameters: target_client_id.
 -- Returns: the scope: the sentinel for a member who sees the whole workspace, a setter's own id.
 -- Errors: IB006 without an identity; IB007 without access, and word for word the same for an unknown workspace; those
---   of current_user_id.
--- Reads: member_access, by key.
+--   of claimed_user_id.
+-- Reads: "Client", and of who is not the owner "ClientMember", by key. As member_access has it, in one or two lookups,
+--   because the view's two lookups and its aggregate cost each reader of counts twice as much (D124).
 -- INVOKER: called by our DEFINER functions only, with search_path = '' and row_security = off.
 declare
-  me constant inboxdb.user_id := inboxdb.current_user_id();
-  sees_whole pg_catalog.bool;
+  me constant inboxdb.user_id := inboxdb.claimed_user_id();
+  is_owner pg_catalog.bool;
+  highest integer;
 begin
+  select c."userId" = me into is_owner from public."Client" as c where c.id = target_client_id;
+  if is_owner then
+    return inboxdb.sentinel();
+  end if;
+  select pg_catalog.max(inboxdb.role_rank(m.role::text)) into highest
+  from public."ClientMember" as m
+  where m."clientId" = target_client_id and m."userId" = me;
   if me is null then
     raise exception using
       errcode = 'IB006',
@@ -305,17 +295,14 @@ begin
       detail = 'The transaction carries no claims, or claims without a subject.',
       hint = 'Set request.jwt.claims to a JSON object whose "sub" is the user''s id, for the transaction only.';
   end if;
-  select a.sees_whole into sees_whole
-  from inboxdb.member_access as a
-  where a.user_id = me and a.client_id = target_client_id;
-  if not found then
+  if highest is null then
     raise exception using
       errcode = 'IB007',
       message = 'no access to this workspace',
       detail = 'Either there is no workspace of this id, or the user who is signed in is not a member of it.',
       hint = 'The id is "Client"."id".';
   end if;
-  return case when sees_whole then inboxdb.sentinel() else me end;
+  return case when highest = inboxdb.role_rank('SETTER') then me else inboxdb.sentinel() end;
 end
 $$;
 -- <<< sql/access/require_access.sql
@@ -393,23 +380,48 @@ language plpgsql stable security definer
 set search_path = ''
 -- require_access reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
 set row_security = off
+-- no sequential scan: a plan made while the work list is empty is kept for the session, and has to do for dead rows
+set enable_seqscan = off
+-- JIT off: enable_seqscan = off adds 1e10 to a plan's cost, which up to PostgreSQL 17 alone triggers JIT (D50)
+set jit = off
+-- generic plan, because no parameter changes the best plan, and planning takes longer than all else (D9)
+set plan_cache_mode = force_generic_plan
 as $$
 -- Purpose: the current user's counts of a workspace, and how fresh they are.
 -- Parameters: target_client_id.
 -- Returns: see inbox_api.inbox_counts.
 -- Errors: those of require_access, before anything else is read; in live mode those of live_inbox_counts.
--- Reads: inbox_counts, cache_version, inbox_counts_dirty, drain_state, setting (by key, in a single statement); in live
---   mode as live_inbox_counts, at the cost of a scan of the workspace.
+-- Reads: inbox_counts, drain_state, inbox_counts_dirty, setting, by key and without a join, which costs a reader more
+--   (D124); cache_version where inbox_counts has no version. In live mode as live_inbox_counts, by a scan of the
+--   workspace.
 -- DEFINER: members may read neither the work list nor the settings.
 declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
+  collected_at pg_catalog.timestamptz;
+  dirty_since pg_catalog.timestamptz;
+  source pg_catalog.text;
   answer inboxdb.counts_answer;
 begin
+  -- Few expressions besides the statements, because each is set up anew in every transaction (D124).
+  -- Sub-selects, and the newest revision first, as drain_state_now: no join to set up.
   select
-    scope, w.computed_at, v.version, d.dirty_since,
-    coalesce(d.dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
-    or coalesce(state.collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
-    inboxdb.setting('counts_source'),
+    s.collected_at,
+    (
+      select d.dirty_since
+      from inboxdb.inbox_counts_dirty as d
+      where d.client_id = target_client_id and d.next_attempt_at >= s.claim_from
+    ),
+    -- the default of view setting_definition
+    coalesce((select k.setting_value from inboxdb.setting as k where k.setting_name = 'counts_source'), 'stored')
+  into collected_at, dirty_since, source
+  from inboxdb.drain_state as s
+  order by s.revision desc
+  limit 1;
+  select
+    scope, s.computed_at, s.version, dirty_since,
+    coalesce(dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
+    or coalesce(collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
+    source,
     -- each count, with commas: s.{name}
     s.all_responses,
     s.requires_attention,
@@ -422,53 +434,65 @@ begin
     s.total
     -- end
   into answer
-  from (select) as always
-  left join inboxdb.drain_state_now as state on true
-  left join inboxdb.inbox_counts as s
-    on s.client_id = target_client_id
-    and s.is_global = (scope = inboxdb.sentinel())
-    and s.scope_user_id = scope
-  -- computed_at is the global row's: a refresh covers every scope, and rewrites only rows that changed (D26)
-  left join inboxdb.inbox_counts as w
-    on w.client_id = target_client_id and w.is_global and w.scope_user_id = inboxdb.sentinel()
-  left join inboxdb.newest_version(target_client_id, 'inbox') as v on true
-  left join inboxdb.inbox_counts_dirty as d
-    on d.client_id = target_client_id and d.next_attempt_at >= state.claim_from;
+  from inboxdb.inbox_counts as s
+  where s.client_id = target_client_id and s.is_global = (scope = inboxdb.sentinel()) and s.scope_user_id = scope;
+  if answer.version is not null and source = 'stored'
+    and coalesce(pg_catalog.current_setting('request.headers', true), '') = ''
+  then
+    return answer;
+  end if;
 
-  if answer.source = 'live' then
-    answer.computed_at := inboxdb.clock();
-    answer.dirty_since := null;
-    answer.is_stale := false;
+  -- drain_state may be lost
+  source := coalesce(source, inboxdb.setting('counts_source'));
+  if answer.scope_user_id is null then
     select
-      answer.scope_user_id, answer.computed_at, answer.version, answer.dirty_since, answer.is_stale, answer.source,
-      -- each count, with commas: l.{name}
-      l.all_responses,
-      l.requires_attention,
-      l.previously_required_attention,
-      l.total_non_blacklisted,
-      l.awaiting_reply,
-      l.needs_repair,
-      l.ai_sent,
-      l.ai_review,
-      l.total
+      scope, null, null, dirty_since,
+      coalesce(dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
+      or coalesce(collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
+      null,
+      -- each count, with commas: 0
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0
+      -- end
+    into answer;
+  end if;
+  answer.source := source;
+  if scope <> inboxdb.sentinel() then
+    -- the global row's: a refresh covers every scope, and rewrites only rows that changed (D26)
+    select s.computed_at, s.version into answer.computed_at, answer.version
+    from inboxdb.inbox_counts as s
+    where s.client_id = target_client_id and s.is_global and s.scope_user_id = inboxdb.sentinel();
+  end if;
+  -- of a workspace made anew, before its first fill
+  if answer.version is null then
+    select v.version into answer.version from inboxdb.newest_version(target_client_id, 'inbox') as v;
+  end if;
+
+  if source = 'live' then
+    select
+      scope, always.now, answer.version, null, false, source,
+      -- each count, with commas: coalesce(l.{name}, 0)
+      coalesce(l.all_responses, 0),
+      coalesce(l.requires_attention, 0),
+      coalesce(l.previously_required_attention, 0),
+      coalesce(l.total_non_blacklisted, 0),
+      coalesce(l.awaiting_reply, 0),
+      coalesce(l.needs_repair, 0),
+      coalesce(l.ai_sent, 0),
+      coalesce(l.ai_review, 0),
+      coalesce(l.total, 0)
       -- end
     into answer
-    from (select) as always
-    left join inboxdb.live_inbox_counts(target_client_id, answer.computed_at) as l on l.scope_user_id = scope;
-  end if;
-  -- each count: answer.{name} := coalesce(answer.{name}, 0);
-  answer.all_responses := coalesce(answer.all_responses, 0);
-  answer.requires_attention := coalesce(answer.requires_attention, 0);
-  answer.previously_required_attention := coalesce(answer.previously_required_attention, 0);
-  answer.total_non_blacklisted := coalesce(answer.total_non_blacklisted, 0);
-  answer.awaiting_reply := coalesce(answer.awaiting_reply, 0);
-  answer.needs_repair := coalesce(answer.needs_repair, 0);
-  answer.ai_sent := coalesce(answer.ai_sent, 0);
-  answer.ai_review := coalesce(answer.ai_review, 0);
-  answer.total := coalesce(answer.total, 0);
-  -- end
-
-  if answer.source = 'stored' and pg_catalog.current_setting('request.headers', true) <> '' then
+    from (select inboxdb.clock() as now) as always
+    left join inboxdb.live_inbox_counts(target_client_id, always.now) as l on l.scope_user_id = scope;
+  elsif pg_catalog.current_setting('request.headers', true) <> '' then
     perform inboxdb.not_modified(
       pg_catalog.jsonb_build_array(target_client_id, scope, answer.version, answer.is_stale)
     );
@@ -711,6 +735,59 @@ begin
 end
 $$;
 -- <<< sql/access/apply_grants.sql
+
+-- >>> sql/access/claimed_user_id.sql
+create or replace function inboxdb.claimed_user_id() returns inboxdb.user_id
+language plpgsql stable parallel safe
+-- No search_path of its own: its callers pin theirs, and another SET costs each reader of counts 2 microseconds.
+as $$
+-- Purpose: who is asking, known here alone: the subject of the JSON web token whose claims PostgREST, Supabase or the
+--   application put into the transaction (set local request.jwt.claims).
+-- Returns: the user's id; null for nobody: no claims, '' (what a `set local` leaves behind), no subject, or the
+--   sentinel.
+-- Errors: IB005 for claims that are no JSON object, or a subject that no user can have. The claims are not quoted.
+-- Reads: the settings request.jwt.claims and, where absent, request.jwt.claim.sub (PostgREST before 9).
+-- INVOKER: called by current_user_id and require_access only, with search_path = ''.
+-- No exception block here: it would start a subtransaction, which parallel queries may not (D53).
+-- The usual case first and in few expressions, each of which is set up anew in every transaction (D124).
+declare
+  claims constant pg_catalog.text := pg_catalog.current_setting('request.jwt.claims', true);
+  claim pg_catalog.json;
+  subject pg_catalog.text;
+  problem pg_catalog.text;
+begin
+  if inboxdb.is_json(claims) then
+    -- once, because each look into a json document parses all of it
+    claim := claims::pg_catalog.json -> 'sub';
+    -- nothing but an object has a claim
+    if pg_catalog.json_typeof(claim) = 'string' and inboxdb.can_be_id(claim #>> '{}', inboxdb.sentinel()) then
+      return nullif(nullif(claim #>> '{}', '')::inboxdb.user_id, inboxdb.sentinel())::inboxdb.user_id;
+    end if;
+    subject := claim #>> '{}';
+    problem := case
+      when pg_catalog.json_typeof(claims::pg_catalog.json) <> 'object' then 'request.jwt.claims is not a JSON object'
+      when pg_catalog.json_typeof(claim) not in ('string', 'null') then 'the claim "sub" is not a string'
+    end;
+  elsif claims <> '' then
+    problem := 'request.jwt.claims is not JSON';
+  else
+    subject := pg_catalog.current_setting('request.jwt.claim.sub', true);
+  end if;
+  if problem is null and subject <> '' and not inboxdb.can_be_id(subject, inboxdb.sentinel()) then
+    problem := 'the claim "sub" is not a user id of this database';
+  end if;
+
+  if problem is not null then
+    raise exception using
+      errcode = 'IB005',
+      message = 'malformed claims: ' || problem,
+      detail = 'Nobody is signed in by them, so nothing was shown.',
+      hint = 'Set request.jwt.claims to a JSON object whose "sub" is the user''s id, for the transaction only.';
+  end if;
+  return nullif(nullif(subject, '')::inboxdb.user_id, inboxdb.sentinel());
+end
+$$;
+-- <<< sql/access/claimed_user_id.sql
 
 -- >>> sql/access/protect_topics.sql
 create or replace function inboxdb.protect_topics() returns void

@@ -81,7 +81,6 @@ create schema if not exists inboxdb;
 \ir log/read_floor.view.sql
 \ir log/change.view.sql
 \ir log/changes_of.sql
-\ir log/changes_of_set.sql
 \ir log/take_changes.sql
 \ir log/current_slice.sql
 \ir log/note_change.sql
@@ -174,14 +173,13 @@ create schema if not exists inboxdb;
 \ir drain/remember_leads.sql
 \ir drain/fill_leads.sql
 \ir drain/end_snoozes.sql
+\ir drain/remember_changed.sql
 \ir drain/apply_changes.sql
 \ir drain/draw_number.sql
 \ir drain/recount_workspace.sql
 \ir drain/audit_workspace.sql
 \ir drain/refresh_workspace.sql
-\ir drain/changed_leads_of_set.sql
 \ir drain/fit_for_set.sql
-\ir drain/remember_set.sql
 \ir drain/refresh_set.sql
 \ir drain/mark_inbox_counts_dirty.sql
 \ir drain/mark_all_inbox_counts_dirty.sql
@@ -199,7 +197,9 @@ create schema if not exists inboxdb;
 -- The caller and their workspaces, policies, the grants matrix, and the owner's decision about "Lead".
 \ir access/grant_matrix.view.sql
 \ir access/apply_grants.sql
+\ir access/claimed_user_id.sql
 \ir access/current_user_id.sql
+\ir access/role_rank.sql
 \ir access/member_access.view.sql
 \ir access/member_workspaces.sql
 \ir access/setter_workspaces.sql

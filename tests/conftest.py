@@ -122,7 +122,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "host_variant" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("host_variants")
         everywhere = metafunc.definition.get_closest_marker("all_hosts")
-        variants = list(HOSTS) if everywhere else marked.args if marked else ("text",)
+        first, *others = list(HOSTS) if everywhere else marked.args if marked else ("text",)
+        variants = [first, *(pytest.param(variant, marks=pytest.mark.other_ids) for variant in others)]
         metafunc.parametrize("host_variant", variants, indirect=True, scope="session")
 
 

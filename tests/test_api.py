@@ -250,6 +250,30 @@ def test_counts_are_stale_when_dirty_or_uncollected_for_over_15_seconds(
         assert (row["dirty_since"], row["is_stale"]) == (noted, is_stale)
 
 
+def test_where_the_drains_state_is_lost_counts_are_stale(tenants: Tenants) -> None:
+    """Nobody knows whether anybody collects; the setting is as it was."""
+    users = {user: tenants.database.signed_in(user) for user in (ANN, SUE, SAM)}
+    before = {user: ask(connection, HERE) for user, connection in users.items()}
+    tenants.owner.execute("delete from inboxdb.drain_state")
+    for user, connection in users.items():
+        assert ask(connection, HERE) == before[user] | {"is_stale": True}
+    go_live(tenants.owner)
+    for connection in users.values():
+        row = ask(connection, HERE)
+        assert (row["is_stale"], row["source"]) == (False, "live")
+
+
+def test_a_workspace_made_anew_has_its_version_before_it_is_counted(tenants: Tenants) -> None:
+    """From the table of versions, since there is no row of counts to find it in."""
+    tenants.owner.execute("delete from inboxdb.inbox_counts where client_id = %s", [HERE])
+    version = value(
+        tenants.owner, "select version from inboxdb.cache_version where client_id = %s and family = 'inbox'", HERE
+    )
+    for user in (ANN, SUE):
+        row = ask(tenants.database.signed_in(user), HERE)
+        assert (row["version"], row["computed_at"], row["total"]) == (version, None, 0)
+
+
 def test_a_dirty_workspace_makes_no_other_stale(tenants: Tenants) -> None:
     set_dirty(tenants.owner, SECONDS_16_AGO)
     row = ask(tenants.database.signed_in(EVE), THERE)
@@ -455,7 +479,7 @@ def test_a_tag_hangs_on_workspace_scope_version_and_staleness(tenants: Tenants) 
     owner, host = tenants.owner, tenants.host
     ann, sue = tenants.database.signed_in(ANN), tenants.database.signed_in(SUE)
     host.member(THERE, ANN, "ADMIN")
-    owner.execute("update inboxdb.cache_version set version = 1")  # the same in both workspaces
+    owner.execute("update inboxdb.inbox_counts set version = 1 where is_global")  # the same in both workspaces
 
     fresh = request(ann).tag
     assert request(ann).tag == request(tenants.database.signed_in(POL)).tag == fresh, "the same scope"
@@ -471,10 +495,11 @@ def test_a_tag_hangs_on_workspace_scope_version_and_staleness(tenants: Tenants) 
     assert request(ann).tag == differ[-1]
     set_collected(owner, 0)
     assert request(ann).tag == fresh
-    owner.execute("update inboxdb.cache_version set version = 9 where family = 'analytics'")
+    owner.execute("update inboxdb.cache_version set version = version + 1 where family = 'analytics'")
     assert request(ann).tag == fresh, "not of this family"
-    owner.execute("update inboxdb.cache_version set version = 2 where family = 'inbox'")
+    owner.execute("update inboxdb.inbox_counts set version = 2 where is_global")
     differ += [request(ann).tag, request(sue).tag]
+    owner.execute("update inboxdb.inbox_counts set version = null")
     owner.execute("delete from inboxdb.cache_version")
     differ.append(request(ann).tag)
     assert len(set(differ)) == len(differ)

@@ -465,6 +465,7 @@ def test_a_cluster() -> None:
         assert {nodes[0][0].client.get(key) for key in held[0]} == {str(VERSION + 1)}
 
 
+@pytest.mark.slow
 def test_a_failover_by_sentinels(tmp_path: Path) -> None:
     with redis_servers(2) as [(first, port), (second, _)]:
         second.client.replicaof("127.0.0.1", f"{port}")

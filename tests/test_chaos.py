@@ -460,6 +460,7 @@ def folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.slow
 def test_chaos(mortal: tuple[MortalServer, Database], redis: RedisServer, folder: Path) -> None:
     first = int(os.environ.get("INBOXDB_TEST_SEED", random.SystemRandom().randrange(1_000_000)))
     chaos = Chaos(*mortal, redis, folder)
@@ -478,6 +479,7 @@ def test_chaos(mortal: tuple[MortalServer, Database], redis: RedisServer, folder
     assert ROUNDS < MANY or not missing
 
 
+@pytest.mark.slow
 def test_a_machine_lost_after_any_message_holds_up_nobody(mortal: tuple[MortalServer, Database], folder: Path) -> None:
     """Its connections stay, for hours perhaps: their locks keep others out."""
     _, database = mortal

@@ -112,6 +112,7 @@ def test_interrupted_while_starting(place: Path) -> None:
     assert_stops(demo, place, signal.SIGINT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("moment", "number"), [("PostgreSQL 18 is up", signal.SIGTERM), (" of 60 s: ", signal.SIGINT)])
 def test_interrupted(place: Path, moment: str, number: signal.Signals) -> None:
     demo = start([*INBOXDB, *SMALL, "--seconds=60"], place)
@@ -155,6 +156,7 @@ def assert_stops(demo: subprocess.Popen[str], place: Path, number: signal.Signal
     assert_nothing_left(place)
 
 
+@pytest.mark.slow
 def test_keeps_the_server(place: Path) -> None:
     demo = start([*INBOXDB, *SMALL, "--keep"], place)
     said = demo.communicate(timeout=TIMEOUT)[0]
@@ -168,6 +170,7 @@ def test_keeps_the_server(place: Path) -> None:
     assert_nothing_left(place)
 
 
+@pytest.mark.slow
 def test_tells_of_drift(place: Path) -> None:
     demo = start(["-c", SPOILED, *SMALL], place)
     said = demo.communicate(timeout=TIMEOUT)[0]

@@ -232,6 +232,7 @@ def test_check_that_takes_long_is_stopped(database: Database, queries: Path, mon
     assert "57014" in finding["evidence"]
 
 
+@pytest.mark.slow
 def test_check_that_is_locked_out_gives_up(database: Database) -> None:
     holder = database.connect(autocommit=False)
     holder.execute('lock table public."Lead" in access exclusive mode')

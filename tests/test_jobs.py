@@ -78,6 +78,18 @@ def test_status_and_versions_are_told_as_those_of_the_counts(
     assert set(other) - set(status) == {"mode", "recountReason"}, "those of the counts alone"
 
 
+def test_a_job_that_bumps_the_version_of_counts_tells_their_readers(owner: Connection[Any], workspace: str) -> None:
+    """They find the version beside the counts, which this job does not write."""
+    [(view,)] = owner.execute("select pg_get_viewdef('inboxdb.job'::regclass)").fetchall()
+    of_inbox = view.replace("'reports'", "'inbox'")
+    owner.execute(f"create or replace view inboxdb.job as {of_inbox}")
+    before = "select s.version, s.computed_at from inboxdb.inbox_counts as s where s.is_global"
+    [(version, computed_at)] = owner.execute(before).fetchall()
+    [(newer,)] = owner.execute("select inboxdb.aggregate_leads(%s)", [workspace]).fetchall()
+    assert newer > version
+    assert owner.execute(before).fetchall() == [(newer, computed_at)]
+
+
 def test_a_time_limit_is_from_the_jobs_own_runs(owner: Connection[Any], workspace: str) -> None:
     def limit(job: str) -> float:
         [(seconds,)] = owner.execute("select inboxdb.time_limit(%s, 0, %s)", [workspace, job]).fetchall()

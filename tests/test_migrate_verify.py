@@ -534,6 +534,7 @@ TYPES = """
 """
 
 
+@pytest.mark.slow
 def test_lost_tables_and_types_are_made_anew_and_lead_stays_closed(filled: Database) -> None:
     """Beside a writer, and a reader of a restricted role, whose sessions are from before."""
     named = access.Named(trusted=[WRITER], restricted=["authenticated"])

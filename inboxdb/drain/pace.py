@@ -7,7 +7,9 @@ from inboxdb.database.errors import CannotConnect, ConnectionLost, DatabaseRefus
 PATIENCE = 5.0  # seconds
 LEAST_WAIT = 0.2  # seconds, for a due workspace under another session's lock: a claim or a commit is under way
 
-IDLE_FIRST, IDLE_MOST = 0.1, 1.0  # seconds between passes of a watching run: after work, and doubled where none was
+# Seconds between passes of a watching run: after work from the pass's start, because changes that came while a long
+# pass lasted have waited already; and doubled where none was.
+IDLE_FIRST, IDLE_MOST = 0.1, 1.0
 
 # A lost connection is made anew after such pauses, doubled; only a watching run goes on after the last pause.
 RECONNECT_FIRST, RECONNECT_MOST, RECONNECT_PATIENCE = 0.5, 30.0, 20.0  # seconds

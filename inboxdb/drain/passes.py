@@ -113,17 +113,29 @@ class Refresher:
         except psycopg.errors.QueryCanceled:
             if self.state.is_interrupted:
                 raise
+            self._tell_undone("57014")
             self._leave_at_hand()
             return
+        for undone_by in {code for *_, code, _ in rows if code}:
+            self._tell_undone(undone_by)
         limits = {client_id: limit for client_id, *_, limit in rows}
         left = {client_id for client_id, outcome, *_ in rows if outcome == "left"}
         self._at_hand = [
             replace(claim, time_limit=limits[claim.client_id]) for claim in self._at_hand if claim.client_id in left
         ]
         self._is_set = False
-        for client_id, *row, _ in rows:
+        for client_id, *row, _, _ in rows:
             if client_id not in left:
                 self._finish(connection, Refresh(client_id, *row))
+
+    def _tell_undone(self, sqlstate: str) -> None:
+        """Log that a set was undone, once for each SQLSTATE in a run."""
+        if self.state.set_is_undone(sqlstate):
+            logs.logger.warning(
+                "undid the refresh of a set of workspaces, which are refreshed one by one",
+                action="refresh",
+                error=sqlstate,
+            )
 
     def _refresh(self, connection: Connection, claim: Claim, *, claims_next: bool) -> None:
         """Refresh a claimed workspace; record the failure if it was cancelled, because a rollback cannot record it.

@@ -52,11 +52,11 @@ def drain_next(client_id: str) -> Composed:
 
 
 def drain_set(client_ids: list[str], time_limit: float) -> Composed:
-    """Write the statement that refreshes a set of workspaces; its rows are each a Refresh, and how long a refresh of a
-    workspace that is left may take.
+    """Write the statement that refreshes a set of workspaces; its rows are each a Refresh, and for a workspace that is
+    left the error that undid the set, if any did, and how long a refresh may take.
     """
     return SQL(
-        "select client_id::text, outcome, version, changed_scopes::text[], seconds_waited, "
+        "select client_id::text, outcome, version, changed_scopes::text[], seconds_waited, undone_by, "
         "case when outcome = 'left' then inboxdb.time_limit(client_id, {}) end "
         "from inboxdb.drain_set({}::text[]::inboxdb.client_id[])"
     ).format(Literal(time_limit), Literal(client_ids))

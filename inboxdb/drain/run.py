@@ -153,7 +153,10 @@ class _Run:
         """Send a heartbeat, and do the maintenance beside refreshes."""
         state, options = self.state, self.options
         samples = state.samples[:]
-        troubles = [*(self.announcer.troubles if self.announcer else []), *filter(None, [output.trouble()])]
+        troubles = [
+            *(self.announcer.troubles if self.announcer else []),
+            *filter(None, [output.trouble(), state.trouble()]),
+        ]
         heartbeat = SQL("select inboxdb.heartbeat({}, {}, {}, {}, {}, {}::real[], {}, {})").format(
             *(options.run_id, options.schedule.kind, options.workers, state.refreshes, state.failures, samples),
             *(is_over, "; ".join(troubles) or None),

@@ -7,6 +7,8 @@ from time import monotonic
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.refresh import Refresh
 
+UNDONE_TOLD = 60.0  # seconds for which a set that was undone is one of the run's troubles
+
 Progress = Callable[[int, int, float | None], None]
 """Called with how many workspaces are done, how many there are in all, and about how many seconds the rest takes, None
 where that is not known.
@@ -41,6 +43,7 @@ class RunState:
         self.failed: set[str] = set()
         self.lost: set[str] = set()  # with their connections; of those that failed
         self.samples: list[float] = []  # of how long changes waited, in seconds
+        self.undone_sets: dict[str, float] = {}  # by SQLSTATE: when the last was undone, by the monotonic clock
         self.lock = Lock()
 
     def begin_pass(self) -> None:
@@ -109,6 +112,19 @@ class RunState:
             if refresh.seconds_waited is not None:
                 self.samples.append(refresh.seconds_waited)
             self.show_progress()
+
+    def set_is_undone(self, sqlstate: str) -> bool:
+        """Note that a set was undone, and why; return whether that is the first such set of the run."""
+        with self.lock:
+            is_first = sqlstate not in self.undone_sets
+            self.undone_sets[sqlstate] = monotonic()
+            return is_first
+
+    def trouble(self) -> str | None:
+        """Say why sets were undone in the last UNDONE_TOLD seconds, None where none was."""
+        with self.lock:
+            codes = sorted(code for code, at in self.undone_sets.items() if monotonic() - at < UNDONE_TOLD)
+        return f"undid sets of workspaces, refreshed one by one instead: {', '.join(codes)}" if codes else None
 
     def count_audit(self, audit: Refresh) -> None:
         """Count the outcome of an audit, which may have refreshed."""

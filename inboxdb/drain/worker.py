@@ -108,7 +108,8 @@ class Worker:
         if schedule.every is not None:
             return pace.pause_until_next(schedule.every, took)
         self._idle_pause = pace.idle_pause(self._idle_pause, worked)
-        return pace.spread(self._idle_pause, random.random())
+        pause = pace.spread(self._idle_pause, random.random())
+        return pace.pause_until_next(pause, took) if worked else pause
 
     def _wait_for_attempt(self, connection: Connection) -> float | None:
         """Return the seconds until the next workspace without a result in this run is due; None for no wait."""

@@ -245,7 +245,7 @@ class Status:
         int,
         Fact(
             "troubled runs",
-            "runs of the last minute that drain, and cannot log, signal or publish",
+            "runs of the last minute that drain, and cannot log, signal, publish or refresh workspaces together",
             metric="inboxdb_troubled_runs",
         ),
     ]

@@ -1,21 +1,18 @@
 create or replace view inboxdb.member_access as
--- Who sees what, defined here alone: a member's highest role decides; the owner needs no membership. Roles unknown here
--- give no access.
+-- Who sees what: a member's highest role decides (role_rank); the owner needs no membership. require_access answers
+-- the same for one user and workspace, in fewer steps.
 select
   m.client_id,
   m.user_id,
-  -- OWNER = ADMIN > INBOX_MANAGER > SETTER > CLIENT_PORTAL; setters alone see less than the whole workspace
-  pg_catalog.bool_or(m.member_role in ('OWNER', 'ADMIN', 'INBOX_MANAGER'))
-  or not pg_catalog.bool_or(m.member_role = 'SETTER')
-    as sees_whole
+  pg_catalog.max(m.role_rank) <> inboxdb.role_rank('SETTER') as sees_whole
 from (
-  select c.id as client_id, c."userId" as user_id, 'OWNER' as member_role
+  select c.id as client_id, c."userId" as user_id, inboxdb.role_rank('OWNER') as role_rank
   from public."Client" as c
   union all
-  select m."clientId", m."userId", m.role::text
+  select m."clientId", m."userId", inboxdb.role_rank(m.role::text) as role_rank
   from public."ClientMember" as m
-  where m.role::text in ('ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL')
 ) as m
+where m.role_rank is not null
 group by m.client_id, m.user_id;
 
 comment on view inboxdb.member_access is

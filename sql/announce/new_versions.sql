@@ -16,7 +16,8 @@ as $$
 -- Returns: each workspace, and the new version of the job's first family: greatest(old + 1, epoch milliseconds), so
 --   that neither a restore nor a workspace made anew goes back.
 -- Writes: cache_version.
--- INVOKER: called by bump_versions and refresh_set only.
+-- A caller that does not store counts stores the version beside them: bump_versions.
+-- INVOKER: called by apply_changes, bump_versions and recount_workspace only.
 declare
   now pg_catalog.timestamptz := inboxdb.clock();
   epoch bigint := pg_catalog.date_part('epoch', now) * 1000;

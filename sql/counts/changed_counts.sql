@@ -8,7 +8,7 @@ as $$
   --   found from the end of the index, because a held snapshot keeps dead rows before (D36).
   -- Inlined, hence no search_path of its own.
   -- Reads: inbox_counts.
-  -- INVOKER: called by apply_changes and refresh_set only, which forbid sequential scans.
+  -- INVOKER: called by apply_changes only, which forbids sequential scans.
   select
     p.tid, d.is_global, d.scope_user_id,
     coalesce(p.leads, 0) + d.leads,

@@ -5,6 +5,7 @@ create table inboxdb.inbox_counts (
   leads integer not null default 0 check (leads >= 0),
   computed_at timestamptz not null,
   updated_at timestamptz not null,
+  version bigint,
   -- each count: {name} integer not null default 0 check ({name} >= 0),
   all_responses integer not null default 0 check (all_responses >= 0),
   requires_attention integer not null default 0 check (requires_attention >= 0),
@@ -32,3 +33,5 @@ comment on column inboxdb.inbox_counts.computed_at is
 'When a refresh last wrote this row. In the global row the instant of all the workspace''s counts: snoozes are judged '
 'as of then, and rows whose counts did not change are not rewritten.';
 comment on column inboxdb.inbox_counts.updated_at is 'When a refresh last changed one of this row''s counts.';
+comment on column inboxdb.inbox_counts.version is
+'In the global row the cache version of family inbox, as in cache_version: readers of counts find it here; else null.';

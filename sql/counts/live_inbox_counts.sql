@@ -38,6 +38,7 @@ begin
     pg_catalog.count(*)::integer,
     as_of,
     as_of,
+    null::bigint,
     -- each count, with commas: pg_catalog.count(*) filter (where l.is_snoozed = {of_snoozed} and l.{name})::integer
     pg_catalog.count(*) filter (where l.is_snoozed = false and l.all_responses)::integer,
     pg_catalog.count(*) filter (where l.is_snoozed = false and l.requires_attention)::integer,

@@ -9,12 +9,12 @@ set enable_mergejoin = off
 as $$
 -- Purpose: store in workspace the results of refreshes: the number of leads, the end of the next snooze, and after a
 --   recount the definitions, when, and how leads were compared. Called in a statement after remember_leads or
---   remember_set, whose own snapshots do not see the rows written.
+--   remember_changed, whose own snapshots do not see the rows written.
 -- Parameters: target_client_ids; as_of; leads_now, of each; is_recount; one_by_one, whether all leads were
 --   compared one by one.
 -- Reads: counted_lead, by an index, from as_of on, because a held snapshot keeps dead rows of ended snoozes.
 -- Writes: workspace, only where a value changes, because a held snapshot keeps each dead row.
--- INVOKER: called by apply_changes, recount_workspace and refresh_set only.
+-- INVOKER: called by apply_changes and recount_workspace only.
 begin
   update inboxdb.workspace as w
   set

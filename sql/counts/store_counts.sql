@@ -1,22 +1,23 @@
 create or replace function inboxdb.store_counts(
-  target_client_ids inboxdb.client_id[], as_of timestamptz, due inboxdb.counts_row[]
+  target_client_ids inboxdb.client_id[], as_of timestamptz, due inboxdb.counts_row[], versions bigint[]
 ) returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: write rows of inbox_counts; nothing else does.
+-- Purpose: write rows of inbox_counts; nothing else does, except for bump_versions, the version.
 -- Parameters: due, the rows as they are to be, each with the ctid of the present row; leads are null to delete the row;
---   target_client_ids, the workspace of each; as_of, the instant of the counts.
+--   target_client_ids, the workspace of each; as_of, the instant of the counts; versions, the inbox cache version of
+--   each workspace, for its global row, null to keep the present one.
 -- Errors: 40001 where another session wrote counts of these workspaces meanwhile, past the locks.
 -- Writes: inbox_counts, by ctid (D36). One statement, because each has to be set up, and takes its locks (D96).
--- INVOKER: called by apply_changes, recount_workspace and refresh_set only, which forbid sequential scans.
+-- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
 declare
   written integer;
 begin
   merge into inboxdb.inbox_counts as s
   using
-    rows from (pg_catalog.unnest(target_client_ids), pg_catalog.unnest(due))
-      as d (client_id, tid, is_global, scope_user_id, leads, counts)
+    rows from (pg_catalog.unnest(target_client_ids), pg_catalog.unnest(due), pg_catalog.unnest(versions))
+      as d (client_id, tid, is_global, scope_user_id, leads, counts, version)
     -- the place alone: written so that the primary key, with all dead rows, cannot answer (D8)
     on s.ctid = d.tid and (s.client_id = d.client_id) is true
   when matched and d.leads is null then
@@ -36,6 +37,7 @@ begin
       total = d.counts[9],
       -- end
       computed_at = as_of,
+      version = case when s.is_global then coalesce(d.version, s.version) end,
       updated_at = case
         when
           -- each count: s.{name} = d.counts[{place}] and
@@ -67,7 +69,7 @@ begin
       ai_review,
       total,
       -- end
-      computed_at, updated_at
+      computed_at, updated_at, version
     )
     values (
       d.client_id, d.is_global, d.scope_user_id, d.leads,
@@ -82,7 +84,7 @@ begin
       d.counts[8],
       d.counts[9],
       -- end
-      as_of, as_of
+      as_of, as_of, case when d.is_global then d.version end
     );
   get diagnostics written = row_count;
 

@@ -6,5 +6,5 @@ create type inboxdb.changed_workspace as (
 );
 
 comment on type inboxdb.changed_workspace is
-'What a refresh of a set took of a workspace: when the oldest change was noted, the users with changed leads, the '
+'What a refresh by change took of a workspace: when the oldest change was noted, the users with changed leads, the '
 'kinds of leads that came, and that went.';

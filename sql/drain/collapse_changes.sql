@@ -28,7 +28,7 @@ begin
   end if;
 
   select pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid) into slices, tids
-  from (select c.slice, c.tid from inboxdb.changes_of(target_client_id) as c limit 100000) as c;
+  from (select c.slice, c.tid from inboxdb.changes_of(array[target_client_id], null) as c limit 100000) as c;
   if slices is not null then
     perform inboxdb.take_changes(slices, tids);
     update inboxdb.work_list as d set collapsed = true where d.client_id = target_client_id;

@@ -45,7 +45,7 @@ begin
     select d.client_id
     from inboxdb.work_list as d
     where d.next_attempt_at >= 'infinity' and d.quarantined_at is not null
-      and exists (select from inboxdb.changes_of(d.client_id) offset 0)
+      and exists (select from inboxdb.changes_of(array[d.client_id], null) offset 0)
     -- at most 100, because each takes a lock, and the lock table has room for some thousands
     limit 100
   loop

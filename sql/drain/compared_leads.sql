@@ -37,7 +37,7 @@ begin
   return query
   with
   noted as materialized (
-    select c.lead_id from inboxdb.changes_of(target_client_id) as c
+    select c.lead_id from inboxdb.changes_of(array[target_client_id], null) as c
   ),
   host as materialized (
     select exists (select from public."Client" as c where c.id = target_client_id) as has_it

@@ -26,12 +26,20 @@ begin
   if not one_by_one and exists (select from public."Client" as c where c.id = target_client_id) then
     noted := array(
       select distinct n.lead_id
-      from inboxdb.changes_of(target_client_id) as n
+      from inboxdb.changes_of(array[target_client_id], null) as n
       where n.lead_id is not null
       limit most + 1
     );
     if pg_catalog.cardinality(noted) between 1 and most then
-      known := array(select c from inboxdb.changed_leads(target_client_id, as_of, noted) as c);
+      known := array(
+        select (
+          c.tid, c.lead_key, c.old_user, c.old_counts, c.old_snooze, c.old_hash,
+          c.is_here, c.new_user, c.new_counts, c.new_snooze, c.new_hash, 'change'
+        )::inboxdb.compared_lead
+        from inboxdb.changed_leads(
+            pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(noted)]), noted, as_of
+          ) as c
+      );
     end if;
     if pg_catalog.cardinality(noted) <= most and inboxdb.difference_of_hashes(target_client_id, as_of) = (
       select

@@ -1,7 +1,7 @@
 create or replace function inboxdb.drain_set(claimed inboxdb.client_id[])
 returns table (
   client_id inboxdb.client_id, outcome text, version bigint, changed_scopes inboxdb.user_id[],
-  seconds_waited double precision
+  seconds_waited double precision, undone_by text
 )
 language plpgsql volatile security definer
 set search_path = ''
@@ -12,7 +12,8 @@ as $$
 -- Parameters: claimed, by claim_set in an earlier, committed transaction.
 -- Returns: a row per workspace: refreshed, with the rest as drain_next; or left: to be refreshed by drain_next, in a
 --   transaction of its own. Left are workspaces that need more than a set does, or are locked; all of them where
---   inboxdb is suspended, or the set failed: whose fault that was, drain_next finds out and records.
+--   inboxdb is suspended, or the set failed: undone_by is the SQLSTATE then, and whose fault that was, drain_next
+--   finds out and records.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled: nothing was changed then.
 -- Reads, writes: as refresh_set.
 -- DEFINER: its callers have no rights in inboxdb.
@@ -41,7 +42,7 @@ begin
       end loop;
     exception when others then
       -- recorded, if the error comes again, by the refresh of the workspace at fault
-      null;
+      get stacked diagnostics undone_by = returned_sqlstate;
     end;
   end if;
 

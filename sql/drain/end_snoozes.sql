@@ -7,7 +7,7 @@ as $$
 -- Purpose: let leads count whose snooze ended. No host table is read, because the end of a snooze changes whether a
 --   lead counts, not its counts.
 -- Parameters: target_client_id; first_snooze and as_of, between which the snoozes end: below there are dead rows only.
---   Called after remember_leads, so that leads changed as well are up to date already (D31).
+--   Called after remember_changed, so that leads changed as well are up to date already (D31).
 -- Returns: the kinds of leads that came, and that went.
 -- Writes: counted_lead, by its index on snoozed_until.
 -- INVOKER: called by apply_changes only, which forbids sequential scans.

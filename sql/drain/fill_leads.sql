@@ -21,7 +21,7 @@ begin
   -- ONE statement, so one snapshot: a change not seen stays in the log, a change seen is evaluated.
   with
   changed as materialized (
-    select c.slice, c.tid, c.noted_at from inboxdb.changes_of(target_client_id) as c
+    select c.slice, c.tid, c.noted_at from inboxdb.changes_of(array[target_client_id], null) as c
   ),
   added as (
     insert into inboxdb.counted_lead (ids_hash, workspace, counts, lead_key, user_key, snoozed_until)

@@ -39,7 +39,7 @@ begin
 
   enough := greatest(kept.leads / 10, 10);
   select pg_catalog.count(*) as changes, pg_catalog.bool_or(c.lead_id is null) as whole into found
-  from (select c.lead_id from inboxdb.changes_of(target_client_id) as c limit enough + 1) as c;
+  from (select c.lead_id from inboxdb.changes_of(array[target_client_id], enough + 1) as c limit enough + 1) as c;
   return case
     when found.whole then 'whole_workspace'
     when found.changes > enough then 'many_changes'

@@ -15,8 +15,8 @@ as $$
 -- Leads are compared by hashes after a mark or a recompute, and one by one otherwise, or once that is due.
 -- Differences without a noted change are drift (D25), except after a first fill, new definitions or a clock set back,
 -- when counted_lead says nothing about the counts before.
--- Reads: as remember_leads or fill_leads, stored_counts, remembered_kinds. Writes: as remember_leads or fill_leads,
---   store_counts, workspace, drift.
+-- Reads: as remember_leads or fill_leads, stored_counts, remembered_kinds, newest_version. Writes: as remember_leads or
+--   fill_leads, new_versions, store_counts, workspace, drift.
 -- INVOKER: called by refresh_workspace only.
 declare
   is_judged boolean := reason not in ('first_fill', 'definitions_changed', 'clock_set_back');
@@ -26,6 +26,8 @@ declare
   first_snooze pg_catalog.timestamptz;
   drifted_scopes integer;
   drifted_leads integer;
+  is_drift boolean;
+  version bigint;
   touched_scopes inboxdb.user_id[];
   kinds_before inboxdb.lead_kind[];
   moved inboxdb.lead_kind[];
@@ -50,7 +52,7 @@ begin
   else
     select r.noted_since, r.touched_scopes, r.moved, r.drifted, r.still_exists
     into noted_since, touched_scopes, moved, drifted_leads, still_exists
-    from inboxdb.remember_leads(target_client_id, as_of, true, one_by_one) as r;
+    from inboxdb.remember_leads(target_client_id, as_of, one_by_one) as r;
   end if;
   noted_since := least(noted_since, collapsed_since, case when first_snooze <= as_of then first_snooze end);
 
@@ -76,8 +78,19 @@ begin
     where still_exists and (c.is_global or c.leads > 0)
   ) as r using (is_global, scope_user_id);
   changed_scopes := array(select pg_catalog.unnest(changed_scopes) union select pg_catalog.unnest(touched_scopes));
+  is_drift := is_judged and (reason = 'did_not_fit' or drifted_leads > 0 or drifted_scopes > 0);
+  -- drift is a change that nobody noted (D32); a recompute by hand keeps the version (D33)
+  if is_drift and reason = 'audit' then
+    noted_since := coalesce(noted_since, as_of);
+  end if;
+  if noted_since is not null then
+    version := (select n.version from inboxdb.new_versions('recompute-inbox-counts', array[target_client_id]) as n);
+  else
+    version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
+  end if;
   perform inboxdb.store_counts(
-    pg_catalog.array_fill(target_client_id, array[coalesce(pg_catalog.cardinality(due), 0)]), as_of, coalesce(due, '{}')
+    pg_catalog.array_fill(target_client_id, array[coalesce(pg_catalog.cardinality(due), 0)]), as_of,
+    coalesce(due, '{}'), pg_catalog.array_fill(version, array[coalesce(pg_catalog.cardinality(due), 0)])
   );
 
   if still_exists then
@@ -85,13 +98,9 @@ begin
   else
     delete from inboxdb.workspace as w where w.client_id = target_client_id;
   end if;
-  if is_judged and (reason = 'did_not_fit' or drifted_leads > 0 or drifted_scopes > 0) then
+  if is_drift then
     insert into inboxdb.drift (client_id, found_by, leads, scopes)
     values (target_client_id, reason, drifted_leads, drifted_scopes);
-    -- drift is a change that nobody noted (D32); a recompute by hand keeps the version (D33)
-    if reason = 'audit' then
-      noted_since := coalesce(noted_since, as_of);
-    end if;
   end if;
 end
 $$;

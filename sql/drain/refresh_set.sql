@@ -19,54 +19,26 @@ as $$
 --   started_at, of each.
 -- Returns: a row per refreshed workspace, as refresh_workspace with a new version. Other workspaces are left as they
 --   are, to be refreshed by themselves.
--- Errors: IB014 where a count of any workspace would fall below zero or exceed its leads; those of remember_set and
---   store_counts. Nothing was changed then.
--- Reads, writes: as fit_for_set, remember_set, changed_counts, store_counts, note_refresh, new_versions and
---   record_jobs; inbox_counts_dirty.
+-- Errors: those of apply_changes. Nothing was changed then.
+-- Reads, writes: as fit_for_set, apply_changes and record_jobs; newest_version, inbox_counts_dirty.
 -- INVOKER: called by drain_set only.
 declare
   -- read after the locks and before the snapshot: never later than the leads evaluated
   as_of pg_catalog.timestamptz := inboxdb.clock();
-  taken inboxdb.changed_workspace[];
+  refreshed inboxdb.changed_workspace[];
   ids inboxdb.client_id[];
-  ids_of_due inboxdb.client_id[];
-  due inboxdb.counts_row[];
-  leads_now integer[];
-  is_possible boolean;
-  ids_of_versions inboxdb.client_id[];
-  versions bigint[];
   attempt_numbers integer[];
 begin
   perform inboxdb.checkpoint('workspace locked', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(target_client_ids) as w (client_id);
-  taken := inboxdb.remember_set(inboxdb.fit_for_set(target_client_ids, as_of), as_of);
-
-  select
-    pg_catalog.array_agg(w.client_id),
-    pg_catalog.array_agg(
-      (d.tid, d.is_global, d.scope_user_id, case when d.is_global or d.leads > 0 then d.leads end, d.counts)
-      ::inboxdb.counts_row
-    ),
-    pg_catalog.array_agg(w.client_id) filter (where d.is_global),
-    pg_catalog.array_agg(d.leads) filter (where d.is_global),
-    pg_catalog.bool_and(inboxdb.is_possible(d.tid, d.is_global, d.leads, d.counts))
-  into ids_of_due, due, ids, leads_now, is_possible
-  from pg_catalog.unnest(taken) as w
-  cross join lateral inboxdb.changed_counts(w.client_id, w.moved) as d;
-  if ids is null then
+  ids := inboxdb.fit_for_set(target_client_ids, as_of);
+  if pg_catalog.cardinality(ids) = 0 then
     return;
-  elsif not is_possible then
-    -- of which workspace, its own refresh finds out, and recounts
-    raise sqlstate 'IB014';
   end if;
-  perform inboxdb.store_counts(ids_of_due, as_of, due);
-  perform inboxdb.note_refresh(ids, as_of, leads_now, false, false);
+  refreshed := inboxdb.apply_changes(ids, as_of);
 
   perform inboxdb.checkpoint('counts stored', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(ids) as w (client_id);
-  select pg_catalog.array_agg(v.client_id), pg_catalog.array_agg(v.version) into ids_of_versions, versions
-  from inboxdb.new_versions('recompute-inbox-counts', ids) as v;
-
   perform inboxdb.checkpoint('versions bumped', w.client_id::pg_catalog.text)
   from pg_catalog.unnest(ids) as w (client_id);
   with
@@ -97,19 +69,8 @@ begin
   );
 
   return query
-  select
-    w.client_id, v.version,
-    array(
-      select t.id from pg_catalog.unnest(w.touched_scopes) as t (id)
-      union
-      select d.scope_user_id
-      from rows from (pg_catalog.unnest(ids_of_due), pg_catalog.unnest(due))
-        as d (client_id, tid, is_global, scope_user_id, leads, counts)
-      where d.client_id = w.client_id and not d.is_global
-    ),
-    pg_catalog.date_part('epoch', inboxdb.clock() - w.noted_since)
-  from pg_catalog.unnest(taken) as w
-  inner join rows from (pg_catalog.unnest(ids_of_versions), pg_catalog.unnest(versions)) as v (client_id, version)
-    on w.client_id = v.client_id;
+  select w.client_id, v.version, w.touched_scopes, pg_catalog.date_part('epoch', inboxdb.clock() - w.noted_since)
+  from pg_catalog.unnest(refreshed) as w
+  cross join lateral inboxdb.newest_version(w.client_id, 'inbox') as v;
 end
 $$;

@@ -45,8 +45,8 @@ begin
   );
   if reason is null then
     begin
-      select a.noted_since, a.changed_scopes into oldest_reason, changed_scopes
-      from inboxdb.apply_changes(target_client_id, as_of) as a;
+      select a.noted_since, a.touched_scopes into oldest_reason, changed_scopes
+      from pg_catalog.unnest(inboxdb.apply_changes(array[target_client_id], as_of)) as a;
     exception when sqlstate 'IB014' then
       reason := 'did_not_fit';
     end;
@@ -57,12 +57,10 @@ begin
   end if;
 
   perform inboxdb.checkpoint('counts stored', target_client_id::pg_catalog.text);
-  if oldest_reason is not null then
-    version := inboxdb.bump_versions('recompute-inbox-counts', target_client_id);
-  else
+  if oldest_reason is null then
     changed_scopes := null;
-    version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
   end if;
+  version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
 
   perform inboxdb.checkpoint('versions bumped', target_client_id::pg_catalog.text);
   delete from inboxdb.inbox_counts_dirty as d

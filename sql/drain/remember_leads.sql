@@ -1,5 +1,5 @@
 create or replace function inboxdb.remember_leads(
-  target_client_id inboxdb.client_id, as_of timestamptz, is_recount boolean, one_by_one boolean,
+  target_client_id inboxdb.client_id, as_of timestamptz, one_by_one boolean,
   out noted_since timestamptz, out touched_scopes inboxdb.user_id[], out moved inboxdb.lead_kind[], out drifted integer,
   out still_exists boolean
 )
@@ -11,17 +11,16 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set work_mem = '64MB'
 as $$
--- Purpose: take a workspace's changes, evaluate the leads concerned, and bring counted_lead up to date: rows that
---   differ are written, others not.
--- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged; is_recount:
---   evaluate all leads, and take changes of the whole workspace, too, left in the log otherwise; one_by_one, as of
---   differing_leads. The caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
+-- Purpose: take a workspace's changes, evaluate all its leads, and bring counted_lead up to date: rows that differ are
+--   written, others not.
+-- Parameters: target_client_id, with a row in workspace; as_of, the instant at which snoozes are judged; one_by_one, as
+--   of differing_leads. The caller took the lock in an EARLIER statement and is READ COMMITTED (D14).
 -- Returns: when the oldest change was noted, null for none; the users with changed leads, null for anybody; the kinds
 --   of leads that came, and that went; how many leads differ from counted_lead without an explanation; whether the
 --   host still has the workspace.
 -- Errors: those of differing_leads.
--- Reads: changed_leads or differing_leads, "Client". Writes: counted_lead, the change log.
--- INVOKER: called by apply_changes and recount_workspace only, which forbid sequential scans.
+-- Reads: differing_leads, "Client". Writes: counted_lead, the change log.
+-- INVOKER: called by recount_workspace only, which forbids sequential scans.
 declare
   slices integer[];
   tids pg_catalog.tid[];
@@ -31,15 +30,10 @@ begin
   with
   changed as materialized (
     select c.slice, c.tid, c.lead_id, c.left_user_id, c.noted_at
-    from inboxdb.changes_of(target_client_id) as c
-    where is_recount or c.lead_id is not null
+    from inboxdb.changes_of(array[target_client_id], null) as c
   ),
   compared as materialized (
-    select c.*
-    from inboxdb.changed_leads(target_client_id, as_of, array(select distinct n.lead_id from changed as n)) as c
-    where not is_recount
-    union all
-    select c.* from inboxdb.differing_leads(target_client_id, as_of, one_by_one) as c where is_recount
+    select c.* from inboxdb.differing_leads(target_client_id, as_of, one_by_one) as c
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
@@ -74,13 +68,7 @@ begin
   select
     pg_catalog.min(c.noted_at), pg_catalog.array_agg(c.slice), pg_catalog.array_agg(c.tid),
     pg_catalog.array_agg(c.lead_id),
-    array(
-      select n.left_user_id from changed as n where n.left_user_id <> inboxdb.sentinel()
-      union
-      select inboxdb.key_id(d.new_user)::inboxdb.user_id
-      from compared as d
-      where d.new_user is not null and not is_recount
-    ),
+    array(select distinct n.left_user_id from changed as n where n.left_user_id <> inboxdb.sentinel()),
     array(select (k.user_key, k.counts, k.leads)::inboxdb.lead_kind from kind as k where k.leads <> 0),
     (select pg_catalog.count(*) from compared as d where d.explained_by is null),
     exists (select from public."Client" as h where h.id = target_client_id)
@@ -88,18 +76,16 @@ begin
   from changed as c;
   perform inboxdb.take_changes(slices, tids);
 
-  if is_recount then
-    touched_scopes := case
-      -- of too many leads, not each is looked up: then all users count as changed
-      when coalesce(pg_catalog.cardinality(lead_ids), 0) <= 1000 and pg_catalog.array_position(lead_ids, null) is null
-        then touched_scopes || array(
-          select inboxdb.key_id(k.user_key)::inboxdb.user_id
-          from inboxdb.workspace as w
-          cross join pg_catalog.unnest(lead_ids) as c (lead_id)
-          inner join inboxdb.counted_lead as k on w.number = k.workspace and inboxdb.id_key(c.lead_id) = k.lead_key
-          where w.client_id = target_client_id and k.user_key is not null
-        )
-    end;
-  end if;
+  touched_scopes := case
+    -- of too many leads, not each is looked up: then all users count as changed
+    when coalesce(pg_catalog.cardinality(lead_ids), 0) <= 1000 and pg_catalog.array_position(lead_ids, null) is null
+      then touched_scopes || array(
+        select inboxdb.key_id(k.user_key)::inboxdb.user_id
+        from inboxdb.workspace as w
+        cross join pg_catalog.unnest(lead_ids) as c (lead_id)
+        inner join inboxdb.counted_lead as k on w.number = k.workspace and inboxdb.id_key(c.lead_id) = k.lead_key
+        where w.client_id = target_client_id and k.user_key is not null
+      )
+  end;
 end
 $$;

@@ -2,10 +2,11 @@
 -- truncated, although a held snapshot keeps its dead rows from vacuum (D6).
 -- No unique key but the identity, no foreign key, no NOTIFY: nothing here makes a writer wait for another (D2).
 -- vacuum_truncate is off, because a standby cancels readers at its lock, too (D112).
+-- Sessions take a hundred numbers at a time, because writers would wait for each other at the sequence's page (D123).
 -- noted_at is in the key, because rows of another server may have its xid and id, and no write may fail by them (D107).
 create table inboxdb.change_0 (
   xid xid8 not null default pg_catalog.pg_current_xact_id(),
-  id bigint generated always as identity,
+  id bigint generated always as identity (cache 100),
   client_id inboxdb.client_id,
   lead_id inboxdb.lead_id,
   left_user_id inboxdb.user_id,

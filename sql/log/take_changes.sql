@@ -6,7 +6,7 @@ as $$
 --   changes without a workspace are taken under the collector's lock.
 -- Parameters: slices and tids, the place of each change, from changes_of or view change.
 -- Writes: the change log.
--- INVOKER: called by remember_leads, fill_leads, remember_set, collapse_changes and assign_changes only.
+-- INVOKER: called by remember_leads, fill_leads, remember_changed, collapse_changes and assign_changes only.
 begin
   if 0 = any (slices) then
     delete from inboxdb.change_0 as c

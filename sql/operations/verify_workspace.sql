@@ -28,7 +28,7 @@ begin
     select
       s.is_global, s.scope_user_id,
       pg_catalog.to_jsonb(s)
-      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
+      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at,version}'::pg_catalog.text[] as counts
     from inboxdb.inbox_counts as s
     where s.client_id = target_client_id
   ),
@@ -36,7 +36,7 @@ begin
     select
       l.is_global, l.scope_user_id,
       pg_catalog.to_jsonb(l)
-      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at}'::pg_catalog.text[] as counts
+      - '{client_id,is_global,scope_user_id,leads,computed_at,updated_at,version}'::pg_catalog.text[] as counts
     from inboxdb.live_inbox_counts(target_client_id, as_of) as l
   )
   select

@@ -27,6 +27,7 @@ from tests.bench import (
     report,
     results,
     space,
+    steps,
     targets,
     writers,
 )
@@ -36,6 +37,7 @@ from tests.bench.sizes import SIZES
 PARTS: dict[str, Callable[[host.Host, results.Results], None]] = {
     "memory": space.measure_memory,
     "refresh": refresh.measure,
+    "steps": steps.measure,
     "writers": writers.measure,
     "freshness": freshness.measure,
     "reads": reads.measure,

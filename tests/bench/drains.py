@@ -24,7 +24,7 @@ def measure(host: Host, results: Results) -> None:
     size = host.size
     note = (
         f"`inboxdb drain-dirty --workers N` over {len(host.small_workspaces)} small workspaces with "
-        f"{size.anywhere_leads:,} leads in all, its start not counted."
+        f"{size.anywhere_leads:,} leads in all, from the start of its first refresh to the end of its last."
     )
     refreshes = results.measure(
         "drain_workspaces", "Drain: workspaces of which one lead changed", "workspaces/s", x="workers", note=note
@@ -49,7 +49,8 @@ def measure(host: Host, results: Results) -> None:
 
 
 def drain(host: Host, workers: int) -> tuple[int, float]:
-    """Run a drain to its end; return the number of workspaces refreshed, and the seconds."""
+    """Run a drain to its end; return the number of workspaces refreshed, and the seconds from the first to the last."""
+    since = host.value("select inboxdb.clock()")
     done = subprocess.run(
         [sys.executable, "-m", "inboxdb", "drain-dirty", "--workers", str(workers), "--json"],
         env={**os.environ, "INBOXDB_DSN": host.dsn},
@@ -57,4 +58,8 @@ def drain(host: Host, workers: int) -> tuple[int, float]:
         stdout=subprocess.PIPE,
     )
     said = json.loads(done.stdout)
-    return int(said["refreshed"]), float(said["duration_ms"]) / 1000
+    seconds = host.number(
+        "select extract(epoch from max(last_finished_at) - min(last_started_at)) from inboxdb.job_status "
+        f"where last_started_at >= '{since}'"
+    )
+    return int(said["refreshed"]), seconds

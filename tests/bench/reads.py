@@ -14,14 +14,17 @@ from tests.bench.writers import write
 
 SENTINEL = "00000000-0000-0000-0000-000000000000"
 
+BY_KEY = "floor: bare primary key"
+THROUGH_API = "inboxdb, through inbox_api"
 # Contenders, and the scripts that read as they do.
 SCRIPTS = {
-    "floor: bare primary key": "read_by_key",
-    "inboxdb, through inbox_api": "read_through_api",
+    BY_KEY: "read_by_key",
+    THROUGH_API: "read_through_api",
     "materialized view": "read_materialized_view",
     "index-only count(*)": "read_count",
 }
 COUNTED = 10_000  # leads of the workspace for count(*): the others read rows counted before
+ALONE = "nothing"
 BESIDE_WRITERS = "16 writers, a drain"
 
 
@@ -39,8 +42,8 @@ def measure(host: Host, results: Results) -> None:
     host.sign_in(host.judged)
     seconds = host.size.seconds
     for _ in range(host.size.writer_rounds):
-        for beside in ("nothing", BESIDE_WRITERS):
-            is_alone = beside == "nothing"
+        for beside in (ALONE, BESIDE_WRITERS):
+            is_alone = beside == ALONE
             with nullcontext() if is_alone else at_work(INBOXDB, host.dsn):
                 for readers in (1, 8):
                     for name, script in SCRIPTS.items():

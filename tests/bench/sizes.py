@@ -1,4 +1,4 @@
-"""How large a run is: sizes for CI, for everybody, and for hours of patience."""
+"""How large a run is: sizes for CI, for everybody, and for a release."""
 
 from dataclasses import dataclass
 
@@ -77,25 +77,25 @@ SIZES = {
         writer_rounds=2,
         bulk=100_000,
         bulk_rounds=1,
-        bulk_limit=10,
-        promise_seconds=6,
+        bulk_limit=7,
+        promise_seconds=4,
         hour=36_000,
     ),
     "full": Size(
         workspaces=(1_000, 10_000, 100_000, 1_000_000, 5_000_000),
         messages=3,
-        anywhere=1_000,
-        anywhere_leads=1_000_000,
-        rounds=5,
-        application_rounds=3,
+        anywhere=400,
+        anywhere_leads=200_000,
+        rounds=3,
+        application_rounds=1,
         changes=(1, 10, 100, 1_000, 10_000, 100_000),
-        writers=(1, 4, 16, 64),
-        seconds=8,
+        writers=(1, 16, 64),
+        seconds=3,
         writer_rounds=3,
         bulk=100_000,
         bulk_rounds=3,
-        bulk_limit=120,
-        promise_seconds=60,
-        hour=360_000,
+        bulk_limit=30,
+        promise_seconds=30,
+        hour=36_000,
     ),
 }

@@ -1,5 +1,7 @@
 """The writers' throughput beside each way to keep counts, with its job at work."""
 
+from contextlib import nullcontext
+
 from tests.bench import pgbench
 from tests.bench.contenders import CONTENDERS, INBOXDB, NO_TRIGGER, Contender, at_work
 from tests.bench.host import ANYWHERE, Host
@@ -8,7 +10,12 @@ from tests.bench.results import At, Results
 # Whether the transaction stays open for 5 ms after its UPDATE, and the script for it.
 TRANSACTIONS = {"one statement": "update_at_once", "open 5 ms": "update_and_wait"}
 PLACES = {"one": None, "many": ANYWHERE}  # of the leads written; null for the judged workspace
-PROMISED: At = {"writers": 16, "transaction": "open 5 ms"}  # the circumstances of the promise
+
+# The circumstances of the promises: how many writers, and whether a drain is at work beside them.
+AT_WORK = "at work"
+UNDRAINED: At = {"writers": 16, "drain": "none"}
+DRAINED: At = {"writers": 16, "drain": AT_WORK}
+CROWDED: At = {"writers": 64, "drain": AT_WORK}
 
 
 def write(host: Host, clients: int, transaction: str, workspaces: str, seconds: int) -> pgbench.Run:
@@ -30,7 +37,7 @@ def write(host: Host, clients: int, transaction: str, workspaces: str, seconds: 
 def measure(host: Host, results: Results) -> None:
     """Measure all ways, and then the promises, for longer."""
     measure_all(host, results)
-    measure_promise(host, results)
+    measure_promises(host, results)
     host.turn_to(INBOXDB)
 
 
@@ -63,20 +70,21 @@ def measure_all(host: Host, results: Results) -> None:
                             latency.add(contender.name, at, run.p99)
 
 
-def measure_promise(host: Host, results: Results) -> None:
+def measure_promises(host: Host, results: Results) -> None:
     """Measure the promised circumstances, with inboxdb and without, in turn."""
     throughput = results.measure(
         "writers_promised",
-        "16 writers in one workspace whose transactions stay open 5 ms, with `drain-dirty --watch` at work",
+        "Writers in one workspace whose transactions stay open 5 ms, with `drain-dirty --watch` at work or without",
         "tps",
         note="The two side by side in each round, each first in every other one.",
     )
 
     def measure_one(contender: Contender) -> None:
         host.turn_to(contender)
-        with at_work(contender, host.dsn):
-            run = write(host, 16, "open 5 ms", "one", host.size.promise_seconds)
-        throughput.add(contender.name, PROMISED, run.tps)
+        for at in (DRAINED, CROWDED, UNDRAINED):  # the last leaves changes behind
+            with at_work(contender, host.dsn) if at["drain"] == AT_WORK else nullcontext():
+                run = write(host, int(at["writers"]), "open 5 ms", "one", host.size.promise_seconds)
+            throughput.add(contender.name, at, run.tps)
 
     for turn in range(host.size.rounds):
         for contender in (NO_TRIGGER, INBOXDB)[:: 1 if turn % 2 else -1]:

@@ -1,17 +1,18 @@
-create or replace function inboxdb.remember_set(target_client_ids inboxdb.client_id[], as_of timestamptz)
+create or replace function inboxdb.remember_changed(target_client_ids inboxdb.client_id[], as_of timestamptz)
 returns inboxdb.changed_workspace[]
 language plpgsql volatile
 set search_path = ''
 set row_security = off
+set work_mem = '64MB'
 as $$
--- Purpose: take the changes of single leads of several workspaces, evaluate these leads, and bring counted_lead up to
---   date: as remember_leads does for one.
+-- Purpose: take the changes of single leads of workspaces, evaluate these leads, and bring counted_lead up to date:
+--   rows that differ are written, others not. A change of a whole workspace stays in the log, for a recount.
 -- Parameters: target_client_ids, with all their leads in counted_lead; as_of, the instant at which snoozes are judged.
 --   The caller took the locks in an EARLIER statement and is READ COMMITTED (D14).
--- Returns: what was taken, of each workspace with a change.
--- Errors: those of changed_leads_of_set.
--- Reads: changed_leads_of_set. Writes: counted_lead, the change log.
--- INVOKER: called by refresh_set only, which forbids all but nested loops.
+-- Returns: what was taken, of each workspace.
+-- Errors: those of changed_leads.
+-- Reads: changed_leads. Writes: counted_lead, the change log.
+-- INVOKER: called by apply_changes only, which forbids all but nested loops.
 declare
   slices integer[];
   tids pg_catalog.tid[];
@@ -20,7 +21,7 @@ begin
   -- ONE statement, so one snapshot: a change not seen stays in the log, a change seen is evaluated.
   with
   changed as materialized (
-    select c.* from inboxdb.changes_of_set(target_client_ids, null) as c where c.lead_id is not null
+    select c.* from inboxdb.changes_of(target_client_ids, null) as c where c.lead_id is not null
   ),
   compared as materialized (
     select c.*
@@ -28,7 +29,7 @@ begin
       select pg_catalog.array_agg(d.client_id) as client_ids, pg_catalog.array_agg(d.lead_id) as lead_ids
       from (select distinct n.client_id, n.lead_id from changed as n) as d
     ) as d
-    cross join lateral inboxdb.changed_leads_of_set(d.client_ids, d.lead_ids, as_of) as c
+    cross join lateral inboxdb.changed_leads(d.client_ids, d.lead_ids, as_of) as c
   ),
   gone as (
     delete from inboxdb.counted_lead as k using compared as c where k.ctid = c.tid and c.is_here is null
@@ -48,15 +49,8 @@ begin
     where c.tid is null
     order by c.workspace, c.lead_key
   ),
-  told as (
-    select n.client_id, n.noted_at, n.left_user_id as user_id, false as has_moved, null::inboxdb.lead_kind as kind
-    from changed as n
-    union all
-    select c.client_id, null, inboxdb.key_id(c.new_user)::inboxdb.user_id, false, null
-    from compared as c
-    where c.new_user is not null
-    union all
-    select c.client_id, null, null, true, (m.user_key, m.counts, m.leads)::inboxdb.lead_kind
+  kind as (
+    select c.client_id, (m.user_key, m.counts, pg_catalog.sum(m.leads))::inboxdb.lead_kind as kind
     from compared as c
     cross join lateral (
       values
@@ -64,6 +58,22 @@ begin
       (c.is_here, c.new_user, inboxdb.kind_now(c.new_counts, c.new_snooze is not null), 1)
     ) as m (is_one, user_key, counts, leads)
     where m.is_one
+    group by c.client_id, m.user_key, m.counts
+    having pg_catalog.sum(m.leads) <> 0
+  ),
+  told as (
+    select
+      w.client_id, null::pg_catalog.timestamptz as noted_at, null::inboxdb.user_id as user_id,
+      null::inboxdb.lead_kind as kind
+    from pg_catalog.unnest(target_client_ids) as w (client_id)
+    union all
+    select n.client_id, n.noted_at, n.left_user_id, null from changed as n
+    union all
+    select c.client_id, null, inboxdb.key_id(c.new_user)::inboxdb.user_id, null
+    from compared as c
+    where c.new_user is not null
+    union all
+    select k.client_id, null, null, k.kind from kind as k
   )
   select
     pg_catalog.array_agg(n.slice), pg_catalog.array_agg(n.tid),
@@ -71,7 +81,7 @@ begin
       select (
         t.client_id, pg_catalog.min(t.noted_at),
         pg_catalog.array_agg(t.user_id) filter (where t.user_id <> inboxdb.sentinel()),
-        pg_catalog.array_agg(t.kind) filter (where t.has_moved)
+        pg_catalog.array_agg(t.kind) filter (where (t.kind).leads is not null)
       )::inboxdb.changed_workspace
       from told as t
       group by t.client_id
