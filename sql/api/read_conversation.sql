@@ -45,17 +45,16 @@ begin
   );
   select r.name into answer.viewer_role
   from (
-    select 1 as place, 'OWNER' as name
+    select 'OWNER' as name
     from public."Client" as c
     where c.id = lead.client_id and c."userId" = inboxdb.current_user_id()
     union all
-    select
-      pg_catalog.array_position(array['', 'ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL'], m.role::text),
-      m.role::text
+    select m.role::text
     from public."ClientMember" as m
     where m."clientId" = lead.client_id and m."userId" = inboxdb.current_user_id()
   ) as r
-  order by r.place
+  where inboxdb.role_rank(r.name) is not null
+  order by inboxdb.role_rank(r.name) desc
   limit 1;
   answer.version := (select v.version from inboxdb.newest_version(lead.client_id, 'inbox') as v);
   if pg_catalog.current_setting('request.headers', true) <> '' then

@@ -31,7 +31,7 @@ begin
 
   select pg_catalog.array_agg(c.lead_id) into candidates
   from (
-    select n.lead_id from inboxdb.changes_of(target_client_id) as n
+    select n.lead_id from inboxdb.changes_of(array[target_client_id], most + 1) as n
     union all
     select n.lead_id from inboxdb.change as n where n.client_id is null
     limit most + 1
