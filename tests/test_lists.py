@@ -625,6 +625,16 @@ def test_sorted_by_update(database: Database) -> None:
         assert ids(listed(database.signed_in(user), sort="updated", page_size=1)) == expected[::-1]
 
 
+def test_bodies_of_any_length(database: Database) -> None:
+    host = Host(database.writer())
+    lead = host.lead(HERE)
+    for body in ("x" * 10_000_000, "", "<p>" + "ü" * 400):
+        sent = host.message(lead, body=body, subject="y" * 100_000, sentAt=NOW)
+        [shown] = ask(database.signed_in(ANN))["conversations"]
+        assert (shown["last_message"], shown["last_subject"]) == (body[:400], "y" * 100_000)
+        host.delete("Message", sent)
+
+
 # Plans
 
 

@@ -93,13 +93,21 @@ begin
     ),
 
     newest as (
-      select c.name, m.id, m.body, m.subject, m."sentAt" as sent_at
+      select c.name, m.id, m.body, m.subject, latest.sent_at
       from channel as c
+      -- the instant first, because an incremental sort by instant and id begins with 32 messages
       cross join lateral (
-        select m.id, m.body, m.subject, m."sentAt"
+        select m."sentAt" as sent_at
         from public."Message" as m
         where m."leadId" = u.lead_id and m.channel = c.name
-        order by m."sentAt" desc, m.id desc
+        order by m."sentAt" desc
+        limit 1
+      ) as latest
+      cross join lateral (
+        select m.id, m.body, m.subject
+        from public."Message" as m
+        where m."leadId" = u.lead_id and m.channel = c.name and m."sentAt" = latest.sent_at
+        order by m.id desc
         limit 1
       ) as m
     )
@@ -107,7 +115,8 @@ begin
     select
       pg_catalog.array_agg(n.name order by n.name) as channels,
       (pg_catalog.array_agg(n.name order by n.sent_at desc, n.id desc))[1] as channel,
-      pg_catalog.substr((pg_catalog.array_agg(n.body order by n.sent_at desc, n.id desc))[1], 1, 400) as body,
+      -- cut first: a body may have megabytes
+      (pg_catalog.array_agg(pg_catalog.substr(n.body, 1, 400) order by n.sent_at desc, n.id desc))[1] as body,
       (pg_catalog.array_agg(n.subject order by n.sent_at desc, n.id desc))[1] as subject
     from newest as n
   ) as m
