@@ -37,6 +37,30 @@ as $$
 $$;
 -- <<< sql/host/host_time.sql
 
+-- >>> sql/host/id_bytes.sql
+-- Overloaded for the two types of host ids. Both functions are inlined, also into conditions of indexes' queries, hence
+-- neither STRICT nor with a search_path of their own.
+create or replace function inboxdb.id_bytes(id text) returns integer
+language sql immutable parallel safe
+as $$
+  -- Purpose: how much room an id takes in an index.
+  -- Parameters: id.
+  -- Returns: its bytes; null for null.
+  -- INVOKER: reads nothing.
+  select pg_catalog.octet_length(id)
+$$;
+
+create or replace function inboxdb.id_bytes(id uuid) returns integer
+language sql immutable parallel safe
+as $$
+  -- Purpose: the same for hosts whose ids are UUIDs.
+  -- Parameters: id.
+  -- Returns: 16, for null, too.
+  -- INVOKER: reads nothing.
+  select 16
+$$;
+-- <<< sql/host/id_bytes.sql
+
 -- >>> sql/access/grant_matrix.view.sql
 create or replace view inboxdb.grant_matrix as
 -- Who may do what with inboxdb, declared here alone. A right not listed is the owner's alone: PUBLIC and anon have
@@ -146,34 +170,48 @@ create or replace function inboxdb.missing_for_lists() returns text
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: find out which columns of the host's are missing that lists sort and filter by. Columns that are only
-  --   shown may be missing: their keys are null then.
+  -- Purpose: find out which columns of the host's are missing, or of a type that does not do, that lists sort and filter
+  --   by. Columns that are only shown may be missing: their keys are null then.
   -- Returns: their names; null where every column is there.
   -- Reads: the system catalog.
   -- INVOKER: reads the catalog only.
-  select pg_catalog.string_agg(pg_catalog.format('public.%I.%I', n.host_table, n.host_column), ', ' order by n.place)
-  from (
+  with needed (place, host_table, host_column, types) as (
     values
-    (1, 'Lead', 'lastMessageAt'),
-    (2, 'Lead', 'createdAt'),
-    (3, 'Lead', 'updatedAt'),
-    (4, 'Lead', 'overallScore'),
-    (5, 'Lead', 'smsCampaignId'),
-    (6, 'Message', 'id'),
-    (7, 'Message', 'sentAt'),
-    (8, 'Message', 'body'),
-    (9, 'Message', 'subject'),
-    (10, 'AIDraft', 'channel'),
-    (11, 'SmsCampaign', 'id'),
-    (12, 'SmsCampaign', 'name')
-  ) as n (place, host_table, host_column)
-  where not exists (
+    -- list: list columns
+    (1, 'Lead', 'lastMessageAt', 'timestamp%'),
+    (2, 'Lead', 'createdAt', 'timestamp%'),
+    (3, 'Lead', 'updatedAt', 'timestamp%'),
+    (4, 'Lead', 'overallScore', 'integer'),
+    (5, 'Lead', 'smsCampaignId', '%'),
+    (6, 'Message', 'id', '%'),
+    (7, 'Message', 'sentAt', 'timestamp%'),
+    (8, 'Message', 'body', '%'),
+    (9, 'Message', 'subject', '%'),
+    (10, 'AIDraft', 'channel', '%'),
+    (11, 'SmsCampaign', 'id', '%'),
+    (12, 'SmsCampaign', 'name', '%')
+    -- end
+  ),
+
+  found (place, name, type_name) as (
     select
-    from pg_catalog.pg_attribute as a
-    where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
-      and a.attname = n.host_column
-      and not a.attisdropped
+      n.place, pg_catalog.format('public.%I.%I', n.host_table, n.host_column),
+      (
+        select pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
+          and a.attname = n.host_column
+          and not a.attisdropped
+          and pg_catalog.format_type(a.atttypid, null) like n.types
+      )
+    from needed as n
   )
+
+  select pg_catalog.string_agg(f.name, ', ' order by f.place)
+  from found as f
+  where f.type_name is null
+    -- compared with each other
+    or f.place = 11 and f.type_name <> (select other.type_name from found as other where other.place = 5)
 $$;
 -- <<< sql/list/missing_for_lists.sql
 
@@ -191,6 +229,9 @@ create or replace view inboxdb.listed_lead as
 select
   coalesce(inboxdb.utc(l."lastMessageAt"), inboxdb.utc(l."createdAt"), '-infinity') as activity_at,
   coalesce(inboxdb.utc(l."updatedAt"), '-infinity') as updated_at,
+  -- longer ids fit no index of ours, and a host's write must not fail by one (D111)
+  inboxdb.id_bytes(l.id) + inboxdb.id_bytes(l."clientId") + coalesce(inboxdb.id_bytes(l."assignedToUserId"), 0) <= 2500
+    as is_listed,
   l."assignedToUserId" as assigned_to,
   l."sentimentTag" as sentiment_tag,
   l."overallScore" as overall_score,
@@ -303,24 +344,27 @@ comment on view inboxdb.list_filter is
 -- <<< sql/list/list_filter.view.sql
 
 -- >>> sql/list/list_indexes.sql
-create or replace function inboxdb.list_indexes() returns table (index_name text, statement text)
+create or replace function inboxdb.list_indexes()
+returns table (index_name text, statement text, fingerprint text, state text)
 language plpgsql stable
 set search_path = ''
 as $$
 -- Purpose: the indexes for pages of the conversation list: on "Lead", in the types of the host's columns, and on
 --   counted_lead.
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
---   among its columns, which the host's migration tools leave alone.
+--   among its columns, which the host's migration tools leave alone (D110).
 --   Keys end with the snooze and the user, so that the index itself passes over snoozed leads, and over others' leads in
 --   a setter's page. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
 --   filter's leads of a user so fits the filter's index alone, and not the index of all the user's leads.
--- Returns: name, and the statement that makes the index, for outside a transaction; no rows where columns are missing.
+-- Returns: name; the statement that makes the index, for outside a transaction; fingerprint, to be the index's comment,
+--   since another statement makes another index; state: built, missing, invalid or outdated. No rows where columns are
+--   missing.
 -- Reads: list_filter, the system catalog.
 -- INVOKER: for the owner.
 declare
   instants jsonb;
   user_expression text;
-  snooze_expression text;
+  is_listed text;
   found pg_catalog.record;
   instant pg_catalog.record;
 begin
@@ -339,54 +383,76 @@ begin
     ),
     pg_catalog.max(
       pg_catalog.format('(nullif(%I, %L))', a.attname, inboxdb.sentinel())
-    ) filter (where a.attname = 'assignedToUserId')
-  into instants, user_expression
+    ) filter (where a.attname = 'assignedToUserId'),
+    -- listed_lead.is_listed, as the planner has it: id_bytes of a uuid is 16
+    pg_catalog.format(
+      '%s + %s + coalesce(%s, 0) <= 2500',
+      pg_catalog.max(b.bytes) filter (where a.attname = 'id'),
+      pg_catalog.max(b.bytes) filter (where a.attname = 'clientId'),
+      pg_catalog.max(b.bytes) filter (where a.attname = 'assignedToUserId')
+    )
+  into instants, user_expression, is_listed
   from pg_catalog.pg_attribute as a
+  cross join lateral (
+    select
+      case a.atttypid
+        when 'pg_catalog.uuid'::pg_catalog.regtype then '16' else pg_catalog.format('octet_length(%I)', a.attname)
+      end as bytes
+  ) as b
   where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped;
 
   for found in
-    select i.name, i.keys, i.condition
+    select i.name, i.on_table, i.keys, i.condition
     from (
       select
-        1 as place, 'inboxdb_list_' || f.name as name,
+        1 as place, 'public.inboxdb_list_' || f.name as name, 'public."Lead"' as on_table,
         '"clientId", (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
         ' (coalesce({snoozedUntil}, ''-infinity''))'
         || case when f.name <> 'all' then ', "assignedToUserId"' else '' end as keys,
-        f.index_condition as condition
+        is_listed || ' and ' || f.index_condition as condition
       from inboxdb.list_filter as f
       where f.index_condition is not null
       union all
       select
-        2, 'inboxdb_list_all_by_user',
+        2, 'public.inboxdb_list_all_by_user', 'public."Lead"',
         '"clientId", {user}, (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
         ' (coalesce({snoozedUntil}, ''-infinity''))',
-        '{user} is not null'
+        is_listed || ' and {user} is not null'
       union all
       select
-        3, 'inboxdb_list_updated',
+        3, 'public.inboxdb_list_updated', 'public."Lead"',
         '"clientId", (coalesce({updatedAt}, ''-infinity'')), id, (coalesce({snoozedUntil}, ''-infinity''))',
-        'true'
+        is_listed
+      union all
+      select
+        4, pg_catalog.format('inboxdb.counted_lead_%s_idx', f.name), 'inboxdb.counted_lead',
+        'workspace, lead_key', pg_catalog.format('counts & %s <> 0', 1 << f.bit)
+      from inboxdb.list_filter as f
+      where f.bit is not null
     ) as i
     order by i.place, i.name
   loop
     index_name := found.name;
     statement := pg_catalog.format(
-      'create index concurrently if not exists %I on public."Lead" (%s)', found.name, found.keys
-    ) || case when found.condition <> 'true' then ' where ' || found.condition else '' end;
+      'create index concurrently if not exists %s on %s (%s) where %s',
+      pg_catalog.split_part(found.name, '.', 2), found.on_table, found.keys, found.condition
+    );
     statement := pg_catalog.replace(statement, '{user}', user_expression);
     for instant in select j.key, j.value from pg_catalog.jsonb_each_text(instants) as j loop
       statement := pg_catalog.replace(statement, '{' || instant.key || '}', instant.value);
     end loop;
-    return next;
-  end loop;
-  for found in
-    select f.name, 1 << f.bit as bits from inboxdb.list_filter as f where f.bit is not null order by f.name
-  loop
-    index_name := 'counted_lead_' || found.name || '_idx';
-    statement := pg_catalog.format(
-      'create index concurrently if not exists %I on inboxdb.counted_lead (workspace, lead_key) where counts & %s <> 0',
-      index_name, found.bits
+    fingerprint := pg_catalog.md5(statement);
+    state := (
+      select
+        case
+          when not i.indisvalid then 'invalid'
+          when pg_catalog.obj_description(i.indexrelid, 'pg_class') is distinct from fingerprint then 'outdated'
+          else 'built'
+        end
+      from pg_catalog.pg_index as i
+      where i.indexrelid = pg_catalog.to_regclass(found.name)
     );
+    state := coalesce(state, 'missing');
     return next;
   end loop;
 end
@@ -606,7 +672,7 @@ begin
 
   select pg_catalog.array_agg(c.lead_id) into candidates
   from (
-    select n.lead_id from inboxdb.changes_of(target_client_id) as n
+    select n.lead_id from inboxdb.changes_of(array[target_client_id], most + 1) as n
     union all
     select n.lead_id from inboxdb.change as n where n.client_id is null
     limit most + 1
@@ -712,6 +778,7 @@ begin
       end as is_match
     from inboxdb.listed_lead as l
     where l.client_id = target_client_id
+      and l.is_listed
       and coalesce(l.snoozed_until, '-infinity') <= asked.as_of
       and (filter_name <> 'responses' or l.all_responses)
       and (filter_name <> 'attention' or l.requires_attention)
@@ -892,13 +959,21 @@ begin
     ),
 
     newest as (
-      select c.name, m.id, m.body, m.subject, m."sentAt" as sent_at
+      select c.name, m.id, m.body, m.subject, latest.sent_at
       from channel as c
+      -- the instant first, because an incremental sort by instant and id begins with 32 messages
       cross join lateral (
-        select m.id, m.body, m.subject, m."sentAt"
+        select m."sentAt" as sent_at
         from public."Message" as m
         where m."leadId" = u.lead_id and m.channel = c.name
-        order by m."sentAt" desc, m.id desc
+        order by m."sentAt" desc
+        limit 1
+      ) as latest
+      cross join lateral (
+        select m.id, m.body, m.subject
+        from public."Message" as m
+        where m."leadId" = u.lead_id and m.channel = c.name and m."sentAt" = latest.sent_at
+        order by m.id desc
         limit 1
       ) as m
     )
@@ -906,7 +981,8 @@ begin
     select
       pg_catalog.array_agg(n.name order by n.name) as channels,
       (pg_catalog.array_agg(n.name order by n.sent_at desc, n.id desc))[1] as channel,
-      pg_catalog.substr((pg_catalog.array_agg(n.body order by n.sent_at desc, n.id desc))[1], 1, 400) as body,
+      -- cut first: a body may have megabytes
+      (pg_catalog.array_agg(pg_catalog.substr(n.body, 1, 400) order by n.sent_at desc, n.id desc))[1] as body,
       (pg_catalog.array_agg(n.subject order by n.sent_at desc, n.id desc))[1] as subject
     from newest as n
   ) as m
@@ -1024,17 +1100,16 @@ begin
   );
   select r.name into answer.viewer_role
   from (
-    select 1 as place, 'OWNER' as name
+    select 'OWNER' as name
     from public."Client" as c
     where c.id = lead.client_id and c."userId" = inboxdb.current_user_id()
     union all
-    select
-      pg_catalog.array_position(array['', 'ADMIN', 'INBOX_MANAGER', 'SETTER', 'CLIENT_PORTAL'], m.role::text),
-      m.role::text
+    select m.role::text
     from public."ClientMember" as m
     where m."clientId" = lead.client_id and m."userId" = inboxdb.current_user_id()
   ) as r
-  order by r.place
+  where inboxdb.role_rank(r.name) is not null
+  order by inboxdb.role_rank(r.name) desc
   limit 1;
   answer.version := (select v.version from inboxdb.newest_version(lead.client_id, 'inbox') as v);
   if pg_catalog.current_setting('request.headers', true) <> '' then
