@@ -5,10 +5,6 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- squawk-ignore ban-drop-function
-drop function inboxdb.id_bytes(uuid);
--- squawk-ignore ban-drop-function
-drop function inboxdb.id_bytes(text);
--- squawk-ignore ban-drop-function
 drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
 -- squawk-ignore ban-drop-function
 drop function inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer);
@@ -60,6 +56,10 @@ drop view inboxdb.list_filter;
 drop view if exists inboxdb.listed_lead;
 -- squawk-ignore ban-drop-function
 drop function inboxdb.missing_for_lists();
+-- squawk-ignore ban-drop-function
+drop function inboxdb.id_bytes(uuid);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.id_bytes(text);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.host_time(timestamptz, timestamptz);
 -- squawk-ignore ban-drop-function

@@ -970,10 +970,11 @@ begin
         limit 1
       ) as latest
       cross join lateral (
-        select m.id, m.body, m.subject
+        select m.id::text collate "C" as id, m.body, m.subject
         from public."Message" as m
         where m."leadId" = u.lead_id and m.channel = c.name and m."sentAt" = latest.sent_at
-        order by m.id desc
+        -- as conversation_messages sorts; by the id itself the planner would walk the key of all messages
+        order by m.id::text collate "C" desc
         limit 1
       ) as m
     )
