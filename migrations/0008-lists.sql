@@ -94,7 +94,8 @@ from (
   (
     'authenticated',
     'function',
-    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)',
+    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text,'
+    ' integer)',
     'execute'
   ),
   ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
@@ -170,9 +171,9 @@ create or replace function inboxdb.missing_for_lists() returns text
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: find out which columns of the host's are missing, or of a type that does not do, that lists sort and filter
-  --   by. Columns that are only shown may be missing: their keys are null then.
-  -- Returns: their names; null where every column is there.
+  -- Purpose: find out whether the host has the columns by which lists sort and filter, in types that do. Columns only
+  --   shown may be missing: their keys are null then.
+  -- Returns: the names of missing columns; null where every column is there.
   -- Reads: the system catalog.
   -- INVOKER: reads the catalog only.
   with needed (place, host_table, host_column, types) as (
@@ -229,7 +230,7 @@ create or replace view inboxdb.listed_lead as
 select
   coalesce(inboxdb.utc(l."lastMessageAt"), inboxdb.utc(l."createdAt"), '-infinity') as activity_at,
   coalesce(inboxdb.utc(l."updatedAt"), '-infinity') as updated_at,
-  -- longer ids fit no index of ours, and a host's write must not fail by one (D111)
+  -- no index of ours has room for longer ids, and a host's write must not fail by an index (D111)
   inboxdb.id_bytes(l.id) + inboxdb.id_bytes(l."clientId") + coalesce(inboxdb.id_bytes(l."assignedToUserId"), 0) <= 2500
     as is_listed,
   l."assignedToUserId" as assigned_to,
@@ -303,7 +304,7 @@ $comment$;
 -- >>> sql/list/list_filter.view.sql
 create or replace view inboxdb.list_filter as
 -- The filters of the conversation list: walk_leads has the condition of each, from listed_lead. `index_condition`
--- repeats the condition in built-in functions, for the partial index of the filter ({column}: the column as an instant);
+-- repeats the condition in built-in functions, for the partial index of the filter ({column}: the column as instant);
 -- null where the filter has no index, and its leads are found by list_candidates, by the bit of the count.
 select
   f.name,
@@ -353,8 +354,8 @@ as $$
 --   counted_lead.
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
 --   among its columns, which the host's migration tools leave alone (D110).
---   Keys end with the snooze and the user, so that the index itself passes over snoozed leads, and over others' leads in
---   a setter's page. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
+--   Keys end with the snooze and the user: the index itself passes over snoozed leads, and in a setter's page over
+--   others' leads. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
 --   filter's leads of a user so fits the filter's index alone, and not the index of all the user's leads.
 -- Returns: name; the statement that makes the index, for outside a transaction; fingerprint, to be the index's comment,
 --   since another statement makes another index; state: built, missing, invalid or outdated. No rows where columns are
@@ -384,7 +385,7 @@ begin
     pg_catalog.max(
       pg_catalog.format('(nullif(%I, %L))', a.attname, inboxdb.sentinel())
     ) filter (where a.attname = 'assignedToUserId'),
-    -- listed_lead.is_listed, as the planner has it: id_bytes of a uuid is 16
+    -- listed_lead.is_listed after inlining: id_bytes of a uuid is 16
     pg_catalog.format(
       '%s + %s + coalesce(%s, 0) <= 2500',
       pg_catalog.max(b.bytes) filter (where a.attname = 'id'),
@@ -477,8 +478,8 @@ create or replace function inboxdb.cursor_signature(list text, payload bytea) re
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: sign a cursor, so that a client can neither make one nor use it for another list.
-  -- Parameters: list, all that the cursor belongs to: function, workspace, scope, filters, definitions; payload, where
+  -- Purpose: sign a cursor, so that clients can neither make cursors nor use them for another list.
+  -- Parameters: list, whatever the cursor belongs to: function, workspace, scope, filters, definitions; payload, where
   --   the next page begins.
   -- Returns: 16 bytes.
   -- Source: NMAC, Bellare, Canetti, Krawczyk 1996: a hash of a hash, each begun with the secret.
@@ -501,14 +502,15 @@ language sql stable
 set search_path = ''
 set timezone = 'UTC'
 as $$
-  -- Purpose: say where the next page begins, in a text that clients hand back.
+  -- Purpose: say where the next page begins, in a text for clients to hand back.
   -- Parameters: list, as for cursor_signature; sort_at and id, of the last row looked at.
   -- Returns: signature and place in base64url, RFC 4648; null for a null id.
   -- Reads: list_key.
   -- INVOKER: called by our DEFINER functions only.
   select pg_catalog.rtrim(
     pg_catalog.translate(
-      pg_catalog.encode(inboxdb.cursor_signature(list, p.payload) || p.payload, 'base64'), pg_catalog.concat('+/', pg_catalog.chr(10)), '-_'
+      pg_catalog.encode(inboxdb.cursor_signature(list, p.payload) || p.payload, 'base64'),
+      pg_catalog.concat('+/', pg_catalog.chr(10)), '-_'
     ), '='
   )
   from (
@@ -524,7 +526,7 @@ language plpgsql stable
 set search_path = ''
 set timezone = 'UTC'
 as $$
--- Purpose: read a cursor that make_cursor made for the same list.
+-- Purpose: read a cursor made by make_cursor for the same list.
 -- Parameters: list, as for cursor_signature; given, the cursor.
 -- Returns: sort_at and id, as given to make_cursor; null for a null cursor.
 -- Errors: IB016 for any other text: forged, cut, of another list, workspace, scope or filter, of earlier definitions.
@@ -568,8 +570,8 @@ create or replace function inboxdb.refuse_argument(argument text, allowed text) 
 language plpgsql immutable
 set search_path = ''
 as $$
--- Purpose: refuse an argument of a read: a value that is not known is never passed over.
--- Parameters: argument, its name; allowed, what it may be.
+-- Purpose: refuse an argument of a read: an unknown value is never passed over.
+-- Parameters: argument, by name; allowed, in words.
 -- Errors: IB017, always. The value is not repeated.
 -- INVOKER: called by our DEFINER functions only.
 begin
@@ -614,10 +616,10 @@ create or replace function inboxdb.require_condition(asked inboxdb.list_conditio
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: refuse filters of the conversation list that are not known.
+-- Purpose: refuse unknown filters of the conversation list.
 -- Parameters: asked.
--- Returns: whether leads have to be looked at one by one.
--- Errors: IB017 for a value that is not known.
+-- Returns: whether each lead has to be looked at.
+-- Errors: IB017 for an unknown value.
 -- INVOKER: called by read_conversations only.
 begin
   if asked.channels = '{}' or not asked.channels <@ array['sms', 'email', 'linkedin'] then
@@ -651,7 +653,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
--- Purpose: the leads that may belong to a count: those that did at the last refresh, and those with a change since.
+-- Purpose: the leads for which a count has to be verified: counted at the last refresh, or with a change since.
 -- Parameters: target_client_id; count_bit, of the count, as in view count; most, how many may be returned.
 -- Returns: their ids, in no order; null where there are more, or where more than single leads may have changed since:
 --   then leads have to be walked.
@@ -709,7 +711,7 @@ returns inboxdb.list_page
 language plpgsql stable
 set search_path = ''
 set row_security = off
--- Planned for these parameters: of the conditions in brackets those asked for are left, as if no others stood there.
+-- Planned for these parameters: of the conditions in brackets only the ones asked for are left.
 set plan_cache_mode = force_custom_plan
 -- The order of an index, whatever sorting seems to cost: the planner expects a filter's conditions to be independent.
 set enable_sort = off
@@ -724,10 +726,9 @@ set jit = off
 set work_mem = '64kB'
 as $$
 -- Purpose: walk through leads in the order of a list, until a page is full or enough leads were looked at.
--- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; whose and user_id, of whose
---   leads: all, nobody, scope or user (see find_page), looked (at each lead); asked, what is asked of each lead;
---   candidates, among which leads, null for all; after_at, after_id, the cursor; page_size; most, how many leads to look
---   at.
+-- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; whose and user_id: of all,
+--   nobody, scope or user (see find_page), looked (at each lead); asked, of each lead; candidates, null for all
+--   leads; after_at, after_id, the cursor; page_size; most, how many leads to look at.
 -- Returns: the page. has_more: not known to be the end.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: listed_lead, "Message".
@@ -793,7 +794,7 @@ begin
       )
     order by
       case
-        -- an order that no index has: each candidate by its key, and no walk from one to the next
+        -- no order of an index: each candidate by its key, instead of a walk past all leads
         when candidates is not null then l.activity_at + interval '0'
         when sort_name = 'updated' then l.updated_at
         else l.activity_at
@@ -826,17 +827,17 @@ language plpgsql stable
 set search_path = ''
 set row_security = off
 as $$
--- Purpose: choose how to find a page of a list: along an index that has only its leads; along an index, looking at each
---   lead; or, for counts that no index of "Lead" can have, among the leads that may belong to the count.
+-- Purpose: choose how to find a page: along an index of the list's leads alone; along an index, looking at each lead;
+--   or, for counts by drafts or messages, among candidates.
 -- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; user_id, whose leads, null
 --   for all; is_nobodys, whether leads of nobody are wanted; asked, of each lead; is_looked_at, whether anything is
---   asked that no index has; after_at, after_id, the cursor; page_size.
+--   asked besides; after_at, after_id, the cursor; page_size.
 -- Returns: the page.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: list_filter, and what list_candidates and walk_leads read.
+-- Reads: list_filter; list_candidates and walk_leads read the rest.
 -- INVOKER: called by read_conversations only.
 declare
-  -- how many leads a call looks at one by one
+  -- how many leads a call looks at
   most constant integer := 2000;
   count_bit integer;
   candidates inboxdb.lead_id[];
@@ -880,9 +881,9 @@ set enable_mergejoin = off
 set enable_sort = off
 set jit = off
 as $$
--- Purpose: what the conversation list shows of leads.
--- Parameters: lead_ids; the caller has checked that they may be seen.
--- Returns: a row of each lead: the keys of docs/contracts.md; null for what the host has no column for.
+-- Purpose: leads as the conversation list shows them.
+-- Parameters: lead_ids; the caller has checked access.
+-- Returns: a row of each lead: the keys of docs/contracts.md; null where the host has no column.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: listed_lead, "Lead", "Message", "AIDraft", "SmsCampaign".
 -- INVOKER: called by our DEFINER functions only.
@@ -941,7 +942,7 @@ begin
   ) as h
   left join public."SmsCampaign" as s on h.sms_campaign_id = s.id
   cross join lateral (
-    -- the channels one after the other, each from the index that has them in order
+    -- the channels in the order of the host's index, each by a lookup
     with recursive channel (name) as (
       (
         select m.channel from public."Message" as m where m."leadId" = u.lead_id order by m.channel limit 1
@@ -1063,7 +1064,7 @@ set row_security = off
 -- the host's columns without a time zone hold UTC, and become instants below
 set timezone = 'UTC'
 as $$
--- Purpose: a conversation that the current user may see, in detail.
+-- Purpose: a conversation in detail, for a user with access.
 -- Parameters: target_lead_id.
 -- Returns: see inbox_api.conversation.
 -- Errors: those of require_access; 42501 where row-level security would filter what the owner of this function sees.
@@ -1141,10 +1142,10 @@ set enable_mergejoin = off
 set enable_sort = off
 set jit = off
 as $$
--- Purpose: a page of the messages of a conversation that the current user may see.
+-- Purpose: a page of the messages of a conversation, for a user with access.
 -- Parameters: as of inbox_api.conversation_messages.
 -- Returns: see there.
--- Errors: those of require_access; IB016 for a cursor of another list; IB017 for an argument that cannot be that; 42501
+-- Errors: those of require_access; IB016 for a cursor of another list; IB017 for a refused argument; 42501
 --   where row-level security would filter what the owner of this function sees.
 -- Reads: "Lead", "Message", by key; as many messages of each channel as the page has.
 -- DEFINER: members may not read messages.
@@ -1252,12 +1253,12 @@ set search_path = ''
 -- require_access reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
 set row_security = off
 as $$
--- Purpose: a page of the conversations that the current user may see.
+-- Purpose: a page of the current user's conversations.
 -- Parameters: as of inbox_api.conversations.
 -- Returns: see there.
--- Errors: those of require_access, before anything else is read; IB017 for an argument that cannot be that; IB016 for a
+-- Errors: those of require_access, before anything else is read; IB017 for a refused argument; IB016 for a
 --   cursor of another list; 42501 where row-level security would filter what the owner of this function sees.
--- Reads: list_filter, cache_version, and what find_page and conversation_rows read.
+-- Reads: list_filter, cache_version; find_page and conversation_rows read the rest.
 -- DEFINER: members may read neither leads nor messages.
 declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
@@ -1359,7 +1360,7 @@ as $$
   -- Returns: one row. messages, an array of objects; cursor, where the next page begins, null at the end; has_more.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such lead; IB016 a cursor of another
-  --   list; IB017 an argument that cannot be that.
+  --   list; IB017 a refused argument.
   -- INVOKER: read_conversation_messages checks access, then reads.
   select * from inboxdb.read_conversation_messages(lead_id, channel, before, page_size)
 $$;
@@ -1384,18 +1385,18 @@ returns setof inboxdb.conversations_answer
 language sql stable
 rows 1
 as $$
-  -- Purpose: a page of a workspace's conversations that the current user may see, newest first. For the application,
+  -- Purpose: a page of the current user's conversations in a workspace, newest first. For the application,
   --   and for PostgREST's GET /rpc/conversations?client_id=... . Read live from the host's tables.
-  -- Parameters: client_id, the workspace; filter, one of view list_filter; channels, on any of which the lead has a
-  --   message; sentiment_tags, exact, null for leads without a tag; sms_campaign_id, or sms_campaign_unattributed for
+  -- Parameters: client_id, the workspace; filter, one of view list_filter; channels: the lead has a message on one of
+  --   these; sentiment_tags, exact, null for leads without a tag; sms_campaign_id, or sms_campaign_unattributed for
   --   leads without a campaign; score; assigned_to, whose leads, '' for nobody's; sort, activity or updated; after, the
   --   cursor of the page before; page_size, 1 to 200.
   -- Returns: one row. conversations, an array of objects; cursor, where the next page begins, null at the end;
-  --   has_more, whether the end is not known: where leads are looked at one by one, a page may be short, or empty;
+  --   has_more, whether the end is not known: where each lead has to be looked at, a page may be short, or empty;
   --   version, the inbox family's cache version; scanned, how many leads were looked at.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB016 a cursor of
-  --   another list; IB017 an argument that cannot be that.
+  --   another list; IB017 a refused argument.
   -- INVOKER: read_conversations checks access, then reads.
   select *
   from inboxdb.read_conversations(

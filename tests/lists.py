@@ -5,7 +5,8 @@ once for each count, with ``{name}``, ``{bit}``, ``{of_snoozed}`` and ``{place}`
 end is ``-- each count, with commas: FORM``. Between ``-- list: NAME, as in FILE`` and ``-- end`` stands a copy
 of what stands between ``-- list: NAME`` and ``-- end`` in FILE. Between ``-- each read: FORM`` and ``-- end`` stands
 FORM for each function of schema inbox_api and its helper, with ``{routine}``; between ``-- each file of ROOM/`` and
-``-- end`` the room's files in load order; between ``-- query of FILE`` and ``-- end`` what FILE's view selects. counts/definitions.sql has the hash of what defines the counts.
+``-- end`` the room's files in load order; between ``-- query of FILE`` and ``-- end`` the query of FILE's view.
+counts/definitions.sql has the hash of what defines the counts.
 """
 
 import hashlib
@@ -101,11 +102,18 @@ def reads(folder: Path) -> list[str]:
 
 
 def folded(line: str) -> str:
-    """Return a row of constants as a line, or as a line for each constant where the line is too long."""
+    """Return a row of constants as a line, or as a line or two for each constant where the line is too long."""
     if len(line) <= LONGEST:
         return line + "\n"
     space, row = re.fullmatch(r"( *)\((.*)\),", line).groups()  # type: ignore[union-attr]
-    return f"{space}(\n" + ",\n".join(f"{space}  {one}" for one in re.findall(r"'[^']*'", row)) + f"\n{space}),\n"
+    constants = []
+    for constant in re.findall(r"'[^']*'", row):
+        text = f"{space}  {constant}"
+        while len(text.rpartition("\n")[2]) >= LONGEST:  # one text for the server, over lines
+            before, last = text[:LONGEST].rpartition(" ")[0], text[:LONGEST].rpartition(" ")[2] + text[LONGEST:]
+            text = f"{before}'\n{space}  ' {last}"
+        constants.append(text)
+    return f"{space}(\n" + ",\n".join(constants) + f"\n{space}),\n"
 
 
 def load_order(room: Path) -> list[str]:

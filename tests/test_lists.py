@@ -201,7 +201,7 @@ def test_pages_hold_what_the_badge_counts(database: Database) -> None:
         for where, user, scope in in_both:
             reader = database.signed_in(user)
             live = live_counts(owner, where).get(scope)
-            attention = set()
+            attention: set[str] = set()
             for name in ("attention", *FILTERS):
                 found = listed(reader, where, filter=name, page_size=23)
                 context = (step, where, user, name)
@@ -449,7 +449,8 @@ def test_an_argument_that_is_not_known_is_refused_by_name(database: Database) ->
         "page_size": (0, -1, 201, None),
     }.items():
         for value in values:
-            refused = refusal(ann, **{name: value})
+            given: Answer = {name: value}
+            refused = refusal(ann, **given)
             assert refused["sqlstate"] == "IB017", (name, value)
             assert name in refused["message_primary"], value
             assert refused["message_hint"]
@@ -592,9 +593,11 @@ def test_leads_are_filtered_one_by_one(database: Database) -> None:
         ({"assigned_to": ""}, lambda lead: lead.user is None),
         (
             {"filter": "attention", "assigned_to": user, "score": "2+"},
-            lambda lead: lead.counts.requires_attention and lead.user == user and lead.columns["overallScore"] >= 2,
+            lambda lead: (
+                bool(lead.counts.requires_attention) and lead.user == user and lead.columns["overallScore"] >= 2
+            ),
         ),
-        ({"filter": "ai_review", "channels": ["sms"]}, lambda lead: lead.counts.ai_review and lead.id in on_sms),
+        ({"filter": "ai_review", "channels": ["sms"]}, lambda lead: bool(lead.counts.ai_review) and lead.id in on_sms),
         ({"filter": "drafts"}, lambda lead: bool(lead.counts.previously_required_attention)),
     ]
     owner.execute("call inboxdb.drain_dirty()")
@@ -639,9 +642,9 @@ def test_bodies_of_any_length(database: Database) -> None:
 
 
 class Walk(NamedTuple):
-    """What the query of a page does: the index it walks along, what is looked at in the table, pages read, leads."""
+    """What the query of a page does: along which index, what is looked at in the table, pages read, leads."""
 
-    index: str
+    along: str
     filter: str | None
     buffers: int
     leads: int
@@ -708,10 +711,10 @@ def test_each_filter_is_answered_by_its_index(database: Database) -> None:
             for after in (0, 2):
                 index = f"inboxdb_list_{name}" + ("_by_user" if name == "all" and user else "")
                 found = walk(owner, workspace, name, user, after=after)
-                assert (found.index, found.filter) == (index, None), (name, user, after)
+                assert (found.along, found.filter) == (index, None), (name, user, after)
     for after in (0, 2):
         found = walk(owner, workspace, "all", None, sort="updated", after=after)
-        assert (found.index, found.filter) == ("inboxdb_list_updated", None)
+        assert (found.along, found.filter) == ("inboxdb_list_updated", None)
 
 
 def test_a_page_reads_about_a_page(database: Database) -> None:

@@ -61,16 +61,8 @@ def migrate_apply(
         raise click.UsageError("--without-rls leaves the roles alone: name none.")
     roles = None if without_rls else named
     with showing_lead_access(call.dsn, named):
-        done = install(
-            call.dsn,
-            roles,
-            create_roles=create_roles,
-            with_lists=not without_lists,
-            to=to,
-            batch=batch,
-            lock_timeout=lock_timeout,
-            report=report,
-        )
+        parts = {"create_roles": create_roles, "with_lists": not without_lists}
+        done = install(call.dsn, roles, **parts, to=to, batch=batch, lock_timeout=lock_timeout, report=report)
     unlike = [asdict(found) for found in done.unlike_shipped]
     call.answer({"applied": done.applied, "unlike_shipped": unlike}, render.installed(done, call.database))
     return not done.unlike_shipped

@@ -16,18 +16,18 @@ returns setof inboxdb.conversations_answer
 language sql stable
 rows 1
 as $$
-  -- Purpose: a page of a workspace's conversations that the current user may see, newest first. For the application,
+  -- Purpose: a page of the current user's conversations in a workspace, newest first. For the application,
   --   and for PostgREST's GET /rpc/conversations?client_id=... . Read live from the host's tables.
-  -- Parameters: client_id, the workspace; filter, one of view list_filter; channels, on any of which the lead has a
-  --   message; sentiment_tags, exact, null for leads without a tag; sms_campaign_id, or sms_campaign_unattributed for
+  -- Parameters: client_id, the workspace; filter, one of view list_filter; channels: the lead has a message on one of
+  --   these; sentiment_tags, exact, null for leads without a tag; sms_campaign_id, or sms_campaign_unattributed for
   --   leads without a campaign; score; assigned_to, whose leads, '' for nobody's; sort, activity or updated; after, the
   --   cursor of the page before; page_size, 1 to 200.
   -- Returns: one row. conversations, an array of objects; cursor, where the next page begins, null at the end;
-  --   has_more, whether the end is not known: where leads are looked at one by one, a page may be short, or empty;
+  --   has_more, whether the end is not known: where each lead has to be looked at, a page may be short, or empty;
   --   version, the inbox family's cache version; scanned, how many leads were looked at.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB016 a cursor of
-  --   another list; IB017 an argument that cannot be that.
+  --   another list; IB017 a refused argument.
   -- INVOKER: read_conversations checks access, then reads.
   select *
   from inboxdb.read_conversations(

@@ -7,7 +7,7 @@ set row_security = off
 -- the host's columns without a time zone hold UTC, and become instants below
 set timezone = 'UTC'
 as $$
--- Purpose: a conversation that the current user may see, in detail.
+-- Purpose: a conversation in detail, for a user with access.
 -- Parameters: target_lead_id.
 -- Returns: see inbox_api.conversation.
 -- Errors: those of require_access; 42501 where row-level security would filter what the owner of this function sees.

@@ -9,12 +9,12 @@ set search_path = ''
 -- require_access reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
 set row_security = off
 as $$
--- Purpose: a page of the conversations that the current user may see.
+-- Purpose: a page of the current user's conversations.
 -- Parameters: as of inbox_api.conversations.
 -- Returns: see there.
--- Errors: those of require_access, before anything else is read; IB017 for an argument that cannot be that; IB016 for a
+-- Errors: those of require_access, before anything else is read; IB017 for a refused argument; IB016 for a
 --   cursor of another list; 42501 where row-level security would filter what the owner of this function sees.
--- Reads: list_filter, cache_version, and what find_page and conversation_rows read.
+-- Reads: list_filter, cache_version; find_page and conversation_rows read the rest.
 -- DEFINER: members may read neither leads nor messages.
 declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);

@@ -14,9 +14,9 @@ set enable_mergejoin = off
 set enable_sort = off
 set jit = off
 as $$
--- Purpose: what the conversation list shows of leads.
--- Parameters: lead_ids; the caller has checked that they may be seen.
--- Returns: a row of each lead: the keys of docs/contracts.md; null for what the host has no column for.
+-- Purpose: leads as the conversation list shows them.
+-- Parameters: lead_ids; the caller has checked access.
+-- Returns: a row of each lead: the keys of docs/contracts.md; null where the host has no column.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: listed_lead, "Lead", "Message", "AIDraft", "SmsCampaign".
 -- INVOKER: called by our DEFINER functions only.
@@ -75,7 +75,7 @@ begin
   ) as h
   left join public."SmsCampaign" as s on h.sms_campaign_id = s.id
   cross join lateral (
-    -- the channels one after the other, each from the index that has them in order
+    -- the channels in the order of the host's index, each by a lookup
     with recursive channel (name) as (
       (
         select m.channel from public."Message" as m where m."leadId" = u.lead_id order by m.channel limit 1

@@ -2,8 +2,8 @@ create or replace function inboxdb.cursor_signature(list text, payload bytea) re
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: sign a cursor, so that a client can neither make one nor use it for another list.
-  -- Parameters: list, all that the cursor belongs to: function, workspace, scope, filters, definitions; payload, where
+  -- Purpose: sign a cursor, so that clients can neither make cursors nor use them for another list.
+  -- Parameters: list, whatever the cursor belongs to: function, workspace, scope, filters, definitions; payload, where
   --   the next page begins.
   -- Returns: 16 bytes.
   -- Source: NMAC, Bellare, Canetti, Krawczyk 1996: a hash of a hash, each begun with the secret.

@@ -8,17 +8,17 @@ language plpgsql stable
 set search_path = ''
 set row_security = off
 as $$
--- Purpose: choose how to find a page of a list: along an index that has only its leads; along an index, looking at each
---   lead; or, for counts that no index of "Lead" can have, among the leads that may belong to the count.
+-- Purpose: choose how to find a page: along an index of the list's leads alone; along an index, looking at each lead;
+--   or, for counts by drafts or messages, among candidates.
 -- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; user_id, whose leads, null
 --   for all; is_nobodys, whether leads of nobody are wanted; asked, of each lead; is_looked_at, whether anything is
---   asked that no index has; after_at, after_id, the cursor; page_size.
+--   asked besides; after_at, after_id, the cursor; page_size.
 -- Returns: the page.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: list_filter, and what list_candidates and walk_leads read.
+-- Reads: list_filter; list_candidates and walk_leads read the rest.
 -- INVOKER: called by read_conversations only.
 declare
-  -- how many leads a call looks at one by one
+  -- how many leads a call looks at
   most constant integer := 2000;
   count_bit integer;
   candidates inboxdb.lead_id[];

@@ -10,7 +10,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
--- Purpose: the leads that may belong to a count: those that did at the last refresh, and those with a change since.
+-- Purpose: the leads for which a count has to be verified: counted at the last refresh, or with a change since.
 -- Parameters: target_client_id; count_bit, of the count, as in view count; most, how many may be returned.
 -- Returns: their ids, in no order; null where there are more, or where more than single leads may have changed since:
 --   then leads have to be walked.

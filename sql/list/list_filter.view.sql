@@ -1,6 +1,6 @@
 create or replace view inboxdb.list_filter as
 -- The filters of the conversation list: walk_leads has the condition of each, from listed_lead. `index_condition`
--- repeats the condition in built-in functions, for the partial index of the filter ({column}: the column as an instant);
+-- repeats the condition in built-in functions, for the partial index of the filter ({column}: the column as instant);
 -- null where the filter has no index, and its leads are found by list_candidates, by the bit of the count.
 select
   f.name,

@@ -7,8 +7,8 @@ as $$
 --   counted_lead.
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
 --   among its columns, which the host's migration tools leave alone (D110).
---   Keys end with the snooze and the user, so that the index itself passes over snoozed leads, and over others' leads in
---   a setter's page. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
+--   Keys end with the snooze and the user: the index itself passes over snoozed leads, and in a setter's page over
+--   others' leads. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
 --   filter's leads of a user so fits the filter's index alone, and not the index of all the user's leads.
 -- Returns: name; the statement that makes the index, for outside a transaction; fingerprint, to be the index's comment,
 --   since another statement makes another index; state: built, missing, invalid or outdated. No rows where columns are
@@ -38,7 +38,7 @@ begin
     pg_catalog.max(
       pg_catalog.format('(nullif(%I, %L))', a.attname, inboxdb.sentinel())
     ) filter (where a.attname = 'assignedToUserId'),
-    -- listed_lead.is_listed, as the planner has it: id_bytes of a uuid is 16
+    -- listed_lead.is_listed after inlining: id_bytes of a uuid is 16
     pg_catalog.format(
       '%s + %s + coalesce(%s, 0) <= 2500',
       pg_catalog.max(b.bytes) filter (where a.attname = 'id'),

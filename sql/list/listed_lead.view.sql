@@ -11,7 +11,7 @@ create or replace view inboxdb.listed_lead as
 select
   coalesce(inboxdb.utc(l."lastMessageAt"), inboxdb.utc(l."createdAt"), '-infinity') as activity_at,
   coalesce(inboxdb.utc(l."updatedAt"), '-infinity') as updated_at,
-  -- longer ids fit no index of ours, and a host's write must not fail by one (D111)
+  -- no index of ours has room for longer ids, and a host's write must not fail by an index (D111)
   inboxdb.id_bytes(l.id) + inboxdb.id_bytes(l."clientId") + coalesce(inboxdb.id_bytes(l."assignedToUserId"), 0) <= 2500
     as is_listed,
   l."assignedToUserId" as assigned_to,

@@ -3,14 +3,15 @@ language sql stable
 set search_path = ''
 set timezone = 'UTC'
 as $$
-  -- Purpose: say where the next page begins, in a text that clients hand back.
+  -- Purpose: say where the next page begins, in a text for clients to hand back.
   -- Parameters: list, as for cursor_signature; sort_at and id, of the last row looked at.
   -- Returns: signature and place in base64url, RFC 4648; null for a null id.
   -- Reads: list_key.
   -- INVOKER: called by our DEFINER functions only.
   select pg_catalog.rtrim(
     pg_catalog.translate(
-      pg_catalog.encode(inboxdb.cursor_signature(list, p.payload) || p.payload, 'base64'), pg_catalog.concat('+/', pg_catalog.chr(10)), '-_'
+      pg_catalog.encode(inboxdb.cursor_signature(list, p.payload) || p.payload, 'base64'),
+      pg_catalog.concat('+/', pg_catalog.chr(10)), '-_'
     ), '='
   )
   from (

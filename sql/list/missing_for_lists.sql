@@ -2,9 +2,9 @@ create or replace function inboxdb.missing_for_lists() returns text
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: find out which columns of the host's are missing, or of a type that does not do, that lists sort and filter
-  --   by. Columns that are only shown may be missing: their keys are null then.
-  -- Returns: their names; null where every column is there.
+  -- Purpose: find out whether the host has the columns by which lists sort and filter, in types that do. Columns only
+  --   shown may be missing: their keys are null then.
+  -- Returns: the names of missing columns; null where every column is there.
   -- Reads: the system catalog.
   -- INVOKER: reads the catalog only.
   with needed (place, host_table, host_column, types) as (

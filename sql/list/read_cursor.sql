@@ -3,7 +3,7 @@ language plpgsql stable
 set search_path = ''
 set timezone = 'UTC'
 as $$
--- Purpose: read a cursor that make_cursor made for the same list.
+-- Purpose: read a cursor made by make_cursor for the same list.
 -- Parameters: list, as for cursor_signature; given, the cursor.
 -- Returns: sort_at and id, as given to make_cursor; null for a null cursor.
 -- Errors: IB016 for any other text: forged, cut, of another list, workspace, scope or filter, of earlier definitions.

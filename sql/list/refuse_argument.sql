@@ -2,8 +2,8 @@ create or replace function inboxdb.refuse_argument(argument text, allowed text) 
 language plpgsql immutable
 set search_path = ''
 as $$
--- Purpose: refuse an argument of a read: a value that is not known is never passed over.
--- Parameters: argument, its name; allowed, what it may be.
+-- Purpose: refuse an argument of a read: an unknown value is never passed over.
+-- Parameters: argument, by name; allowed, in words.
 -- Errors: IB017, always. The value is not repeated.
 -- INVOKER: called by our DEFINER functions only.
 begin

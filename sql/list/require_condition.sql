@@ -2,10 +2,10 @@ create or replace function inboxdb.require_condition(asked inboxdb.list_conditio
 language plpgsql stable
 set search_path = ''
 as $$
--- Purpose: refuse filters of the conversation list that are not known.
+-- Purpose: refuse unknown filters of the conversation list.
 -- Parameters: asked.
--- Returns: whether leads have to be looked at one by one.
--- Errors: IB017 for a value that is not known.
+-- Returns: whether each lead has to be looked at.
+-- Errors: IB017 for an unknown value.
 -- INVOKER: called by read_conversations only.
 begin
   if asked.channels = '{}' or not asked.channels <@ array['sms', 'email', 'linkedin'] then

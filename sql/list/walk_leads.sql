@@ -8,7 +8,7 @@ returns inboxdb.list_page
 language plpgsql stable
 set search_path = ''
 set row_security = off
--- Planned for these parameters: of the conditions in brackets those asked for are left, as if no others stood there.
+-- Planned for these parameters: of the conditions in brackets only the ones asked for are left.
 set plan_cache_mode = force_custom_plan
 -- The order of an index, whatever sorting seems to cost: the planner expects a filter's conditions to be independent.
 set enable_sort = off
@@ -23,10 +23,9 @@ set jit = off
 set work_mem = '64kB'
 as $$
 -- Purpose: walk through leads in the order of a list, until a page is full or enough leads were looked at.
--- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; whose and user_id, of whose
---   leads: all, nobody, scope or user (see find_page), looked (at each lead); asked, what is asked of each lead;
---   candidates, among which leads, null for all; after_at, after_id, the cursor; page_size; most, how many leads to look
---   at.
+-- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; whose and user_id: of all,
+--   nobody, scope or user (see find_page), looked (at each lead); asked, of each lead; candidates, null for all
+--   leads; after_at, after_id, the cursor; page_size; most, how many leads to look at.
 -- Returns: the page. has_more: not known to be the end.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: listed_lead, "Message".
@@ -92,7 +91,7 @@ begin
       )
     order by
       case
-        -- an order that no index has: each candidate by its key, and no walk from one to the next
+        -- no order of an index: each candidate by its key, instead of a walk past all leads
         when candidates is not null then l.activity_at + interval '0'
         when sort_name = 'updated' then l.updated_at
         else l.activity_at

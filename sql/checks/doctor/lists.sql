@@ -49,18 +49,18 @@ from found as f
 where not f.is_valid and (select pg_catalog.bool_or(any_of.is_there) from found as any_of)
 union all
 select
-  'warning',
+  'warning' as severity,
   pg_catalog.format(
     'there are no conversation lists: column public.%I.%I is missing, or of another type than %s',
     n.host_table, n.host_column, pg_catalog.rtrim(n.types, '%')
-  ),
-  'add the column, then `inboxdb migrate verify --repair`'
+  ) as evidence,
+  'add the column, then `inboxdb migrate verify --repair`' as remedy
 from needed as n
 where not exists (
-  select
-  from pg_catalog.pg_attribute as a
-  where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
-    and a.attname = n.host_column
-    and not a.attisdropped
-    and pg_catalog.format_type(a.atttypid, null) like n.types
-);
+    select
+    from pg_catalog.pg_attribute as a
+    where pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = a.attrelid
+      and n.host_column = a.attname
+      and not a.attisdropped
+      and pg_catalog.format_type(a.atttypid, null) like n.types
+  );

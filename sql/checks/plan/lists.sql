@@ -27,14 +27,14 @@ select
     'column public.%I.%I is missing, or of another type than %s', n.host_table, n.host_column,
     pg_catalog.rtrim(n.types, '%')
   ) as evidence,
-  'counts do without; conversation lists come once the column is there, with `inboxdb migrate verify --repair`' as remedy
+  'counts do without; lists come once the column is there, with `inboxdb migrate verify --repair`' as remedy
 from needed as n
 where not exists (
-  select
-  from pg_catalog.pg_attribute as a
-  where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
-    and a.attname = n.host_column
-    and not a.attisdropped
-    and pg_catalog.format_type(a.atttypid, null) like n.types
-)
+    select
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
+      and a.attname = n.host_column
+      and not a.attisdropped
+      and pg_catalog.format_type(a.atttypid, null) like n.types
+  )
 order by n.place;
