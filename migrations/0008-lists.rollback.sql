@@ -5,6 +5,8 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- squawk-ignore ban-drop-function
+drop function inboxdb.require_lists();
+-- squawk-ignore ban-drop-function
 drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
 -- squawk-ignore ban-drop-function
 drop function inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer);

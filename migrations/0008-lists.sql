@@ -584,6 +584,27 @@ end
 $$;
 -- <<< sql/list/refuse_argument.sql
 
+-- >>> sql/list/require_lists.sql
+create or replace function inboxdb.require_lists() returns void
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: refuse reads of lists where the host lacks columns by which lists sort and filter.
+-- Errors: IB020, naming the columns.
+-- Reads: the system catalog.
+-- INVOKER: called by our DEFINER functions only.
+begin
+  if pg_catalog.to_regclass('inboxdb.listed_lead') is null then
+    raise exception using
+      errcode = 'IB020',
+      message = 'there are no lists in this database',
+      detail = coalesce('Missing: ' || inboxdb.missing_for_lists(), 'View inboxdb.listed_lead is missing') || '.',
+      hint = 'Once every column is there, `inboxdb migrate verify --repair` makes the lists.';
+  end if;
+end
+$$;
+-- <<< sql/list/require_lists.sql
+
 -- >>> sql/list/list_page.type.sql
 create type inboxdb.list_page as (
   lead_ids inboxdb.lead_id [],
@@ -1067,7 +1088,7 @@ as $$
 -- Purpose: a conversation in detail, for a user with access.
 -- Parameters: target_lead_id.
 -- Returns: see inbox_api.conversation.
--- Errors: those of require_access; 42501 where row-level security would filter what the owner of this function sees.
+-- Errors: those of require_access; IB020 without lists; 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: "Lead", "Message", "Client", "ClientMember", cache_version, and what conversation_rows reads.
 -- DEFINER: members may read neither leads nor messages.
 declare
@@ -1075,6 +1096,7 @@ declare
   columns jsonb;
   answer inboxdb.conversation_answer;
 begin
+  perform inboxdb.require_lists();
   select pg_catalog.to_jsonb(l) into columns from public."Lead" as l where l.id = target_lead_id;
   answer.conversation := (
     select r.conversation from inboxdb.conversation_rows(array[target_lead_id]::inboxdb.lead_id[]) as r
@@ -1257,7 +1279,7 @@ as $$
 -- Parameters: as of inbox_api.conversations.
 -- Returns: see there.
 -- Errors: those of require_access, before anything else is read; IB017 for a refused argument; IB016 for a
---   cursor of another list; 42501 where row-level security would filter what the owner of this function sees.
+--   cursor of another list; IB020 without lists; 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: list_filter, cache_version; find_page and conversation_rows read the rest.
 -- DEFINER: members may read neither leads nor messages.
 declare
@@ -1276,6 +1298,7 @@ declare
   page inboxdb.list_page;
   answer inboxdb.conversations_answer;
 begin
+  perform inboxdb.require_lists();
   if not exists (select from inboxdb.list_filter as f where f.name = filter_name) then
     perform inboxdb.refuse_argument(
       'filter', (select pg_catalog.string_agg(f.name, ', ' order by f.name) from inboxdb.list_filter as f)

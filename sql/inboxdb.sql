@@ -232,6 +232,7 @@ create schema if not exists inboxdb;
 \ir list/make_cursor.sql
 \ir list/read_cursor.sql
 \ir list/refuse_argument.sql
+\ir list/require_lists.sql
 \ir list/list_page.type.sql
 \ir list/list_condition.type.sql
 \ir list/require_condition.sql

@@ -10,7 +10,7 @@ as $$
 -- Purpose: a conversation in detail, for a user with access.
 -- Parameters: target_lead_id.
 -- Returns: see inbox_api.conversation.
--- Errors: those of require_access; 42501 where row-level security would filter what the owner of this function sees.
+-- Errors: those of require_access; IB020 without lists; 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: "Lead", "Message", "Client", "ClientMember", cache_version, and what conversation_rows reads.
 -- DEFINER: members may read neither leads nor messages.
 declare
@@ -18,6 +18,7 @@ declare
   columns jsonb;
   answer inboxdb.conversation_answer;
 begin
+  perform inboxdb.require_lists();
   select pg_catalog.to_jsonb(l) into columns from public."Lead" as l where l.id = target_lead_id;
   answer.conversation := (
     select r.conversation from inboxdb.conversation_rows(array[target_lead_id]::inboxdb.lead_id[]) as r

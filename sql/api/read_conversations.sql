@@ -13,7 +13,7 @@ as $$
 -- Parameters: as of inbox_api.conversations.
 -- Returns: see there.
 -- Errors: those of require_access, before anything else is read; IB017 for a refused argument; IB016 for a
---   cursor of another list; 42501 where row-level security would filter what the owner of this function sees.
+--   cursor of another list; IB020 without lists; 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: list_filter, cache_version; find_page and conversation_rows read the rest.
 -- DEFINER: members may read neither leads nor messages.
 declare
@@ -32,6 +32,7 @@ declare
   page inboxdb.list_page;
   answer inboxdb.conversations_answer;
 begin
+  perform inboxdb.require_lists();
   if not exists (select from inboxdb.list_filter as f where f.name = filter_name) then
     perform inboxdb.refuse_argument(
       'filter', (select pg_catalog.string_agg(f.name, ', ' order by f.name) from inboxdb.list_filter as f)
