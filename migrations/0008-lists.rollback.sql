@@ -1,11 +1,10 @@
--- Undoes 0008-lists: puts back what was before.
--- Locks: none on the host's tables.
+-- Undoes 0008-lists: puts back what was before, and drops the indexes of lists.
+-- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted, where an index of lists is there; while it queues, at
+--   most the 2 s of lock_timeout, writers queue behind it. `inboxdb lists drop` before takes none that stops writers.
 
 set local lock_timeout = '2s';
 set local search_path = '';
 
--- squawk-ignore ban-drop-function
-drop function inboxdb.require_lists();
 -- squawk-ignore ban-drop-function
 drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
 -- squawk-ignore ban-drop-function
@@ -41,6 +40,8 @@ drop type inboxdb.list_condition;
 -- squawk-ignore ban-drop-type
 drop type inboxdb.list_page;
 -- squawk-ignore ban-drop-function
+drop function inboxdb.require_lists();
+-- squawk-ignore ban-drop-function
 drop function inboxdb.refuse_argument(text, text);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.read_cursor(text, text);
@@ -70,6 +71,11 @@ drop function inboxdb.host_time(timestamptz, timestamp);
 drop view inboxdb.grant_matrix;
 
 -- >>> by hand, before the bodies
+-- squawk-ignore require-concurrent-index-deletion
+drop index if exists
+  public.inboxdb_list_all, public.inboxdb_list_all_by_user, public.inboxdb_list_attention,
+  public.inboxdb_list_needs_repair, public.inboxdb_list_previous_attention, public.inboxdb_list_responses,
+  public.inboxdb_list_updated, inboxdb.counted_lead_ai_review_idx, inboxdb.counted_lead_ai_sent_idx;
 -- <<< by hand
 
 -- >>> 0007-access:access/grant_matrix.view.sql

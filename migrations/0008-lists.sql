@@ -1,6 +1,8 @@
--- inboxdb 0008: lists.
--- Locks: none on the host's tables. Duration: milliseconds.
--- Undo: 0008-lists.rollback.sql puts back what was before.
+-- inboxdb 0008: conversation lists: the view that pages are read from, cursors, and the reads in inbox_api. Where the host
+--   lacks a column by which lists sort or filter, the view is not made. The indexes of lists are no part of this file,
+--   because their text hangs on the types of the host's columns: `inboxdb lists build` makes them, concurrently.
+-- Locks: ACCESS SHARE on "Lead", "AIDraft" and "Message" until commit, as a query takes. Duration: milliseconds.
+-- Undo: 0008-lists.rollback.sql puts back what was before, and drops the indexes.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0008-lists.sql (one transaction).
 -- depends: 0007-access
 
@@ -1088,7 +1090,8 @@ as $$
 -- Purpose: a conversation in detail, for a user with access.
 -- Parameters: target_lead_id.
 -- Returns: see inbox_api.conversation.
--- Errors: those of require_access; IB020 without lists; 42501 where row-level security would filter what the owner of this function sees.
+-- Errors: those of require_access; IB020 without lists; 42501 where row-level security would filter what the owner of
+--   this function sees.
 -- Reads: "Lead", "Message", "Client", "ClientMember", cache_version, and what conversation_rows reads.
 -- DEFINER: members may read neither leads nor messages.
 declare
@@ -1278,8 +1281,9 @@ as $$
 -- Purpose: a page of the current user's conversations.
 -- Parameters: as of inbox_api.conversations.
 -- Returns: see there.
--- Errors: those of require_access, before anything else is read; IB017 for a refused argument; IB016 for a
---   cursor of another list; IB020 without lists; 42501 where row-level security would filter what the owner of this function sees.
+-- Errors: those of require_access, before anything else is read; IB017 for a refused argument; IB016 for a cursor of
+--   another list; IB020 without lists; 42501 where row-level security would filter what the owner of this function
+--   sees.
 -- Reads: list_filter, cache_version; find_page and conversation_rows read the rest.
 -- DEFINER: members may read neither leads nor messages.
 declare

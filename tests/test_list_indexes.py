@@ -46,6 +46,10 @@ def test_they_are_built_once_and_dropped(database: Database) -> None:
     assert lists.drop(database.direct_dsn) == NAMES
     assert findings(database) == {}
     assert said_by_the_doctor(database) == []
+    lists.build(database.direct_dsn)
+    migrate.rollback(database.direct_dsn)
+    left = "select relname from pg_class where relname ~ '^inboxdb_list|^counted_lead_ai'"
+    assert database.connect().execute(left).fetchall() == []
 
 
 def test_one_that_is_not_as_it_should_be_is_noticed_and_mended(database: Database) -> None:

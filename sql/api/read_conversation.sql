@@ -10,7 +10,8 @@ as $$
 -- Purpose: a conversation in detail, for a user with access.
 -- Parameters: target_lead_id.
 -- Returns: see inbox_api.conversation.
--- Errors: those of require_access; IB020 without lists; 42501 where row-level security would filter what the owner of this function sees.
+-- Errors: those of require_access; IB020 without lists; 42501 where row-level security would filter what the owner of
+--   this function sees.
 -- Reads: "Lead", "Message", "Client", "ClientMember", cache_version, and what conversation_rows reads.
 -- DEFINER: members may read neither leads nor messages.
 declare
