@@ -113,8 +113,8 @@ def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
         if cause == "a change":
             # none is a dead row's: a page, if the index has grown a level; by equal conditions there were ten
             assert of_counts <= of_counts_before + 1
-        # a page a refresh, and the trees of the indexes may have grown
-        assert during < before + REFRESHES / 2
+        # dead rows would be a page a refresh, beside some 150 that grown indexes take, after 900 refreshes as after 300
+        assert during < before + REFRESHES
         assert stored_counts(owner) == {each: live_counts(owner, each) for each in (workspace, *others)}
 
 

@@ -332,9 +332,8 @@ def test_dropped_with_all_that_hangs_on_it(world: World, what: str) -> None:
     assert world.all_is_right()
 
 
-@pytest.mark.parametrize(
-    "renamed", [pytest.param(False, id="as it was", marks=pytest.mark.slow), pytest.param(True, id="renamed")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("renamed", [False, True], ids=["as it was", "renamed"])
 def test_transaction_ids_of_one_statement(world: World, renamed: bool) -> None:
     """A handler round a write would take a transaction id for each row; the log's rows tell by their xmin."""
     leads, drafts = 100_000, 1_000

@@ -384,7 +384,7 @@ def test_a_workspace_that_fails_does_so_alone(stage: Stage, drain: Callable[[Sta
     assert_right(stage)
 
 
-@EITHER_WAY
+@pytest.mark.parametrize("drain", [pytest.param(by_program, marks=pytest.mark.slow), by_procedure])
 def test_a_workspace_that_kills_its_backend_takes_others_along_once(
     stage: Stage, drain: Callable[[Stage], None]
 ) -> None:

@@ -17,6 +17,8 @@ from inboxdb.install import migrate
 from tests.rows import Host
 from tests.servers import Database
 
+pytestmark = pytest.mark.slow
+
 PIP = [sys.executable, "-m", "pip"]
 LEFTOVERS = {"build", "dist", "inboxdb.egg-info"}
 
@@ -53,7 +55,6 @@ def test_what_travels(wheel: Path) -> None:
     }
 
 
-@pytest.mark.slow
 def test_it_runs_from_another_folder(programs: Path, tmp_path: Path, bare_database: Database) -> None:
     def inboxdb(*arguments: str) -> str:
         return run([str(programs / "inboxdb"), *arguments], tmp_path, INBOXDB_DSN=bare_database.dsn)

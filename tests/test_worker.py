@@ -21,7 +21,7 @@ from structlog.testing import capture_logs
 
 from inboxdb.counts.verify import verify
 from inboxdb.database import logs
-from inboxdb.database.connection import Connection
+from inboxdb.database.connection import Connection, session
 from inboxdb.database.errors import CannotConnect, DatabaseRefused
 from inboxdb.drain import announce, pace, passes
 from inboxdb.drain.announce import Announcer
@@ -29,6 +29,7 @@ from inboxdb.drain.options import ONCE, WATCH, DrainOptions, Schedule
 from inboxdb.drain.redis import Cache
 from inboxdb.drain.refresh import Refresh
 from inboxdb.drain.run import Failure, drain
+from inboxdb.drain.state import RunState
 from inboxdb.watch import status
 from tests.chaos import MortalServer, mortal_database
 from tests.interleave import DEADLINE, Stage, until
@@ -252,6 +253,29 @@ def test_a_run_for_a_time_exits_with_3_when_a_workspace_failed(
     assert returned == 3
     assert "failed 1, skipped 0, remaining 1" in stdout
     assert f"\nworkspace {workspace} failed: 23514: " in stdout
+
+
+@pytest.mark.parametrize(
+    ("schedule", "times"),
+    [(ONCE, 2), (Schedule("watch", every=5), 2), (WATCH, 1), (Schedule("for", 60), 1)],
+    ids=["once", "watch every 5 s", "watch", "for 60 s"],
+)
+def test_a_busy_workspace_is_refreshed_once_a_pass_where_the_next_follows(
+    schedule: Schedule, times: int, database: Database, host: Host
+) -> None:
+    workspace = host.workspace()
+    host.lead(workspace)
+    drain(database.dsn)
+    refreshed = []
+
+    def write_again(refresh: Refresh) -> None:
+        refreshed.append(refresh.client_id)
+        host.lead(workspace)
+
+    host.lead(workspace)
+    with session(database.dsn, application_name="inboxdb test") as connection:
+        passes.Refresher(RunState(DrainOptions(schedule), Event(), None), write_again).make_pass(connection)
+    assert refreshed == [workspace] * times
 
 
 def test_passes_start_as_often_as_asked_for(database: Database, host: Host, stage: Stage) -> None:

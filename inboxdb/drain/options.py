@@ -25,6 +25,11 @@ class Schedule:
         """Whether the run has no connection between passes, each of which ends as a single run does."""
         return self.kind == "watch" and self.every is not None and self.every >= CLOSED_FROM
 
+    @property
+    def is_steady(self) -> bool:
+        """Whether a pass that found work is followed by the next within IDLE_FIRST."""
+        return self.kind != "once" and self.every is None
+
 
 ONCE = Schedule()
 WATCH = Schedule("watch")

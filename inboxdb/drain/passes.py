@@ -47,28 +47,33 @@ class Refresher:
     def make_pass(self, connection: Connection) -> bool:
         """Refresh until nothing is due, or a workspace comes up for the second time in this pass; then maintain.
 
+        A steady run collects changes once a pass, because a second time would refresh a busy workspace twice as often,
+        at twice the cost to its writers, while its changes are counted as soon as promised anyway.
+
         Returns whether there was anything to refresh; if not, the pass was a single query.
         Raises psycopg.Error; the next pass, on another connection, records the workspace at hand as failed.
         """
         self._record_lost(connection)
+        is_steady = self.options.schedule.is_steady
         seen: set[str] = set()
-        again = False
-        while self._at_hand or (not again and self._claim(connection)):
+        is_last = False
+        while self._at_hand or (not is_last and self._claim(connection, may_collect=not (is_steady and seen))):
             has_lapsed = not self._is_set and monotonic() - self._set_claimed_at > CLAIM_LASTS
             if has_lapsed or (self.state.has_ended and seen):
                 # due again in a second, for any drain
                 self._leave_at_hand()
                 continue
             claims = self._at_hand if self._is_set else self._at_hand[:1]
-            again = again or not seen.isdisjoint(claim.client_id for claim in claims)
+            is_last = is_last or not seen.isdisjoint(claim.client_id for claim in claims)
             seen.update(claim.client_id for claim in claims)
             began = monotonic()
             if self._is_set:
                 self._refresh_set(connection)
             else:
                 # a paced worker rests without a claim: a claimed workspace is due again in a second (D48)
-                claims_next = not again and self.options.pace == 1 and len(self._at_hand) == 1
+                claims_next = not is_last and self.options.pace == 1 and len(self._at_hand) == 1
                 self._refresh(connection, claims[0], claims_next=claims_next)
+                is_last = is_last or (is_steady and claims_next and not self._at_hand)
             self._rest(monotonic() - began)
         self._maintain(connection)
         return bool(seen)
@@ -85,7 +90,7 @@ class Refresher:
             self._at_hand.remove(lost)
             self._finish(connection, Refresh(lost.client_id, "lost"))
 
-    def _claim(self, connection: Connection) -> bool:
+    def _claim(self, connection: Connection, *, may_collect: bool) -> bool:
         """Claim the workspaces that are due longest; return whether any is due."""
         reserved = self.state.reserve_claims(SET_MOST)
         if not reserved:
@@ -93,7 +98,7 @@ class Refresher:
         limit = self.options.time_limit
         try:
             with self._bounded(limit):
-                [rows] = in_one_trip(connection, (limit, self._claim_set(reserved, may_collect=True)))
+                [rows] = in_one_trip(connection, (limit, self._claim_set(reserved, may_collect=may_collect)))
             self.answers += 1
             self.state.first_claim_answered.set()
             self._keep_at_hand(rows)

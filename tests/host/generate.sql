@@ -334,9 +334,9 @@ begin
                as "alternateEmails",
            case when replied then email end as "currentReplierEmail",
            case when replied then concat_ws(' ', first_name, last_name) end as "currentReplierName",
-           case when pg_temp.dice(seed, 'linkedin', n) < 0.3
+           case when wide and pg_temp.dice(seed, 'linkedin', n) < 0.3
                then 'https://linkedin.example.com/in/' || seed || '-' || n end as "linkedinUrl",
-           case when pg_temp.dice(seed, 'ghl', n) < 0.3 then 'ghl-' || seed || '-' || n end as "ghlContactId",
+           case when wide and pg_temp.dice(seed, 'ghl', n) < 0.3 then 'ghl-' || seed || '-' || n end as "ghlContactId",
            case when pg_temp.dice(seed, 'phone', n) < 0.6 then '+1555' || lpad(n::text, 7, '0') end as phone,
            pg_temp.pick('{Founder,Head of Sales,Operations Manager,Engineer,NULL}', pg_temp.dice(seed, 'job', n))
                as "jobTitle",
@@ -377,7 +377,7 @@ begin
            case when pg_temp.dice(seed, 'campaign', n) < 0.1
                then pg_temp.generated_id(seed, 'SmsCampaign', 1 + n % 3, case when wide then workspace else 0 end)
            end as "smsCampaignId",
-           case when pg_temp.dice(seed, 'email campaign', n) < 0.4
+           case when wide and pg_temp.dice(seed, 'email campaign', n) < 0.4
                then pg_temp.generated_id(seed, 'EmailCampaign', 1 + n % 2, workspace) end as "emailCampaignId",
            case when tag = 'Meeting Booked' then pg_temp.moment(last_inbound, updated, 0.7) end as "appointmentBookedAt",
            case when tag = 'Meeting Booked' then as_of + interval '1 day' * (n % 9 - 4) end as "appointmentStartAt",
