@@ -64,18 +64,34 @@ drop function inboxdb.id_bytes(uuid);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.id_bytes(text);
 -- squawk-ignore ban-drop-function
+drop function inboxdb.is_after(timestamptz, timestamp);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.is_after(timestamp, timestamptz);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.is_after(timestamptz, timestamptz);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.is_after(timestamp, timestamp);
+-- squawk-ignore ban-drop-function
 drop function inboxdb.host_time(timestamptz, timestamptz);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.host_time(timestamptz, timestamp);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.first_time(timestamptz, timestamp);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.first_time(timestamp, timestamptz);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.first_time(timestamptz, timestamptz);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.first_time(timestamp, timestamp);
 -- squawk-ignore ban-drop-view
 drop view inboxdb.grant_matrix;
 
 -- >>> by hand, before the bodies
 -- squawk-ignore require-concurrent-index-deletion
 drop index if exists
-  public.inboxdb_list_all, public.inboxdb_list_all_by_user, public.inboxdb_list_attention,
-  public.inboxdb_list_needs_repair, public.inboxdb_list_previous_attention, public.inboxdb_list_responses,
-  public.inboxdb_list_updated, inboxdb.counted_lead_ai_review_idx, inboxdb.counted_lead_ai_sent_idx;
+  public.inboxdb_list_all, public.inboxdb_list_all_by_user, public.inboxdb_list_needs_repair,
+  public.inboxdb_list_responses, public.inboxdb_list_tagged, inboxdb.counted_lead_ai_review_idx,
+  inboxdb.counted_lead_ai_sent_idx;
 -- <<< by hand
 
 -- >>> 0007-access:access/grant_matrix.view.sql

@@ -15,6 +15,51 @@ drop view inboxdb.grant_matrix;
 -- >>> by hand, before the bodies
 -- <<< by hand
 
+-- >>> sql/host/first_time.sql
+-- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into views and into conditions of indexes'
+-- queries, hence neither STRICT nor with a search_path of their own.
+create or replace function inboxdb.first_time(a timestamp, b timestamp) returns timestamp
+language sql immutable parallel safe
+as $$
+  -- Purpose: the first of two times of the host's that is there, in the columns' own type: an index on the bare columns
+  --   costs writers half of one on instants.
+  -- Parameters: a, b.
+  -- Returns: a; b where a is null; -infinity where both are.
+  -- INVOKER: reads nothing.
+  select coalesce(a, b, '-infinity')
+$$;
+
+create or replace function inboxdb.first_time(a timestamptz, b timestamptz) returns timestamptz
+language sql immutable parallel safe
+as $$
+  -- Purpose: the same for hosts with timestamp WITH time zone.
+  -- Parameters: as above.
+  -- Returns: as above.
+  -- INVOKER: reads nothing.
+  select coalesce(a, b, '-infinity')
+$$;
+
+create or replace function inboxdb.first_time(a timestamp, b timestamptz) returns timestamptz
+language sql immutable parallel safe
+as $$
+  -- Purpose: the same for columns of different kinds: both as instants.
+  -- Parameters: as above.
+  -- Returns: as above.
+  -- INVOKER: reads nothing.
+  select coalesce(a at time zone 'UTC', b, '-infinity')
+$$;
+
+create or replace function inboxdb.first_time(a timestamptz, b timestamp) returns timestamptz
+language sql immutable parallel safe
+as $$
+  -- Purpose: the same for columns of different kinds: both as instants.
+  -- Parameters: as above.
+  -- Returns: as above.
+  -- INVOKER: reads nothing.
+  select coalesce(a, b at time zone 'UTC', '-infinity')
+$$;
+-- <<< sql/host/first_time.sql
+
 -- >>> sql/host/host_time.sql
 -- The inverse of utc, for comparing with a column as it is. Both functions are inlined, hence no search_path of their
 -- own; overload resolution picks the right one per column.
@@ -38,6 +83,50 @@ as $$
   select instant
 $$;
 -- <<< sql/host/host_time.sql
+
+-- >>> sql/host/is_after.sql
+-- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into views and into conditions of indexes'
+-- queries, hence without a search_path of their own.
+create or replace function inboxdb.is_after(a timestamp, b timestamp) returns boolean
+language sql immutable parallel safe
+as $$
+  -- Purpose: compare two times of the host's in the columns' own type: see first_time.
+  -- Parameters: a, b.
+  -- Returns: whether a is after b; null where one is null.
+  -- INVOKER: reads nothing.
+  select a > b
+$$;
+
+create or replace function inboxdb.is_after(a timestamptz, b timestamptz) returns boolean
+language sql immutable parallel safe
+as $$
+  -- Purpose: the same for hosts with timestamp WITH time zone.
+  -- Parameters: as above.
+  -- Returns: as above.
+  -- INVOKER: reads nothing.
+  select a > b
+$$;
+
+create or replace function inboxdb.is_after(a timestamp, b timestamptz) returns boolean
+language sql immutable parallel safe
+as $$
+  -- Purpose: the same for columns of different kinds: both as instants.
+  -- Parameters: as above.
+  -- Returns: as above.
+  -- INVOKER: reads nothing.
+  select (a at time zone 'UTC') > b
+$$;
+
+create or replace function inboxdb.is_after(a timestamptz, b timestamp) returns boolean
+language sql immutable parallel safe
+as $$
+  -- Purpose: the same for columns of different kinds: both as instants.
+  -- Parameters: as above.
+  -- Returns: as above.
+  -- INVOKER: reads nothing.
+  select a > (b at time zone 'UTC')
+$$;
+-- <<< sql/host/is_after.sql
 
 -- >>> sql/host/id_bytes.sql
 -- Overloaded for the two types of host ids. Both functions are inlined, also into conditions of indexes' queries, hence
@@ -230,8 +319,11 @@ create or replace view inboxdb.listed_lead as
 -- classified_lead, word for word, with the columns by which lists sort and filter. A copy, because a join back to
 -- "Lead" is removed by the planner on 18 only, and because counts go by classified_lead's text (function definitions).
 select
-  coalesce(inboxdb.utc(l."lastMessageAt"), inboxdb.utc(l."createdAt"), '-infinity') as activity_at,
-  coalesce(inboxdb.utc(l."updatedAt"), '-infinity') as updated_at,
+  -- in the types of the host's columns, as the indexes have them (D130)
+  inboxdb.first_time(l."lastMessageAt", l."createdAt") as activity,
+  l."updatedAt" as updated,
+  coalesce(l."snoozedUntil", '-infinity') as snoozed,
+  inboxdb.is_after(l."lastInboundAt", inboxdb.first_time(l."lastZrgOutboundAt", l."lastOutboundAt")) as is_open,
   -- no index of ours has room for longer ids, and a host's write must not fail by an index (D111)
   inboxdb.id_bytes(l.id) + inboxdb.id_bytes(l."clientId") + coalesce(inboxdb.id_bytes(l."assignedToUserId"), 0) <= 2500
     as is_listed,
@@ -305,45 +397,24 @@ $comment$;
 
 -- >>> sql/list/list_filter.view.sql
 create or replace view inboxdb.list_filter as
--- The filters of the conversation list: walk_leads has the condition of each, from listed_lead. `index_condition`
--- repeats the condition in built-in functions, for the partial index of the filter ({column}: the column as instant);
--- null where the filter has no index, and its leads are found by list_candidates, by the bit of the count.
+-- The filters of the conversation list: walk_leads has the condition of each, from listed_lead; list_indexes the index.
+-- `bit`: of the count by which list_candidates finds the filter's leads, where the filter has no index.
 select
   f.name,
-  f.index_condition,
   f.bit
 from (
   values
-  ('all', 'true', null),
-  (
-    'responses',
-    '"lastInboundAt" is not null'
-    ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity'')', null
-  ),
-  (
-    'attention',
-    '"lastInboundAt" is not null'
-    ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity'')'
-    ' and coalesce("sentimentTag" in (''Meeting Booked'', ''Meeting Requested'', ''Call Requested'','
-    ' ''Information Requested'', ''Positive'', ''Interested'', ''Follow Up''), false)'
-    ' and status not in (''blacklisted'', ''unqualified'')', null
-  ),
-  (
-    'previous_attention',
-    '"lastInboundAt" is not null'
-    ' and not ("lastInboundAt" is not null'
-    ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity''))'
-    ' and coalesce("sentimentTag" in (''Meeting Booked'', ''Meeting Requested'', ''Call Requested'','
-    ' ''Information Requested'', ''Positive'', ''Interested'', ''Follow Up''), false)'
-    ' and status not in (''blacklisted'', ''unqualified'')', null
-  ),
-  ('needs_repair', 'status = ''needs_repair''', null),
-  ('ai_sent', null, 6),
-  ('ai_review', null, 7)
-) as f (name, index_condition, bit);
+  ('all', null),
+  ('responses', null),
+  ('attention', null),
+  ('previous_attention', null),
+  ('needs_repair', null),
+  ('ai_sent', 6),
+  ('ai_review', 7)
+) as f (name, bit);
 
 comment on view inboxdb.list_filter is
-'The filters of the conversation list, and the condition of the index of each.';
+'The filters of the conversation list, and the counts by whose bits leads are found.';
 -- <<< sql/list/list_filter.view.sql
 
 -- >>> sql/list/list_indexes.sql
@@ -353,97 +424,122 @@ language plpgsql stable
 set search_path = ''
 as $$
 -- Purpose: the indexes for pages of the conversation list: on "Lead", in the types of the host's columns, and on
---   counted_lead.
---   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
---   among its columns, which the host's migration tools leave alone (D110).
+--   counted_lead. The list by update has the host's own index, on ("clientId", "updatedAt" desc).
+--   Keys and conditions name built-in functions only, because the host's writers evaluate them, and few: the server sets
+--   each of them up in each statement of a writer (D130). Each index has an expression among its columns, which the
+--   host's migration tools leave alone (D110).
 --   Keys end with the snooze and the user: the index itself passes over snoozed leads, and in a setter's page over
 --   others' leads. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
 --   filter's leads of a user so fits the filter's index alone, and not the index of all the user's leads.
+--   `tagged` holds attention and previous_attention, told apart by a key: whether the reply is open. The condition of
+--   `responses` says coalesce for the same reason: what attention asks for does not fit it.
 -- Returns: name; the statement that makes the index, for outside a transaction; fingerprint, to be the index's comment,
 --   since another statement makes another index; state: built, missing, invalid or outdated. No rows where columns are
 --   missing.
 -- Reads: list_filter, the system catalog.
 -- INVOKER: for the owner.
 declare
-  instants jsonb;
-  user_expression text;
-  is_listed text;
+  fits text;
+  whose text;
+  last_keys text;
+  is_open text;
   found pg_catalog.record;
-  instant pg_catalog.record;
 begin
   if inboxdb.missing_for_lists() is not null then
     return;
   end if;
-  select
-    pg_catalog.jsonb_object_agg(
-      a.attname,
-      case a.atttypid
-        when 'pg_catalog.timestamptz'::pg_catalog.regtype then pg_catalog.format('%I', a.attname)
-        else pg_catalog.format('(%I at time zone ''UTC'')', a.attname)
-      end
-    ) filter (
-      where a.atttypid in ('pg_catalog.timestamptz'::pg_catalog.regtype, 'pg_catalog.timestamp'::pg_catalog.regtype)
-    ),
-    pg_catalog.max(
-      pg_catalog.format('(nullif(%I, %L))', a.attname, inboxdb.sentinel())
-    ) filter (where a.attname = 'assignedToUserId'),
-    -- listed_lead.is_listed after inlining: id_bytes of a uuid is 16
-    pg_catalog.format(
-      '%s + %s + coalesce(%s, 0) <= 2500',
-      pg_catalog.max(b.bytes) filter (where a.attname = 'id'),
-      pg_catalog.max(b.bytes) filter (where a.attname = 'clientId'),
-      pg_catalog.max(b.bytes) filter (where a.attname = 'assignedToUserId')
-    )
-  into instants, user_expression, is_listed
-  from pg_catalog.pg_attribute as a
-  cross join lateral (
+  with host_column (name, is_zoned, bytes) as (
     select
+      a.attname, a.atttypid = 'pg_catalog.timestamptz'::pg_catalog.regtype,
       case a.atttypid
         when 'pg_catalog.uuid'::pg_catalog.regtype then '16' else pg_catalog.format('octet_length(%I)', a.attname)
-      end as bytes
-  ) as b
-  where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped;
+      end
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped
+  ),
+
+  -- first_time after inlining
+  first_time (name, text, is_zoned) as (
+    select
+      p.name,
+      pg_catalog.format(
+        pg_catalog.concat(
+          'coalesce(', case when b.is_zoned and not a.is_zoned then '(%I at time zone ''UTC'')' else '%I' end, ', ',
+          case when a.is_zoned and not b.is_zoned then '(%I at time zone ''UTC'')' else '%I' end, ', ''-infinity'')'
+        ), a.name, b.name
+      ),
+      a.is_zoned or b.is_zoned
+    from (
+      values ('activity', 'lastMessageAt', 'createdAt'), ('outbound', 'lastZrgOutboundAt', 'lastOutboundAt')
+    ) as p (name, a, b)
+    inner join host_column as a on p.a = a.name
+    inner join host_column as b on p.b = b.name
+  )
+
+  select
+    -- listed_lead.is_listed after inlining: id_bytes of a uuid is 16
+    pg_catalog.format('%s + %s + coalesce(%s, 0) <= 2500', lead.bytes, client.bytes, assigned.bytes),
+    pg_catalog.format('(nullif("assignedToUserId", %L))', inboxdb.sentinel()),
+    pg_catalog.format('(%s), id, (coalesce("snoozedUntil", ''-infinity''))', activity.text),
+    -- is_after after inlining
+    pg_catalog.format(
+      case
+        when inbound.is_zoned = outbound.is_zoned then '"lastInboundAt" > %s'
+        when outbound.is_zoned then '("lastInboundAt" at time zone ''UTC'') > %s'
+        else '"lastInboundAt" > (%s at time zone ''UTC'')'
+      end, outbound.text
+    )
+  into fits, whose, last_keys, is_open
+  from host_column as lead
+  inner join host_column as client on client.name = 'clientId'
+  inner join host_column as assigned on assigned.name = 'assignedToUserId'
+  inner join host_column as inbound on inbound.name = 'lastInboundAt'
+  inner join first_time as activity on activity.name = 'activity'
+  inner join first_time as outbound on outbound.name = 'outbound'
+  where lead.name = 'id';
 
   for found in
     select i.name, i.on_table, i.keys, i.condition
     from (
-      select
-        1 as place, 'public.inboxdb_list_' || f.name as name, 'public."Lead"' as on_table,
-        '"clientId", (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
-        ' (coalesce({snoozedUntil}, ''-infinity''))'
-        || case when f.name <> 'all' then ', "assignedToUserId"' else '' end as keys,
-        is_listed || ' and ' || f.index_condition as condition
-      from inboxdb.list_filter as f
-      where f.index_condition is not null
-      union all
-      select
-        2, 'public.inboxdb_list_all_by_user', 'public."Lead"',
-        '"clientId", {user}, (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
-        ' (coalesce({snoozedUntil}, ''-infinity''))',
-        is_listed || ' and {user} is not null'
-      union all
-      select
-        3, 'public.inboxdb_list_updated', 'public."Lead"',
-        '"clientId", (coalesce({updatedAt}, ''-infinity'')), id, (coalesce({snoozedUntil}, ''-infinity''))',
-        is_listed
-      union all
-      select
-        4, pg_catalog.format('inboxdb.counted_lead_%s_idx', f.name), 'inboxdb.counted_lead',
-        'workspace, lead_key', pg_catalog.format('counts & %s <> 0', 1 << f.bit)
-      from inboxdb.list_filter as f
-      where f.bit is not null
-    ) as i
-    order by i.place, i.name
+      values
+      ('public.inboxdb_list_all', 'public."Lead"', '"clientId", {last keys}', '{fits}'),
+      (
+        'public.inboxdb_list_all_by_user', 'public."Lead"', '"clientId", {user}, {last keys}',
+        '{fits} and {user} is not null'
+      ),
+      (
+        'public.inboxdb_list_needs_repair', 'public."Lead"', '"clientId", {last keys}, "assignedToUserId"',
+        '{fits} and status = ''needs_repair'''
+      ),
+      (
+        'public.inboxdb_list_responses', 'public."Lead"', '"clientId", {last keys}, "assignedToUserId"',
+        '{fits} and coalesce({is open}, false)'
+      ),
+      (
+        'public.inboxdb_list_tagged', 'public."Lead"', '"clientId", ({is open}), {last keys}, "assignedToUserId"',
+        '{fits} and "lastInboundAt" is not null'
+        ' and coalesce("sentimentTag" in (''Meeting Booked'', ''Meeting Requested'', ''Call Requested'','
+        ' ''Information Requested'', ''Positive'', ''Interested'', ''Follow Up''), false)'
+        ' and status not in (''blacklisted'', ''unqualified'')'
+      )
+    ) as i (name, on_table, keys, condition)
+    union all
+    select
+      pg_catalog.format('inboxdb.counted_lead_%s_idx', f.name), 'inboxdb.counted_lead', 'workspace, lead_key',
+      pg_catalog.format('counts & %s <> 0', 1 << f.bit)
+    from inboxdb.list_filter as f
+    where f.bit is not null
+    order by name
   loop
     index_name := found.name;
     statement := pg_catalog.format(
       'create index concurrently if not exists %s on %s (%s) where %s',
       pg_catalog.split_part(found.name, '.', 2), found.on_table, found.keys, found.condition
     );
-    statement := pg_catalog.replace(statement, '{user}', user_expression);
-    for instant in select j.key, j.value from pg_catalog.jsonb_each_text(instants) as j loop
-      statement := pg_catalog.replace(statement, '{' || instant.key || '}', instant.value);
-    end loop;
+    statement := pg_catalog.replace(statement, '{last keys}', last_keys);
+    statement := pg_catalog.replace(statement, '{fits}', fits);
+    statement := pg_catalog.replace(statement, '{user}', whose);
+    statement := pg_catalog.replace(statement, '{is open}', is_open);
     fingerprint := pg_catalog.md5(statement);
     state := (
       select
@@ -737,8 +833,8 @@ set row_security = off
 -- Planned for these parameters: of the conditions in brackets only the ones asked for are left.
 set plan_cache_mode = force_custom_plan
 -- The order of an index, whatever sorting seems to cost: the planner expects a filter's conditions to be independent.
+-- The list by update has the host's index, and its leads of one instant sorted by id: the only incremental sort.
 set enable_sort = off
-set enable_incremental_sort = off
 set enable_bitmapscan = off
 set enable_seqscan = off
 set enable_hashjoin = off
@@ -766,9 +862,10 @@ begin
   for found in
     select
       l.lead_id,
-      case sort_name when 'updated' then l.updated_at else l.activity_at end as sort_at,
+      case sort_name when 'updated' then inboxdb.utc(l.updated) else inboxdb.utc(l.activity) end as sort_at,
       (filter_name <> 'ai_sent' or l.ai_sent)
       and (filter_name <> 'ai_review' or l.ai_review)
+      and (sort_name <> 'updated' or l.snoozed <= inboxdb.host_time(asked.as_of, l.snoozed))
       and (whose <> 'nobody' or l.scope_user_id is null)
       and (whose <> 'looked' or coalesce(l.scope_user_id = user_id, false))
       and (
@@ -803,7 +900,12 @@ begin
     from inboxdb.listed_lead as l
     where l.client_id = target_client_id
       and l.is_listed
-      and coalesce(l.snoozed_until, '-infinity') <= asked.as_of
+      -- no key of the host's index by update
+      and (sort_name = 'updated' or l.snoozed <= inboxdb.host_time(asked.as_of, l.snoozed))
+      -- all_responses, as the indexes have it
+      and (filter_name <> 'responses' or coalesce(l.is_open, false))
+      and (filter_name <> 'attention' or l.is_open)
+      and (filter_name <> 'previous_attention' or l.is_open is false)
       and (filter_name <> 'responses' or l.all_responses)
       and (filter_name <> 'attention' or l.requires_attention)
       and (filter_name <> 'previous_attention' or l.previously_required_attention)
@@ -813,15 +915,18 @@ begin
       and (candidates is null or l.lead_id = any (candidates))
       and (
         after_id is null
-        or (case sort_name when 'updated' then l.updated_at else l.activity_at end, l.lead_id) < (after_at, after_id)
+        or (sort_name <> 'updated' and (l.activity, l.lead_id) < (inboxdb.host_time(after_at, l.activity), after_id))
+        or (sort_name = 'updated' and (l.updated, l.lead_id) < (inboxdb.host_time(after_at, l.updated), after_id))
       )
     order by
+      case sort_name when 'updated' then l.updated end desc,
       case
+        when sort_name = 'updated' then null
         -- no order of an index: each candidate by its key, instead of a walk past all leads
-        when candidates is not null then l.activity_at + interval '0'
-        when sort_name = 'updated' then l.updated_at
-        else l.activity_at
-      end desc, l.lead_id desc
+        when candidates is not null then l.activity + interval '0'
+        else l.activity
+      end desc,
+      l.lead_id desc
     limit most
   loop
     page.has_more := pg_catalog.cardinality(page.lead_ids) = page_size;
@@ -881,7 +986,10 @@ begin
   end;
   return inboxdb.walk_leads(
     target_client_id, filter_name, sort_name, whose, user_id, asked, candidates, after_at, after_id, page_size,
-    case when is_looked_at or count_bit is not null or whose in ('nobody', 'looked') then most else page_size + 1 end
+    case
+      when is_looked_at or count_bit is not null or whose in ('nobody', 'looked') or sort_name = 'updated' then most
+      else page_size + 1
+    end
   );
 end
 $$;
@@ -951,7 +1059,7 @@ begin
       'ai_review', l.ai_review,
       'assigned_to_user_id', l.scope_user_id,
       'snoozed_until', l.snoozed_until,
-      'sort_at', l.activity_at
+      'sort_at', inboxdb.utc(l.activity)
     )
   from pg_catalog.unnest(lead_ids) as u (lead_id)
   cross join lateral (

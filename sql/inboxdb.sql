@@ -32,7 +32,9 @@ create schema if not exists inboxdb;
 \ir host/user_id.type.sql
 \ir host/sentinel.sql
 \ir host/utc.sql
+\ir host/first_time.sql
 \ir host/host_time.sql
+\ir host/is_after.sql
 \ir host/id_key.sql
 \ir host/key_id.sql
 \ir host/id_hash.sql

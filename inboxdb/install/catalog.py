@@ -225,7 +225,8 @@ select o.kind, o.name, json_strip_nulls(o.facts) from object as o where {kinds}
 
 # A type after ::, there because of the host's choice for its ids, texts or times.
 CAST = re.compile(r"::(?:text|uuid|character varying(?:\(\d+\))?|timestamp(?:\(\d\))? with(?:out)? time zone)(?:\[\])?")
-CHOSEN_TYPE = re.compile(r"text|uuid|character varying.*")
+CHOSEN_ID = re.compile(r"text|uuid|character varying.*")
+CHOSEN_TIME = re.compile(r"timestamp(\(\d\))? with(out)? time zone")
 DOMAINS = {
     "inboxdb.client_id": ("Client", "id"),
     "inboxdb.lead_id": ("Lead", "id"),
@@ -287,7 +288,7 @@ def installed(connection: Connection[Any], kinds: str = "true") -> Objects:
             facts["owner"] = "the owner of schema inboxdb"
         if obj.kind == "column" and obj.table in views:
             facts.pop("collation", None)
-            facts["type"] = CHOSEN_TYPE.sub("text", facts["type"])
+            facts["type"] = CHOSEN_TIME.sub("timestamp", CHOSEN_ID.sub("text", facts["type"]))
         if obj.kind == "type" and obj.name in DOMAINS and facts["base"] == host_types.get(DOMAINS[obj.name]):
             facts["base"] = AS_THE_HOST.format(*DOMAINS[obj.name])
         _hash_definition(facts)

@@ -61,7 +61,7 @@ begin
       'ai_review', l.ai_review,
       'assigned_to_user_id', l.scope_user_id,
       'snoozed_until', l.snoozed_until,
-      'sort_at', l.activity_at
+      'sort_at', inboxdb.utc(l.activity)
     )
   from pg_catalog.unnest(lead_ids) as u (lead_id)
   cross join lateral (

@@ -39,7 +39,10 @@ begin
   end;
   return inboxdb.walk_leads(
     target_client_id, filter_name, sort_name, whose, user_id, asked, candidates, after_at, after_id, page_size,
-    case when is_looked_at or count_bit is not null or whose in ('nobody', 'looked') then most else page_size + 1 end
+    case
+      when is_looked_at or count_bit is not null or whose in ('nobody', 'looked') or sort_name = 'updated' then most
+      else page_size + 1
+    end
   );
 end
 $$;

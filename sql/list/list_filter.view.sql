@@ -1,40 +1,19 @@
 create or replace view inboxdb.list_filter as
--- The filters of the conversation list: walk_leads has the condition of each, from listed_lead. `index_condition`
--- repeats the condition in built-in functions, for the partial index of the filter ({column}: the column as instant);
--- null where the filter has no index, and its leads are found by list_candidates, by the bit of the count.
+-- The filters of the conversation list: walk_leads has the condition of each, from listed_lead; list_indexes the index.
+-- `bit`: of the count by which list_candidates finds the filter's leads, where the filter has no index.
 select
   f.name,
-  f.index_condition,
   f.bit
 from (
   values
-  ('all', 'true', null),
-  (
-    'responses',
-    '"lastInboundAt" is not null'
-    ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity'')', null
-  ),
-  (
-    'attention',
-    '"lastInboundAt" is not null'
-    ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity'')'
-    ' and coalesce("sentimentTag" in (''Meeting Booked'', ''Meeting Requested'', ''Call Requested'','
-    ' ''Information Requested'', ''Positive'', ''Interested'', ''Follow Up''), false)'
-    ' and status not in (''blacklisted'', ''unqualified'')', null
-  ),
-  (
-    'previous_attention',
-    '"lastInboundAt" is not null'
-    ' and not ("lastInboundAt" is not null'
-    ' and {lastInboundAt} > coalesce({lastZrgOutboundAt}, {lastOutboundAt}, ''-infinity''))'
-    ' and coalesce("sentimentTag" in (''Meeting Booked'', ''Meeting Requested'', ''Call Requested'','
-    ' ''Information Requested'', ''Positive'', ''Interested'', ''Follow Up''), false)'
-    ' and status not in (''blacklisted'', ''unqualified'')', null
-  ),
-  ('needs_repair', 'status = ''needs_repair''', null),
-  ('ai_sent', null, 6),
-  ('ai_review', null, 7)
-) as f (name, index_condition, bit);
+  ('all', null),
+  ('responses', null),
+  ('attention', null),
+  ('previous_attention', null),
+  ('needs_repair', null),
+  ('ai_sent', 6),
+  ('ai_review', 7)
+) as f (name, bit);
 
 comment on view inboxdb.list_filter is
-'The filters of the conversation list, and the condition of the index of each.';
+'The filters of the conversation list, and the counts by whose bits leads are found.';

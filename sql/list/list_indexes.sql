@@ -4,97 +4,122 @@ language plpgsql stable
 set search_path = ''
 as $$
 -- Purpose: the indexes for pages of the conversation list: on "Lead", in the types of the host's columns, and on
---   counted_lead.
---   Keys and conditions name built-in functions only, because the host's writers evaluate them. Each has an expression
---   among its columns, which the host's migration tools leave alone (D110).
+--   counted_lead. The list by update has the host's own index, on ("clientId", "updatedAt" desc).
+--   Keys and conditions name built-in functions only, because the host's writers evaluate them, and few: the server sets
+--   each of them up in each statement of a writer (D130). Each index has an expression among its columns, which the
+--   host's migration tools leave alone (D110).
 --   Keys end with the snooze and the user: the index itself passes over snoozed leads, and in a setter's page over
 --   others' leads. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
 --   filter's leads of a user so fits the filter's index alone, and not the index of all the user's leads.
+--   `tagged` holds attention and previous_attention, told apart by a key: whether the reply is open. The condition of
+--   `responses` says coalesce for the same reason: what attention asks for does not fit it.
 -- Returns: name; the statement that makes the index, for outside a transaction; fingerprint, to be the index's comment,
 --   since another statement makes another index; state: built, missing, invalid or outdated. No rows where columns are
 --   missing.
 -- Reads: list_filter, the system catalog.
 -- INVOKER: for the owner.
 declare
-  instants jsonb;
-  user_expression text;
-  is_listed text;
+  fits text;
+  whose text;
+  last_keys text;
+  is_open text;
   found pg_catalog.record;
-  instant pg_catalog.record;
 begin
   if inboxdb.missing_for_lists() is not null then
     return;
   end if;
-  select
-    pg_catalog.jsonb_object_agg(
-      a.attname,
-      case a.atttypid
-        when 'pg_catalog.timestamptz'::pg_catalog.regtype then pg_catalog.format('%I', a.attname)
-        else pg_catalog.format('(%I at time zone ''UTC'')', a.attname)
-      end
-    ) filter (
-      where a.atttypid in ('pg_catalog.timestamptz'::pg_catalog.regtype, 'pg_catalog.timestamp'::pg_catalog.regtype)
-    ),
-    pg_catalog.max(
-      pg_catalog.format('(nullif(%I, %L))', a.attname, inboxdb.sentinel())
-    ) filter (where a.attname = 'assignedToUserId'),
-    -- listed_lead.is_listed after inlining: id_bytes of a uuid is 16
-    pg_catalog.format(
-      '%s + %s + coalesce(%s, 0) <= 2500',
-      pg_catalog.max(b.bytes) filter (where a.attname = 'id'),
-      pg_catalog.max(b.bytes) filter (where a.attname = 'clientId'),
-      pg_catalog.max(b.bytes) filter (where a.attname = 'assignedToUserId')
-    )
-  into instants, user_expression, is_listed
-  from pg_catalog.pg_attribute as a
-  cross join lateral (
+  with host_column (name, is_zoned, bytes) as (
     select
+      a.attname, a.atttypid = 'pg_catalog.timestamptz'::pg_catalog.regtype,
       case a.atttypid
         when 'pg_catalog.uuid'::pg_catalog.regtype then '16' else pg_catalog.format('octet_length(%I)', a.attname)
-      end as bytes
-  ) as b
-  where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped;
+      end
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = 'public."Lead"'::pg_catalog.regclass and a.attnum > 0 and not a.attisdropped
+  ),
+
+  -- first_time after inlining
+  first_time (name, text, is_zoned) as (
+    select
+      p.name,
+      pg_catalog.format(
+        pg_catalog.concat(
+          'coalesce(', case when b.is_zoned and not a.is_zoned then '(%I at time zone ''UTC'')' else '%I' end, ', ',
+          case when a.is_zoned and not b.is_zoned then '(%I at time zone ''UTC'')' else '%I' end, ', ''-infinity'')'
+        ), a.name, b.name
+      ),
+      a.is_zoned or b.is_zoned
+    from (
+      values ('activity', 'lastMessageAt', 'createdAt'), ('outbound', 'lastZrgOutboundAt', 'lastOutboundAt')
+    ) as p (name, a, b)
+    inner join host_column as a on p.a = a.name
+    inner join host_column as b on p.b = b.name
+  )
+
+  select
+    -- listed_lead.is_listed after inlining: id_bytes of a uuid is 16
+    pg_catalog.format('%s + %s + coalesce(%s, 0) <= 2500', lead.bytes, client.bytes, assigned.bytes),
+    pg_catalog.format('(nullif("assignedToUserId", %L))', inboxdb.sentinel()),
+    pg_catalog.format('(%s), id, (coalesce("snoozedUntil", ''-infinity''))', activity.text),
+    -- is_after after inlining
+    pg_catalog.format(
+      case
+        when inbound.is_zoned = outbound.is_zoned then '"lastInboundAt" > %s'
+        when outbound.is_zoned then '("lastInboundAt" at time zone ''UTC'') > %s'
+        else '"lastInboundAt" > (%s at time zone ''UTC'')'
+      end, outbound.text
+    )
+  into fits, whose, last_keys, is_open
+  from host_column as lead
+  inner join host_column as client on client.name = 'clientId'
+  inner join host_column as assigned on assigned.name = 'assignedToUserId'
+  inner join host_column as inbound on inbound.name = 'lastInboundAt'
+  inner join first_time as activity on activity.name = 'activity'
+  inner join first_time as outbound on outbound.name = 'outbound'
+  where lead.name = 'id';
 
   for found in
     select i.name, i.on_table, i.keys, i.condition
     from (
-      select
-        1 as place, 'public.inboxdb_list_' || f.name as name, 'public."Lead"' as on_table,
-        '"clientId", (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
-        ' (coalesce({snoozedUntil}, ''-infinity''))'
-        || case when f.name <> 'all' then ', "assignedToUserId"' else '' end as keys,
-        is_listed || ' and ' || f.index_condition as condition
-      from inboxdb.list_filter as f
-      where f.index_condition is not null
-      union all
-      select
-        2, 'public.inboxdb_list_all_by_user', 'public."Lead"',
-        '"clientId", {user}, (coalesce({lastMessageAt}, {createdAt}, ''-infinity'')), id,'
-        ' (coalesce({snoozedUntil}, ''-infinity''))',
-        is_listed || ' and {user} is not null'
-      union all
-      select
-        3, 'public.inboxdb_list_updated', 'public."Lead"',
-        '"clientId", (coalesce({updatedAt}, ''-infinity'')), id, (coalesce({snoozedUntil}, ''-infinity''))',
-        is_listed
-      union all
-      select
-        4, pg_catalog.format('inboxdb.counted_lead_%s_idx', f.name), 'inboxdb.counted_lead',
-        'workspace, lead_key', pg_catalog.format('counts & %s <> 0', 1 << f.bit)
-      from inboxdb.list_filter as f
-      where f.bit is not null
-    ) as i
-    order by i.place, i.name
+      values
+      ('public.inboxdb_list_all', 'public."Lead"', '"clientId", {last keys}', '{fits}'),
+      (
+        'public.inboxdb_list_all_by_user', 'public."Lead"', '"clientId", {user}, {last keys}',
+        '{fits} and {user} is not null'
+      ),
+      (
+        'public.inboxdb_list_needs_repair', 'public."Lead"', '"clientId", {last keys}, "assignedToUserId"',
+        '{fits} and status = ''needs_repair'''
+      ),
+      (
+        'public.inboxdb_list_responses', 'public."Lead"', '"clientId", {last keys}, "assignedToUserId"',
+        '{fits} and coalesce({is open}, false)'
+      ),
+      (
+        'public.inboxdb_list_tagged', 'public."Lead"', '"clientId", ({is open}), {last keys}, "assignedToUserId"',
+        '{fits} and "lastInboundAt" is not null'
+        ' and coalesce("sentimentTag" in (''Meeting Booked'', ''Meeting Requested'', ''Call Requested'','
+        ' ''Information Requested'', ''Positive'', ''Interested'', ''Follow Up''), false)'
+        ' and status not in (''blacklisted'', ''unqualified'')'
+      )
+    ) as i (name, on_table, keys, condition)
+    union all
+    select
+      pg_catalog.format('inboxdb.counted_lead_%s_idx', f.name), 'inboxdb.counted_lead', 'workspace, lead_key',
+      pg_catalog.format('counts & %s <> 0', 1 << f.bit)
+    from inboxdb.list_filter as f
+    where f.bit is not null
+    order by name
   loop
     index_name := found.name;
     statement := pg_catalog.format(
       'create index concurrently if not exists %s on %s (%s) where %s',
       pg_catalog.split_part(found.name, '.', 2), found.on_table, found.keys, found.condition
     );
-    statement := pg_catalog.replace(statement, '{user}', user_expression);
-    for instant in select j.key, j.value from pg_catalog.jsonb_each_text(instants) as j loop
-      statement := pg_catalog.replace(statement, '{' || instant.key || '}', instant.value);
-    end loop;
+    statement := pg_catalog.replace(statement, '{last keys}', last_keys);
+    statement := pg_catalog.replace(statement, '{fits}', fits);
+    statement := pg_catalog.replace(statement, '{user}', whose);
+    statement := pg_catalog.replace(statement, '{is open}', is_open);
     fingerprint := pg_catalog.md5(statement);
     state := (
       select

@@ -9,8 +9,11 @@ create or replace view inboxdb.listed_lead as
 -- classified_lead, word for word, with the columns by which lists sort and filter. A copy, because a join back to
 -- "Lead" is removed by the planner on 18 only, and because counts go by classified_lead's text (function definitions).
 select
-  coalesce(inboxdb.utc(l."lastMessageAt"), inboxdb.utc(l."createdAt"), '-infinity') as activity_at,
-  coalesce(inboxdb.utc(l."updatedAt"), '-infinity') as updated_at,
+  -- in the types of the host's columns, as the indexes have them (D130)
+  inboxdb.first_time(l."lastMessageAt", l."createdAt") as activity,
+  l."updatedAt" as updated,
+  coalesce(l."snoozedUntil", '-infinity') as snoozed,
+  inboxdb.is_after(l."lastInboundAt", inboxdb.first_time(l."lastZrgOutboundAt", l."lastOutboundAt")) as is_open,
   -- no index of ours has room for longer ids, and a host's write must not fail by an index (D111)
   inboxdb.id_bytes(l.id) + inboxdb.id_bytes(l."clientId") + coalesce(inboxdb.id_bytes(l."assignedToUserId"), 0) <= 2500
     as is_listed,

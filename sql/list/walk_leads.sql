@@ -11,8 +11,8 @@ set row_security = off
 -- Planned for these parameters: of the conditions in brackets only the ones asked for are left.
 set plan_cache_mode = force_custom_plan
 -- The order of an index, whatever sorting seems to cost: the planner expects a filter's conditions to be independent.
+-- The list by update has the host's index, and its leads of one instant sorted by id: the only incremental sort.
 set enable_sort = off
-set enable_incremental_sort = off
 set enable_bitmapscan = off
 set enable_seqscan = off
 set enable_hashjoin = off
@@ -40,9 +40,10 @@ begin
   for found in
     select
       l.lead_id,
-      case sort_name when 'updated' then l.updated_at else l.activity_at end as sort_at,
+      case sort_name when 'updated' then inboxdb.utc(l.updated) else inboxdb.utc(l.activity) end as sort_at,
       (filter_name <> 'ai_sent' or l.ai_sent)
       and (filter_name <> 'ai_review' or l.ai_review)
+      and (sort_name <> 'updated' or l.snoozed <= inboxdb.host_time(asked.as_of, l.snoozed))
       and (whose <> 'nobody' or l.scope_user_id is null)
       and (whose <> 'looked' or coalesce(l.scope_user_id = user_id, false))
       and (
@@ -77,7 +78,12 @@ begin
     from inboxdb.listed_lead as l
     where l.client_id = target_client_id
       and l.is_listed
-      and coalesce(l.snoozed_until, '-infinity') <= asked.as_of
+      -- no key of the host's index by update
+      and (sort_name = 'updated' or l.snoozed <= inboxdb.host_time(asked.as_of, l.snoozed))
+      -- all_responses, as the indexes have it
+      and (filter_name <> 'responses' or coalesce(l.is_open, false))
+      and (filter_name <> 'attention' or l.is_open)
+      and (filter_name <> 'previous_attention' or l.is_open is false)
       and (filter_name <> 'responses' or l.all_responses)
       and (filter_name <> 'attention' or l.requires_attention)
       and (filter_name <> 'previous_attention' or l.previously_required_attention)
@@ -87,15 +93,18 @@ begin
       and (candidates is null or l.lead_id = any (candidates))
       and (
         after_id is null
-        or (case sort_name when 'updated' then l.updated_at else l.activity_at end, l.lead_id) < (after_at, after_id)
+        or (sort_name <> 'updated' and (l.activity, l.lead_id) < (inboxdb.host_time(after_at, l.activity), after_id))
+        or (sort_name = 'updated' and (l.updated, l.lead_id) < (inboxdb.host_time(after_at, l.updated), after_id))
       )
     order by
+      case sort_name when 'updated' then l.updated end desc,
       case
+        when sort_name = 'updated' then null
         -- no order of an index: each candidate by its key, instead of a walk past all leads
-        when candidates is not null then l.activity_at + interval '0'
-        when sort_name = 'updated' then l.updated_at
-        else l.activity_at
-      end desc, l.lead_id desc
+        when candidates is not null then l.activity + interval '0'
+        else l.activity
+      end desc,
+      l.lead_id desc
     limit most
   loop
     page.has_more := pg_catalog.cardinality(page.lead_ids) = page_size;

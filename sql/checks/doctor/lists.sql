@@ -1,5 +1,5 @@
--- Looks for: an index of the lists that is missing or invalid, where others are there; columns that the host lacks for
--- lists.
+-- Looks for: an index of the lists that is missing or invalid, where others are there, the host's own for the list by
+-- update among them; columns that the host lacks for lists.
 -- Why: a page costs a scan of the workspace; without the columns there are no lists.
 -- Evidence: the catalog, readable by everybody. Lists whose indexes were all left out are no finding.
 -- Source of the rule: sql/list/list_indexes.sql; sql/list/missing_for_lists.sql, from which `make migration` writes the
@@ -26,11 +26,9 @@ wanted (name) as (
   values
   ('public.inboxdb_list_all'),
   ('public.inboxdb_list_all_by_user'),
-  ('public.inboxdb_list_attention'),
   ('public.inboxdb_list_needs_repair'),
-  ('public.inboxdb_list_previous_attention'),
   ('public.inboxdb_list_responses'),
-  ('public.inboxdb_list_updated'),
+  ('public.inboxdb_list_tagged'),
   ('inboxdb.counted_lead_ai_review_idx'),
   ('inboxdb.counted_lead_ai_sent_idx')
 ),
@@ -47,6 +45,24 @@ select
   '`inboxdb lists build`' as remedy
 from found as f
 where not f.is_valid and (select pg_catalog.bool_or(any_of.is_there) from found as any_of)
+union all
+select
+  'warning' as severity,
+  'no index of public."Lead" begins with "clientId", "updatedAt"' as evidence,
+  'create index concurrently on public."Lead" ("clientId", "updatedAt" desc)' as remedy
+from pg_catalog.pg_attribute as client
+inner join pg_catalog.pg_attribute as updated on client.attrelid = updated.attrelid and updated.attname = 'updatedAt'
+where client.attrelid = pg_catalog.to_regclass('public."Lead"') and client.attname = 'clientId'
+  and (select pg_catalog.bool_or(any_of.is_there) from found as any_of)
+  and not exists (
+    select
+    from pg_catalog.pg_index as i
+    where i.indrelid = client.attrelid
+      and i.indkey[0] = client.attnum
+      and i.indkey[1] = updated.attnum
+      and i.indisvalid
+      and i.indpred is null
+  )
 union all
 select
   'warning' as severity,
