@@ -172,6 +172,7 @@ from (
   ('authenticated', 'function', 'inboxdb.has_topic_access(text)', 'execute'),
   -- each read: ('authenticated', 'function', '{routine}', 'execute'),
   ('authenticated', 'function', 'inbox_api.conversation(inboxdb.lead_id)', 'execute'),
+  ('authenticated', 'function', 'inbox_api.conversation_filters(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer)', 'execute'),
   (
     'authenticated',
@@ -181,6 +182,7 @@ from (
   ),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_conversation(inboxdb.lead_id)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.read_conversation_filters(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_conversation_messages(inboxdb.lead_id, text, text, integer)', 'execute'),
   (
     'authenticated',
@@ -1163,6 +1165,16 @@ create type inboxdb.conversation_answer as (
 comment on type inboxdb.conversation_answer is 'The answer of inbox_api.conversation: see there.';
 -- <<< sql/api/conversation_answer.type.sql
 
+-- >>> sql/api/conversation_filters_answer.type.sql
+create type inboxdb.conversation_filters_answer as (
+  sms_campaigns jsonb,
+  unattributed integer,
+  version bigint
+);
+
+comment on type inboxdb.conversation_filters_answer is 'The answer of inbox_api.conversation_filters: see there.';
+-- <<< sql/api/conversation_filters_answer.type.sql
+
 -- >>> sql/api/conversation_messages_answer.type.sql
 create type inboxdb.conversation_messages_answer as (
   messages jsonb,
@@ -1254,6 +1266,59 @@ begin
 end
 $$;
 -- <<< sql/api/read_conversation.sql
+
+-- >>> sql/api/read_conversation_filters.sql
+create or replace function inboxdb.read_conversation_filters(target_client_id inboxdb.client_id)
+returns inboxdb.conversation_filters_answer
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable security definer
+set search_path = ''
+-- require_access reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
+set row_security = off
+-- planned for this scope: a setter's leads by the index of a user's leads
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+-- Purpose: the SMS campaigns of the leads that the current user may see.
+-- Parameters: target_client_id.
+-- Returns: see inbox_api.conversation_filters.
+-- Errors: those of require_access, before anything else is read; IB020 without lists; 42501 where row-level security
+--   would filter what the owner of this function sees.
+-- Reads: listed_lead, "SmsCampaign", cache_version.
+-- DEFINER: members may not read leads.
+declare
+  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
+  as_of constant timestamptz := inboxdb.clock();
+  answer inboxdb.conversation_filters_answer;
+begin
+  perform inboxdb.require_lists();
+  select
+    coalesce(
+      pg_catalog.jsonb_agg(
+        pg_catalog.jsonb_build_object('sms_campaign_id', g.sms_campaign_id, 'name', s.name, 'leads', g.leads)
+        order by s.name, g.sms_campaign_id
+      ) filter (where g.sms_campaign_id is not null), '[]'
+    ),
+    coalesce(pg_catalog.max(g.leads) filter (where g.sms_campaign_id is null), 0)
+  into answer.sms_campaigns, answer.unattributed
+  from (
+    select l.sms_campaign_id, pg_catalog.count(*)::integer as leads
+    from inboxdb.listed_lead as l
+    where l.client_id = target_client_id
+      and l.is_listed
+      and l.snoozed <= inboxdb.host_time(as_of, l.snoozed)
+      and (scope = inboxdb.sentinel() or l.scope_user_id = scope)
+    group by l.sms_campaign_id
+  ) as g
+  left join public."SmsCampaign" as s on g.sms_campaign_id = s.id;
+  answer.version := (select v.version from inboxdb.newest_version(target_client_id, 'inbox') as v);
+  if pg_catalog.current_setting('request.headers', true) <> '' then
+    perform inboxdb.not_modified(pg_catalog.jsonb_build_array(target_client_id, scope, pg_catalog.to_jsonb(answer)));
+  end if;
+  return answer;
+end
+$$;
+-- <<< sql/api/read_conversation_filters.sql
 
 -- >>> sql/api/read_conversation_messages.sql
 create or replace function inboxdb.read_conversation_messages(
@@ -1479,6 +1544,26 @@ as $$
   select * from inboxdb.read_conversation(lead_id)
 $$;
 -- <<< sql/api/conversation.sql
+
+-- >>> sql/api/conversation_filters.sql
+-- Inlined into the calling query, so without a search_path of its own (D55).
+create or replace function inbox_api.conversation_filters(client_id inboxdb.client_id)
+returns setof inboxdb.conversation_filters_answer
+language sql stable
+rows 1
+as $$
+  -- Purpose: the SMS campaigns by which the current user can filter a workspace's conversations. For the application, and
+  --   for PostgREST's GET /rpc/conversation_filters?client_id=... . Read live: a scan of the leads that the user may see.
+  -- Parameters: client_id, the workspace.
+  -- Returns: one row. sms_campaigns, an array of objects by name: sms_campaign_id, name, leads, the number of visible
+  --   leads of the user's; campaigns without are left out; unattributed, the number of leads without a campaign;
+  --   version, the inbox family's cache version.
+  --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.
+  -- INVOKER: read_conversation_filters checks access, then reads.
+  select * from inboxdb.read_conversation_filters(client_id)
+$$;
+-- <<< sql/api/conversation_filters.sql
 
 -- >>> sql/api/conversation_messages.sql
 -- Inlined into the calling query, so without a search_path of its own (D55).

@@ -260,15 +260,18 @@ create schema if not exists inboxdb;
 create schema inbox_api;
 -- each file of api/
 \ir api/conversation_answer.type.sql
+\ir api/conversation_filters_answer.type.sql
 \ir api/conversation_messages_answer.type.sql
 \ir api/conversations_answer.type.sql
 \ir api/counts_answer.type.sql
 \ir api/not_modified.sql
 \ir api/read_conversation.sql
+\ir api/read_conversation_filters.sql
 \ir api/read_conversation_messages.sql
 \ir api/read_conversations.sql
 \ir api/read_inbox_counts.sql
 \ir api/conversation.sql
+\ir api/conversation_filters.sql
 \ir api/conversation_messages.sql
 \ir api/conversations.sql
 \ir api/inbox_counts.sql

@@ -139,7 +139,11 @@ def test_in_plain_lines(place: Path) -> None:
     assert "\x1b" not in said
     assert re.search(r"Zero drift: \d+ rows of counts in 5 workspaces", said)
     assert re.search(r"after \d+\.\d\d s \(p50\), \d+\.\d\d s \(p99\)", said)
-    assert "a stranger sees 0 leads, and is refused the counts (IB007)" in said
+    seen = " ".join(said.split())
+    assert "a stranger sees 0 leads, and is refused the counts and the list (IB007)" in seen
+    badges = re.findall(r"a badge of ([\d,]+) that need attention, and ([\d,]+) in the list behind the badge", seen)
+    assert len(badges) == 2
+    assert all(badge == listed for badge, listed in badges)
     assert_nothing_left(place)
 
 

@@ -1,5 +1,6 @@
 """inbox_api.conversations: a list is what its badge counts, page after page, and nobody's but the caller's."""
 
+import json
 import random
 import re
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from tests.hosts import HOSTS, WIDE_HOSTS
 from tests.naive import Lead, naive_leads
 from tests.rows import GLOBAL, Host, live_counts, new_id, set_clock
 from tests.servers import Database
+from tests.test_cli import invoke
 from tests.test_identity import fields_of
 from tests.test_long_ids import long_id
 
@@ -615,6 +617,74 @@ def test_leads_are_filtered_one_by_one(database: Database) -> None:
             assert order == sorted(order, reverse=True)
 
 
+@pytest.mark.host_variants("text", "wide-uuid")
+def test_the_campaigns_to_filter_by(database: Database) -> None:
+    """Those of visible leads of the caller's, with as many leads as the list has by each."""
+    workspace, owned_by, setters = generate(database)
+    owner = database.connect()
+    owner.execute(
+        'update public."Lead" set "snoozedUntil" = \'infinity\' where id in (select id from public."Lead" limit 50)'
+    )
+    some = """
+        update public."Lead" set "assignedToUserId" = %s
+        where id in (select id from public."Lead" where "clientId"::text = %s order by md5(id::text) limit 60)
+    """
+    owner.execute(some, [setters[0], workspace])
+    names = dict(owner.execute('select id::text, name from public."SmsCampaign"').fetchall())
+    query = "select sms_campaigns, unattributed, version from inbox_api.conversation_filters(%s)"
+    for user in (owned_by, setters[0]):
+        reader = database.signed_in(user)
+        [(campaigns, unattributed, version)] = reader.execute(query, [workspace]).fetchall()
+        found = {one: len(listed(reader, workspace, sms_campaign_id=one, page_size=200)) for one in names}
+        expected = [
+            {"sms_campaign_id": one, "name": names[one], "leads": leads} for one, leads in found.items() if leads
+        ]
+        assert campaigns == sorted(expected, key=lambda one: (one["name"], one["sms_campaign_id"])) != []
+        assert unattributed == len(listed(reader, workspace, sms_campaign_unattributed=True, page_size=200)) > 0
+        assert version == ask(reader, workspace)["version"]
+    [nothing] = database.signed_in(SAM).execute(query, [HERE]).fetchall()
+    assert nothing[:2] == ([], 0)
+    with pytest.raises(psycopg.Error) as raised:
+        database.signed_in(EVE).execute(query, [HERE])
+    refused = refusal(database.signed_in(EVE))
+    assert fields_of(raised.value) | {"context": ""} == refused | {"context": ""}
+
+
+def test_the_command(database: Database) -> None:
+    """As whoever sees the whole workspace, or as a user; a terminal obeys nothing that leads say."""
+    host = Host(database.writer())
+    for number in range(3):
+        last = f"2024-06-0{number + 1} 12:00:00+00"
+        lead = host.lead(HERE, assignedToUserId=(SUE, None)[number % 2], firstName="Ada\x1b[2J\n", lastMessageAt=last)
+        host.message(lead, body="\u202e" + "x" * 50, sentAt=last)
+    whole = invoke("conversations", HERE, "--dsn", database.dsn)
+    assert whole.exit_code == 0, whole.output
+    header, *lines = whole.stdout.splitlines()
+    assert header.startswith("LAST ACTIVITY")
+    assert [line[:19] for line in lines] == [f"2024-06-0{day}T12:00:00" for day in (3, 2, 1)]
+    assert all("Ada [2J" in line and line.endswith("x" * 38 + "…") for line in lines)
+    assert lead in lines[0]
+
+    def found(*arguments: str) -> Answer:
+        result = invoke("conversations", HERE, *arguments, "--json", "--dsn", database.dsn)
+        assert result.exit_code == 0, result.output
+        answer: Answer = json.loads(result.stdout)
+        return answer
+
+    assert found("--as", SUE)["conversations"] == listed(database.signed_in(SUE))
+    assert found("--as", SAM, "--filter", "attention") == {"conversations": [], "has_more": False}
+    limited = found("--limit", "2")
+    assert (len(limited["conversations"]), limited["has_more"]) == (2, True)
+    for arguments, said in {
+        (HERE, "--as", EVE): "IB007",
+        (HERE, "--filter", "none"): "IB017",
+        (new_id(),): "IB002",
+    }.items():
+        refused = invoke("conversations", *arguments, "--dsn", database.dsn)
+        assert refused.exit_code == 1
+        assert said in refused.stderr
+
+
 def test_sorted_by_update(database: Database) -> None:
     host = Host(database.writer())
     whose = (SUE, None, SUE, SAM)
@@ -694,7 +764,9 @@ def walk(
     while "Plans" in node:
         [node] = node["Plans"]
     buffers = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-    return Walk(node.get("Index Name", node["Node Type"]), node.get("Rows Removed by Filter", 0), buffers, plan["Actual Rows"])
+    return Walk(
+        node.get("Index Name", node["Node Type"]), node.get("Rows Removed by Filter", 0), buffers, plan["Actual Rows"]
+    )
 
 
 WALKED = ("all", "responses", "attention", "previous_attention", "needs_repair")
@@ -703,7 +775,7 @@ INDEXES = {"attention": "tagged", "previous_attention": "tagged"}
 
 @pytest.mark.host_variants(*HOSTS, *WIDE_HOSTS)
 def test_each_filter_is_answered_by_its_index(database: Database) -> None:
-    """No lead is passed over in the table: the index's condition says what the view's does, and its keys say the rest."""
+    """No lead is passed over in the table: an index's condition says what the view's does, its keys say the rest."""
     owner = database.connect()
     workspace, _, setters = generate(database)
     owner.execute('vacuum analyze public."Lead"')

@@ -6,7 +6,7 @@ import click
 
 from inboxdb.cli import render
 from inboxdb.cli.app import Call, command, main
-from inboxdb.counts import stored
+from inboxdb.counts import conversations, stored
 from inboxdb.counts.verify import verify
 from inboxdb.database.connection import session, transaction
 from inboxdb.drain import workspaces
@@ -21,6 +21,19 @@ def show_counts(call: Call, client_id: str, setter: str | None) -> bool:
         row = stored.read(connection, client_id, setter)
     answer = asdict(row)
     call.answer(answer | answer.pop("counts"), render.counts(row))
+    return True
+
+
+@command(main, "conversations")
+@click.argument("client_id")
+@click.option("--as", "user", metavar="USER_ID", help="As a user sees them; else as who sees the whole workspace.")
+@click.option("--filter", "filter_name", metavar="FILTER", help="all, responses, attention …: see docs/contracts.md.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many at most.")
+def show_conversations(call: Call, client_id: str, user: str | None, filter_name: str | None, limit: int) -> bool:
+    """Show the newest conversations of a workspace, read live."""
+    with session(call.dsn, application_name="inboxdb conversations") as connection:
+        found, has_more = conversations.read(connection, client_id, user, {"filter": filter_name}, limit)
+    call.answer({"conversations": found, "has_more": has_more}, render.conversations(found, has_more))
     return True
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from inboxdb import __version__
+from inboxdb.counts.conversations import Conversation
 from inboxdb.counts.stored import Counts
 from inboxdb.counts.verify import VerifyResult
 from inboxdb.database.checks import OBSTACLE
@@ -29,6 +30,8 @@ from inboxdb.watch.facts import Fact, Status, Unit
 from inboxdb.watch.status import FailingWorkspace
 
 PROGRESS_EVERY = 10.0  # seconds between lines of progress, where there is no terminal
+
+LONGEST_CELL = 40  # characters
 
 LOGS = "inboxdb.logs"  # key of a context's meta: stderr is a log, so every line has the form of a log
 
@@ -270,6 +273,24 @@ def counts(row: Counts) -> str:
         "dirty": "yes, a refresh is due" if row.dirty else "no",
     }
     return table(text)
+
+
+def conversations(found: list[Conversation], has_more: bool) -> str:
+    """`conversations`."""
+    rows = [("LAST ACTIVITY", "LEAD", "NAME", "STATUS", "TAG", "ASSIGNED TO", "WAITS", "LAST MESSAGE")]
+    for one in found:
+        waits = "attention" if one["requires_attention"] else "reply" if one["open_reply"] else "-"
+        said = (one["lead_id"], one["name"], one["status"], one["sentiment_tag"], one["assigned_to_user_id"])
+        rows.append((one["sort_at"][:19], *map(_cell, said), waits, _cell(one["last_message"])))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(lines) + ("\nthere may be more: --limit" if has_more else "")
+
+
+def _cell(value: str | None) -> str:
+    """Write a text of the host's in a line: a terminal would obey control characters."""
+    text = "".join(character if character.isprintable() else " " for character in value or "-")
+    return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"
 
 
 def verified(result: VerifyResult, repair: bool) -> str:

@@ -37,6 +37,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID
 from rich.table import Table
 
+from inboxdb.counts import conversations
 from inboxdb.counts.verify import VerifyResult, verify
 from inboxdb.database import sources
 from inboxdb.database.connection import Connection, session
@@ -513,7 +514,7 @@ def _as_members_see_it(connection: Connection, workspace: _Workspace) -> str:
 
 
 def _seen(connection: Connection, client_id: str, user: str) -> str:
-    """Sign a user in for a transaction, and say which counts and leads the database shows them."""
+    """Sign a user in for a transaction, and say which counts, leads and conversations the database shows them."""
     with connection.transaction(force_rollback=True):
         connection.execute("set local role authenticated")
         claims = json.dumps({"sub": user})
@@ -521,11 +522,17 @@ def _seen(connection: Connection, client_id: str, user: str) -> str:
         leads = connection.execute('select count(*) from public."Lead" where "clientId" = %s', (client_id,)).fetchone()
         assert leads
         try:
-            counts = connection.execute("select total from inbox_api.inbox_counts(%s)", (client_id,)).fetchone()
-            assert counts
-            return f"sees {leads[0]:,} leads and a total of {counts[0]:,}"
+            [(total, badge)] = connection.execute(
+                "select total, requires_attention from inbox_api.inbox_counts(%s)", (client_id,)
+            ).fetchall()
         except Error as error:
-            return f"sees {leads[0]:,} leads, and is refused the counts ({error.sqlstate})"
+            return f"sees {leads[0]:,} leads, and is refused the counts and the list ({error.sqlstate})"
+        listed, _ = conversations.read(connection, client_id, user, {"filter": "attention"}, sys.maxsize)
+        newest = f" (the newest is {escape(str(listed[0]['name']))})" if listed else ""
+        return (
+            f"sees {leads[0]:,} leads and a total of {total:,}, a badge of {badge:,} that need attention, and "
+            f"{len(listed):,} in the list behind the badge{newest}"
+        )
 
 
 def _seconds(connection: Connection, query: LiteralString, client_id: str, times: int) -> float:

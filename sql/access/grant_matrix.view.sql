@@ -17,6 +17,7 @@ from (
   ('authenticated', 'function', 'inboxdb.has_topic_access(text)', 'execute'),
   -- each read: ('authenticated', 'function', '{routine}', 'execute'),
   ('authenticated', 'function', 'inbox_api.conversation(inboxdb.lead_id)', 'execute'),
+  ('authenticated', 'function', 'inbox_api.conversation_filters(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer)', 'execute'),
   (
     'authenticated',
@@ -26,6 +27,7 @@ from (
   ),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_conversation(inboxdb.lead_id)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.read_conversation_filters(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_conversation_messages(inboxdb.lead_id, text, text, integer)', 'execute'),
   (
     'authenticated',
