@@ -19,6 +19,7 @@ from tests.hosts import HOSTS, WIDE_HOSTS
 from tests.naive import Lead, naive_leads
 from tests.rows import GLOBAL, Host, live_counts, new_id, set_clock
 from tests.servers import Database
+from tests.test_api import as_postgrest, response
 from tests.test_cli import invoke
 from tests.test_identity import fields_of
 from tests.test_long_ids import long_id
@@ -434,6 +435,54 @@ def test_ten_thousand_leads_of_one_instant(database: Database) -> None:
         assert len(set(ids(found))) == len(found) == 10_000
         found = listed(reader, page_size=200)
         assert len(set(ids(found))) == len(found) == 10_000
+
+
+# Conditional requests
+
+
+def test_an_answer_is_tagged_and_not_sent_twice(database: Database) -> None:
+    """The tag is of the answer and its arguments; access is checked first."""
+    host = Host(database.writer())
+    leads = [host.lead(HERE, assignedToUserId=SUE, firstName="Ada") for _ in range(3)]
+    sent = host.message(leads[0])
+    ann, sue = database.signed_in(ANN), database.signed_in(SUE)
+
+    def thin_out() -> None:
+        for lead in leads[1:]:
+            host.delete("Lead", lead)
+
+    reads: dict[str, Callable[[], Any]] = {
+        f"conversations('{HERE}')": lambda: host.update("Lead", leads[0], firstName="Grace"),
+        f"conversations('{HERE}', page_size => 2)": thin_out,
+        f"conversation_filters('{HERE}')": lambda: host.lead(HERE, assignedToUserId=SUE),
+        f"conversation('{leads[0]}')": lambda: host.update("Lead", leads[0], email="ada@example.com"),
+        f"conversation_messages('{leads[0]}')": lambda: host.update("Message", sent, body="changed"),
+    }
+
+    def tagged(reader: Connection[Any], read: str, **headers: str) -> tuple[str, str | None]:
+        with as_postgrest(reader, headers or {"accept": "*/*"}):
+            reader.execute(f"select * from inbox_api.{read}".encode()).fetchall()
+            given, status = response(reader)
+        assert given
+        assert given[1:] == [{"Cache-Control": "private, no-cache"}]
+        return given[0]["ETag"], status
+
+    tags = set()
+    for read, change in reads.items():
+        tag, status = tagged(ann, read)
+        assert status is None
+        assert tagged(ann, read, **{"if-none-match": tag}) == (tag, "304")
+        change()
+        new, status = tagged(ann, read, **{"if-none-match": tag})
+        assert (new != tag, status) == (True, None), read
+        tags |= {tag, new}
+    assert len(tags) == 2 * len(reads)
+    lists_read = next(iter(reads))
+    assert tagged(sue, lists_read) != tagged(ann, lists_read)
+    host.update("Client", HERE, userId=EVE)
+    with pytest.raises(psycopg.Error) as raised:
+        tagged(ann, lists_read, **{"if-none-match": "*"})
+    assert raised.value.sqlstate == "IB007"
 
 
 # Arguments

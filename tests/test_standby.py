@@ -104,8 +104,31 @@ def test_counts_through_the_api(pair: Pair, source: str) -> None:
     pair.primary.connect().execute(setting.replace(source, "stored"))
 
 
+def test_lists_through_the_api(pair: Pair) -> None:
+    """Pages, a conversation and its messages, and a cursor of the primary's."""
+    primary = pair.primary.dsn_of(MEMBER)
+    for name in ("all", "attention", "needs_repair", "ai_sent"):
+        page = f"select * from inbox_api.conversations('{pair.workspace}', filter => '{name}', page_size => 1)"
+        for user in (pair.owner, pair.setter):
+            assert pair.ask(user, page) == pair.ask(user, page, on=primary)
+    [(found, cursor, has_more, _, _)] = pair.ask(pair.owner, page.replace(name, "all"), on=primary)
+    assert has_more
+    [(rest, *_)] = pair.ask(
+        pair.owner, f"select * from inbox_api.conversations('{pair.workspace}', after => '{cursor}')"
+    )
+    assert len({one["lead_id"] for one in found + rest}) == 2
+    lead = found[0]["lead_id"]
+    for read in (f"conversation('{lead}')", f"conversation_messages('{lead}')"):
+        assert pair.ask(pair.owner, f"select * from inbox_api.{read}") != []
+    [(campaigns, unattributed, _)] = pair.ask(
+        pair.setter, f"select * from inbox_api.conversation_filters('{pair.workspace}')"
+    )
+    assert (campaigns, unattributed) == ([], 1)
+
+
 def test_commands_that_read(pair: Pair) -> None:
     assert pair.answer("counts", pair.workspace)["total"] == 2
+    assert len(pair.answer("conversations", pair.workspace)["conversations"]) == 2
     assert pair.answer("status", role=MONITOR)["dirty_workspaces"] == 0
     assert "inboxdb_late_workspaces 0.0" in pair.answer("metrics", role=MONITOR)["metrics"]
     checks = pair.answer("doctor", role="postgres")["checks"]
