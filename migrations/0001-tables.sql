@@ -458,7 +458,8 @@ create table inboxdb.inbox_counts (
   total integer not null default 0 check (total >= 0),
   -- end
   primary key (client_id, is_global, scope_user_id),
-  constraint inbox_counts_sentinel_is_global check (is_global = (scope_user_id = inboxdb.sentinel()))
+  constraint inbox_counts_sentinel_is_global check (is_global = (scope_user_id = inboxdb.sentinel())),
+  constraint inbox_counts_version_is_global check (is_global or version is null)
 )
 -- every refresh rewrites a workspace's global row: room on the page keeps those updates HOT
 with (fillfactor = 20);
@@ -525,12 +526,13 @@ create type inboxdb.changed_workspace as (
   client_id inboxdb.client_id,
   noted_since timestamptz,
   touched_scopes inboxdb.user_id array,
-  moved inboxdb.lead_kind array
+  moved inboxdb.lead_kind array,
+  version bigint
 );
 
 comment on type inboxdb.changed_workspace is
 'What a refresh by change took of a workspace: when the oldest change was noted, the users with changed leads, the '
-'kinds of leads that came, and that went.';
+'kinds of leads that came, and that went, and the new inbox cache version.';
 -- <<< sql/drain/changed_workspace.type.sql
 
 -- >>> sql/drain/inbox_counts_dirty.table.sql

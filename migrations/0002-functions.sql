@@ -2890,7 +2890,7 @@ as $$
 --   rows that differ are written, others not. A change of a whole workspace stays in the log, for a recount.
 -- Parameters: target_client_ids, with all their leads in counted_lead; as_of, the instant at which snoozes are judged.
 --   The caller took the locks in an EARLIER statement and is READ COMMITTED (D14).
--- Returns: what was taken, of each workspace.
+-- Returns: what was taken, of each workspace, without a version.
 -- Errors: those of changed_leads.
 -- Reads: changed_leads. Writes: counted_lead, the change log.
 -- INVOKER: called by apply_changes only, which forbids all but nested loops.
@@ -2962,7 +2962,8 @@ begin
       select (
         t.client_id, pg_catalog.min(t.noted_at),
         pg_catalog.array_agg(t.user_id) filter (where t.user_id <> inboxdb.sentinel()),
-        pg_catalog.array_agg(t.kind) filter (where (t.kind).leads is not null)
+        pg_catalog.array_agg(t.kind) filter (where (t.kind).leads is not null),
+        null
       )::inboxdb.changed_workspace
       from told as t
       group by t.client_id
@@ -2990,7 +2991,7 @@ as $$
 -- Parameters: target_client_ids, with all their leads in counted_lead; as_of, not earlier than the last refreshes. The
 --   caller took the locks in an EARLIER statement and is READ COMMITTED (D14).
 -- Returns: of each workspace when the oldest change was noted, or the first snooze ended; the users with changed counts
---   or leads.
+--   or leads; the new inbox cache version, null where nothing was noted.
 -- Errors: IB014 where a count would fall below zero or exceed its leads, because a change was missed before; those of
 --   remember_changed and store_counts.
 -- A change of a whole workspace stays in the log, for a recount.
@@ -3005,12 +3006,11 @@ declare
   ids inboxdb.client_id[];
   leads_now integer[];
   unfit pg_catalog.text;
-  ids_of_versions inboxdb.client_id[];
   versions bigint[];
 begin
   for snooze in
     select t.place, t.client_id, w.next_snooze_at as ended_at
-    from pg_catalog.unnest(taken) with ordinality as t (client_id, noted_since, touched_scopes, moved, place)
+    from pg_catalog.unnest(taken) with ordinality as t (client_id, noted_since, touched_scopes, moved, version, place)
     inner join inboxdb.workspace as w on t.client_id = w.client_id
     where w.next_snooze_at <= as_of
   loop
@@ -3018,9 +3018,17 @@ begin
     taken[snooze.place].moved := taken[snooze.place].moved
       || inboxdb.end_snoozes(snooze.client_id, snooze.ended_at, as_of);
   end loop;
+  taken := array(
+    select (w.client_id, w.noted_since, w.touched_scopes, w.moved, v.version)::inboxdb.changed_workspace
+    from pg_catalog.unnest(taken) as w
+    left join inboxdb.new_versions(
+        'recompute-inbox-counts',
+        array(select n.client_id from pg_catalog.unnest(taken) as n where n.noted_since is not null)
+      ) as v on w.client_id = v.client_id
+  );
 
   select
-    pg_catalog.array_agg(w.client_id),
+    pg_catalog.array_agg(w.client_id), pg_catalog.array_agg(w.version),
     pg_catalog.array_agg(
       (d.tid, d.is_global, d.scope_user_id, case when d.is_global or d.leads > 0 then d.leads end, d.counts)
       ::inboxdb.counts_row
@@ -3029,7 +3037,7 @@ begin
     pg_catalog.array_agg(d.leads) filter (where d.is_global),
     pg_catalog.string_agg(distinct pg_catalog.quote_literal(w.client_id::pg_catalog.text), ', ')
     filter (where not inboxdb.is_possible(d.tid, d.is_global, d.leads, d.counts))
-  into ids_of_due, due, ids, leads_now, unfit
+  into ids_of_due, versions, due, ids, leads_now, unfit
   from pg_catalog.unnest(taken) as w
   cross join lateral inboxdb.changed_counts(w.client_id, w.moved) as d;
   if unfit is not null then
@@ -3039,19 +3047,7 @@ begin
       detail = 'A count would fall below zero, or exceed the leads. Nothing was changed.',
       hint = 'The refresh that found it counts the workspace anew; `inboxdb status` shows that it healed.';
   end if;
-  select pg_catalog.array_agg(v.client_id), pg_catalog.array_agg(v.version) into ids_of_versions, versions
-  from inboxdb.new_versions(
-    'recompute-inbox-counts',
-    array(select w.client_id from pg_catalog.unnest(taken) as w where w.noted_since is not null)
-  ) as v;
-  perform inboxdb.store_counts(
-    ids_of_due, as_of, due,
-    array(
-      select versions[pg_catalog.array_position(ids_of_versions, w.client_id)]
-      from pg_catalog.unnest(ids_of_due) with ordinality as w (client_id, place)
-      order by w.place
-    )
-  );
+  perform inboxdb.store_counts(ids_of_due, as_of, due, versions);
   perform inboxdb.note_refresh(ids, as_of, leads_now, false, false);
 
   return array(
@@ -3065,7 +3061,7 @@ begin
           as d (client_id, tid, is_global, scope_user_id, leads, counts)
         where d.client_id = w.client_id and not d.is_global
       ),
-      null
+      null, w.version
     )::inboxdb.changed_workspace
     from pg_catalog.unnest(taken) as w
   );
@@ -3104,7 +3100,7 @@ $$;
 -- >>> sql/drain/recount_workspace.sql
 create or replace function inboxdb.recount_workspace(
   target_client_id inboxdb.client_id, as_of timestamptz, reason text, collapsed_since timestamptz,
-  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
+  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out version bigint, out still_exists boolean
 )
 language plpgsql volatile
 set search_path = ''
@@ -3114,7 +3110,8 @@ as $$
 --   oldest of the collapsed changes was noted, null for none. The caller took the lock in an EARLIER statement and is
 --   READ COMMITTED (D14).
 -- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, else null; the users
---   with changed counts or leads; whether the host still has the workspace: if not, the workspace loses its rows.
+--   with changed counts or leads; the inbox cache version; whether the host still has the workspace: if not, the
+--   workspace loses its rows.
 -- Errors: those of remember_leads and store_counts.
 -- Leads are compared by hashes after a mark or a recompute, and one by one otherwise, or once that is due.
 -- Differences without a noted change are drift (D25), except after a first fill, new definitions or a clock set back,
@@ -3131,7 +3128,6 @@ declare
   drifted_scopes integer;
   drifted_leads integer;
   is_drift boolean;
-  version bigint;
   touched_scopes inboxdb.user_id[];
   kinds_before inboxdb.lead_kind[];
   moved inboxdb.lead_kind[];
@@ -3291,22 +3287,23 @@ begin
   );
   if reason is null then
     begin
-      select a.noted_since, a.touched_scopes into oldest_reason, changed_scopes
+      select a.noted_since, a.touched_scopes, a.version into oldest_reason, changed_scopes, version
       from pg_catalog.unnest(inboxdb.apply_changes(array[target_client_id], as_of)) as a;
     exception when sqlstate 'IB014' then
       reason := 'did_not_fit';
     end;
   end if;
   if reason is not null then
-    select r.noted_since, r.changed_scopes, r.still_exists into oldest_reason, changed_scopes, still_exists
+    select r.noted_since, r.changed_scopes, r.version, r.still_exists
+    into oldest_reason, changed_scopes, version, still_exists
     from inboxdb.recount_workspace(target_client_id, as_of, reason, collapsed_since) as r;
   end if;
 
   perform inboxdb.checkpoint('counts stored', target_client_id::pg_catalog.text);
   if oldest_reason is null then
     changed_scopes := null;
+    version := coalesce(version, (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n));
   end if;
-  version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
 
   perform inboxdb.checkpoint('versions bumped', target_client_id::pg_catalog.text);
   delete from inboxdb.inbox_counts_dirty as d
@@ -3408,7 +3405,7 @@ as $$
 -- Returns: a row per refreshed workspace, as refresh_workspace with a new version. Other workspaces are left as they
 --   are, to be refreshed by themselves.
 -- Errors: those of apply_changes. Nothing was changed then.
--- Reads, writes: as fit_for_set, apply_changes and record_jobs; newest_version, inbox_counts_dirty.
+-- Reads, writes: as fit_for_set, apply_changes and record_jobs; inbox_counts_dirty.
 -- INVOKER: called by drain_set only.
 declare
   -- read after the locks and before the snapshot: never later than the leads evaluated
@@ -3457,9 +3454,8 @@ begin
   );
 
   return query
-  select w.client_id, v.version, w.touched_scopes, pg_catalog.date_part('epoch', inboxdb.clock() - w.noted_since)
-  from pg_catalog.unnest(refreshed) as w
-  cross join lateral inboxdb.newest_version(w.client_id, 'inbox') as v;
+  select w.client_id, w.version, w.touched_scopes, pg_catalog.date_part('epoch', inboxdb.clock() - w.noted_since)
+  from pg_catalog.unnest(refreshed) as w;
 end
 $$;
 -- <<< sql/drain/refresh_set.sql

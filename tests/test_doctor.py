@@ -157,9 +157,9 @@ def test_owner_sees_all_but_the_age_of_others_sessions(database: Database) -> No
 
 def test_monitor_is_told_what_was_not_looked_at(database: Database) -> None:
     found = complaints(database, role=MONITOR)
-    assert found.keys() == {"drift", "grants", "horizon", "ids", "missed"}
+    assert found.keys() == {"drift", "grants", "horizon", "ids", "missed", "versions"}
     assert {one["severity"] for findings in found.values() for one in findings} == {"not looked at"}
-    assert all("42501" in found[check][0]["evidence"] for check in ("drift", "grants", "ids", "missed"))
+    assert all("42501" in found[check][0]["evidence"] for check in ("drift", "grants", "ids", "missed", "versions"))
 
     database.connect().execute('alter table public."Lead" disable trigger inboxdb_note_update')
     Host(database.writer()).workspace()
@@ -398,6 +398,32 @@ def test_change_that_was_missed(database: Database) -> None:
         r"workspace \S+: 2 of 2 scopes differ from the live counts, and nothing waits", finding["evidence"]
     )
     mend(database, [finding])
+
+
+def test_version_of_one_table_alone(database: Database) -> None:
+    owner = database.connect()
+    one = "client_id in (select w.client_id from inboxdb.workspace as w limit 1)"
+    for spoilt, workspaces in {
+        "update inboxdb.inbox_counts set version = version - 1 where is_global": 2,
+        "update inboxdb.inbox_counts set version = version + 1 where is_global": 2,
+        f"update inboxdb.cache_version set version = 1 where {one}": 1,
+        "delete from inboxdb.cache_version": 2,
+    }.items():
+        owner.execute(spoilt.encode())
+        [finding] = only_complaint(database, "versions")
+        assert finding["evidence"].startswith(f"{workspaces} workspaces have another version")
+        mend(database, [finding])
+
+    owner.execute("update inboxdb.inbox_counts set version = 1 where is_global")
+    for (workspace,) in owner.execute("select client_id::text from inboxdb.workspace").fetchall():
+        only_complaint(database, "versions")
+        assert invoke(database, "recompute", workspace).exit_code == 0
+    assert complaints(database) == {}
+    # read from cache_version then, and no scope of a user has one
+    owner.execute("update inboxdb.inbox_counts set version = null")
+    assert complaints(database) == {}
+    with pytest.raises(psycopg.errors.CheckViolation):
+        owner.execute("update inboxdb.inbox_counts set version = 1")
 
 
 def test_workspace_that_was_missed(database: Database) -> None:

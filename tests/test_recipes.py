@@ -1,5 +1,5 @@
 """The recipes of CONTRIBUTING.md, each carried out on a copy of the repository: the change works, and the files that it
-touched are those that the recipe lists, no more and no fewer.
+touched are those that the recipe lists, no more and no fewer. All of the copy's migrations are released.
 """
 
 import os
@@ -13,8 +13,10 @@ import pytest
 
 from tests.programs import program
 from tests.servers import Database
+from tests.test_migrations import NAMES
 
 ROOT = Path(__file__).parents[1]
+NUMBER = f"{len(NAMES) + 1:04d}"  # of the next migration
 EXTRAS = ("test", "dev")  # of .venv, which `make` need not set up here
 
 
@@ -33,12 +35,14 @@ class Copy:
         self._run("git", "init", "--quiet")
         self._commit("Before the recipe")
 
-    def release(self) -> str:
-        """Release its migrations, so that a change needs a further one; return the last one's name."""
-        last = max(file.name for file in (self.root / "migrations").glob("*.sql")).partition(".")[0]
-        self.append("migrations/RELEASED", f"{last} 0.1.0 {self._run('git', 'rev-parse', 'HEAD')}")
-        self._commit("Release 0.1.0")
-        return last
+    def release(self) -> None:
+        """Release its migrations, so that a change needs a further one."""
+        self.append("migrations/RELEASED", f"{NAMES[-1]} 1000.0.0 {self._run('git', 'rev-parse', 'HEAD')}")
+        self._commit("Release 1000.0.0")
+
+    def tell(self, section: str, line: str) -> None:
+        """Write a line of the changelog."""
+        self.replace("CHANGELOG.md", "## [Unreleased]\n", f"## [Unreleased]\n\n### {section}\n\n- {line}\n")
 
     def write(self, name: str, text: str) -> None:
         """Write a new file."""
@@ -63,10 +67,10 @@ class Copy:
         file = self.root / name
         file.write_text(file.read_text() + text)
 
-    def make(self, *arguments: str) -> str:
+    def make(self, *arguments: str, status: int = 0) -> str:
         """Run make, in the environment that runs this test."""
-        programs = Path(sys.executable).parent
-        return self._run("make", f"BIN={programs}", *(f"--assume-old=.venv/{extra}" for extra in EXTRAS), *arguments)
+        made = (f"--assume-old=.venv/{extra}" for extra in EXTRAS)
+        return self._run("make", f"BIN={Path(sys.executable).parent}", *made, *arguments, status=status)
 
     def inboxdb(self, *arguments: str, database: Database) -> str:
         """Run the copy's inboxdb on a database."""
@@ -87,20 +91,19 @@ class Copy:
         author = ("-c", "user.name=test", "-c", "user.email=test@example.invalid")
         self._run("git", *author, "commit", "--quiet", "--no-verify", "--message", message)
 
-    def _run(self, *arguments: str, cwd: Path | None = None) -> str:
+    def _run(self, *arguments: str, cwd: Path | None = None, status: int = 0) -> str:
         # The copy's own modules come first: `python -m` puts the folder in front of what is installed.
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "GIT"))}
         done = subprocess.run(arguments, cwd=cwd or self.root, env=environment, capture_output=True, text=True)
-        assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        assert done.returncode == status, f"{arguments}\n{done.stdout}\n{done.stderr}"
+        return done.stdout + (done.stderr if status else "")
 
 
 def listed(recipe: str, name: str, migration: str = "") -> set[str]:
     """Return the files that a recipe's table lists; NNNN is the next migration's number."""
     [section] = re.findall(rf"^### {recipe}\n(.*?)(?=^###? |\Z)", (ROOT / "CONTRIBUTING.md").read_text(), re.M | re.S)
     files = re.findall(r"^\| `([^`]+)` \|", section, re.M)
-    number = len(list((ROOT / "migrations").glob("*.rollback.sql"))) + 1
-    return {file.replace("NNNN-NAME", f"{number:04d}-{migration}").replace("NAME", name) for file in files}
+    return {file.replace("NNNN-NAME", f"{NUMBER}-{migration}").replace("NAME", name) for file in files}
 
 
 def test_the_table_counts_the_files_by_hand() -> None:
@@ -113,7 +116,9 @@ def test_the_table_counts_the_files_by_hand() -> None:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Copy:
-    return Copy(tmp_path)
+    copy = Copy(tmp_path)
+    copy.release()
+    return copy
 
 
 TEST_OF_COUNT = """
@@ -141,10 +146,24 @@ def test_snoozed_example_by_change(inbox: Inbox) -> None:
 """
 
 
+ADDED = ("example", "snoozed_example")
+GROWN = "".join(
+    f"alter table inboxdb.inbox_counts add column {name} integer not null default 0 check ({name} >= 0);\n"
+    f"alter type inboxdb.counts_answer add attribute {name} integer;\n"
+    for name in ADDED
+)
+SHRUNK = "".join(
+    f"alter table inboxdb.inbox_counts drop column {name};\nalter type inboxdb.counts_answer drop attribute {name};\n"
+    for name in ADDED
+)
+MARKED = "select inboxdb.mark_all_inbox_counts_dirty();\n"
+COUNT_BY_HAND, UNDONE_BY_HAND = (GROWN, MARKED), (SHRUNK, "")
+
+
 @pytest.mark.slow
 def test_count(copy: Copy) -> None:
     """One row of the view and one condition: all other lists of counts in sql/ follow, for a count of visible leads and
-    for one of snoozed leads.
+    for one of snoozed leads; by hand, the migration grows what has rows.
     """
     view = (copy.root / "sql/counts/count.view.sql").read_text()
     [(last, bit)] = re.findall(r"^(  \((\d+), '.*'\))\n\) as c ", view, re.MULTILINE)
@@ -176,14 +195,20 @@ def test_count(copy: Copy) -> None:
         '    ("out of office", Lead("Out of Office"), QUIET._replace(example=1)),\n',
     )
     copy.append("tests/test_by_change.py", TEST_OF_COUNT)
-    copy.insert("CHANGELOG.md", "\n### Changed\n", "- The counts `example` and `snoozed_example`.\n")
+    copy.tell("Added", "The counts `example` and `snoozed_example`.")
+    assert f"migration {NUMBER}-example failed" in copy.make("migration", "NAME=example", status=2)
+    by_hand = ("-- >>> by hand, before the bodies\n", "-- >>> by hand, after the bodies\n")
+    for suffix, texts in (("", COUNT_BY_HAND), (".rollback", UNDONE_BY_HAND)):
+        for marker, text in zip(by_hand, texts, strict=True):
+            copy.replace(f"migrations/{NUMBER}-example{suffix}.sql", marker, marker + text)
     copy.make("migration")
     copy.pytest("tests/test_api.py", "-k", "contracts_name_the_columns")
     copy.pytest("tests/test_sources.py", "tests/test_by_change.py")
     copy.pytest("tests/test_cli.py", "-k", "counts_answer")
     copy.pytest("tests/test_parity.py", "-k", "specification and not container")
     copy.pytest("tests/test_races.py", "-k", "two_steps or one_workspace")
-    assert copy.touched == listed("A count", "example")
+    copy.pytest("tests/test_migrations.py", "-k", "every_way or committed or each_step")
+    assert copy.touched == listed("A count", "example", "example")
 
 
 FUNCTION = """\
@@ -213,7 +238,6 @@ def test_nothing_failed(database: Database) -> None:
 
 @pytest.mark.slow
 def test_function(copy: Copy) -> None:
-    copy.release()
     copy.write("sql/jobs/failing_jobs.sql", FUNCTION)
     copy.insert("sql/inboxdb.sql", "\\ir jobs/record_job.sql\n", "\\ir jobs/failing_jobs.sql\n")
     copy.write("tests/test_failing_jobs.py", TEST_OF_FUNCTION)
@@ -269,16 +293,15 @@ def test_migration(copy: Copy, bare_database: Database) -> None:
             [(seconds,)] = owner.execute("select extract(epoch from inboxdb.retry_delay(20))")
         return float(seconds)
 
-    last = copy.release()
     copy.inboxdb("migrate", "apply", "--without-rls", database=bare_database)
     assert delay() <= 300
     copy.replace("sql/jobs/retry_delay.sql", "- 1), interval '5 minutes')", "- 1), interval '15 minutes')")
     copy.make("migration", "NAME=longer-delays")
-    copy.insert("CHANGELOG.md", "### Upgrade\n", "### Upgrade\n\n- 0008 lengthens delays; no lock.\n\n")
+    copy.tell("Upgrade", f"{NUMBER}-longer-delays; no lock.")
     copy.inboxdb("migrate", "apply", database=bare_database)
     assert delay() > 600
     copy.inboxdb("migrate", "verify", database=bare_database)
-    copy.inboxdb("migrate", "rollback", "--to", last, database=bare_database)
+    copy.inboxdb("migrate", "rollback", "--to", NAMES[-1], database=bare_database)
     assert delay() <= 300
     copy.pytest("tests/test_sources.py", "tests/test_migrations.py", "-k", "form or object or bodies or file")
     assert copy.touched == listed("A migration", "retry_delay", "longer-delays")
@@ -337,14 +360,13 @@ def test_owner_of_the_workspace_sees_all_of_it(database: Database) -> None:
 
 @pytest.mark.slow
 def test_read(copy: Copy) -> None:
-    copy.release()
     copy.write("sql/api/inbox_scope_answer.type.sql", ANSWER)
     copy.write("sql/api/inbox_scope.sql", READ)
     copy.write("sql/api/read_inbox_scope.sql", HELPER_OF_READ)
     copy.write("tests/test_inbox_scope.py", TEST_OF_READ)
     row = "| `inbox_api.inbox_scope(client_id)` | `authenticated` | the scope alone |\n"
     copy.insert("docs/contracts.md", "\n## Reading counts\n", row)
-    copy.insert("CHANGELOG.md", "### Changed\n", "- `inbox_api.inbox_scope(client_id)`.\n\n")
+    copy.tell("Added", "`inbox_api.inbox_scope(client_id)`.")
     copy.make("migration", "NAME=inbox-scope")
     copy.pytest("tests/test_inbox_scope.py", "tests/test_sources.py", "tests/test_grants.py")
     copy.pytest("tests/test_leaks.py", "-k", "declared and text")
@@ -361,7 +383,6 @@ FACT = """\
 
 @pytest.mark.slow
 def test_figure_of_status(copy: Copy) -> None:
-    copy.release()
     query = "sql/operations/drain_status.sql"
     column = "out self_healed_workspaces integer"
     copy.replace(query, column, f"{column},\n  out counted_workspaces integer")
@@ -369,7 +390,7 @@ def test_figure_of_status(copy: Copy) -> None:
     copy.insert(query, "    s.arrived_at,\n", f"    {count},\n")
     copy.insert("inboxdb/watch/facts.py", "    drifted_workspaces: Annotated[", FACT)
     copy.insert("tests/test_watching.py", '        "drifted_workspaces": 0,', '        "counted_workspaces": 0,\n')
-    copy.insert("CHANGELOG.md", "### Changed\n", "- `inboxdb status` shows `counted_workspaces`.\n\n")
+    copy.tell("Added", "`inboxdb status` shows `counted_workspaces`.")
     copy.make("migration", "NAME=counted-workspaces")
     copy.pytest("tests/test_watching.py", "tests/test_metrics.py", "-k", "nothing_to_do or says or watches")
     copy.pytest("tests/test_sources.py", "tests/test_documents.py", "-k", "not test_every_command_runs")
@@ -413,7 +434,6 @@ def test_status_is_told(database: Database) -> None:
 
 @pytest.mark.slow
 def test_job(copy: Copy) -> None:
-    copy.release()
     row = "    'tidy', 'run', 'inboxdb.tidy_workspace', array['inbox'], 0.00001::double precision, false\n  ), (\n"
     copy.insert("sql/jobs/job.view.sql", "    'recompute-inbox-counts', 'refresh',", row)
     copy.write("sql/drain/tidy_workspace.sql", JOB)
@@ -422,7 +442,7 @@ def test_job(copy: Copy) -> None:
     copy.replace("sql/inboxdb.sql", last, f"{last}\\ir drain/tidy_workspace.sql\n")
     copy.write("tests/test_tidy_workspace.py", TEST_OF_JOB)
     copy.insert("docs/contracts.md", "## Reading counts\n", "The job `tidy` tidies.\n\n")
-    copy.insert("CHANGELOG.md", "### Changed\n", "- The job `tidy`.\n\n")
+    copy.tell("Added", "The job `tidy`.")
     copy.make("migration", "NAME=tidy")
     copy.pytest("tests/test_tidy_workspace.py", "tests/test_jobs.py", "-k", "told or function")
     copy.pytest("tests/test_sources.py", "tests/test_leaks.py", "-k", "everything_is_declared or routine or rooms")
@@ -458,7 +478,6 @@ def test_old_failures_are_forgotten(database: Database, by: str) -> None:
 @pytest.mark.slow
 def test_maintenance(copy: Copy) -> None:
     """A function and a row: both drains run the item."""
-    copy.release()
     last = "  ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')\n"
     row = "  ('forget-failures', '1 h', '5 s', null, null, null, 'inboxdb.forget_failures'),\n"
     copy.insert("sql/jobs/maintenance.view.sql", last, row)
@@ -466,7 +485,7 @@ def test_maintenance(copy: Copy) -> None:
     copy.insert("sql/inboxdb.sql", "\\ir jobs/heartbeat.sql\n", "\\ir jobs/forget_failures.sql\n")
     copy.append("tests/test_maintenance.py", TEST_OF_MAINTENANCE)
     copy.insert("docs/how-it-works.md", ", audit (`next_audit`", ", forget old failures (`forget_failures`)")
-    copy.insert("CHANGELOG.md", "### Changed\n", "- Drains delete failures of maintenance after 30 days.\n\n")
+    copy.tell("Added", "Drains delete failures of maintenance after 30 days.")
     copy.make("migration", "NAME=forget-failures")
     copy.pytest("tests/test_maintenance.py", "-k", "forgotten")
     copy.pytest("tests/test_sources.py", "tests/test_leaks.py", "-k", "everything_is_declared or routine or rooms")

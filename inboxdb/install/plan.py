@@ -284,8 +284,8 @@ def _undecided(dsn: str, last: str) -> Iterator[Finding]:
             WARNING,
             'it is not decided what becomes of row-level security on "Lead"'
             + (f" and of the roles with rights on it: {', '.join(names)}" if names else ""),
-            "`inboxdb rls plan` says what they see; `inboxdb migrate apply` wants --trust or --restrict for each, or "
-            "--without-rls",
+            "`inboxdb rls plan` lists roles with rights on it; `inboxdb migrate apply` wants --trust or --restrict for "
+            "each of these roles, or --without-rls",
             last,
         )
 

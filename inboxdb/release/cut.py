@@ -41,8 +41,12 @@ def obstacles(version: str) -> Iterator[str]:
     section = re.search(rf"^## \[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d$(.*?)(?=^## |\Z)", changelog, re.M | re.S)
     if not section:
         yield f"CHANGELOG.md has no section '## [{version}] - ' and a day."
-    elif not re.search(r"^### Upgrade\n+\S", section[1], re.M):
+    elif not (upgrade := re.search(r"^### Upgrade\n+(\S.*?)(?=^### |\Z)", section[1], re.M | re.S)):
         yield f"CHANGELOG.md's section of {version} does not say how to upgrade: '### Upgrade'."
+    else:
+        for name in (file.stem for file in migration.files() if not frozen.is_released(file.name)):
+            if name not in upgrade[1]:
+                yield f"CHANGELOG.md's '### Upgrade' of {version} does not name {name}."
 
 
 def cut(version: str) -> frozen.Release:

@@ -18,7 +18,8 @@ create table inboxdb.inbox_counts (
   total integer not null default 0 check (total >= 0),
   -- end
   primary key (client_id, is_global, scope_user_id),
-  constraint inbox_counts_sentinel_is_global check (is_global = (scope_user_id = inboxdb.sentinel()))
+  constraint inbox_counts_sentinel_is_global check (is_global = (scope_user_id = inboxdb.sentinel())),
+  constraint inbox_counts_version_is_global check (is_global or version is null)
 )
 -- every refresh rewrites a workspace's global row: room on the page keeps those updates HOT
 with (fillfactor = 20);

@@ -1,6 +1,6 @@
 create or replace function inboxdb.recount_workspace(
   target_client_id inboxdb.client_id, as_of timestamptz, reason text, collapsed_since timestamptz,
-  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out still_exists boolean
+  out noted_since timestamptz, out changed_scopes inboxdb.user_id[], out version bigint, out still_exists boolean
 )
 language plpgsql volatile
 set search_path = ''
@@ -10,7 +10,8 @@ as $$
 --   oldest of the collapsed changes was noted, null for none. The caller took the lock in an EARLIER statement and is
 --   READ COMMITTED (D14).
 -- Returns: when the oldest change was noted, or the first snooze ended, or an audit found drift, else null; the users
---   with changed counts or leads; whether the host still has the workspace: if not, the workspace loses its rows.
+--   with changed counts or leads; the inbox cache version; whether the host still has the workspace: if not, the
+--   workspace loses its rows.
 -- Errors: those of remember_leads and store_counts.
 -- Leads are compared by hashes after a mark or a recompute, and one by one otherwise, or once that is due.
 -- Differences without a noted change are drift (D25), except after a first fill, new definitions or a clock set back,
@@ -27,7 +28,6 @@ declare
   drifted_scopes integer;
   drifted_leads integer;
   is_drift boolean;
-  version bigint;
   touched_scopes inboxdb.user_id[];
   kinds_before inboxdb.lead_kind[];
   moved inboxdb.lead_kind[];

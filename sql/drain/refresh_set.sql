@@ -20,7 +20,7 @@ as $$
 -- Returns: a row per refreshed workspace, as refresh_workspace with a new version. Other workspaces are left as they
 --   are, to be refreshed by themselves.
 -- Errors: those of apply_changes. Nothing was changed then.
--- Reads, writes: as fit_for_set, apply_changes and record_jobs; newest_version, inbox_counts_dirty.
+-- Reads, writes: as fit_for_set, apply_changes and record_jobs; inbox_counts_dirty.
 -- INVOKER: called by drain_set only.
 declare
   -- read after the locks and before the snapshot: never later than the leads evaluated
@@ -69,8 +69,7 @@ begin
   );
 
   return query
-  select w.client_id, v.version, w.touched_scopes, pg_catalog.date_part('epoch', inboxdb.clock() - w.noted_since)
-  from pg_catalog.unnest(refreshed) as w
-  cross join lateral inboxdb.newest_version(w.client_id, 'inbox') as v;
+  select w.client_id, w.version, w.touched_scopes, pg_catalog.date_part('epoch', inboxdb.clock() - w.noted_since)
+  from pg_catalog.unnest(refreshed) as w;
 end
 $$;

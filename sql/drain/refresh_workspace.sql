@@ -45,22 +45,23 @@ begin
   );
   if reason is null then
     begin
-      select a.noted_since, a.touched_scopes into oldest_reason, changed_scopes
+      select a.noted_since, a.touched_scopes, a.version into oldest_reason, changed_scopes, version
       from pg_catalog.unnest(inboxdb.apply_changes(array[target_client_id], as_of)) as a;
     exception when sqlstate 'IB014' then
       reason := 'did_not_fit';
     end;
   end if;
   if reason is not null then
-    select r.noted_since, r.changed_scopes, r.still_exists into oldest_reason, changed_scopes, still_exists
+    select r.noted_since, r.changed_scopes, r.version, r.still_exists
+    into oldest_reason, changed_scopes, version, still_exists
     from inboxdb.recount_workspace(target_client_id, as_of, reason, collapsed_since) as r;
   end if;
 
   perform inboxdb.checkpoint('counts stored', target_client_id::pg_catalog.text);
   if oldest_reason is null then
     changed_scopes := null;
+    version := coalesce(version, (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n));
   end if;
-  version := (select n.version from inboxdb.newest_version(target_client_id, 'inbox') as n);
 
   perform inboxdb.checkpoint('versions bumped', target_client_id::pg_catalog.text);
   delete from inboxdb.inbox_counts_dirty as d

@@ -9,7 +9,7 @@ as $$
 --   rows that differ are written, others not. A change of a whole workspace stays in the log, for a recount.
 -- Parameters: target_client_ids, with all their leads in counted_lead; as_of, the instant at which snoozes are judged.
 --   The caller took the locks in an EARLIER statement and is READ COMMITTED (D14).
--- Returns: what was taken, of each workspace.
+-- Returns: what was taken, of each workspace, without a version.
 -- Errors: those of changed_leads.
 -- Reads: changed_leads. Writes: counted_lead, the change log.
 -- INVOKER: called by apply_changes only, which forbids all but nested loops.
@@ -81,7 +81,8 @@ begin
       select (
         t.client_id, pg_catalog.min(t.noted_at),
         pg_catalog.array_agg(t.user_id) filter (where t.user_id <> inboxdb.sentinel()),
-        pg_catalog.array_agg(t.kind) filter (where (t.kind).leads is not null)
+        pg_catalog.array_agg(t.kind) filter (where (t.kind).leads is not null),
+        null
       )::inboxdb.changed_workspace
       from told as t
       group by t.client_id
