@@ -10,25 +10,25 @@ drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], t
 -- squawk-ignore ban-drop-function
 drop function inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer);
 -- squawk-ignore ban-drop-function
-drop function inbox_api.conversation(inboxdb.lead_id);
--- squawk-ignore ban-drop-function
 drop function inbox_api.conversation_filters(inboxdb.client_id);
+-- squawk-ignore ban-drop-function
+drop function inbox_api.conversation(inboxdb.lead_id);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.read_conversation_messages(inboxdb.lead_id, text, text, integer);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.read_conversation(inboxdb.lead_id);
--- squawk-ignore ban-drop-function
 drop function inboxdb.read_conversation_filters(inboxdb.client_id);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.read_conversation(inboxdb.lead_id);
 -- squawk-ignore ban-drop-type
 drop type inboxdb.conversations_answer;
 -- squawk-ignore ban-drop-type
 drop type inboxdb.conversation_messages_answer;
 -- squawk-ignore ban-drop-type
-drop type inboxdb.conversation_answer;
--- squawk-ignore ban-drop-type
 drop type inboxdb.conversation_filters_answer;
+-- squawk-ignore ban-drop-type
+drop type inboxdb.conversation_answer;
 -- squawk-ignore ban-drop-function
 drop function inboxdb.require_lead(inboxdb.lead_id);
 -- squawk-ignore ban-drop-function
