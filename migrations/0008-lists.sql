@@ -16,8 +16,8 @@ drop view inboxdb.grant_matrix;
 -- <<< by hand
 
 -- >>> sql/host/first_time.sql
--- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into views and into conditions of indexes'
--- queries, hence neither STRICT nor with a search_path of their own.
+-- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into queries that an index answers,
+-- hence neither STRICT nor with a search_path of their own.
 create or replace function inboxdb.first_time(a timestamp, b timestamp) returns timestamp
 language sql immutable parallel safe
 as $$
@@ -85,8 +85,8 @@ $$;
 -- <<< sql/host/host_time.sql
 
 -- >>> sql/host/is_after.sql
--- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into views and into conditions of indexes'
--- queries, hence without a search_path of their own.
+-- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into queries that an index answers,
+-- hence without a search_path of their own.
 create or replace function inboxdb.is_after(a timestamp, b timestamp) returns boolean
 language sql immutable parallel safe
 as $$
@@ -427,9 +427,9 @@ set search_path = ''
 as $$
 -- Purpose: the indexes for pages of the conversation list: on "Lead", in the types of the host's columns, and on
 --   counted_lead. The list by update has the host's own index, on ("clientId", "updatedAt" desc).
---   Keys and conditions name built-in functions only, because the host's writers evaluate them, and few: the server sets
---   each of them up in each statement of a writer (D130). Each index has an expression among its columns, which the
---   host's migration tools leave alone (D110).
+--   Keys and conditions name built-in functions only, because the host's writers evaluate them, and few, because the
+--   server sets each of them up in each statement of a writer (D130). Each index has an expression among its columns,
+--   which the host's migration tools leave alone (D110).
 --   Keys end with the snooze and the user: the index itself passes over snoozed leads, and in a setter's page over
 --   others' leads. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
 --   filter's leads of a user so fits the filter's index alone, and not the index of all the user's leads.
@@ -1552,8 +1552,8 @@ returns setof inboxdb.conversation_filters_answer
 language sql stable
 rows 1
 as $$
-  -- Purpose: the SMS campaigns by which the current user can filter a workspace's conversations. For the application, and
-  --   for PostgREST's GET /rpc/conversation_filters?client_id=... . Read live: a scan of the leads that the user may see.
+  -- Purpose: the SMS campaigns by which the current user can filter a workspace's conversations. For the application,
+  --   and for PostgREST's GET /rpc/conversation_filters?client_id=... . Read live, from all leads that the user may see.
   -- Parameters: client_id, the workspace.
   -- Returns: one row. sms_campaigns, an array of objects by name: sms_campaign_id, name, leads, the number of visible
   --   leads of the user's; campaigns without are left out; unattributed, the number of leads without a campaign;

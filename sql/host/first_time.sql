@@ -1,5 +1,5 @@
--- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into views and into conditions of indexes'
--- queries, hence neither STRICT nor with a search_path of their own.
+-- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into queries that an index answers,
+-- hence neither STRICT nor with a search_path of their own.
 create or replace function inboxdb.first_time(a timestamp, b timestamp) returns timestamp
 language sql immutable parallel safe
 as $$

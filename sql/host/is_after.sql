@@ -1,5 +1,5 @@
--- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into views and into conditions of indexes'
--- queries, hence without a search_path of their own.
+-- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into queries that an index answers,
+-- hence without a search_path of their own.
 create or replace function inboxdb.is_after(a timestamp, b timestamp) returns boolean
 language sql immutable parallel safe
 as $$
