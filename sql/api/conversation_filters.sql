@@ -5,7 +5,7 @@ language sql stable
 rows 1
 as $$
   -- Purpose: the SMS campaigns by which the current user can filter a workspace's conversations. For the application,
-  --   and for PostgREST's GET /rpc/conversation_filters?client_id=... . Read live, from all leads that the user may see.
+  --   and for PostgREST's GET /rpc/conversation_filters?client_id=... . Read live, from all leads that the user sees.
   -- Parameters: client_id, the workspace.
   -- Returns: one row. sms_campaigns, an array of objects by name: sms_campaign_id, name, leads, the number of visible
   --   leads of the user's; campaigns without are left out; unattributed, the number of leads without a campaign;
