@@ -63,6 +63,11 @@ def test_one_that_is_not_as_it_should_be_is_noticed_and_mended(database: Databas
     mended = repair.verify(database.direct_dsn, repair=True)
     assert {found.object for found in mended.findings if found.mended} == expected.keys()
     assert findings(database) == {}
+    assert said_by_the_doctor(database) == []
+    owner.execute('drop index public."Lead_clientId_updatedAt_idx"')
+    assert said_by_the_doctor(database) == ['no index of public."Lead" begins with "clientId", "updatedAt"']
+    owner.execute('create index concurrently on public."Lead" ("clientId", "updatedAt" desc)')
+    assert said_by_the_doctor(database) == []
 
 
 def test_migrate_apply_builds_them(bare_database: Database) -> None:
