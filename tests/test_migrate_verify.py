@@ -120,7 +120,7 @@ MENDED = {
     ),
     "schema lost": Damage(
         "drop schema inbox_api cascade",
-        {"schema inbox_api", "routine inbox_api.inbox_counts(inboxdb.client_id)"},
+        {"schema inbox_api"} | {str(obj) for obj in catalog.shipped() if obj.name.startswith("inbox_api.")},
         "missing",
     ),
     "view altered": Damage(
@@ -507,6 +507,7 @@ def test_host_column_of_another_type_is_named(filled: Database) -> None:
         drop trigger inboxdb_note_update on "Lead";
         drop trigger inboxdb_note_rollup on "Lead";
         drop view inboxdb.classified_lead cascade;
+        drop view inboxdb.listed_lead cascade;
         drop view inboxdb.known_workspace cascade;
         drop view inboxdb.member_access cascade;
         alter table "Lead" alter column "assignedToUserId" type uuid using "assignedToUserId"::uuid;
