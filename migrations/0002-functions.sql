@@ -48,7 +48,12 @@ select d.setting_name, d.default_value, d.allowed, d.meaning
 from (
   values
   ('audit_hours', '6', '[1-9][0-9]{0,3}', 'how many hours after an audit or a recount a workspace is audited again'),
-  ('counts_source', 'stored', 'stored|live', 'where inbox_api.inbox_counts answers from')
+  ('counts_source', 'stored', 'stored|live', 'where inbox_api.inbox_counts answers from'),
+  (
+    'noted_updates', 'named', 'named|changed',
+    'which UPDATEs of "Lead" are changes: those that name a counted column, or those that change one; set by '
+    'inboxdb.set_noted_updates'
+  )
 ) as d (setting_name, default_value, allowed, meaning);
 
 comment on view inboxdb.setting_definition is
@@ -1068,7 +1073,8 @@ language plpgsql volatile security definer
 set search_path = ''
 as $$
 -- Purpose: row trigger on "Lead": note a lead of which a counted column changed, whatever the UPDATE names, on both
---   sides of a move. For hosts with BEFORE triggers, which may change a column not named (D121).
+--   sides of a move. For hosts with BEFORE triggers, which may change a column not named (D121), and for hosts that name
+--   every column in each UPDATE (D125).
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
@@ -1267,7 +1273,7 @@ as $$
   --   an UPDATE: no trigger with a list of columns fires for that (D121).
   -- Returns: true or false. The text is also run as a query by inboxdb/install/differences.py.
   -- Reads: the system catalog.
-  -- INVOKER: called by compare_updates only.
+  -- INVOKER: called by arrange_triggers, and in view update_trigger.
   select exists (
     select
     from pg_catalog.pg_trigger as t
@@ -1279,36 +1285,123 @@ as $$
 $$;
 -- <<< sql/log/must_compare.sql
 
--- >>> sql/log/compare_updates.sql
-create or replace function inboxdb.compare_updates() returns void
+-- >>> sql/log/update_trigger.view.sql
+create or replace view inboxdb.update_trigger as
+select
+  t.tgname as trigger_name,
+  t.tgenabled in ('O', 'A') as is_enabled,
+  case t.tgname
+    when 'inboxdb_note_compared' then s.noted_updates = 'changed' or inboxdb.must_compare()
+    else s.noted_updates = 'named'
+  end as is_to_be_enabled
+from pg_catalog.pg_trigger as t
+cross join (select inboxdb.setting('noted_updates') as noted_updates) as s
+where t.tgrelid = pg_catalog.to_regclass('public."Lead"')
+  and t.tgname in ('inboxdb_note_update', 'inboxdb_note_rollup', 'inboxdb_note_compared');
+
+comment on view inboxdb.update_trigger is
+'The triggers that note UPDATEs of "Lead": whether each is enabled, and whether it is to be, by the setting '
+'noted_updates and by the host''s own triggers (function must_compare).';
+-- <<< sql/log/update_trigger.view.sql
+
+-- >>> sql/log/arrange_triggers.sql
+create or replace function inboxdb.arrange_triggers() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: enable the comparing trigger on "Lead" where must_compare says so, and mark every workspace, for changes
---   missed before. Where that cannot be done at once, since somebody writes "Lead" or the caller does not own it,
---   nothing is done, and the doctor tells.
--- Locks: SHARE ROW EXCLUSIVE on "Lead", not waited for.
+-- Purpose: enable and disable the triggers that note UPDATEs of "Lead" as view update_trigger says, and mark every
+--   workspace where changes may have been missed before.
+-- Errors: 42501 for a caller who does not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
+-- Locks: SHARE ROW EXCLUSIVE on "Lead", so that every write before had the former triggers, and has ended, and every
+--   write after has the new ones: none falls between (D125).
 -- Writes: the change log.
--- INVOKER: called by check_host, and by the migration that makes the trigger.
+-- INVOKER: called by arrange_if_free, and by set_noted_updates, for the owner.
+declare
+  commands pg_catalog.text;
+  may_have_missed pg_catalog.bool;
 begin
-  if not inboxdb.must_compare() or not exists (
+  lock table public."Lead" in share row exclusive mode;
+  select
+    pg_catalog.string_agg(
+      pg_catalog.format(
+        '%s trigger %I',
+        case when t.is_to_be_enabled then case when f.fires_always then 'enable always' else 'enable' end else 'disable' end,
+        t.trigger_name
+      ),
+      ', '
+    ) filter (where t.is_enabled <> t.is_to_be_enabled),
+    -- nothing was missed while all that is named was noted, and the host had no trigger of its own
+    pg_catalog.bool_or(t.is_to_be_enabled and not t.is_enabled)
+    and (inboxdb.must_compare() or not pg_catalog.bool_and(t.is_enabled or t.trigger_name = 'inboxdb_note_compared'))
+  into commands, may_have_missed
+  from inboxdb.update_trigger as t
+  -- as where a subscription writes "Lead"
+  cross join (
+    select exists (
+      select
+      from pg_catalog.pg_trigger as i
+      where i.tgrelid = pg_catalog.to_regclass('public."Lead"') and i.tgname = 'inboxdb_note_insert'
+        and i.tgenabled = 'A'
+    ) as fires_always
+  ) as f;
+  if commands is null then
+    return;
+  end if;
+  execute 'alter table public."Lead" ' || commands;
+  if may_have_missed then
+    perform inboxdb.note_change(null, null);
+  end if;
+end
+$$;
+-- <<< sql/log/arrange_triggers.sql
+
+-- >>> sql/log/arrange_if_free.sql
+create or replace function inboxdb.arrange_if_free() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: as arrange_triggers, where the triggers as they are may miss changes, or note what is not to be noted. Where
+--   that cannot be done at once, since somebody writes "Lead" or the caller does not own it, nothing is done, and the
+--   doctor tells. A comparing trigger that is no longer needed stays, since it costs time and no counts (D121).
+-- Reads: update_trigger.
+-- Locks: as arrange_triggers, not waited for.
+-- INVOKER: called by check_host, and by the migration that makes the triggers.
+begin
+  if not exists (
     select
-    from pg_catalog.pg_trigger as t
-    where t.tgrelid = pg_catalog.to_regclass('public."Lead"') and t.tgname = 'inboxdb_note_compared'
-      and t.tgenabled = 'D'
+    from inboxdb.update_trigger as t
+    where t.is_enabled <> t.is_to_be_enabled and (t.is_to_be_enabled or t.trigger_name <> 'inboxdb_note_compared')
   ) then
     return;
   end if;
   begin
     lock table public."Lead" in share row exclusive mode nowait;
-    alter table public."Lead" enable trigger inboxdb_note_compared;
+    perform inboxdb.arrange_triggers();
   exception when others then
     return;
   end;
-  perform inboxdb.note_change(null, null);
 end
 $$;
--- <<< sql/log/compare_updates.sql
+-- <<< sql/log/arrange_if_free.sql
+
+-- >>> sql/log/set_noted_updates.sql
+create or replace function inboxdb.set_noted_updates(noted text) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: choose which UPDATEs of "Lead" are noted, from this transaction's commit on (D125).
+-- Parameters: noted: named, where an UPDATE names a counted column; changed, where it changes one.
+-- Errors: IB017 for anything else; those of arrange_triggers. Nothing is changed then.
+-- Locks: as arrange_triggers.
+-- Writes: setting; the change log.
+-- INVOKER: for the owner.
+begin
+  -- first, so that of two calls the second waits here, and arranges what the first has left
+  perform inboxdb.set_setting('noted_updates', noted);
+  perform inboxdb.arrange_triggers();
+end
+$$;
+-- <<< sql/log/set_noted_updates.sql
 
 -- >>> sql/log/changes_of.sql
 create or replace function inboxdb.changes_of(target_client_ids inboxdb.client_id[], at_most integer)
@@ -3893,7 +3986,7 @@ set search_path = ''
 as $$
 -- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101), or
 --   changes cannot be noted, because a right was lost (D116): the counts would be wrong without a sign. See that our
---   comparing trigger is enabled where the host has BEFORE triggers by now (D121).
+--   triggers are enabled as was chosen (D125), and as the host's own triggers need (D121).
 -- Returns: whether all is as it was.
 -- Reads: the system catalog. Writes: installation, the change log.
 -- INVOKER: called by maintain, by its name in view maintenance, and by collect.
@@ -3907,7 +4000,7 @@ declare
   );
 begin
   if problem is null or inboxdb.suspended_since() is not null then
-    perform inboxdb.compare_updates();
+    perform inboxdb.arrange_if_free();
     return problem is null;
   end if;
   insert into inboxdb.installation as i (suspended_since, suspended_because)

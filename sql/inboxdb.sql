@@ -91,7 +91,10 @@ create schema if not exists inboxdb;
 \ir log/note_workspace_change.sql
 \ir log/note_truncate.sql
 \ir log/must_compare.sql
-\ir log/compare_updates.sql
+\ir log/update_trigger.view.sql
+\ir log/arrange_triggers.sql
+\ir log/arrange_if_free.sql
+\ir log/set_noted_updates.sql
 \ir log/client.trigger.sql
 \ir log/ai_draft.trigger.sql
 \ir log/lead.trigger.sql

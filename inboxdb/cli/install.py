@@ -11,7 +11,7 @@ from inboxdb.cli.app import WRITERS_WAIT, Call, command, main, report
 from inboxdb.database.connection import session
 from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate as migrations
-from inboxdb.install import plan, repair, suspend, uninstall
+from inboxdb.install import plan, repair, suspend, uninstall, updates
 from inboxdb.install.access import Named
 from inboxdb.install.apply import install
 from inboxdb.install.suspend import refuse_while_suspended
@@ -26,6 +26,7 @@ def migrate() -> None:
 @names_roles
 @click.option("--without-rls", is_flag=True, help='Leave row-level security on "Lead" as it is.')
 @click.option("--create-roles", is_flag=True, help="Make the roles that are missing: see `inboxdb roles`.")
+@click.option("--noted-updates", type=click.Choice(updates.NOTED), help="See `inboxdb noted-updates`.")
 @click.option("--to", metavar="ID", help="The last migration to apply.")
 @click.option("--batch", type=click.IntRange(min=1), help="Apply so many at most.")
 @WRITERS_WAIT
@@ -35,6 +36,7 @@ def migrate_apply(
     named: Named,
     without_rls: bool,
     create_roles: bool,
+    noted_updates: str | None,
     to: str | None,
     batch: int | None,
     lock_timeout: float,
@@ -60,7 +62,14 @@ def migrate_apply(
     roles = None if without_rls else named
     with showing_lead_access(call.dsn, named):
         done = install(
-            call.dsn, roles, create_roles=create_roles, to=to, batch=batch, lock_timeout=lock_timeout, report=report
+            call.dsn,
+            roles,
+            create_roles=create_roles,
+            noted_updates=noted_updates,
+            to=to,
+            batch=batch,
+            lock_timeout=lock_timeout,
+            report=report,
         )
     unlike = [asdict(found) for found in done.unlike_shipped]
     call.answer({"applied": done.applied, "unlike_shipped": unlike}, render.installed(done, call.database))
@@ -191,6 +200,27 @@ def migrate_resume(call: Call, lock_timeout: float) -> bool:
     done = suspend.resume(call.dsn, lock_timeout=lock_timeout)
     call.answer(asdict(done), render.resumption(done, call.database))
     return not done.unmended
+
+
+@command(main, "noted-updates")
+@click.argument("noted", type=click.Choice(updates.NOTED), metavar="named|changed")
+@WRITERS_WAIT
+def noted_updates(call: Call, noted: str, lock_timeout: float) -> bool:
+    """Choose which UPDATEs of "Lead" are noted: those that name a counted column, or those that change one.
+
+    `named`, the default, costs least where the application names the columns that it changes. `changed` is for an
+    application whose ORM names every column in each UPDATE: each updated lead is compared, and noted only where a
+    counted column has another value. A message then counts only once one of the lead's "lastInboundAt",
+    "lastOutboundAt" and "lastZrgOutboundAt" changes, and otherwise with the next audit.
+
+    In force at once, and no change is missed. Takes a lock on "Lead" that stops writers for milliseconds; waits for the
+    lock as --lock-timeout says, letting writers through. From `changed` to `named` every workspace is marked.
+    """
+    refuse_while_suspended(call.dsn, "its triggers are off")
+    updates.note(call.dsn, noted, lock_timeout=lock_timeout)
+    verb = "names" if noted == "named" else "changes"
+    call.answer({"noted_updates": noted}, f'an UPDATE of "Lead" is noted where it {verb} a counted column')
+    return True
 
 
 @command(main, "uninstall")
