@@ -1073,7 +1073,7 @@ language plpgsql volatile security definer
 set search_path = ''
 as $$
 -- Purpose: row trigger on "Lead": note a lead of which a counted column changed, whatever the UPDATE names, on both
---   sides of a move. For hosts with BEFORE triggers, which may change a column not named (D121), and for hosts that name
+--   sides of a move. For hosts with BEFORE triggers, which may change a column not named (D121), and for hosts naming
 --   every column in each UPDATE (D125).
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
@@ -1300,7 +1300,7 @@ where t.tgrelid = pg_catalog.to_regclass('public."Lead"')
   and t.tgname in ('inboxdb_note_update', 'inboxdb_note_rollup', 'inboxdb_note_compared');
 
 comment on view inboxdb.update_trigger is
-'The triggers that note UPDATEs of "Lead": whether each is enabled, and whether it is to be, by the setting '
+'The triggers noting UPDATEs of "Lead": whether each is enabled, and whether it is to be, by the setting '
 'noted_updates and by the host''s own triggers (function must_compare).';
 -- <<< sql/log/update_trigger.view.sql
 
@@ -1309,7 +1309,7 @@ create or replace function inboxdb.arrange_triggers() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: enable and disable the triggers that note UPDATEs of "Lead" as view update_trigger says, and mark every
+-- Purpose: enable and disable the triggers noting UPDATEs of "Lead" as view update_trigger says, and mark every
 --   workspace where changes may have been missed before.
 -- Errors: 42501 for a caller who does not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
 -- Locks: SHARE ROW EXCLUSIVE on "Lead", so that every write before had the former triggers, and has ended, and every
@@ -1325,12 +1325,12 @@ begin
     pg_catalog.string_agg(
       pg_catalog.format(
         '%s trigger %I',
-        case when t.is_to_be_enabled then case when f.fires_always then 'enable always' else 'enable' end else 'disable' end,
+        case when not t.is_to_be_enabled then 'disable' when f.fires_always then 'enable always' else 'enable' end,
         t.trigger_name
       ),
       ', '
     ) filter (where t.is_enabled <> t.is_to_be_enabled),
-    -- nothing was missed while all that is named was noted, and the host had no trigger of its own
+    -- nothing was missed while every named column was noted, and the host had no trigger of its own
     pg_catalog.bool_or(t.is_to_be_enabled and not t.is_enabled)
     and (inboxdb.must_compare() or not pg_catalog.bool_and(t.is_enabled or t.trigger_name = 'inboxdb_note_compared'))
   into commands, may_have_missed
@@ -1360,9 +1360,9 @@ create or replace function inboxdb.arrange_if_free() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: as arrange_triggers, where the triggers as they are may miss changes, or note what is not to be noted. Where
---   that cannot be done at once, since somebody writes "Lead" or the caller does not own it, nothing is done, and the
---   doctor tells. A comparing trigger that is no longer needed stays, since it costs time and no counts (D121).
+-- Purpose: as arrange_triggers, where the triggers as they are may miss changes, or note UPDATEs not to be noted. While
+--   somebody writes "Lead", and for a caller who does not own the table, nothing is done, and the doctor tells. A
+--   comparing trigger no longer needed stays, since its price is time and no counts (D121).
 -- Reads: update_trigger.
 -- Locks: as arrange_triggers, not waited for.
 -- INVOKER: called by check_host, and by the migration that makes the triggers.
@@ -1390,13 +1390,14 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: choose which UPDATEs of "Lead" are noted, from this transaction's commit on (D125).
--- Parameters: noted: named, where an UPDATE names a counted column; changed, where it changes one.
+-- Parameters: noted: named, for UPDATEs naming a counted column; changed, for UPDATEs changing one; null for the
+--   default.
 -- Errors: IB017 for anything else; those of arrange_triggers. Nothing is changed then.
 -- Locks: as arrange_triggers.
 -- Writes: setting; the change log.
 -- INVOKER: for the owner.
 begin
-  -- first, so that of two calls the second waits here, and arranges what the first has left
+  -- first, so that of two calls the second waits here, and arranges the triggers left by the first
   perform inboxdb.set_setting('noted_updates', noted);
   perform inboxdb.arrange_triggers();
 end

@@ -2,9 +2,9 @@ create or replace function inboxdb.arrange_if_free() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: as arrange_triggers, where the triggers as they are may miss changes, or note what is not to be noted. Where
---   that cannot be done at once, since somebody writes "Lead" or the caller does not own it, nothing is done, and the
---   doctor tells. A comparing trigger that is no longer needed stays, since it costs time and no counts (D121).
+-- Purpose: as arrange_triggers, where the triggers as they are may miss changes, or note UPDATEs not to be noted. While
+--   somebody writes "Lead", and for a caller who does not own the table, nothing is done, and the doctor tells. A
+--   comparing trigger no longer needed stays, since its price is time and no counts (D121).
 -- Reads: update_trigger.
 -- Locks: as arrange_triggers, not waited for.
 -- INVOKER: called by check_host, and by the migration that makes the triggers.

@@ -2,7 +2,7 @@ create or replace function inboxdb.arrange_triggers() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: enable and disable the triggers that note UPDATEs of "Lead" as view update_trigger says, and mark every
+-- Purpose: enable and disable the triggers noting UPDATEs of "Lead" as view update_trigger says, and mark every
 --   workspace where changes may have been missed before.
 -- Errors: 42501 for a caller who does not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
 -- Locks: SHARE ROW EXCLUSIVE on "Lead", so that every write before had the former triggers, and has ended, and every
@@ -18,12 +18,12 @@ begin
     pg_catalog.string_agg(
       pg_catalog.format(
         '%s trigger %I',
-        case when t.is_to_be_enabled then case when f.fires_always then 'enable always' else 'enable' end else 'disable' end,
+        case when not t.is_to_be_enabled then 'disable' when f.fires_always then 'enable always' else 'enable' end,
         t.trigger_name
       ),
       ', '
     ) filter (where t.is_enabled <> t.is_to_be_enabled),
-    -- nothing was missed while all that is named was noted, and the host had no trigger of its own
+    -- nothing was missed while every named column was noted, and the host had no trigger of its own
     pg_catalog.bool_or(t.is_to_be_enabled and not t.is_enabled)
     and (inboxdb.must_compare() or not pg_catalog.bool_and(t.is_enabled or t.trigger_name = 'inboxdb_note_compared'))
   into commands, may_have_missed

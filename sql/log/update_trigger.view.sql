@@ -12,5 +12,5 @@ where t.tgrelid = pg_catalog.to_regclass('public."Lead"')
   and t.tgname in ('inboxdb_note_update', 'inboxdb_note_rollup', 'inboxdb_note_compared');
 
 comment on view inboxdb.update_trigger is
-'The triggers that note UPDATEs of "Lead": whether each is enabled, and whether it is to be, by the setting '
+'The triggers noting UPDATEs of "Lead": whether each is enabled, and whether it is to be, by the setting '
 'noted_updates and by the host''s own triggers (function must_compare).';
