@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -35,12 +36,10 @@ def migrate_apply(
     call: Call,
     named: Named,
     without_rls: bool,
-    create_roles: bool,
-    noted_updates: str | None,
     to: str | None,
     batch: int | None,
-    lock_timeout: float,
     dry_run: bool,
+    **how: Any,
 ) -> bool:
     """Apply the migrations that are pending.
 
@@ -61,16 +60,7 @@ def migrate_apply(
         raise click.UsageError("--without-rls leaves the roles alone: name none.")
     roles = None if without_rls else named
     with showing_lead_access(call.dsn, named):
-        done = install(
-            call.dsn,
-            roles,
-            create_roles=create_roles,
-            noted_updates=noted_updates,
-            to=to,
-            batch=batch,
-            lock_timeout=lock_timeout,
-            report=report,
-        )
+        done = install(call.dsn, roles, to=to, batch=batch, report=report, **how)
     unlike = [asdict(found) for found in done.unlike_shipped]
     call.answer({"applied": done.applied, "unlike_shipped": unlike}, render.installed(done, call.database))
     return not done.unlike_shipped
