@@ -26,7 +26,7 @@ drop function inboxdb.record_maintenance_failure(text, text);
 drop function inboxdb.failing_maintenance();
 drop function inboxdb.after_maintenance(jsonb, inboxdb.maintenance, double precision);
 drop function inboxdb.maintenance_credit(jsonb, inboxdb.maintenance, double precision);
-drop function inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean, text);
+drop function inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean, text, text);
 drop function inboxdb.prune(integer);
 drop function inboxdb.send_all_signals(jsonb);
 drop function inboxdb.send_signals(inboxdb.client_id, bigint, inboxdb.user_id[]);

@@ -4889,7 +4889,8 @@ $$;
 -- >>> sql/jobs/heartbeat.sql
 create or replace function inboxdb.heartbeat(
   this_run_id text, this_kind text, connections integer, refreshes bigint, failures bigint,
-  samples real[] default '{}', is_over boolean default false, troubles text default null
+  samples real[] default '{}', is_over boolean default false, troubles text default null,
+  undone_by text default null
 ) returns void
 language sql volatile security definer
 set search_path = ''
@@ -4897,20 +4898,25 @@ as $$
   -- Purpose: a run's sign of life, at its beginning and end and every 5 seconds between.
   -- Parameters: this_run_id, eight hexadecimal digits; this_kind, as in table run; connections at work; refreshes and
   --   failures so far; samples, seconds_waited of the refreshes since the last call; is_over at the end;
-  --   troubles, what the run cannot do besides draining, null where all is well.
+  --   troubles, what the run cannot do besides draining, null where all is well; undone_by, the SQLSTATE by
+  --   which a set was undone since the last call, null for none.
   -- Writes: run (the run's own row only, so without waiting for others), freshness.
   -- DEFINER: its callers have no rights in inboxdb.
-  insert into inboxdb.run as r (run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed, troubles)
+  insert into inboxdb.run as r (
+    run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed, troubles, undone_by, undone_at
+  )
   select
     this_run_id, this_kind, connections, clock.now, clock.now, case when is_over then clock.now end, refreshes,
-    failures, pg_catalog.left(troubles, 1000)
+    failures, pg_catalog.left(troubles, 1000), undone_by, case when undone_by is not null then clock.now end
   from inboxdb.clock() as clock (now)
   on conflict (run_id) do update set
     seen_at = excluded.seen_at,
     ended_at = excluded.ended_at,
     refreshed = excluded.refreshed,
     failed = excluded.failed,
-    troubles = excluded.troubles;
+    troubles = excluded.troubles,
+    undone_by = coalesce(excluded.undone_by, r.undone_by),
+    undone_at = coalesce(excluded.undone_at, r.undone_at);
 
   insert into inboxdb.freshness (seconds)
   select samples
@@ -5215,10 +5221,8 @@ declare
   waited pg_catalog.float8;
   -- once realtime hangs, no further signals are sent
   silent boolean := false;
-  -- why a set was undone, and until when that is told
-  undone_by pg_catalog.text;
-  last_undone_by pg_catalog.text;
-  told_until pg_catalog.timestamptz;
+  -- by which SQLSTATE a set was undone since the last heartbeat
+  set_undone_by pg_catalog.text;
   troubles pg_catalog.text;
   -- of maintenance: beside the refreshes, and at rest
   beside pg_catalog.jsonb;
@@ -5232,19 +5236,14 @@ begin
   end if;
   loop
     call inboxdb.next_transaction();
-    troubles := case
-      when told_until operator(pg_catalog.>) pg_catalog.clock_timestamp()
-        then 'undid sets of workspaces, refreshed one by one instead: ' operator(pg_catalog.||) last_undone_by
-    end;
-    if silent then
-      troubles := pg_catalog.concat_ws('; ', 'realtime hangs', troubles);
-    end if;
+    troubles := case when silent then 'realtime hangs' end;
     if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
       beat_at := pg_catalog.clock_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => 5);
       perform inboxdb.heartbeat(
-        run_id, 'sql', 1, refreshes, failures, samples, false, troubles
+        run_id, 'sql', 1, refreshes, failures, samples, false, troubles, set_undone_by
       );
       samples := '{}';
+      set_undone_by := null;
       call inboxdb.next_transaction();
       loop
         select m.kept, m.item into beside, item from inboxdb.maintain(beside, false) as m;
@@ -5296,13 +5295,9 @@ begin
         samples operator(pg_catalog.||)
         pg_catalog.array_agg(d.seconds_waited::pg_catalog.float4) filter (where d.seconds_waited is not null),
         pg_catalog.array_agg(pg_catalog.to_jsonb(d)) filter (where d.changed_scopes is not null),
-        pg_catalog.min(d.undone_by)
-      into alone, refreshes, samples, to_tell, undone_by
+        coalesce(pg_catalog.min(d.undone_by), set_undone_by)
+      into alone, refreshes, samples, to_tell, set_undone_by
       from inboxdb.drain_set(claimed) as d;
-      if undone_by is not null then
-        last_undone_by := undone_by;
-        told_until := pg_catalog.clock_timestamp() operator(pg_catalog.+) interval '1 minute';
-      end if;
       while pg_catalog.cardinality(to_tell) operator(pg_catalog.>) 0 and not silent loop
         call inboxdb.next_transaction();
         told := inboxdb.send_all_signals(pg_catalog.to_jsonb(to_tell));
@@ -5333,7 +5328,7 @@ begin
   end loop;
   call inboxdb.next_transaction();
   perform inboxdb.heartbeat(
-    run_id, 'sql', 1, refreshes, failures, samples, true, troubles
+    run_id, 'sql', 1, refreshes, failures, samples, true, troubles, set_undone_by
   );
   if inboxdb.suspended_since() is not null then
     raise warning using
@@ -5424,10 +5419,20 @@ as $$
   troubled as (
     select
       pg_catalog.count(*) as runs,
-      pg_catalog.string_agg(pg_catalog.format('run %s: %s', r.run_id, r.troubles), '; ' order by r.seen_at desc) as told
+      pg_catalog.string_agg(pg_catalog.format('run %s: %s', r.run_id, t.troubles), '; ' order by r.seen_at desc) as told
     from inboxdb.run as r
+    cross join lateral (
+      select
+        pg_catalog.concat_ws(
+          '; ', r.troubles,
+          case
+            when r.undone_at > inboxdb.clock() - interval '1 minute'
+              then 'undid sets of workspaces, refreshed one by one instead: ' || r.undone_by
+          end
+        ) as troubles
+    ) as t
     -- the one before a schedule's next run, too
-    where r.troubles is not null and r.seen_at > inboxdb.clock() - interval '1 minute'
+    where t.troubles <> '' and r.seen_at > inboxdb.clock() - interval '1 minute'
   ),
   reasons as (
     select pg_catalog.count(distinct w.client_id) as workspaces, pg_catalog.min(w.since) as oldest
