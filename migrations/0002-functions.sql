@@ -2130,20 +2130,16 @@ $$;
 create or replace function inboxdb.changed_leads(
   client_ids inboxdb.client_id[], lead_ids inboxdb.lead_id[], as_of timestamptz
 )
-returns table (
-  client_id inboxdb.client_id, workspace integer, tid tid, lead_key bytea, old_user bytea, old_counts integer,
-  old_snooze timestamptz, old_hash bigint, is_here boolean, new_user bytea, new_counts integer, new_snooze timestamptz,
-  new_hash bigint
-)
+returns table (client_id inboxdb.client_id, workspace integer, lead inboxdb.compared_lead)
 -- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable rows 100
 set search_path = ''
 set row_security = off
 as $$
 -- Purpose: compare leads with their rows in counted_lead, by key.
--- Parameters: client_ids and lead_ids, each pair once; as_of, the instant at which snoozes are judged.
--- Returns: the leads that the workspaces have, or counted_lead: workspace is the number in counted_lead, the rest as in
---   compared_lead.
+-- Parameters: client_ids and lead_ids, noted in the log, each pair once; as_of, the instant at which snoozes are judged.
+-- Returns: the leads that the workspaces have, or counted_lead, explained by the noted change; workspace is the number in
+--   counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: counted_lead, lead_now, workspace.
 -- INVOKER: called by remember_changed and differing_leads only, which forbid all but nested loops.
@@ -2151,8 +2147,11 @@ begin
   perform inboxdb.checkpoint('snapshot taken');
   return query
   select
-    c.client_id, w.number, k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
-    n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash
+    c.client_id, w.number,
+    (
+      k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
+      n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash, 'change'
+    )::inboxdb.compared_lead
   from (
     select c.client_id, c.lead_id, inboxdb.id_key(c.lead_id) as lead_key
     from rows from (pg_catalog.unnest(client_ids), pg_catalog.unnest(lead_ids)) as c (client_id, lead_id)
@@ -2431,10 +2430,7 @@ begin
     );
     if pg_catalog.cardinality(noted) between 1 and most then
       known := array(
-        select (
-          c.tid, c.lead_key, c.old_user, c.old_counts, c.old_snooze, c.old_hash,
-          c.is_here, c.new_user, c.new_counts, c.new_snooze, c.new_hash, 'change'
-        )::inboxdb.compared_lead
+        select c.lead
         from inboxdb.changed_leads(
             pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(noted)]), noted, as_of
           ) as c
@@ -2999,7 +2995,7 @@ begin
     select c.* from inboxdb.changes_of(target_client_ids, null) as c where c.lead_id is not null
   ),
   compared as materialized (
-    select c.*
+    select c.client_id, c.workspace, (c.lead).*
     from (
       select pg_catalog.array_agg(d.client_id) as client_ids, pg_catalog.array_agg(d.lead_id) as lead_ids
       from (select distinct n.client_id, n.lead_id from changed as n) as d
