@@ -88,6 +88,7 @@ drop function inboxdb.record_job(text, inboxdb.client_id, timestamptz, integer, 
 drop function inboxdb.run_id();
 drop function inboxdb.record_jobs(text, inboxdb.client_id[], timestamptz[], integer[], text, text);
 drop function inboxdb.newest_job_status(inboxdb.client_id, text);
+drop function inboxdb.is_due(inboxdb.client_id, timestamptz, inboxdb.client_id, timestamptz);
 drop function inboxdb.is_work_row(inboxdb.client_id, timestamptz, inboxdb.client_id, timestamptz);
 drop function inboxdb.bump_versions(text, inboxdb.client_id);
 drop function inboxdb.new_versions(text, inboxdb.client_id[]);

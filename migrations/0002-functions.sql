@@ -519,6 +519,23 @@ as $$
 $$;
 -- <<< sql/drain/is_work_row.sql
 
+-- >>> sql/drain/is_due.sql
+create or replace function inboxdb.is_due(
+  client_id inboxdb.client_id, next_attempt_at timestamptz, target_client_id inboxdb.client_id, claim_from timestamptz
+) returns boolean
+language sql volatile
+as $$
+  -- Purpose: the condition for a workspace's row of inbox_counts_dirty, as long as no other drain claimed it: a claim
+  --   moves the next attempt into the future.
+  -- Parameters: as of is_work_row.
+  -- Returns: whether the row is the workspace's, and due.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: called by claim_if_free and claim_set only, to which a workspace locked just now looked due before.
+  select inboxdb.is_work_row(client_id, next_attempt_at, target_client_id, claim_from)
+    and next_attempt_at <= inboxdb.clock()
+$$;
+-- <<< sql/drain/is_due.sql
+
 -- >>> sql/drain/work_list.view.sql
 create or replace view inboxdb.work_list as
 -- All rows of inbox_counts_dirty. Below claim_from there are only dead rows, two for each refresh, kept from vacuum by
@@ -4270,10 +4287,9 @@ begin
         inboxdb.failure('recompute-inbox-counts', pg_catalog.left(d.last_error, 5))
       ).attempts_allowed into strict is_spent
     from inboxdb.inbox_counts_dirty as d
-    where inboxdb.is_work_row(
+    where inboxdb.is_due(
         d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
-      )
-      and d.next_attempt_at <= inboxdb.clock();
+      );
   exception when no_data_found then
     return false;
   end;
@@ -4454,8 +4470,8 @@ begin
     cross join lateral (
       select o.ctid as tid
       from inboxdb.inbox_counts_dirty as o
-      where inboxdb.is_work_row(o.client_id, o.next_attempt_at, w.client_id, floor_of_claims)
-        and o.attempts = 0 and o.next_attempt_at <= inboxdb.clock()
+      where inboxdb.is_due(o.client_id, o.next_attempt_at, w.client_id, floor_of_claims)
+        and o.attempts = 0
       offset 0
     ) as o
     where d.ctid = o.tid;

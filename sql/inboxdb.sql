@@ -147,6 +147,7 @@ create schema if not exists inboxdb;
 -- Collect, claim, refresh a workspace by change or whole, audit; asking for a refresh by hand.
 \ir drain/inbox_counts_dirty.table.sql
 \ir drain/is_work_row.sql
+\ir drain/is_due.sql
 \ir drain/work_list.view.sql
 \ir drain/waiting.view.sql
 \ir drain/try_lock_workspace.sql
