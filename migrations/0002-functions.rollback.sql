@@ -146,6 +146,7 @@ drop function inboxdb.suspended_since();
 drop function inboxdb.set_setting(text, text);
 drop function inboxdb.setting(text);
 drop view inboxdb.setting_definition;
+drop function inboxdb.default_counts_source();
 drop function inboxdb.promised_freshness();
 drop function inboxdb.lock_class(text);
 

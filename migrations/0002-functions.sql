@@ -42,6 +42,19 @@ as $$
 $$;
 -- <<< sql/base/promised_freshness.sql
 
+-- >>> sql/base/default_counts_source.sql
+create or replace function inboxdb.default_counts_source() returns text
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: the default of the setting counts_source, for view setting_definition, and for readers of counts, who do
+  --   not read the view, because its scan costs each of them 2 microseconds (D124).
+  -- Returns: stored.
+  -- INVOKER: reads nothing.
+  select 'stored'
+$$;
+-- <<< sql/base/default_counts_source.sql
+
 -- >>> sql/base/setting_definition.view.sql
 create or replace view inboxdb.setting_definition as
 select d.setting_name, d.default_value, d.allowed, d.meaning
@@ -54,6 +67,7 @@ from (
     'which UPDATEs of "Lead" are changes: those that name a counted column, or those that change one; set by '
     'inboxdb.set_noted_updates'
   )
+  ('counts_source', inboxdb.default_counts_source(), 'stored|live', 'where inbox_api.inbox_counts answers from')
 ) as d (setting_name, default_value, allowed, meaning);
 
 comment on view inboxdb.setting_definition is
@@ -2154,7 +2168,7 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: compare leads with their rows in counted_lead, by key.
--- Parameters: client_ids and lead_ids, noted in the log, each pair once; as_of, the instant at which snoozes are judged.
+-- Parameters: client_ids and lead_ids of changes, each pair once; as_of, the instant at which snoozes are judged.
 -- Returns: the leads that the workspaces have, or counted_lead, explained by their change; workspace is the number in
 --   counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.

@@ -14,6 +14,7 @@ create schema if not exists inboxdb;
 \ir base/is_json.sql
 \ir base/lock_class.sql
 \ir base/promised_freshness.sql
+\ir base/default_counts_source.sql
 \ir base/setting_definition.view.sql
 \ir base/setting.table.sql
 \ir base/setting.sql
@@ -239,6 +240,7 @@ create schema if not exists inboxdb;
 create schema inbox_api;
 -- each file of api/
 \ir api/counts_answer.type.sql
+\ir api/is_stale.sql
 \ir api/not_modified.sql
 \ir api/read_inbox_counts.sql
 \ir api/inbox_counts.sql

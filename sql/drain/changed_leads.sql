@@ -8,7 +8,7 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: compare leads with their rows in counted_lead, by key.
--- Parameters: client_ids and lead_ids, noted in the log, each pair once; as_of, the instant at which snoozes are judged.
+-- Parameters: client_ids and lead_ids of changes, each pair once; as_of, the instant at which snoozes are judged.
 -- Returns: the leads that the workspaces have, or counted_lead, explained by their change; workspace is the number in
 --   counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
