@@ -2,7 +2,8 @@ create or replace function inboxdb.arrange_if_free() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: as arrange_triggers, where the triggers as they are may miss changes, or note UPDATEs not to be noted. While
+-- Purpose: as arrange_triggers, where the triggers are as another choice or other triggers of the host's want them;
+--   with all of them disabled by hand nothing is done, and the doctor tells, because somebody may want that. While
 --   somebody writes "Lead", and for a caller who does not own the table, nothing is done, and the doctor tells. A
 --   comparing trigger no longer needed stays, since its price is time and no counts (D121).
 -- Reads: update_trigger.
@@ -12,7 +13,16 @@ begin
   if not exists (
     select
     from inboxdb.update_trigger as t
-    where t.is_enabled <> t.is_to_be_enabled and (t.is_to_be_enabled or t.trigger_name <> 'inboxdb_note_compared')
+    cross join (
+      select pg_catalog.bool_or(k.is_enabled) as is_enabled
+      from inboxdb.update_trigger as k
+      where k.trigger_name = 'inboxdb_note_compared'
+    ) as c
+    where t.is_enabled <> t.is_to_be_enabled
+      and case
+        when t.trigger_name = 'inboxdb_note_compared' then t.is_to_be_enabled
+        else not t.is_to_be_enabled or c.is_enabled
+      end
   ) then
     return;
   end if;
