@@ -43,9 +43,9 @@ in_vain as materialized (
     where n.names_both_kinds
   ) as n
   cross join lateral inboxdb.changed_leads(n.client_ids, n.lead_ids, inboxdb.clock()) as c
-  where c.is_here
-    and (c.old_hash, c.old_user, c.old_counts, c.old_snooze)
-    is not distinct from (c.new_hash, c.new_user, c.new_counts, c.new_snooze)
+  where (c.lead).is_here
+    and ((c.lead).old_hash, (c.lead).old_user, (c.lead).old_counts, (c.lead).old_snooze)
+    is not distinct from ((c.lead).new_hash, (c.lead).new_user, (c.lead).new_counts, (c.lead).new_snooze)
 )
 
 select
