@@ -1,3 +1,3 @@
 """inboxdb: inbox badge counts kept right inside Postgres."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
