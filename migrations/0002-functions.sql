@@ -42,13 +42,31 @@ as $$
 $$;
 -- <<< sql/base/promised_freshness.sql
 
+-- >>> sql/base/default_counts_source.sql
+create or replace function inboxdb.default_counts_source() returns text
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: the default of the setting counts_source, for view setting_definition, and for readers of counts, who do
+  --   not read the view, because its scan costs each of them 2 microseconds (D124).
+  -- Returns: stored.
+  -- INVOKER: reads nothing.
+  select 'stored'
+$$;
+-- <<< sql/base/default_counts_source.sql
+
 -- >>> sql/base/setting_definition.view.sql
 create or replace view inboxdb.setting_definition as
 select d.setting_name, d.default_value, d.allowed, d.meaning
 from (
   values
   ('audit_hours', '6', '[1-9][0-9]{0,3}', 'how many hours after an audit or a recount a workspace is audited again'),
-  ('counts_source', 'stored', 'stored|live', 'where inbox_api.inbox_counts answers from')
+  ('counts_source', inboxdb.default_counts_source(), 'stored|live', 'where inbox_api.inbox_counts answers from'),
+  (
+    'noted_updates', 'named', 'named|changed',
+    'which UPDATEs of "Lead" are changes: those that name a counted column, or those that change one; set by '
+    'inboxdb.set_noted_updates'
+  )
 ) as d (setting_name, default_value, allowed, meaning);
 
 comment on view inboxdb.setting_definition is
@@ -513,6 +531,23 @@ as $$
   select (client_id, next_attempt_at) >= (target_client_id, claim_from) and client_id <= target_client_id
 $$;
 -- <<< sql/drain/is_work_row.sql
+
+-- >>> sql/drain/is_due.sql
+create or replace function inboxdb.is_due(
+  client_id inboxdb.client_id, next_attempt_at timestamptz, target_client_id inboxdb.client_id, claim_from timestamptz
+) returns boolean
+language sql volatile
+as $$
+  -- Purpose: the condition for a workspace's row of inbox_counts_dirty, as long as no other drain claimed it: a claim
+  --   moves the next attempt into the future.
+  -- Parameters: as of is_work_row.
+  -- Returns: whether the row is the workspace's, and due.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: called by claim_if_free and claim_set only, to which a workspace locked just now looked due before.
+  select inboxdb.is_work_row(client_id, next_attempt_at, target_client_id, claim_from)
+    and next_attempt_at <= inboxdb.clock()
+$$;
+-- <<< sql/drain/is_due.sql
 
 -- >>> sql/drain/work_list.view.sql
 create or replace view inboxdb.work_list as
@@ -1068,7 +1103,8 @@ language plpgsql volatile security definer
 set search_path = ''
 as $$
 -- Purpose: row trigger on "Lead": note a lead of which a counted column changed, whatever the UPDATE names, on both
---   sides of a move. For hosts with BEFORE triggers, which may change a column not named (D121).
+--   sides of a move. For hosts with BEFORE triggers, which may change a column not named (D121), and for hosts naming
+--   every column in each UPDATE (D125).
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare
@@ -1267,7 +1303,7 @@ as $$
   --   an UPDATE: no trigger with a list of columns fires for that (D121).
   -- Returns: true or false. The text is also run as a query by inboxdb/install/differences.py.
   -- Reads: the system catalog.
-  -- INVOKER: called by compare_updates only.
+  -- INVOKER: called by arrange_triggers, and in view update_trigger.
   select exists (
     select
     from pg_catalog.pg_trigger as t
@@ -1279,36 +1315,134 @@ as $$
 $$;
 -- <<< sql/log/must_compare.sql
 
--- >>> sql/log/compare_updates.sql
-create or replace function inboxdb.compare_updates() returns void
+-- >>> sql/log/update_trigger.view.sql
+create or replace view inboxdb.update_trigger as
+select
+  t.tgname as trigger_name,
+  t.tgenabled in ('O', 'A') as is_enabled,
+  case t.tgname
+    when 'inboxdb_note_compared' then s.noted_updates = 'changed' or inboxdb.must_compare()
+    else s.noted_updates = 'named'
+  end as is_to_be_enabled
+from pg_catalog.pg_trigger as t
+cross join (select inboxdb.setting('noted_updates') as noted_updates) as s
+where t.tgrelid = pg_catalog.to_regclass('public."Lead"')
+  and t.tgname in ('inboxdb_note_update', 'inboxdb_note_rollup', 'inboxdb_note_compared');
+
+comment on view inboxdb.update_trigger is
+'The triggers noting UPDATEs of "Lead": whether each is enabled, and whether it is to be, by the setting '
+'noted_updates and by the host''s own triggers (function must_compare).';
+-- <<< sql/log/update_trigger.view.sql
+
+-- >>> sql/log/arrange_triggers.sql
+create or replace function inboxdb.arrange_triggers() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: enable the comparing trigger on "Lead" where must_compare says so, and mark every workspace, for changes
---   missed before. Where that cannot be done at once, since somebody writes "Lead" or the caller does not own it,
---   nothing is done, and the doctor tells.
--- Locks: SHARE ROW EXCLUSIVE on "Lead", not waited for.
+-- Purpose: enable and disable the triggers noting UPDATEs of "Lead" as view update_trigger says, and mark every
+--   workspace where changes may have been missed before.
+-- Errors: 42501 for a caller who does not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
+-- Locks: SHARE ROW EXCLUSIVE on "Lead", so that every write before had the former triggers, and has ended, and every
+--   write after has the new ones: none falls between (D125).
 -- Writes: the change log.
--- INVOKER: called by check_host, and by the migration that makes the trigger.
+-- INVOKER: called by arrange_if_free, and by set_noted_updates, for the owner.
+declare
+  commands pg_catalog.text;
+  may_have_missed pg_catalog.bool;
 begin
-  if not inboxdb.must_compare() or not exists (
+  lock table public."Lead" in share row exclusive mode;
+  select
+    pg_catalog.string_agg(
+      pg_catalog.format(
+        '%s trigger %I',
+        case when not t.is_to_be_enabled then 'disable' when f.fires_always then 'enable always' else 'enable' end,
+        t.trigger_name
+      ),
+      ', '
+    ) filter (where t.is_enabled <> t.is_to_be_enabled),
+    -- nothing was missed while every named column was noted, and the host had no trigger of its own
+    pg_catalog.bool_or(t.is_to_be_enabled and not t.is_enabled)
+    and (inboxdb.must_compare() or not pg_catalog.bool_and(t.is_enabled or t.trigger_name = 'inboxdb_note_compared'))
+  into commands, may_have_missed
+  from inboxdb.update_trigger as t
+  -- as where a subscription writes "Lead"
+  cross join (
+    select exists (
+      select
+      from pg_catalog.pg_trigger as i
+      where i.tgrelid = pg_catalog.to_regclass('public."Lead"') and i.tgname = 'inboxdb_note_insert'
+        and i.tgenabled = 'A'
+    ) as fires_always
+  ) as f;
+  if commands is null then
+    return;
+  end if;
+  execute 'alter table public."Lead" ' || commands;
+  if may_have_missed then
+    perform inboxdb.note_change(null, null);
+  end if;
+end
+$$;
+-- <<< sql/log/arrange_triggers.sql
+
+-- >>> sql/log/arrange_if_free.sql
+create or replace function inboxdb.arrange_if_free() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: as arrange_triggers, where the triggers are as another choice or other triggers of the host's want them;
+--   with all of them disabled by hand nothing is done, and the doctor tells, because somebody may want that. While
+--   somebody writes "Lead", and for a caller who does not own the table, nothing is done, and the doctor tells. A
+--   comparing trigger no longer needed stays, since its price is time and no counts (D121).
+-- Reads: update_trigger.
+-- Locks: as arrange_triggers, not waited for.
+-- INVOKER: called by check_host, and by the migration that makes the triggers.
+begin
+  if not exists (
     select
-    from pg_catalog.pg_trigger as t
-    where t.tgrelid = pg_catalog.to_regclass('public."Lead"') and t.tgname = 'inboxdb_note_compared'
-      and t.tgenabled = 'D'
+    from inboxdb.update_trigger as t
+    cross join (
+      select pg_catalog.bool_or(k.is_enabled) as is_enabled
+      from inboxdb.update_trigger as k
+      where k.trigger_name = 'inboxdb_note_compared'
+    ) as c
+    where t.is_enabled <> t.is_to_be_enabled
+      and case
+        when t.trigger_name = 'inboxdb_note_compared' then t.is_to_be_enabled
+        else not t.is_to_be_enabled or c.is_enabled
+      end
   ) then
     return;
   end if;
   begin
     lock table public."Lead" in share row exclusive mode nowait;
-    alter table public."Lead" enable trigger inboxdb_note_compared;
+    perform inboxdb.arrange_triggers();
   exception when others then
     return;
   end;
-  perform inboxdb.note_change(null, null);
 end
 $$;
--- <<< sql/log/compare_updates.sql
+-- <<< sql/log/arrange_if_free.sql
+
+-- >>> sql/log/set_noted_updates.sql
+create or replace function inboxdb.set_noted_updates(noted text) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: choose which UPDATEs of "Lead" are noted, from this transaction's commit on (D125).
+-- Parameters: noted: named, for UPDATEs naming a counted column; changed, for UPDATEs changing one; null for the
+--   default.
+-- Errors: IB017 for anything else; those of arrange_triggers. Nothing is changed then.
+-- Locks: as arrange_triggers.
+-- Writes: setting; the change log.
+-- INVOKER: for the owner.
+begin
+  -- first, so that of two calls the second waits here, and arranges the triggers left by the first
+  perform inboxdb.set_setting('noted_updates', noted);
+  perform inboxdb.arrange_triggers();
+end
+$$;
+-- <<< sql/log/set_noted_updates.sql
 
 -- >>> sql/log/changes_of.sql
 create or replace function inboxdb.changes_of(target_client_ids inboxdb.client_id[], at_most integer)
@@ -2036,20 +2170,16 @@ $$;
 create or replace function inboxdb.changed_leads(
   client_ids inboxdb.client_id[], lead_ids inboxdb.lead_id[], as_of timestamptz
 )
-returns table (
-  client_id inboxdb.client_id, workspace integer, tid tid, lead_key bytea, old_user bytea, old_counts integer,
-  old_snooze timestamptz, old_hash bigint, is_here boolean, new_user bytea, new_counts integer, new_snooze timestamptz,
-  new_hash bigint
-)
+returns table (client_id inboxdb.client_id, workspace integer, lead inboxdb.compared_lead)
 -- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable rows 100
 set search_path = ''
 set row_security = off
 as $$
 -- Purpose: compare leads with their rows in counted_lead, by key.
--- Parameters: client_ids and lead_ids, each pair once; as_of, the instant at which snoozes are judged.
--- Returns: the leads that the workspaces have, or counted_lead: workspace is the number in counted_lead, the rest as in
---   compared_lead.
+-- Parameters: client_ids and lead_ids of changes, each pair once; as_of, the instant at which snoozes are judged.
+-- Returns: the leads that the workspaces have, or counted_lead, explained by their change; workspace is the number in
+--   counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: counted_lead, lead_now, workspace.
 -- INVOKER: called by remember_changed and differing_leads only, which forbid all but nested loops.
@@ -2057,8 +2187,11 @@ begin
   perform inboxdb.checkpoint('snapshot taken');
   return query
   select
-    c.client_id, w.number, k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
-    n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash
+    c.client_id, w.number,
+    (
+      k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
+      n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash, 'change'
+    )::inboxdb.compared_lead
   from (
     select c.client_id, c.lead_id, inboxdb.id_key(c.lead_id) as lead_key
     from rows from (pg_catalog.unnest(client_ids), pg_catalog.unnest(lead_ids)) as c (client_id, lead_id)
@@ -2337,10 +2470,7 @@ begin
     );
     if pg_catalog.cardinality(noted) between 1 and most then
       known := array(
-        select (
-          c.tid, c.lead_key, c.old_user, c.old_counts, c.old_snooze, c.old_hash,
-          c.is_here, c.new_user, c.new_counts, c.new_snooze, c.new_hash, 'change'
-        )::inboxdb.compared_lead
+        select c.lead
         from inboxdb.changed_leads(
             pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(noted)]), noted, as_of
           ) as c
@@ -2905,7 +3035,7 @@ begin
     select c.* from inboxdb.changes_of(target_client_ids, null) as c where c.lead_id is not null
   ),
   compared as materialized (
-    select c.*
+    select c.client_id, c.workspace, (c.lead).*
     from (
       select pg_catalog.array_agg(d.client_id) as client_ids, pg_catalog.array_agg(d.lead_id) as lead_ids
       from (select distinct n.client_id, n.lead_id from changed as n) as d
@@ -3893,7 +4023,7 @@ set search_path = ''
 as $$
 -- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101), or
 --   changes cannot be noted, because a right was lost (D116): the counts would be wrong without a sign. See that our
---   comparing trigger is enabled where the host has BEFORE triggers by now (D121).
+--   triggers are enabled as was chosen (D125), and as the host's own triggers need (D121).
 -- Returns: whether all is as it was.
 -- Reads: the system catalog. Writes: installation, the change log.
 -- INVOKER: called by maintain, by its name in view maintenance, and by collect.
@@ -3907,7 +4037,7 @@ declare
   );
 begin
   if problem is null or inboxdb.suspended_since() is not null then
-    perform inboxdb.compare_updates();
+    perform inboxdb.arrange_if_free();
     return problem is null;
   end if;
   insert into inboxdb.installation as i (suspended_since, suspended_because)
@@ -4180,10 +4310,9 @@ begin
         inboxdb.failure('recompute-inbox-counts', pg_catalog.left(d.last_error, 5))
       ).attempts_allowed into strict is_spent
     from inboxdb.inbox_counts_dirty as d
-    where inboxdb.is_work_row(
+    where inboxdb.is_due(
         d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
-      )
-      and d.next_attempt_at <= inboxdb.clock();
+      );
   exception when no_data_found then
     return false;
   end;
@@ -4364,8 +4493,8 @@ begin
     cross join lateral (
       select o.ctid as tid
       from inboxdb.inbox_counts_dirty as o
-      where inboxdb.is_work_row(o.client_id, o.next_attempt_at, w.client_id, floor_of_claims)
-        and o.attempts = 0 and o.next_attempt_at <= inboxdb.clock()
+      where inboxdb.is_due(o.client_id, o.next_attempt_at, w.client_id, floor_of_claims)
+        and o.attempts = 0
       offset 0
     ) as o
     where d.ctid = o.tid;
@@ -4795,7 +4924,8 @@ $$;
 -- >>> sql/jobs/heartbeat.sql
 create or replace function inboxdb.heartbeat(
   this_run_id text, this_kind text, connections integer, refreshes bigint, failures bigint,
-  samples real[] default '{}', is_over boolean default false, troubles text default null
+  samples real[] default '{}', is_over boolean default false, troubles text default null,
+  undone_by text default null
 ) returns void
 language sql volatile security definer
 set search_path = ''
@@ -4803,20 +4933,25 @@ as $$
   -- Purpose: a run's sign of life, at its beginning and end and every 5 seconds between.
   -- Parameters: this_run_id, eight hexadecimal digits; this_kind, as in table run; connections at work; refreshes and
   --   failures so far; samples, seconds_waited of the refreshes since the last call; is_over at the end;
-  --   troubles, what the run cannot do besides draining, null where all is well.
+  --   troubles, what the run cannot do besides draining, null where all is well; undone_by, the SQLSTATE by
+  --   which a set was undone since the last call, null for none.
   -- Writes: run (the run's own row only, so without waiting for others), freshness.
   -- DEFINER: its callers have no rights in inboxdb.
-  insert into inboxdb.run as r (run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed, troubles)
+  insert into inboxdb.run as r (
+    run_id, kind, workers, started_at, seen_at, ended_at, refreshed, failed, troubles, undone_by, undone_at
+  )
   select
     this_run_id, this_kind, connections, clock.now, clock.now, case when is_over then clock.now end, refreshes,
-    failures, pg_catalog.left(troubles, 1000)
+    failures, pg_catalog.left(troubles, 1000), undone_by, case when undone_by is not null then clock.now end
   from inboxdb.clock() as clock (now)
   on conflict (run_id) do update set
     seen_at = excluded.seen_at,
     ended_at = excluded.ended_at,
     refreshed = excluded.refreshed,
     failed = excluded.failed,
-    troubles = excluded.troubles;
+    troubles = excluded.troubles,
+    undone_by = coalesce(excluded.undone_by, r.undone_by),
+    undone_at = coalesce(excluded.undone_at, r.undone_at);
 
   insert into inboxdb.freshness (seconds)
   select samples
@@ -5121,10 +5256,8 @@ declare
   waited pg_catalog.float8;
   -- once realtime hangs, no further signals are sent
   silent boolean := false;
-  -- why a set was undone, and until when that is told
-  undone_by pg_catalog.text;
-  last_undone_by pg_catalog.text;
-  told_until pg_catalog.timestamptz;
+  -- by which SQLSTATE a set was undone since the last heartbeat
+  set_undone_by pg_catalog.text;
   troubles pg_catalog.text;
   -- of maintenance: beside the refreshes, and at rest
   beside pg_catalog.jsonb;
@@ -5138,19 +5271,14 @@ begin
   end if;
   loop
     call inboxdb.next_transaction();
-    troubles := case
-      when told_until operator(pg_catalog.>) pg_catalog.clock_timestamp()
-        then 'undid sets of workspaces, refreshed one by one instead: ' operator(pg_catalog.||) last_undone_by
-    end;
-    if silent then
-      troubles := pg_catalog.concat_ws('; ', 'realtime hangs', troubles);
-    end if;
+    troubles := case when silent then 'realtime hangs' end;
     if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
       beat_at := pg_catalog.clock_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => 5);
       perform inboxdb.heartbeat(
-        run_id, 'sql', 1, refreshes, failures, samples, false, troubles
+        run_id, 'sql', 1, refreshes, failures, samples, false, troubles, set_undone_by
       );
       samples := '{}';
+      set_undone_by := null;
       call inboxdb.next_transaction();
       loop
         select m.kept, m.item into beside, item from inboxdb.maintain(beside, false) as m;
@@ -5202,13 +5330,9 @@ begin
         samples operator(pg_catalog.||)
         pg_catalog.array_agg(d.seconds_waited::pg_catalog.float4) filter (where d.seconds_waited is not null),
         pg_catalog.array_agg(pg_catalog.to_jsonb(d)) filter (where d.changed_scopes is not null),
-        pg_catalog.min(d.undone_by)
-      into alone, refreshes, samples, to_tell, undone_by
+        coalesce(pg_catalog.min(d.undone_by), set_undone_by)
+      into alone, refreshes, samples, to_tell, set_undone_by
       from inboxdb.drain_set(claimed) as d;
-      if undone_by is not null then
-        last_undone_by := undone_by;
-        told_until := pg_catalog.clock_timestamp() operator(pg_catalog.+) interval '1 minute';
-      end if;
       while pg_catalog.cardinality(to_tell) operator(pg_catalog.>) 0 and not silent loop
         call inboxdb.next_transaction();
         told := inboxdb.send_all_signals(pg_catalog.to_jsonb(to_tell));
@@ -5239,7 +5363,7 @@ begin
   end loop;
   call inboxdb.next_transaction();
   perform inboxdb.heartbeat(
-    run_id, 'sql', 1, refreshes, failures, samples, true, troubles
+    run_id, 'sql', 1, refreshes, failures, samples, true, troubles, set_undone_by
   );
   if inboxdb.suspended_since() is not null then
     raise warning using
@@ -5330,10 +5454,20 @@ as $$
   troubled as (
     select
       pg_catalog.count(*) as runs,
-      pg_catalog.string_agg(pg_catalog.format('run %s: %s', r.run_id, r.troubles), '; ' order by r.seen_at desc) as told
+      pg_catalog.string_agg(pg_catalog.format('run %s: %s', r.run_id, t.troubles), '; ' order by r.seen_at desc) as told
     from inboxdb.run as r
+    cross join lateral (
+      select
+        pg_catalog.concat_ws(
+          '; ', r.troubles,
+          case
+            when r.undone_at > inboxdb.clock() - interval '1 minute'
+              then 'undid sets of workspaces, refreshed one by one instead: ' || r.undone_by
+          end
+        ) as troubles
+    ) as t
     -- the one before a schedule's next run, too
-    where r.troubles is not null and r.seen_at > inboxdb.clock() - interval '1 minute'
+    where t.troubles <> '' and r.seen_at > inboxdb.clock() - interval '1 minute'
   ),
   reasons as (
     select pg_catalog.count(distinct w.client_id) as workspaces, pg_catalog.min(w.since) as oldest

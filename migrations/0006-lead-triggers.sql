@@ -31,7 +31,7 @@ create or replace trigger inboxdb_note_rollup
 after update of "lastInboundAt", "lastOutboundAt", "lastZrgOutboundAt" on public."Lead"
 for each row execute function inboxdb.note_lead_change('rollup');
 
--- Enabled by compare_updates where the host has BEFORE triggers (D121).
+-- Enabled by arrange_triggers where the host has BEFORE triggers (D121), or in place of these two (D125).
 create or replace trigger inboxdb_note_compared
 after update on public."Lead"
 for each row execute function inboxdb.note_compared_lead();
@@ -44,7 +44,7 @@ for each statement execute function inboxdb.note_truncate();
 
 do $mark$
 begin
-  perform inboxdb.compare_updates();
+  perform inboxdb.arrange_if_free();
   perform inboxdb.mark_all_inbox_counts_dirty();
 end
 $mark$;

@@ -60,6 +60,7 @@ begin
 end
 $undo$;
 
+drop function inboxdb.is_stale(timestamptz, timestamptz);
 drop function inboxdb.suspend_table(regclass);
 drop function inboxdb.suspend_views();
 drop function inboxdb.lead_rls_state();

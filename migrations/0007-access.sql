@@ -411,17 +411,16 @@ begin
       from inboxdb.inbox_counts_dirty as d
       where d.client_id = target_client_id and d.next_attempt_at >= s.claim_from
     ),
-    -- the default of view setting_definition
-    coalesce((select k.setting_value from inboxdb.setting as k where k.setting_name = 'counts_source'), 'stored')
+    coalesce(
+      (select k.setting_value from inboxdb.setting as k where k.setting_name = 'counts_source'),
+      inboxdb.default_counts_source()
+    )
   into collected_at, dirty_since, source
   from inboxdb.drain_state as s
   order by s.revision desc
   limit 1;
   select
-    scope, s.computed_at, s.version, dirty_since,
-    coalesce(dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
-    or coalesce(collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
-    source,
+    scope, s.computed_at, s.version, dirty_since, inboxdb.is_stale(dirty_since, collected_at), source,
     -- each count, with commas: s.{name}
     s.all_responses,
     s.requires_attention,
@@ -446,10 +445,7 @@ begin
   source := coalesce(source, inboxdb.setting('counts_source'));
   if answer.scope_user_id is null then
     select
-      scope, null, null, dirty_since,
-      coalesce(dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
-      or coalesce(collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
-      null,
+      scope, null, null, dirty_since, inboxdb.is_stale(dirty_since, collected_at), null,
       -- each count, with commas: 0
       0,
       0,
@@ -615,7 +611,7 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.time_limit(inboxdb.client_id, double precision, text)', 'execute'),
   (
     'inboxdb_drainer', 'function',
-    'inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean, text)', 'execute'
+    'inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean, text, text)', 'execute'
   ),
   ('inboxdb_drainer', 'function', 'inboxdb.unpublished(integer, timestamp with time zone, text, text)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.keys_at_random(integer)', 'execute'),
@@ -1467,6 +1463,22 @@ begin
 end
 $$;
 -- <<< sql/operations/suspend_table.sql
+
+-- >>> sql/api/is_stale.sql
+create or replace function inboxdb.is_stale(dirty_since timestamptz, collected_at timestamptz) returns boolean
+language sql volatile
+as $$
+  -- Purpose: whether counts are older than promised.
+  -- Parameters: dirty_since, when the oldest change was noted that waits, null for none; collected_at, when a collector
+  --   last looked, null where none ever did.
+  -- Returns: true where a change waits for too long, or nobody has looked for as long.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: called by read_inbox_counts only.
+  select
+    coalesce(dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
+    or coalesce(collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true)
+$$;
+-- <<< sql/api/is_stale.sql
 
 -- >>> sql/access/apply.sql
 do $apply$

@@ -220,7 +220,7 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.time_limit(inboxdb.client_id, double precision, text)', 'execute'),
   (
     'inboxdb_drainer', 'function',
-    'inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean, text)', 'execute'
+    'inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean, text, text)', 'execute'
   ),
   ('inboxdb_drainer', 'function', 'inboxdb.unpublished(integer, timestamp with time zone, text, text)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.keys_at_random(integer)', 'execute'),
@@ -321,7 +321,7 @@ create or replace view inboxdb.listed_lead as
 -- classified_lead, word for word, with the columns by which lists sort and filter. A copy, because a join back to
 -- "Lead" is removed by the planner on 18 only, and because counts go by classified_lead's text (function definitions).
 select
-  -- in the types of the host's columns, as the indexes have them (D130)
+  -- in the types of the host's columns, as the indexes have them (D131)
   inboxdb.first_time(l."lastMessageAt", l."createdAt") as activity,
   l."updatedAt" as updated,
   coalesce(l."snoozedUntil", '-infinity') as snoozed,
@@ -428,7 +428,7 @@ as $$
 -- Purpose: the indexes for pages of the conversation list: on "Lead", in the types of the host's columns, and on
 --   counted_lead. The list by update has the host's own index, on ("clientId", "updatedAt" desc).
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them, and few, because the
---   server sets each of them up in each statement of a writer (D130). Each index has an expression among its columns,
+--   server sets each of them up in each statement of a writer (D131). Each index has an expression among its columns,
 --   which the host's migration tools leave alone (D110).
 --   Keys end with the snooze and the user: the index itself passes over snoozed leads, and in a setter's page over
 --   others' leads. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a
@@ -672,11 +672,11 @@ set search_path = ''
 as $$
 -- Purpose: refuse an argument of a read: an unknown value is never passed over.
 -- Parameters: argument, by name; allowed, in words.
--- Errors: IB017, always. The value is not repeated.
+-- Errors: IB021, always. The value is not repeated.
 -- INVOKER: called by our DEFINER functions only.
 begin
   raise exception using
-    errcode = 'IB017',
+    errcode = 'IB021',
     message = pg_catalog.format('argument %s cannot be that', argument),
     detail = 'Nothing was read.',
     hint = pg_catalog.format('%s may be %s.', argument, allowed);
@@ -740,7 +740,7 @@ as $$
 -- Purpose: refuse unknown filters of the conversation list.
 -- Parameters: asked.
 -- Returns: whether each lead has to be looked at.
--- Errors: IB017 for an unknown value.
+-- Errors: IB021 for an unknown value.
 -- INVOKER: called by read_conversations only.
 begin
   if asked.channels = '{}' or not asked.channels <@ array['sms', 'email', 'linkedin'] then
@@ -1343,7 +1343,7 @@ as $$
 -- Purpose: a page of the messages of a conversation, for a user with access.
 -- Parameters: as of inbox_api.conversation_messages.
 -- Returns: see there.
--- Errors: those of require_access; IB016 for a cursor of another list; IB017 for a refused argument; 42501
+-- Errors: those of require_access; IB016 for a cursor of another list; IB021 for a refused argument; 42501
 --   where row-level security would filter what the owner of this function sees.
 -- Reads: "Lead", "Message", by key; as many messages of each channel as the page has.
 -- DEFINER: members may not read messages.
@@ -1454,7 +1454,7 @@ as $$
 -- Purpose: a page of the current user's conversations.
 -- Parameters: as of inbox_api.conversations.
 -- Returns: see there.
--- Errors: those of require_access, before anything else is read; IB017 for a refused argument; IB016 for a cursor of
+-- Errors: those of require_access, before anything else is read; IB021 for a refused argument; IB016 for a cursor of
 --   another list; IB020 without lists; 42501 where row-level security would filter what the owner of this function
 --   sees.
 -- Reads: list_filter, cache_version; find_page and conversation_rows read the rest.
@@ -1580,7 +1580,7 @@ as $$
   -- Returns: one row. messages, an array of objects; cursor, where the next page begins, null at the end; has_more.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such lead; IB016 a cursor of another
-  --   list; IB017 a refused argument.
+  --   list; IB021 a refused argument.
   -- INVOKER: read_conversation_messages checks access, then reads.
   select * from inboxdb.read_conversation_messages(lead_id, channel, before, page_size)
 $$;
@@ -1616,7 +1616,7 @@ as $$
   --   version, the inbox family's cache version; scanned, how many leads were looked at.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB016 a cursor of
-  --   another list; IB017 a refused argument.
+  --   another list; IB021 a refused argument.
   -- INVOKER: read_conversations checks access, then reads.
   select *
   from inboxdb.read_conversations(

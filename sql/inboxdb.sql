@@ -14,6 +14,7 @@ create schema if not exists inboxdb;
 \ir base/is_json.sql
 \ir base/lock_class.sql
 \ir base/promised_freshness.sql
+\ir base/default_counts_source.sql
 \ir base/setting_definition.view.sql
 \ir base/setting.table.sql
 \ir base/setting.sql
@@ -95,7 +96,10 @@ create schema if not exists inboxdb;
 \ir log/note_workspace_change.sql
 \ir log/note_truncate.sql
 \ir log/must_compare.sql
-\ir log/compare_updates.sql
+\ir log/update_trigger.view.sql
+\ir log/arrange_triggers.sql
+\ir log/arrange_if_free.sql
+\ir log/set_noted_updates.sql
 \ir log/client.trigger.sql
 \ir log/ai_draft.trigger.sql
 \ir log/lead.trigger.sql
@@ -148,6 +152,7 @@ create schema if not exists inboxdb;
 -- Collect, claim, refresh a workspace by change or whole, audit; asking for a refresh by hand.
 \ir drain/inbox_counts_dirty.table.sql
 \ir drain/is_work_row.sql
+\ir drain/is_due.sql
 \ir drain/work_list.view.sql
 \ir drain/waiting.view.sql
 \ir drain/try_lock_workspace.sql
@@ -264,6 +269,7 @@ create schema inbox_api;
 \ir api/conversation_messages_answer.type.sql
 \ir api/conversations_answer.type.sql
 \ir api/counts_answer.type.sql
+\ir api/is_stale.sql
 \ir api/not_modified.sql
 \ir api/read_conversation.sql
 \ir api/read_conversation_filters.sql

@@ -635,11 +635,7 @@ COUNTED_BIT, ROLLUP, USER, MADE, GONE, MOVED = 1, 2, 4, 8, 16, 32
 def test_change_says_what_was_written(world: World, compared: bool) -> None:
     """As bits, and the user left; a trigger that compares sees what changed, where the other two see what is named."""
     if compared:
-        world.owner.execute("""
-            alter table public."Lead" enable trigger inboxdb_note_compared;
-            alter table public."Lead" disable trigger inboxdb_note_update;
-            alter table public."Lead" disable trigger inboxdb_note_rollup;
-        """)
+        world.owner.execute("select inboxdb.set_noted_updates('changed')")
 
     def noted(statement: str, *parameters: str) -> list[tuple[str | None, str | None, str | None, int]]:
         world.writer.execute(statement, parameters or None)

@@ -191,9 +191,9 @@ def test_what_messages_are_refused_for(database: Database) -> None:
         ("IB016", (lead, "email", cursor, 1)),
         ("IB016", (lead, None, ask(reader, page_size=1)["cursor"], 1)),
         ("IB016", (lead, None, "", 1)),
-        ("IB017", (lead, None, None, 0)),
-        ("IB017", (lead, None, None, 501)),
-        ("IB017", (lead, None, None, None)),
+        ("IB021", (lead, None, None, 0)),
+        ("IB021", (lead, None, None, 501)),
+        ("IB021", (lead, None, None, None)),
     ):
         with pytest.raises(psycopg.Error) as raised:
             messages(reader, *arguments)

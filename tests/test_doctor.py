@@ -157,7 +157,7 @@ def test_owner_sees_all_but_the_age_of_others_sessions(database: Database) -> No
 
 def test_monitor_is_told_what_was_not_looked_at(database: Database) -> None:
     found = complaints(database, role=MONITOR)
-    assert found.keys() == {"drift", "grants", "horizon", "ids", "missed", "versions"}
+    assert found.keys() == {"drift", "grants", "horizon", "ids", "missed", "noted_updates", "versions"}
     assert {one["severity"] for findings in found.values() for one in findings} == {"not looked at"}
     assert all("42501" in found[check][0]["evidence"] for check in ("drift", "grants", "ids", "missed", "versions"))
 
@@ -385,6 +385,48 @@ def test_subscription_writes_leads(database: Database, own_server: Server) -> No
         finally:
             target.execute("alter subscription leads set (slot_name = none)")
             target.execute("drop subscription leads")
+
+
+# Changes for nothing
+
+
+def test_whole_rows_are_saved(database: Database) -> None:
+    """Half of a hundred leads at least, of the changes that wait; not where messages alone, or tags, are named."""
+    host = Host(database.writer())
+    workspace = host.workspace()
+    for _ in range(100):
+        host.lead(workspace)
+    host.connection.execute("update \"Lead\" set status = 'new'")
+    drain(database.dsn)
+    mine = f"where \"clientId\" = '{workspace}'"
+    ids = f'(select id from "Lead" {mine} order by id limit {{}})'
+
+    def said() -> list[dict[str, str]]:
+        return complaints(database).get("noted_updates", [])
+
+    whole = 'update "Lead" set status = status, "lastInboundAt" = "lastInboundAt", "jobTitle" = \'Buyer\''
+    host.connection.execute(f'update "Lead" set status = status {mine}')
+    host.connection.execute(f'update "Lead" set "lastOutboundAt" = now() {mine}')
+    assert said() == []
+    host.connection.execute(f"{whole} where id in {ids.format(49)}")
+    assert said() == []
+    host.connection.execute(f"{whole} where id in {ids.format(50)}")
+    [finding] = said()
+    assert finding["severity"] == "note"
+    assert finding["evidence"].startswith("of the last 100 leads noted by UPDATEs, 50 % were named")
+    assert "`inboxdb noted-updates changed`" in finding["remedy"]
+    host.connection.execute(f"update \"Lead\" set status = 'needs_repair' where id in {ids.format(1)}")
+    assert said() == []
+    drain(database.dsn)
+    host.connection.execute(f"{whole} where id in {ids.format(99)}")
+    assert said() == [], "too few"
+    drain(database.dsn)
+    host.connection.execute(f"{whole} {mine}")
+    assert said()
+    assert invoke(database, "noted-updates", "changed").exit_code == 0
+    assert complaints(database) == {}
+    host.connection.execute(f"{whole} {mine}")
+    assert complaints(database) == {}
 
 
 # Changes missed

@@ -286,6 +286,7 @@ def commands_for_the_owner(workspace: str) -> list[list[str]]:
         ["rls", "on", "--trust", WRITER],
         ["rls", "off"],
         ["publication", "on"],
+        ["noted-updates", "changed"],
         ["migrate", "status"],
         ["migrate", "apply"],
         ["migrate", "rollback"],
@@ -370,6 +371,7 @@ where p.pronamespace in ('inboxdb'::regnamespace, 'inbox_api'::regnamespace)
 # Functions that EXECUTE text, and the text's source: never a caller's words.
 EXECUTES = {
     "inboxdb.apply_grants",  # grant_matrix, the catalog
+    "inboxdb.arrange_triggers",  # view update_trigger
     "inboxdb.empty_slice",  # the catalog
     "inboxdb.maintain",  # view maintenance
     "inboxdb.protect_leads",  # for the owner, with the owner's rights

@@ -502,7 +502,7 @@ def test_an_argument_that_is_not_known_is_refused_by_name(database: Database) ->
         for value in values:
             given: Answer = {name: value}
             refused = refusal(ann, **given)
-            assert refused["sqlstate"] == "IB017", (name, value)
+            assert refused["sqlstate"] == "IB021", (name, value)
             assert name in refused["message_primary"], value
             assert refused["message_hint"]
     for several in (
@@ -511,9 +511,9 @@ def test_an_argument_that_is_not_known_is_refused_by_name(database: Database) ->
         {"sort": "updated", "score": "1+"},
         {"sort": "updated", "assigned_to": SUE},
     ):
-        assert refusal(ann, **several)["sqlstate"] == "IB017", several
+        assert refusal(ann, **several)["sqlstate"] == "IB021", several
     for whose in ("", SUE, SAM, GLOBAL):
-        assert refusal(sue, assigned_to=whose)["sqlstate"] == "IB017"
+        assert refusal(sue, assigned_to=whose)["sqlstate"] == "IB021"
     for nothing in (None, "all"):
         assert ids(ask(ann, filter=nothing)["conversations"]) == ids(ask(sue, score=nothing)["conversations"]) != []
 
@@ -726,7 +726,7 @@ def test_the_command(database: Database) -> None:
     assert (len(limited["conversations"]), limited["has_more"]) == (2, True)
     for arguments, said in {
         (HERE, "--as", EVE): "IB007",
-        (HERE, "--filter", "none"): "IB017",
+        (HERE, "--filter", "none"): "IB021",
         (new_id(),): "IB002",
     }.items():
         refused = invoke("conversations", *arguments, "--dsn", database.dsn)

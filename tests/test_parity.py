@@ -768,7 +768,7 @@ def test_stored_counts_are_checked(database: Database) -> None:
         owner.execute("update inboxdb.inbox_counts set scope_user_id = %s", [ANN])
     with pytest.raises(errors.NotNullViolation):
         owner.execute("update inboxdb.inbox_counts set scope_user_id = null")
-    owner.execute("update inboxdb.inbox_counts set is_global = false, scope_user_id = %s", [ANN])
+    owner.execute("update inboxdb.inbox_counts set is_global = false, scope_user_id = %s, version = null", [ANN])
     assert list(stored_counts(owner)[workspace]) == [ANN]
 
 

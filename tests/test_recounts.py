@@ -141,6 +141,9 @@ def test_only_what_may_differ_is_compared_one_by_one(owner: Connection[Any], dat
     assert owner.execute(buckets, [workspace]).fetchall() == [(1,)]
     owner.execute("call inboxdb.drain_dirty()")
     assert owner.execute(buckets, [workspace]).fetchall() == [(None,)]
+    host.lead(workspace)
+    recompute(owner, workspace)
+    assert drift(owner) == [], "the lead is noted"
     set_clock(owner, LATER)
     assert owner.execute(buckets, [workspace]).fetchall() == [(LEADS // 10,)]
     recompute(owner, workspace)

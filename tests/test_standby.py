@@ -160,6 +160,7 @@ def test_what_waits_is_seen_and_not_compared(pair: Pair) -> None:
     "command",
     [
         "drain-dirty", "mark --all", "requeue --all", "recompute {workspace}", "roles", "rls off", "publication on",
+        "noted-updates changed",
         "migrate apply", "migrate rollback",
     ],
 )  # fmt: skip

@@ -211,11 +211,15 @@ def test_row_level_security_meanwhile(database: Database) -> None:
     suspend(database.dsn)
     with pytest.raises(DatabaseRefused, match="IB012"):
         access.turn_on(database.dsn, Named([WRITER], [READERS]))
-    with pytest.raises(MigrationFailed, match="IB010"):
-        migrate.rollback(database.dsn, count=None)
     access.turn_off(database.dsn)
     resume(database.dsn)
     assert status.read(database.connect()).lead_rls == "left_out"
+
+    # last, because migrations after the one that refuses are undone by then, and `resume` wants all of them
+    protect(database)
+    suspend(database.dsn)
+    with pytest.raises(MigrationFailed, match="IB010"):
+        migrate.rollback(database.dsn, count=None)
 
 
 def test_all_can_be_rolled_back_meanwhile(bare_database: Database) -> None:

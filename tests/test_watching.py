@@ -49,10 +49,13 @@ def status(connection: Connection[Any]) -> dict[str, Any]:
 
 def beat(connection: Connection[Any], run: str = RUN, *, samples: str = "{}", over: bool = False, **of: Any) -> None:
     """Give a sign of life of a run, then prune, as its maintenance does."""
-    told = {"kind": "watch", "workers": 1, "refreshed": 0, "failed": 0, "troubles": None, **of}
+    told = {"kind": "watch", "workers": 1, "refreshed": 0, "failed": 0, "troubles": None, "undone_by": None, **of}
     connection.execute(
-        "select inboxdb.heartbeat(%s, %s, %s, %s, %s, %s, %s, %s)",
-        [run, told["kind"], told["workers"], told["refreshed"], told["failed"], samples, over, told["troubles"]],
+        "select inboxdb.heartbeat(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            *(run, told["kind"], told["workers"], told["refreshed"], told["failed"], samples, over),
+            *(told["troubles"], told["undone_by"]),
+        ],
     )
     connection.execute("select inboxdb.prune()")
 
@@ -206,6 +209,25 @@ def test_troubles_are_told_for_a_minute(owner: Connection[Any]) -> None:
         assert (told["troubled_runs"], told["run_troubles"]) == (runs, troubles), seconds
     beat(owner, "00000001")
     assert status(owner)["troubled_runs"] == 0
+
+
+def test_an_undone_set_is_told_for_a_minute_whatever_else_is(owner: Connection[Any]) -> None:
+    """By the SQLSTATE of the last one; beside another trouble, and after the run's end, too."""
+    undid = "undid sets of workspaces, refreshed one by one instead"
+    beat(owner, undone_by="57014")
+    assert status(owner)["run_troubles"] == f"run {RUN}: {undid}: 57014"
+    at(owner, 30)
+    beat(owner, troubles="realtime hangs")
+    assert status(owner)["run_troubles"] == f"run {RUN}: realtime hangs; {undid}: 57014"
+    at(owner, 59.999)
+    beat(owner, undone_by="23514", over=True)
+    assert status(owner)["run_troubles"] == f"run {RUN}: {undid}: 23514"
+    at(owner, 90)
+    beat(owner)
+    at(owner, 119.998)
+    assert status(owner)["run_troubles"] == f"run {RUN}: {undid}: 23514"
+    at(owner, 120)
+    assert (status(owner)["troubled_runs"], status(owner)["run_troubles"]) == (0, None)
 
 
 def test_the_last_collector_counts_as_a_drain_too(owner: Connection[Any]) -> None:

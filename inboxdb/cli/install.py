@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -10,7 +11,7 @@ from inboxdb.cli.access import names_roles, showing_lead_access
 from inboxdb.cli.app import WRITERS_WAIT, Call, command, main, report
 from inboxdb.database.connection import session
 from inboxdb.database.errors import InboxdbError
-from inboxdb.install import lists, plan, repair, suspend, uninstall
+from inboxdb.install import lists, plan, repair, suspend, uninstall, updates
 from inboxdb.install import migrate as migrations
 from inboxdb.install.access import Named
 from inboxdb.install.apply import install
@@ -27,6 +28,7 @@ def migrate() -> None:
 @click.option("--without-rls", is_flag=True, help='Leave row-level security on "Lead" as it is.')
 @click.option("--without-lists", is_flag=True, help="Build no indexes for lists: see `inboxdb lists build`.")
 @click.option("--create-roles", is_flag=True, help="Make the roles that are missing: see `inboxdb roles`.")
+@click.option("--noted-updates", type=click.Choice(updates.NOTED), help="See `inboxdb noted-updates`.")
 @click.option("--to", metavar="ID", help="The last migration to apply.")
 @click.option("--batch", type=click.IntRange(min=1), help="Apply so many at most.")
 @WRITERS_WAIT
@@ -36,11 +38,10 @@ def migrate_apply(
     named: Named,
     without_rls: bool,
     without_lists: bool,
-    create_roles: bool,
     to: str | None,
     batch: int | None,
-    lock_timeout: float,
     dry_run: bool,
+    **how: Any,
 ) -> bool:
     """Apply the migrations that are pending.
 
@@ -61,8 +62,7 @@ def migrate_apply(
         raise click.UsageError("--without-rls leaves the roles alone: name none.")
     roles = None if without_rls else named
     with showing_lead_access(call.dsn, named):
-        parts = {"create_roles": create_roles, "with_lists": not without_lists}
-        done = install(call.dsn, roles, **parts, to=to, batch=batch, lock_timeout=lock_timeout, report=report)
+        done = install(call.dsn, roles, with_lists=not without_lists, to=to, batch=batch, report=report, **how)
     unlike = [asdict(found) for found in done.unlike_shipped]
     call.answer({"applied": done.applied, "unlike_shipped": unlike}, render.installed(done, call.database))
     return not done.unlike_shipped
@@ -217,6 +217,27 @@ def lists_drop(call: Call) -> bool:
     """Drop the indexes for lists, concurrently. Lists go on, at the cost of a scan of the workspace."""
     dropped = lists.drop(call.dsn, report=report)
     call.answer({"dropped": dropped}, "\n".join(f"dropped {name}" for name in dropped) or "no index is there")
+    return True
+
+
+@command(main, "noted-updates")
+@click.argument("noted", type=click.Choice(updates.NOTED), metavar="named|changed")
+@WRITERS_WAIT
+def noted_updates(call: Call, noted: str, lock_timeout: float) -> bool:
+    """Choose which UPDATEs of "Lead" are noted: those that name a counted column, or those that change one.
+
+    `named`, the default, costs least where the application names the columns that it changes. `changed` is for an
+    application whose ORM names every column in each UPDATE: each updated lead is compared, and noted only where a
+    counted column has another value. A message then counts only once one of the lead's "lastInboundAt",
+    "lastOutboundAt" and "lastZrgOutboundAt" changes, and otherwise with the next audit.
+
+    In force at once, and no change is missed. Takes a lock on "Lead" that stops writers for milliseconds; waits for the
+    lock as --lock-timeout says, letting writers through. From `changed` to `named` every workspace is marked.
+    """
+    refuse_while_suspended(call.dsn, "its triggers are off")
+    updates.note(call.dsn, noted, lock_timeout=lock_timeout)
+    verb = "names" if noted == "named" else "changes"
+    call.answer({"noted_updates": noted}, f'an UPDATE of "Lead" is noted where it {verb} a counted column')
     return True
 
 

@@ -153,17 +153,19 @@ class _Run:
         """Send a heartbeat, and do the maintenance beside refreshes."""
         state, options = self.state, self.options
         samples = state.samples[:]
+        undone_by = state.undone_by
         troubles = [
             *(self.announcer.troubles if self.announcer else []),
-            *filter(None, [output.trouble(), state.trouble()]),
+            *filter(None, [output.trouble()]),
         ]
-        heartbeat = SQL("select inboxdb.heartbeat({}, {}, {}, {}, {}, {}::real[], {}, {})").format(
+        heartbeat = SQL("select inboxdb.heartbeat({}, {}, {}, {}, {}, {}::real[], {}, {}, {})").format(
             *(options.run_id, options.schedule.kind, options.workers, state.refreshes, state.failures, samples),
-            *(is_over, "; ".join(troubles) or None),
+            *(is_over, "; ".join(troubles) or None, undone_by),
         )
         # In one trip, each: were this machine lost with a slice locked, every drain and soon every writer would wait.
         in_one_trip(connection, (HEARTBEAT_LIMIT, heartbeat))
         del state.samples[: len(samples)]
+        state.undone_is_told(undone_by)
         self.maintain(connection)
         if state.on_progress and not is_over:
             self.estimate(connection)

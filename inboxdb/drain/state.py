@@ -7,8 +7,6 @@ from time import monotonic
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.refresh import Refresh
 
-UNDONE_TOLD = 60.0  # seconds for which a set that was undone is one of the run's troubles
-
 Progress = Callable[[int, int, float | None], None]
 """Called with how many workspaces are done, how many there are in all, and about how many seconds the rest takes, None
 where that is not known.
@@ -43,7 +41,8 @@ class RunState:
         self.failed: set[str] = set()
         self.lost: set[str] = set()  # with their connections; of those that failed
         self.samples: list[float] = []  # of how long changes waited, in seconds
-        self.undone_sets: dict[str, float] = {}  # by SQLSTATE: when the last was undone, by the monotonic clock
+        self.undone_by: str | None = None  # the SQLSTATE by which a set was undone, until a heartbeat tells it
+        self.ever_undone_by: set[str] = set()
         self.lock = Lock()
 
     def begin_pass(self) -> None:
@@ -116,15 +115,16 @@ class RunState:
     def set_is_undone(self, sqlstate: str) -> bool:
         """Note that a set was undone, and why; return whether that is the first such set of the run."""
         with self.lock:
-            is_first = sqlstate not in self.undone_sets
-            self.undone_sets[sqlstate] = monotonic()
+            is_first = sqlstate not in self.ever_undone_by
+            self.ever_undone_by.add(sqlstate)
+            self.undone_by = sqlstate
             return is_first
 
-    def trouble(self) -> str | None:
-        """Say why sets were undone in the last UNDONE_TOLD seconds, None where none was."""
+    def undone_is_told(self, sqlstate: str | None) -> None:
+        """Note that a heartbeat told by which SQLSTATE a set was undone; by another since, the next one tells."""
         with self.lock:
-            codes = sorted(code for code, at in self.undone_sets.items() if monotonic() - at < UNDONE_TOLD)
-        return f"undid sets of workspaces, refreshed one by one instead: {', '.join(codes)}" if codes else None
+            if self.undone_by == sqlstate:
+                self.undone_by = None
 
     def count_audit(self, audit: Refresh) -> None:
         """Count the outcome of an audit, which may have refreshed."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from inboxdb.database.checks import Finding
 from inboxdb.database.connection import LOCK_TIMEOUT, session
 from inboxdb.database.errors import InboxdbError
-from inboxdb.install import access, lists, migrate
+from inboxdb.install import access, lists, migrate, updates
 from inboxdb.install.access import Named
 from inboxdb.install.plan import unlike_shipped
 
@@ -28,6 +28,7 @@ def install(
     *,
     create_roles: bool = False,
     with_lists: bool = True,
+    noted_updates: str | None = None,
     to: str | None = None,
     batch: int | None = None,
     lock_timeout: float = LOCK_TIMEOUT,
@@ -36,8 +37,9 @@ def install(
     """Apply what is pending; with the last migration decide about row-level security on "Lead", and about the roles.
 
     Parameters: dsn; named, the roles with rights on "Lead", None to leave its row-level security as it is;
-    create_roles, whether to make the missing roles of inboxdb; with_lists, whether to build the indexes of the
-    lists; to, batch and lock_timeout, as of migrate.apply; report, called with a line for each step.
+    create_roles, whether to make the missing roles of inboxdb; noted_updates, as of updates.note, None for what was
+    chosen before; with_lists, whether to build the indexes of the lists; to, batch and lock_timeout, as of
+    migrate.apply; report, called with a line for each step.
     Raises what migrate.apply raises; before anything is changed DatabaseRefused (IB008) for roles that are not named,
     and InboxdbError where something else was decided before.
     """
@@ -50,6 +52,8 @@ def install(
         nonlocal decided
         if pending:
             report('row-level security on "Lead" and roles wait for the last migration')
+            if noted_updates:
+                report("--noted-updates waits for the last migration")
             return
         decided = _is_decided(dsn, named)
         if create_roles:
@@ -72,6 +76,8 @@ def install(
             access.turn_on(dsn, named, lock_timeout=lock_timeout)
     if create_roles and not pending:
         access.roles(dsn)
+    if noted_updates and not pending:
+        updates.note(dsn, noted_updates, lock_timeout=lock_timeout)
     if with_lists and not pending:
         try:
             lists.build(dsn, report=report)

@@ -27,7 +27,9 @@ MEMBER, TRUSTED = (Object("policy", f'{name} on public."Lead"') for name in ("in
 REALTIME = "realtime.messages"
 PUBLICATION = Object("publication", "inboxdb_lead")
 LISTED = "inboxdb.listed_lead"
-COMPARING = Object("trigger", 'inboxdb_note_compared on public."Lead"')
+COMPARING, *NAMED = (
+    Object("trigger", f'inboxdb_note_{name} on public."Lead"') for name in ("compared", "update", "rollup")
+)
 
 # Tables of one row that installing makes, and how the row is made anew. Suspended: our views have stand-ins.
 FILL = {
@@ -154,7 +156,7 @@ def lost_or_changed(connection: Connection, kind: str) -> list[Difference]:
     Parameters: connection; kind: trigger, index, relation, routine or policy.
     """
     shipped, installed = catalog.shipped(), _installed(connection, f"o.kind = '{kind}'")
-    _expect_comparing(connection, shipped, installed)
+    _expect_as_chosen(connection, shipped, installed)
     _expect_lists(connection, shipped)
     remedy = {
         "trigger": _for_trigger,
@@ -214,7 +216,7 @@ def _unbuilt(connection: Connection) -> Iterator[Difference]:
 def _read_state(connection: Connection) -> _State:
     installed = {obj: facts for obj, facts in _installed(connection).items() if not lists.is_of_lists(obj)}
     expected = catalog.shipped()
-    _expect_comparing(connection, expected, installed)
+    _expect_as_chosen(connection, expected, installed)
     _expect_lists(connection, expected)
     decided, drifted, owner, rls, named = _decided(connection)
 
@@ -255,11 +257,20 @@ def _read_state(connection: Connection) -> _State:
     return _State(expected, installed, owner, decided, named)
 
 
-def _expect_comparing(connection: Connection, expected: Objects, installed: Objects) -> None:
-    """Expect the comparing trigger to be enabled where the host has BEFORE triggers (D121); elsewhere it may be."""
+def _expect_as_chosen(connection: Connection, expected: Objects, installed: Objects) -> None:
+    """Expect the triggers that the setting noted_updates asks for (D125), and the comparing one where the host has
+    BEFORE triggers (D121); elsewhere it may be. Where the setting cannot be read, the triggers say what was chosen.
+    """
     must_compare = (sources.SQL / "log" / "must_compare.sql").read_text().split("$$")[1]
-    is_enabled = installed.get(COMPARING, {}).get("enabled") == "O"
-    if is_enabled or connection.execute(must_compare.encode()).fetchone() == (True,):
+    is_comparing = installed.get(COMPARING, {}).get("enabled") == "O"
+    only_changed = is_comparing and all(installed.get(obj, {}).get("enabled") == "D" for obj in NAMED)
+    # the table may be lost, and may not be read by whoever runs the doctor
+    with suppress(psycopg.ProgrammingError), transaction(connection):
+        setting = "select s.setting_value from inboxdb.setting as s where s.setting_name = 'noted_updates'"
+        only_changed = connection.execute(setting).fetchone() == ("changed",)
+    if only_changed:
+        expected |= {obj: expected[obj] | {"enabled": "D"} for obj in NAMED}
+    if only_changed or is_comparing or connection.execute(must_compare.encode()).fetchone() == (True,):
         expected[COMPARING] = expected[COMPARING] | {"enabled": "O"}
 
 
@@ -546,13 +557,18 @@ def _for_trigger(obj: Object, shipped: Facts | None, installed: Facts | None) ->
     name = obj.name.partition(" on ")[0]
     if shipped is None:
         return _unknown(f"drop {obj}")
-    enable = f"alter table {obj.table} enable trigger {name}"
+    is_disabled = shipped["enabled"] == "D"
+    switch = f"alter table {obj.table} {'disable' if is_disabled else 'enable'} trigger {name}"
     if installed and installed["definition"] == shipped["definition"]:
+        if is_disabled:
+            return _by(switch)
         mark = "`inboxdb mark --all`"
-        return Remedy(f"`{enable}` and then {mark}, since changes were not noted, or {REPAIR} for both", (enable,))
+        return Remedy(f"`{switch}` and then {mark}, since changes were not noted, or {REPAIR} for both", (switch,))
     [(file, create)] = [(file, trigger[0]) for file, trigger in _triggers() if trigger.groups() == (name, obj.table)]
-    disable = (f"alter table {obj.table} disable trigger {name}",) if shipped["enabled"] == "D" else ()
-    return Remedy(f"{REPAIR}, which makes it anew from sql/{file} and marks every workspace", (create, *disable))
+    return Remedy(
+        f"{REPAIR}, which makes it anew from sql/{file} and marks every workspace",
+        (create, switch) if is_disabled else (create,),
+    )
 
 
 def _for_policy(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:

@@ -65,7 +65,7 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.time_limit(inboxdb.client_id, double precision, text)', 'execute'),
   (
     'inboxdb_drainer', 'function',
-    'inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean, text)', 'execute'
+    'inboxdb.heartbeat(text, text, integer, bigint, bigint, real[], boolean, text, text)', 'execute'
   ),
   ('inboxdb_drainer', 'function', 'inboxdb.unpublished(integer, timestamp with time zone, text, text)', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.keys_at_random(integer)', 'execute'),

@@ -20,7 +20,7 @@ as $$
 -- Purpose: a page of the messages of a conversation, for a user with access.
 -- Parameters: as of inbox_api.conversation_messages.
 -- Returns: see there.
--- Errors: those of require_access; IB016 for a cursor of another list; IB017 for a refused argument; 42501
+-- Errors: those of require_access; IB016 for a cursor of another list; IB021 for a refused argument; 42501
 --   where row-level security would filter what the owner of this function sees.
 -- Reads: "Lead", "Message", by key; as many messages of each channel as the page has.
 -- DEFINER: members may not read messages.

@@ -12,7 +12,7 @@ as $$
 -- Purpose: a page of the current user's conversations.
 -- Parameters: as of inbox_api.conversations.
 -- Returns: see there.
--- Errors: those of require_access, before anything else is read; IB017 for a refused argument; IB016 for a cursor of
+-- Errors: those of require_access, before anything else is read; IB021 for a refused argument; IB016 for a cursor of
 --   another list; IB020 without lists; 42501 where row-level security would filter what the owner of this function
 --   sees.
 -- Reads: list_filter, cache_version; find_page and conversation_rows read the rest.

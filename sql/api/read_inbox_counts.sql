@@ -34,17 +34,16 @@ begin
       from inboxdb.inbox_counts_dirty as d
       where d.client_id = target_client_id and d.next_attempt_at >= s.claim_from
     ),
-    -- the default of view setting_definition
-    coalesce((select k.setting_value from inboxdb.setting as k where k.setting_name = 'counts_source'), 'stored')
+    coalesce(
+      (select k.setting_value from inboxdb.setting as k where k.setting_name = 'counts_source'),
+      inboxdb.default_counts_source()
+    )
   into collected_at, dirty_since, source
   from inboxdb.drain_state as s
   order by s.revision desc
   limit 1;
   select
-    scope, s.computed_at, s.version, dirty_since,
-    coalesce(dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
-    or coalesce(collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
-    source,
+    scope, s.computed_at, s.version, dirty_since, inboxdb.is_stale(dirty_since, collected_at), source,
     -- each count, with commas: s.{name}
     s.all_responses,
     s.requires_attention,
@@ -69,10 +68,7 @@ begin
   source := coalesce(source, inboxdb.setting('counts_source'));
   if answer.scope_user_id is null then
     select
-      scope, null, null, dirty_since,
-      coalesce(dirty_since < inboxdb.clock() - inboxdb.promised_freshness(), false)
-      or coalesce(collected_at < pg_catalog.clock_timestamp() - inboxdb.promised_freshness(), true),
-      null,
+      scope, null, null, dirty_since, inboxdb.is_stale(dirty_since, collected_at), null,
       -- each count, with commas: 0
       0,
       0,

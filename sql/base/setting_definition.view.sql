@@ -3,7 +3,12 @@ select d.setting_name, d.default_value, d.allowed, d.meaning
 from (
   values
   ('audit_hours', '6', '[1-9][0-9]{0,3}', 'how many hours after an audit or a recount a workspace is audited again'),
-  ('counts_source', 'stored', 'stored|live', 'where inbox_api.inbox_counts answers from')
+  ('counts_source', inboxdb.default_counts_source(), 'stored|live', 'where inbox_api.inbox_counts answers from'),
+  (
+    'noted_updates', 'named', 'named|changed',
+    'which UPDATEs of "Lead" are changes: those that name a counted column, or those that change one; set by '
+    'inboxdb.set_noted_updates'
+  )
 ) as d (setting_name, default_value, allowed, meaning);
 
 comment on view inboxdb.setting_definition is

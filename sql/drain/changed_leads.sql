@@ -1,20 +1,16 @@
 create or replace function inboxdb.changed_leads(
   client_ids inboxdb.client_id[], lead_ids inboxdb.lead_id[], as_of timestamptz
 )
-returns table (
-  client_id inboxdb.client_id, workspace integer, tid tid, lead_key bytea, old_user bytea, old_counts integer,
-  old_snooze timestamptz, old_hash bigint, is_here boolean, new_user bytea, new_counts integer, new_snooze timestamptz,
-  new_hash bigint
-)
+returns table (client_id inboxdb.client_id, workspace integer, lead inboxdb.compared_lead)
 -- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable rows 100
 set search_path = ''
 set row_security = off
 as $$
 -- Purpose: compare leads with their rows in counted_lead, by key.
--- Parameters: client_ids and lead_ids, each pair once; as_of, the instant at which snoozes are judged.
--- Returns: the leads that the workspaces have, or counted_lead: workspace is the number in counted_lead, the rest as in
---   compared_lead.
+-- Parameters: client_ids and lead_ids of changes, each pair once; as_of, the instant at which snoozes are judged.
+-- Returns: the leads that the workspaces have, or counted_lead, explained by their change; workspace is the number in
+--   counted_lead.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: counted_lead, lead_now, workspace.
 -- INVOKER: called by remember_changed and differing_leads only, which forbid all but nested loops.
@@ -22,8 +18,11 @@ begin
   perform inboxdb.checkpoint('snapshot taken');
   return query
   select
-    c.client_id, w.number, k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
-    n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash
+    c.client_id, w.number,
+    (
+      k.tid, c.lead_key, k.user_key, k.counts, k.snoozed_until, k.ids_hash,
+      n.is_here, n.user_key, n.counts, n.snoozed_until, n.ids_hash, 'change'
+    )::inboxdb.compared_lead
   from (
     select c.client_id, c.lead_id, inboxdb.id_key(c.lead_id) as lead_key
     from rows from (pg_catalog.unnest(client_ids), pg_catalog.unnest(lead_ids)) as c (client_id, lead_id)

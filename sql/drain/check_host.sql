@@ -4,7 +4,7 @@ set search_path = ''
 as $$
 -- Purpose: suspend inboxdb, with a WARNING, where the host has changed a column named by a function of ours (D101), or
 --   changes cannot be noted, because a right was lost (D116): the counts would be wrong without a sign. See that our
---   comparing trigger is enabled where the host has BEFORE triggers by now (D121).
+--   triggers are enabled as was chosen (D125), and as the host's own triggers need (D121).
 -- Returns: whether all is as it was.
 -- Reads: the system catalog. Writes: installation, the change log.
 -- INVOKER: called by maintain, by its name in view maintenance, and by collect.
@@ -18,7 +18,7 @@ declare
   );
 begin
   if problem is null or inboxdb.suspended_since() is not null then
-    perform inboxdb.compare_updates();
+    perform inboxdb.arrange_if_free();
     return problem is null;
   end if;
   insert into inboxdb.installation as i (suspended_since, suspended_because)

@@ -26,10 +26,9 @@ begin
         inboxdb.failure('recompute-inbox-counts', pg_catalog.left(d.last_error, 5))
       ).attempts_allowed into strict is_spent
     from inboxdb.inbox_counts_dirty as d
-    where inboxdb.is_work_row(
+    where inboxdb.is_due(
         d.client_id, d.next_attempt_at, target_client_id, (select f.claim_from from inboxdb.read_floor as f)
-      )
-      and d.next_attempt_at <= inboxdb.clock();
+      );
   exception when no_data_found then
     return false;
   end;

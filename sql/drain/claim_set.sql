@@ -83,8 +83,8 @@ begin
     cross join lateral (
       select o.ctid as tid
       from inboxdb.inbox_counts_dirty as o
-      where inboxdb.is_work_row(o.client_id, o.next_attempt_at, w.client_id, floor_of_claims)
-        and o.attempts = 0 and o.next_attempt_at <= inboxdb.clock()
+      where inboxdb.is_due(o.client_id, o.next_attempt_at, w.client_id, floor_of_claims)
+        and o.attempts = 0
       offset 0
     ) as o
     where d.ctid = o.tid;

@@ -32,10 +32,7 @@ begin
     );
     if pg_catalog.cardinality(noted) between 1 and most then
       known := array(
-        select (
-          c.tid, c.lead_key, c.old_user, c.old_counts, c.old_snooze, c.old_hash,
-          c.is_here, c.new_user, c.new_counts, c.new_snooze, c.new_hash, 'change'
-        )::inboxdb.compared_lead
+        select c.lead
         from inboxdb.changed_leads(
             pg_catalog.array_fill(target_client_id, array[pg_catalog.cardinality(noted)]), noted, as_of
           ) as c

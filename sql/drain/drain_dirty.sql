@@ -40,10 +40,8 @@ declare
   waited pg_catalog.float8;
   -- once realtime hangs, no further signals are sent
   silent boolean := false;
-  -- why a set was undone, and until when that is told
-  undone_by pg_catalog.text;
-  last_undone_by pg_catalog.text;
-  told_until pg_catalog.timestamptz;
+  -- by which SQLSTATE a set was undone since the last heartbeat
+  set_undone_by pg_catalog.text;
   troubles pg_catalog.text;
   -- of maintenance: beside the refreshes, and at rest
   beside pg_catalog.jsonb;
@@ -57,19 +55,14 @@ begin
   end if;
   loop
     call inboxdb.next_transaction();
-    troubles := case
-      when told_until operator(pg_catalog.>) pg_catalog.clock_timestamp()
-        then 'undid sets of workspaces, refreshed one by one instead: ' operator(pg_catalog.||) last_undone_by
-    end;
-    if silent then
-      troubles := pg_catalog.concat_ws('; ', 'realtime hangs', troubles);
-    end if;
+    troubles := case when silent then 'realtime hangs' end;
     if pg_catalog.clock_timestamp() operator(pg_catalog.>=) beat_at then
       beat_at := pg_catalog.clock_timestamp() operator(pg_catalog.+) pg_catalog.make_interval(secs => 5);
       perform inboxdb.heartbeat(
-        run_id, 'sql', 1, refreshes, failures, samples, false, troubles
+        run_id, 'sql', 1, refreshes, failures, samples, false, troubles, set_undone_by
       );
       samples := '{}';
+      set_undone_by := null;
       call inboxdb.next_transaction();
       loop
         select m.kept, m.item into beside, item from inboxdb.maintain(beside, false) as m;
@@ -121,13 +114,9 @@ begin
         samples operator(pg_catalog.||)
         pg_catalog.array_agg(d.seconds_waited::pg_catalog.float4) filter (where d.seconds_waited is not null),
         pg_catalog.array_agg(pg_catalog.to_jsonb(d)) filter (where d.changed_scopes is not null),
-        pg_catalog.min(d.undone_by)
-      into alone, refreshes, samples, to_tell, undone_by
+        coalesce(pg_catalog.min(d.undone_by), set_undone_by)
+      into alone, refreshes, samples, to_tell, set_undone_by
       from inboxdb.drain_set(claimed) as d;
-      if undone_by is not null then
-        last_undone_by := undone_by;
-        told_until := pg_catalog.clock_timestamp() operator(pg_catalog.+) interval '1 minute';
-      end if;
       while pg_catalog.cardinality(to_tell) operator(pg_catalog.>) 0 and not silent loop
         call inboxdb.next_transaction();
         told := inboxdb.send_all_signals(pg_catalog.to_jsonb(to_tell));
@@ -158,7 +147,7 @@ begin
   end loop;
   call inboxdb.next_transaction();
   perform inboxdb.heartbeat(
-    run_id, 'sql', 1, refreshes, failures, samples, true, troubles
+    run_id, 'sql', 1, refreshes, failures, samples, true, troubles, set_undone_by
   );
   if inboxdb.suspended_since() is not null then
     raise warning using

@@ -24,7 +24,7 @@ begin
     select c.* from inboxdb.changes_of(target_client_ids, null) as c where c.lead_id is not null
   ),
   compared as materialized (
-    select c.*
+    select c.client_id, c.workspace, (c.lead).*
     from (
       select pg_catalog.array_agg(d.client_id) as client_ids, pg_catalog.array_agg(d.lead_id) as lead_ids
       from (select distinct n.client_id, n.lead_id from changed as n) as d

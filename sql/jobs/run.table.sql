@@ -7,7 +7,9 @@ create table inboxdb.run (
   ended_at timestamptz,
   refreshed bigint not null,
   failed bigint not null,
-  troubles text
+  troubles text,
+  undone_by text,
+  undone_at timestamptz
 )
 with (fillfactor = 50);
 
@@ -21,3 +23,5 @@ comment on column inboxdb.run.refreshed is 'Refreshes so far.';
 comment on column inboxdb.run.failed is 'Attempts that failed so far.';
 comment on column inboxdb.run.troubles is
 'What the run cannot do besides draining at its last sign of life, such as log or publish; null where all is well.';
+comment on column inboxdb.run.undone_by is 'The SQLSTATE by which a set of the run was undone last.';
+comment on column inboxdb.run.undone_at is 'The sign of life after that.';

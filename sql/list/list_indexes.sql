@@ -6,7 +6,7 @@ as $$
 -- Purpose: the indexes for pages of the conversation list: on "Lead", in the types of the host's columns, and on
 --   counted_lead. The list by update has the host's own index, on ("clientId", "updatedAt" desc).
 --   Keys and conditions name built-in functions only, because the host's writers evaluate them, and few, because the
---   server sets each of them up in each statement of a writer (D130). Each index has an expression among its columns,
+--   server sets each of them up in each statement of a writer (D131). Each index has an expression among its columns,
 --   which the host's migration tools leave alone (D110).
 --   Keys end with the snooze and the user: the index itself passes over snoozed leads, and in a setter's page over
 --   others' leads. The user is written in two ways, "assignedToUserId" and scope_user_id's nullif: a query for a

@@ -9,7 +9,7 @@ create or replace view inboxdb.listed_lead as
 -- classified_lead, word for word, with the columns by which lists sort and filter. A copy, because a join back to
 -- "Lead" is removed by the planner on 18 only, and because counts go by classified_lead's text (function definitions).
 select
-  -- in the types of the host's columns, as the indexes have them (D130)
+  -- in the types of the host's columns, as the indexes have them (D131)
   inboxdb.first_time(l."lastMessageAt", l."createdAt") as activity,
   l."updatedAt" as updated,
   coalesce(l."snoozedUntil", '-infinity') as snoozed,

@@ -4,11 +4,11 @@ set search_path = ''
 as $$
 -- Purpose: refuse an argument of a read: an unknown value is never passed over.
 -- Parameters: argument, by name; allowed, in words.
--- Errors: IB017, always. The value is not repeated.
+-- Errors: IB021, always. The value is not repeated.
 -- INVOKER: called by our DEFINER functions only.
 begin
   raise exception using
-    errcode = 'IB017',
+    errcode = 'IB021',
     message = pg_catalog.format('argument %s cannot be that', argument),
     detail = 'Nothing was read.',
     hint = pg_catalog.format('%s may be %s.', argument, allowed);

@@ -5,7 +5,7 @@ as $$
 -- Purpose: refuse unknown filters of the conversation list.
 -- Parameters: asked.
 -- Returns: whether each lead has to be looked at.
--- Errors: IB017 for an unknown value.
+-- Errors: IB021 for an unknown value.
 -- INVOKER: called by read_conversations only.
 begin
   if asked.channels = '{}' or not asked.channels <@ array['sms', 'email', 'linkedin'] then

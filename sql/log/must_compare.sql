@@ -6,7 +6,7 @@ as $$
   --   an UPDATE: no trigger with a list of columns fires for that (D121).
   -- Returns: true or false. The text is also run as a query by inboxdb/install/differences.py.
   -- Reads: the system catalog.
-  -- INVOKER: called by compare_updates only.
+  -- INVOKER: called by arrange_triggers, and in view update_trigger.
   select exists (
     select
     from pg_catalog.pg_trigger as t

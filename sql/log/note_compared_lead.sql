@@ -3,7 +3,8 @@ language plpgsql volatile security definer
 set search_path = ''
 as $$
 -- Purpose: row trigger on "Lead": note a lead of which a counted column changed, whatever the UPDATE names, on both
---   sides of a move. For hosts with BEFORE triggers, which may change a column not named (D121).
+--   sides of a move. For hosts with BEFORE triggers, which may change a column not named (D121), and for hosts naming
+--   every column in each UPDATE (D125).
 -- Writes: the change log.
 -- DEFINER: the writer has no rights in inboxdb.
 declare

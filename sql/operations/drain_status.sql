@@ -56,10 +56,20 @@ as $$
   troubled as (
     select
       pg_catalog.count(*) as runs,
-      pg_catalog.string_agg(pg_catalog.format('run %s: %s', r.run_id, r.troubles), '; ' order by r.seen_at desc) as told
+      pg_catalog.string_agg(pg_catalog.format('run %s: %s', r.run_id, t.troubles), '; ' order by r.seen_at desc) as told
     from inboxdb.run as r
+    cross join lateral (
+      select
+        pg_catalog.concat_ws(
+          '; ', r.troubles,
+          case
+            when r.undone_at > inboxdb.clock() - interval '1 minute'
+              then 'undid sets of workspaces, refreshed one by one instead: ' || r.undone_by
+          end
+        ) as troubles
+    ) as t
     -- the one before a schedule's next run, too
-    where r.troubles is not null and r.seen_at > inboxdb.clock() - interval '1 minute'
+    where t.troubles <> '' and r.seen_at > inboxdb.clock() - interval '1 minute'
   ),
   reasons as (
     select pg_catalog.count(distinct w.client_id) as workspaces, pg_catalog.min(w.since) as oldest
