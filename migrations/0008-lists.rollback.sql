@@ -63,6 +63,9 @@ drop function inboxdb.list_indexes();
 drop view inboxdb.list_filter;
 -- squawk-ignore ban-drop-view
 drop view if exists inboxdb.listed_lead;
+-- what stood in for it, where inboxdb was suspended
+-- squawk-ignore ban-drop-function
+drop function if exists inboxdb.suspended_listed_lead();
 -- squawk-ignore ban-drop-function
 drop function inboxdb.missing_for_lists();
 -- squawk-ignore ban-drop-function

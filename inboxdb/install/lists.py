@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from inboxdb.database.connection import Connection, describe
+from inboxdb.database.connection import Connection, describe, transaction
 from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate
 from inboxdb.install.catalog import Object
@@ -41,7 +41,8 @@ def indexes(connection: Connection) -> list[Index]:
     there = connection.execute("select pg_catalog.to_regproc('inboxdb.list_indexes') is not null").fetchone()
     if there != (True,):
         return []
-    return [Index(*row) for row in connection.execute("select * from inboxdb.list_indexes()")]
+    with transaction(connection):
+        return [Index(*row) for row in connection.execute("select * from inboxdb.list_indexes()")]
 
 
 def unbuilt(connection: Connection) -> list[Index]:
