@@ -916,12 +916,19 @@ def working(database: Database) -> Database:
 
 
 @pytest.mark.all_hosts
-@pytest.mark.parametrize("role", ["authenticated", "anon", MEMBER, WRITER, DRAINER, MONITOR])
-def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, role: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "user"),
+    [
+        ("authenticated", ANN),
+        ("authenticated", SUE),
+        *((role, ANN) for role in ("anon", MEMBER, WRITER, DRAINER, MONITOR)),
+    ],
+)
+def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, role: str, user: str) -> None:
     """Nor do lures change the answers of our functions. No cast can be made between types of the server's."""
     owner = working.connect()
     owner.execute('alter table public."Lead" enable trigger inboxdb_note_compared')
-    honest, attacker = (enter(working, role, ANN) for _ in range(2))
+    honest, attacker = (enter(working, role, user) for _ in range(2))
     for connection in (honest, attacker):
         claim(connection, json.dumps({"if-none-match": '"x"'}), "request.headers")
         claim(connection, "GET", "request.method")

@@ -1,4 +1,4 @@
--- Undoes 0008-lists: puts back what was before, and drops the indexes of lists.
+-- Undoes 0009-lists: puts back what was before, and drops the indexes of lists.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted, where an index of lists is there; while it queues, at
 --   most the 2 s of lock_timeout, writers queue behind it. `inboxdb lists drop` before takes none that stops writers.
 
