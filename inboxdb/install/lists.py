@@ -27,8 +27,10 @@ class Index(NamedTuple):
     @property
     def statements(self) -> tuple[str, ...]:
         """What builds it, each outside of a transaction."""
+        # a function or an operator of the host's in an index would make writes fail
+        path = "set search_path = ''"
         drop = () if self.state == "missing" else (f"drop index concurrently {self.name}",)
-        return *drop, self.statement, f"comment on index {self.name} is '{self.fingerprint}'"
+        return path, *drop, self.statement, f"comment on index {self.name} is '{self.fingerprint}'"
 
 
 def is_of_lists(obj: Object) -> bool:
@@ -57,9 +59,13 @@ def build(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[s
 
     Parameters: dsn; report, called with a line for each.
     Returns the names of those built.
-    Raises LacksColumns; MigrationsBusy; DatabaseRefused.
+    Raises LacksColumns; InboxdbError where migrations are pending; MigrationsBusy; DatabaseRefused.
     """
     with migrate.alone(dsn) as connection:
+        if pending := [migration.id for migration in migrate.read_history(connection).pending]:
+            raise InboxdbError(
+                f"{describe(dsn)} lacks {', '.join(pending)}: run `inboxdb migrate apply` first. Nothing was built."
+            )
         lacking = connection.execute("select inboxdb.missing_for_lists()").fetchone()
         if lacking and lacking[0]:
             raise LacksColumns(f"{describe(dsn)} lacks columns that lists sort and filter by: {lacking[0]}.")

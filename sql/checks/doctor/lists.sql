@@ -70,7 +70,7 @@ select
     'there are no conversation lists: column public.%I.%I is missing, or of another type than %s',
     n.host_table, n.host_column, pg_catalog.rtrim(n.types, '%')
   ) as evidence,
-  'add the column, then `inboxdb migrate verify --repair`' as remedy
+  'add the column, then `inboxdb migrate verify --repair` and `inboxdb lists build`' as remedy
 from needed as n
 where not exists (
     select
