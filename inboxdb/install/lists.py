@@ -11,6 +11,14 @@ from inboxdb.install.catalog import Object
 
 NAME = re.compile(r"public\.inboxdb_list_\w+|inboxdb\.counted_lead_ai_\w+_idx")
 
+THERE = """
+select pg_catalog.format('%I.%I', n.nspname, c.relname)
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+where n.nspname in ('public', 'inboxdb') and c.relkind = 'i'
+order by 1
+"""
+
 
 class LacksColumns(InboxdbError):
     """The host lacks columns that lists sort and filter by."""
@@ -84,9 +92,10 @@ def drop(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[st
     Parameters as of build. Returns the names of those dropped.
     """
     with migrate.alone(dsn) as connection:
-        to_drop = [index for index in indexes(connection) if index.state != "missing"]
-        for index in to_drop:
-            report(f"dropping {index.name}")
+        # by name, because where the host lacks a column list_indexes has none
+        to_drop = [name for (name,) in connection.execute(THERE) if NAME.fullmatch(name)]
+        for name in to_drop:
+            report(f"dropping {name}")
             connection.execute("set lock_timeout = 0")
-            connection.execute(f"drop index concurrently {index.name}".encode())
-        return [index.name for index in to_drop]
+            connection.execute(f"drop index concurrently {name}".encode())
+        return to_drop
