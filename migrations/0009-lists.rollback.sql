@@ -6,6 +6,10 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- squawk-ignore ban-drop-function
+drop function inboxdb.leads_of(inboxdb.client_id, inboxdb.user_id, integer);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.mask_place(bytea, bytea);
+-- squawk-ignore ban-drop-function
 drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
 -- squawk-ignore ban-drop-function
 drop function inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer);
@@ -32,7 +36,7 @@ drop type inboxdb.conversation_answer;
 -- squawk-ignore ban-drop-function
 drop function inboxdb.require_lead(inboxdb.lead_id);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.conversation_rows(inboxdb.lead_id[]);
+drop function inboxdb.conversation_rows(inboxdb.lead_id[], text);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.find_page(inboxdb.client_id, text, text, inboxdb.user_id, boolean, inboxdb.list_condition, boolean, timestamptz, inboxdb.lead_id, integer);
 -- squawk-ignore ban-drop-function

@@ -317,6 +317,39 @@ def test_every_way_to_read_counts_shows_ones_own(attacked: Database, name: str) 
 
 
 @pytest.mark.all_hosts
+@pytest.mark.parametrize("name", READERS)
+def test_every_way_to_read_conversations_shows_ones_own(attacked: Database, name: str) -> None:
+    viewer = READERS[name]
+    connection = enter(attacked, viewer.role, viewer.user)
+    refused = "IB007" if viewer.user else "IB006"
+    for workspace in (HERE, THERE):
+        own = sorted(lead for lead in viewer.leads if LEADS[lead][0] == workspace)
+        for arguments in (
+            "",
+            ", filter => 'responses'",
+            ", filter => 'ai_sent'",
+            ", sort => 'updated'",
+            ", page_size => 1",
+        ):
+            page = f"inbox_api.conversations('{workspace}'{arguments}) as p"
+            one = f"select c ->> 'lead_id' from {page} cross join jsonb_array_elements(p.conversations) as c"
+            listed, whole = attempt(connection, one), attempt(connection, f"select p from {page}")
+            assert listed.sqlstate == whole.sqlstate == (None if own else refused), (workspace, arguments)
+            assert set(ids(listed)) <= set(own)
+            if own and arguments in ("", ", sort => 'updated'"):
+                assert ids(listed) == own
+            assert_nothing_hidden(viewer, whole)
+        filters = attempt(connection, f"select f from inbox_api.conversation_filters('{workspace}') as f")
+        assert filters.sqlstate == (None if own else refused)
+        assert_nothing_hidden(viewer, filters)
+    for lead in (*LEADS, NO_LEAD):
+        for read in ("conversation", "conversation_messages"):
+            outcome = attempt(connection, f"select c from inbox_api.{read}('{lead}') as c")
+            assert outcome.sqlstate == (None if lead in viewer.leads else refused), (read, lead)
+            assert_nothing_hidden(viewer, outcome)
+
+
+@pytest.mark.all_hosts
 def test_what_somebody_made_shows_others_no_more_than_themselves(attacked: Database) -> None:
     """A view runs with its owner's rights, but the policy asks for whoever is signed in."""
     maker = enter(attacked, "authenticated", ANN)
@@ -747,6 +780,24 @@ CALLS = {
     "has_topic_access": f"select inboxdb.has_topic_access('inbox:v1:{HERE}:{SUE}')",
     "read_inbox_counts": f"select * from inboxdb.read_inbox_counts('{HERE}')",
     "inbox_counts": f"select * from inbox_api.inbox_counts('{HERE}')",
+    "read_conversations": (
+        f"select * from inboxdb.read_conversations('{HERE}', 'ai_review', '{{sms}}', '{{Interested,null}}', null, "
+        "true, '1+', null, 'activity', null, 50)"
+    ),
+    # the first page, and the one behind its cursor
+    "conversations": (
+        f"select c.* from inbox_api.conversations('{HERE}', page_size => 1) as p "
+        f"cross join lateral inbox_api.conversations('{HERE}', page_size => 1, after => p.cursor) as c"
+    ),
+    "read_conversation_filters": f"select * from inboxdb.read_conversation_filters('{HERE}')",
+    "conversation_filters": f"select * from inbox_api.conversation_filters('{HERE}')",
+    "read_conversation": f"select * from inboxdb.read_conversation('{SUES}')",
+    "conversation": f"select * from inbox_api.conversation('{SUES}')",
+    "read_conversation_messages": f"select * from inboxdb.read_conversation_messages('{SUES}', 'email', null, 1)",
+    "conversation_messages": (
+        f"select c.* from inbox_api.conversation_messages('{SUES}', page_size => 1) as p "
+        f"cross join lateral inbox_api.conversation_messages('{SUES}', before => p.cursor) as c"
+    ),
     "clock": "select inboxdb.clock()",
     "lock_class": "select inboxdb.lock_class('workspace')",
     "collect": "select inboxdb.collect()",
@@ -908,6 +959,8 @@ def working(database: Database) -> Database:
     owner.execute("select inboxdb.collect()")
     owner.execute("update inboxdb.inbox_counts_dirty set last_error = 'failed' where client_id = %s", [THERE])
     host.draft(SUES)
+    for _ in range(2):
+        host.message(SUES)
     host.workspace(userId=ANN)
     superuser = database.superuser()
     superuser.execute("create schema mine")

@@ -11,6 +11,14 @@ from inboxdb.install.catalog import Object
 
 NAME = re.compile(r"public\.inboxdb_list_\w+|inboxdb\.counted_lead_ai_\w+_idx")
 
+THERE = """
+select pg_catalog.format('%I.%I', n.nspname, c.relname)
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+where n.nspname in ('public', 'inboxdb') and c.relkind = 'i'
+order by 1
+"""
+
 
 class LacksColumns(InboxdbError):
     """The host lacks columns that lists sort and filter by."""
@@ -27,8 +35,10 @@ class Index(NamedTuple):
     @property
     def statements(self) -> tuple[str, ...]:
         """What builds it, each outside of a transaction."""
+        # a function or an operator of the host's in an index would make writes fail
+        path = "set search_path = ''"
         drop = () if self.state == "missing" else (f"drop index concurrently {self.name}",)
-        return *drop, self.statement, f"comment on index {self.name} is '{self.fingerprint}'"
+        return path, *drop, self.statement, f"comment on index {self.name} is '{self.fingerprint}'"
 
 
 def is_of_lists(obj: Object) -> bool:
@@ -58,9 +68,13 @@ def build(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[s
 
     Parameters: dsn; report, called with a line for each.
     Returns the names of those built.
-    Raises LacksColumns; MigrationsBusy; DatabaseRefused.
+    Raises LacksColumns; InboxdbError where migrations are pending; MigrationsBusy; DatabaseRefused.
     """
     with migrate.alone(dsn) as connection:
+        if pending := [migration.id for migration in migrate.read_history(connection).pending]:
+            raise InboxdbError(
+                f"{describe(dsn)} lacks {', '.join(pending)}: run `inboxdb migrate apply` first. Nothing was built."
+            )
         lacking = connection.execute("select inboxdb.missing_for_lists()").fetchone()
         if lacking and lacking[0]:
             raise LacksColumns(f"{describe(dsn)} lacks columns that lists sort and filter by: {lacking[0]}.")
@@ -79,9 +93,10 @@ def drop(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[st
     Parameters as of build. Returns the names of those dropped.
     """
     with migrate.alone(dsn) as connection:
-        to_drop = [index for index in indexes(connection) if index.state != "missing"]
-        for index in to_drop:
-            report(f"dropping {index.name}")
+        # by name, because where the host lacks a column list_indexes has none
+        to_drop = [name for (name,) in connection.execute(THERE) if NAME.fullmatch(name)]
+        for name in to_drop:
+            report(f"dropping {name}")
             connection.execute("set lock_timeout = 0")
-            connection.execute(f"drop index concurrently {index.name}".encode())
-        return [index.name for index in to_drop]
+            connection.execute(f"drop index concurrently {name}".encode())
+        return to_drop

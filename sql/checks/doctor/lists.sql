@@ -67,10 +67,10 @@ union all
 select
   'warning' as severity,
   pg_catalog.format(
-    'there are no conversation lists: column public.%I.%I is missing, or of another type than %s',
-    n.host_table, n.host_column, pg_catalog.rtrim(n.types, '%')
+    'there are no conversation lists: column public.%I.%I is missing%s', n.host_table, n.host_column,
+    ', or of another type than ' || nullif(pg_catalog.rtrim(n.types, '%'), '')
   ) as evidence,
-  'add the column, then `inboxdb migrate verify --repair`' as remedy
+  'add the column, then `inboxdb migrate verify --repair` and `inboxdb lists build`' as remedy
 from needed as n
 where not exists (
     select
