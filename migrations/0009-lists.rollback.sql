@@ -6,10 +6,6 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- squawk-ignore ban-drop-function
-drop function inboxdb.leads_of(inboxdb.client_id, inboxdb.user_id, integer);
--- squawk-ignore ban-drop-function
-drop function inboxdb.mask_place(bytea, bytea);
--- squawk-ignore ban-drop-function
 drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer);
 -- squawk-ignore ban-drop-function
 drop function inbox_api.conversation_messages(inboxdb.lead_id, text, text, integer);
@@ -42,6 +38,8 @@ drop function inboxdb.find_page(inboxdb.client_id, text, text, inboxdb.user_id, 
 -- squawk-ignore ban-drop-function
 drop function inboxdb.walk_leads(inboxdb.client_id, text, text, text, inboxdb.user_id, inboxdb.list_condition, inboxdb.lead_id[], timestamptz, inboxdb.lead_id, integer, integer);
 -- squawk-ignore ban-drop-function
+drop function inboxdb.leads_of(inboxdb.client_id, inboxdb.user_id, integer);
+-- squawk-ignore ban-drop-function
 drop function inboxdb.list_candidates(inboxdb.client_id, integer, integer);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.require_condition(inboxdb.list_condition);
@@ -57,6 +55,8 @@ drop function inboxdb.refuse_argument(text, text);
 drop function inboxdb.read_cursor(text, text);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.make_cursor(text, timestamptz, text);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.mask_place(bytea, bytea);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.cursor_signature(text, bytea);
 -- squawk-ignore ban-drop-table

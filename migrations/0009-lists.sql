@@ -1,7 +1,6 @@
 -- inboxdb 0009: conversation lists: the view that pages are read from, cursors, and the reads in inbox_api. Where the host
 --   lacks a column by which lists sort or filter, the view is not made. The indexes of lists are no part of this file,
 --   because their text hangs on the types of the host's columns: `inboxdb lists build` makes them, concurrently.
---   require_access names each type with its schema (types are looked up in pg_temp first).
 -- Locks: ACCESS SHARE on "Lead", "AIDraft" and "Message" until commit, as a query takes. Duration: milliseconds.
 -- Undo: 0009-lists.rollback.sql puts back what was before, and drops the indexes.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0009-lists.sql (one transaction).
