@@ -11,9 +11,34 @@ set local search_path = '';
 
 -- squawk-ignore ban-drop-view
 drop view inboxdb.grant_matrix;
+-- squawk-ignore ban-drop-view
+drop view inboxdb.setting_definition;
 
 -- >>> by hand, before the bodies
 -- <<< by hand
+
+-- >>> sql/base/setting_definition.view.sql
+create or replace view inboxdb.setting_definition as
+select d.setting_name, d.default_value, d.allowed, d.meaning
+from (
+  values
+  ('audit_hours', '6', '[1-9][0-9]{0,3}', 'how many hours after an audit or a recount a workspace is audited again'),
+  ('counts_source', inboxdb.default_counts_source(), 'stored|live', 'where inbox_api.inbox_counts answers from'),
+  (
+    'lists', 'undecided', 'built|left_out|undecided',
+    'whether `inboxdb migrate apply` builds the indexes of lists, unless left_out; set by it, and by `inboxdb lists '
+    'build` and `drop`'
+  ),
+  (
+    'noted_updates', 'named', 'named|changed',
+    'which UPDATEs of "Lead" are changes: those that name a counted column, or those that change one; set by '
+    'inboxdb.set_noted_updates'
+  )
+) as d (setting_name, default_value, allowed, meaning);
+
+comment on view inboxdb.setting_definition is
+'Every setting: its default, what it may be (a regular expression for the whole of it), and what it decides.';
+-- <<< sql/base/setting_definition.view.sql
 
 -- >>> sql/host/first_time.sql
 -- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into queries that an index answers,
@@ -403,20 +428,22 @@ $comment$;
 -- >>> sql/list/list_filter.view.sql
 create or replace view inboxdb.list_filter as
 -- The filters of the conversation list: walk_leads has the condition of each, from listed_lead; list_indexes the index.
--- `bit`: of the count by which list_candidates finds the filter's leads, where the filter has no index.
+-- `bit`: of the count by which list_candidates finds the filter's leads, where the filter has no index of "Lead".
+-- `index_name`: that along which the filter's leads are walked.
 select
   f.name,
-  f.bit
+  f.bit,
+  f.index_name
 from (
   values
-  ('all', null),
-  ('responses', null),
-  ('attention', null),
-  ('previous_attention', null),
-  ('needs_repair', null),
-  ('ai_sent', 6),
-  ('ai_review', 7)
-) as f (name, bit);
+  ('all', null, 'public.inboxdb_list_all'),
+  ('responses', null, 'public.inboxdb_list_responses'),
+  ('attention', null, 'public.inboxdb_list_tagged'),
+  ('previous_attention', null, 'public.inboxdb_list_tagged'),
+  ('needs_repair', null, 'public.inboxdb_list_needs_repair'),
+  ('ai_sent', 6, 'public.inboxdb_list_all'),
+  ('ai_review', 7, 'public.inboxdb_list_all')
+) as f (name, bit, index_name);
 
 comment on view inboxdb.list_filter is
 'The filters of the conversation list, and the counts by whose bits leads are found.';
@@ -740,6 +767,32 @@ end
 $$;
 -- <<< sql/list/require_lists.sql
 
+-- >>> sql/list/require_index.sql
+create or replace function inboxdb.require_index(index_name text) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: refuse a page whose index is not there: it would cost a scan of the workspace.
+-- Parameters: index_name, with its schema.
+-- Errors: IB020, naming the index.
+-- Reads: the system catalog.
+-- INVOKER: called by find_page only.
+begin
+  if not exists (
+    select
+    from pg_catalog.pg_index as i
+    where i.indexrelid = pg_catalog.to_regclass(index_name) and i.indisvalid
+  ) then
+    raise exception using
+      errcode = 'IB020',
+      message = 'this list has no index in this database',
+      detail = pg_catalog.format('Missing, or not built to its end: %s. Nothing was read.', index_name),
+      hint = '`inboxdb lists build` builds it, concurrently.';
+  end if;
+end
+$$;
+-- <<< sql/list/require_index.sql
+
 -- >>> sql/list/list_page.type.sql
 create type inboxdb.list_page as (
   lead_ids inboxdb.lead_id [],
@@ -1036,19 +1089,28 @@ as $$
 --   for all; is_nobodys, whether leads of nobody are wanted; asked, of each lead; is_looked_at, whether anything is
 --   asked besides; after_at, after_id, the cursor; page_size.
 -- Returns: the page.
--- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Errors: IB020 where the index of the page is not there; 42501 where row-level security would filter what the owner of
+--   this function sees.
 -- Reads: list_filter; list_candidates, leads_of and walk_leads read the rest.
 -- INVOKER: called by read_conversations only.
 declare
   -- how many leads a call looks at
   most constant integer := 2000;
   count_bit integer;
+  index_name pg_catalog.text;
   candidates inboxdb.lead_id[];
   whose pg_catalog.text;
   page inboxdb.list_page;
 begin
-  select f.bit into count_bit from inboxdb.list_filter as f where f.name = filter_name;
+  select f.bit, f.index_name into count_bit, index_name from inboxdb.list_filter as f where f.name = filter_name;
+  if user_id is not null and (sort_name = 'updated' or index_name = 'public.inboxdb_list_all') then
+    perform inboxdb.require_index('public.inboxdb_list_all_by_user');
+  -- all leads by update have an index of the host's own
+  elsif sort_name <> 'updated' then
+    perform inboxdb.require_index(index_name);
+  end if;
   if count_bit is not null then
+    perform inboxdb.require_index(pg_catalog.format('inboxdb.counted_lead_%s_idx', filter_name));
     candidates := inboxdb.list_candidates(target_client_id, count_bit, most);
   elsif sort_name = 'updated' and user_id is not null then
     candidates := inboxdb.leads_of(target_client_id, user_id, most);

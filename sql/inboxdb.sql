@@ -241,6 +241,7 @@ create schema if not exists inboxdb;
 \ir list/read_cursor.sql
 \ir list/refuse_argument.sql
 \ir list/require_lists.sql
+\ir list/require_index.sql
 \ir list/list_page.type.sql
 \ir list/list_condition.type.sql
 \ir list/require_condition.sql

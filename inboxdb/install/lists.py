@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
-from inboxdb.database.connection import Connection, describe, transaction
+import psycopg
+
+from inboxdb.database.connection import Connection, describe, session, transaction
 from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate
 from inboxdb.install.catalog import Object
@@ -18,6 +21,10 @@ inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
 where n.nspname in ('public', 'inboxdb') and c.relkind = 'i'
 order by 1
 """
+
+# Values of the setting lists.
+BUILT, LEFT_OUT = "built", "left_out"
+SET = "select inboxdb.set_setting('lists', %s)"
 
 
 class LacksColumns(InboxdbError):
@@ -56,11 +63,36 @@ def indexes(connection: Connection) -> list[Index]:
 
 
 def unbuilt(connection: Connection) -> list[Index]:
-    """List the indexes to be built, where lists were not left out: some index is there."""
+    """List the indexes to be built, where lists were not left out: some index is there, or each is to be."""
     found = indexes(connection)
-    if all(index.state == "missing" for index in found):
+    decided = _decided(connection)
+    if decided == LEFT_OUT or (decided != BUILT and all(index.state == "missing" for index in found)):
         return []
     return [index for index in found if index.state != "built"]
+
+
+def leave_out(dsn: str) -> None:
+    """Remember that the indexes are not to be built, unless they are."""
+    with session(dsn, application_name="inboxdb lists") as connection:
+        if _decided(connection) != BUILT:
+            connection.execute(SET, (LEFT_OUT,))
+
+
+def left_out(dsn: str) -> bool:
+    """Say whether the indexes were left out, or dropped by `drop`."""
+    with session(dsn, application_name="inboxdb lists") as connection:
+        return _decided(connection) == LEFT_OUT
+
+
+def _decided(connection: Connection) -> str | None:
+    """Read the setting lists; None where it was lost, or inboxdb is older."""
+    there = connection.execute("select pg_catalog.to_regproc('inboxdb.setting') is not null").fetchone()
+    if there != (True,):
+        return None
+    with suppress(psycopg.errors.UndefinedTable), transaction(connection):
+        row = connection.execute("select inboxdb.setting('lists')").fetchone()
+        return row[0] if row else None
+    return None
 
 
 def build(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[str]:
@@ -84,15 +116,18 @@ def build(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[s
             connection.execute("set lock_timeout = 0")
             for statement in index.statements:
                 connection.execute(statement.encode())
+        connection.execute(SET, (BUILT,))
         return [index.name for index in to_build]
 
 
 def drop(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[str]:
-    """Drop the indexes, concurrently: lists go on, at the cost of a scan.
+    """Drop the indexes, concurrently, and leave them out from now on: lists are refused then (IB020).
 
     Parameters as of build. Returns the names of those dropped.
     """
     with migrate.alone(dsn) as connection:
+        if _decided(connection) is not None:
+            connection.execute(SET, (LEFT_OUT,))
         # by name, because where the host lacks a column list_indexes has none
         to_drop = [name for (name,) in connection.execute(THERE) if NAME.fullmatch(name)]
         for name in to_drop:

@@ -1,7 +1,7 @@
 -- Looks for: an index of the lists that is missing or invalid, where others are there, the host's own for the list by
 -- update among them; columns that the host lacks for lists.
--- Why: a page costs a scan of the workspace; without the columns there are no lists.
--- Evidence: the catalog, readable by everybody. Lists whose indexes were all left out are no finding.
+-- Why: pages are refused, and by update cost a scan of the workspace; without the columns there are no lists.
+-- Evidence: the catalog, and the setting lists. Lists whose indexes were left out are no finding.
 -- Source of the rule: sql/list/list_indexes.sql; sql/list/missing_for_lists.sql, from which `make migration` writes the
 -- list of columns.
 with needed (place, host_table, host_column, types) as (
@@ -44,7 +44,7 @@ select
   pg_catalog.format('index %s is %s', f.name, case when f.is_there then 'invalid' else 'missing' end) as evidence,
   '`inboxdb lists build`' as remedy
 from found as f
-where not f.is_valid and (select pg_catalog.bool_or(any_of.is_there) from found as any_of)
+where not f.is_valid and inboxdb.setting('lists') = 'built'
 union all
 select
   'warning' as severity,
@@ -53,7 +53,7 @@ select
 from pg_catalog.pg_attribute as client
 inner join pg_catalog.pg_attribute as updated on client.attrelid = updated.attrelid and updated.attname = 'updatedAt'
 where client.attrelid = pg_catalog.to_regclass('public."Lead"') and client.attname = 'clientId'
-  and (select pg_catalog.bool_or(any_of.is_there) from found as any_of)
+  and inboxdb.setting('lists') = 'built'
   and not exists (
     select
     from pg_catalog.pg_index as i
