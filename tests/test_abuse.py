@@ -18,6 +18,7 @@ import pytest
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
+from inboxdb.install import lists
 from tests.rows import GLOBAL, Host, live_counts, new_id, set_clock, stored_counts
 from tests.servers import DRAINER, HELD, MEMBER, MONITOR, OWNER, WRITER, Database, Server
 from tests.test_identity import claim, fields_of
@@ -80,6 +81,7 @@ def fill(database: Database) -> None:
     host.workspace(id=HERE, userId=ANN)
     host.member(HERE, SUE, "SETTER")
     host.workspace(id=THERE, userId=EVE)
+    lists.build(database.direct_dsn)
     for lead, (workspace, user) in LEADS.items():
         texts = dict.fromkeys(("firstName", "email", "phone", "companyName"), lead)
         host.lead(workspace, id=lead, assignedToUserId=user, **texts)

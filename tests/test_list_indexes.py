@@ -45,6 +45,14 @@ WRITTEN = {
 }
 
 
+# Of each index, a filter that does without.
+OTHER = dict.fromkeys(
+    ("inboxdb_list_all", "inboxdb_list_all_by_user", "inboxdb_list_tagged", "inboxdb_list_needs_repair"), "responses"
+) | dict.fromkeys(
+    ("inboxdb_list_responses", "inboxdb.counted_lead_ai_sent_idx", "inboxdb.counted_lead_ai_review_idx"), "attention"
+)
+
+
 def said_by_the_doctor(database: Database) -> list[str]:
     [examined] = [one for one in doctor.examine(database.dsn) if one.check == "lists"]
     return [finding.evidence for finding in examined.findings]
@@ -98,19 +106,62 @@ def test_one_that_is_not_as_it_should_be_is_noticed_and_mended(database: Databas
 
 
 def test_migrate_apply_builds_them(bare_database: Database) -> None:
-    """Unless told not to; and uninstalling leaves none."""
+    """Unless told not to, then or before; and uninstalling leaves none."""
     dsn = bare_database.dsn
+
+    def states() -> list[tuple[str, str]]:
+        with bare_database.connect() as owner:
+            return [(index.name, index.state) for index in lists.indexes(owner)]
+
+    built, missing = ([(name, state) for name in NAMES] for state in ("built", "missing"))
     assert invoke("migrate", "apply", "--without-rls", "--without-lists", "--dsn", dsn).exit_code == 0
-    with bare_database.connect() as owner:
-        assert [index.name for index in lists.indexes(owner)] == NAMES
-        assert {index.state for index in lists.indexes(owner)} == {"missing"}
+    for _ in range(2):
+        assert states() == missing
         assert invoke("migrate", "apply", "--without-rls", "--dsn", dsn).exit_code == 0
-        assert {index.state for index in lists.indexes(owner)} == {"built"}
-    assert json.loads(invoke("lists", "drop", "--json", "--dsn", dsn).stdout)["dropped"] == NAMES
+    assert states() == missing
     assert json.loads(invoke("lists", "build", "--json", "--dsn", dsn).stdout)["built"] == NAMES
+    bare_database.connect().execute(f"drop index {NAMES[3]}".encode())
+    assert invoke("migrate", "apply", "--without-rls", "--without-lists", "--dsn", dsn).exit_code == 3
+    assert invoke("migrate", "apply", "--without-rls", "--dsn", dsn).exit_code == 0
+    assert states() == built
+    assert json.loads(invoke("lists", "drop", "--json", "--dsn", dsn).stdout)["dropped"] == NAMES
+    assert invoke("migrate", "apply", "--without-rls", "--dsn", dsn).exit_code == 0
+    assert states() == missing
     assert invoke("uninstall", "--yes", "--dsn", dsn).exit_code == 0
     left = "select relname from pg_class where relname like 'inboxdb%'"
     assert bare_database.connect().execute(left).fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("of", "of_a_user", "index"),
+    [
+        ("", True, "inboxdb_list_all_by_user"),
+        ("", False, "inboxdb_list_all"),
+        (", filter => 'responses'", False, "inboxdb_list_responses"),
+        (", filter => 'attention'", True, "inboxdb_list_tagged"),
+        (", filter => 'drafts'", False, "inboxdb_list_tagged"),
+        (", filter => 'needs_repair'", True, "inboxdb_list_needs_repair"),
+        (", filter => 'ai_sent'", False, "inboxdb.counted_lead_ai_sent_idx"),
+        (", filter => 'ai_review'", True, "inboxdb.counted_lead_ai_review_idx"),
+        (", sort => 'updated'", True, "inboxdb_list_all_by_user"),
+    ],
+)
+def test_a_list_without_its_index_is_refused(database: Database, of: str, of_a_user: bool, index: str) -> None:
+    """Because each page would cost a scan of the workspace; the other lists go on."""
+    host, owner, setter = Host(database.writer()), new_id(), new_id()
+    workspace = host.workspace(userId=owner)
+    host.member(workspace, setter, "SETTER")
+    reader = database.signed_in(setter if of_a_user else owner)
+    page = f"select * from inbox_api.conversations('{workspace}'{of})".encode()
+    with pytest.raises(psycopg.Error, match="has no index") as raised:
+        reader.execute(page)
+    assert raised.value.sqlstate == "IB020"
+    lists.build(database.direct_dsn)
+    reader.execute(page)
+    database.connect().execute(f"drop index {index}".encode())
+    with pytest.raises(psycopg.Error, match="has no index"):
+        reader.execute(page)
+    reader.execute(f"select * from inbox_api.conversations('{workspace}', filter => '{OTHER[index]}')".encode())
 
 
 @pytest.mark.parametrize(
@@ -204,6 +255,8 @@ def test_an_index_is_built_of_the_servers_own_functions(database: Database) -> N
 def test_they_are_not_built_before_their_migration(bare_database: Database) -> None:
     """Where the program is newer than the database."""
     migrate.apply(bare_database.dsn, to="0007-access")
-    with pytest.raises(InboxdbError, match="lacks 0008-lists: run `inboxdb migrate apply` first"):
+    with pytest.raises(
+        InboxdbError, match="lacks 0008-types-of-the-server, 0009-lists: run `inboxdb migrate apply` first"
+    ):
         lists.build(bare_database.dsn)
     assert lists.drop(bare_database.dsn) == []
