@@ -16,9 +16,10 @@ with needed (place, host_table, host_column, types) as (
   (7, 'Message', 'sentAt', 'timestamp%'),
   (8, 'Message', 'body', '%'),
   (9, 'Message', 'subject', '%'),
-  (10, 'AIDraft', 'channel', '%'),
-  (11, 'SmsCampaign', 'id', '%'),
-  (12, 'SmsCampaign', 'name', '%')
+  (10, 'Message', 'sentByUserId', '%'),
+  (11, 'AIDraft', 'channel', '%'),
+  (12, 'SmsCampaign', 'id', '%'),
+  (13, 'SmsCampaign', 'name', '%')
   -- end
 ),
 
