@@ -37,6 +37,11 @@ used (oid, table_name, relowner, is_ours, needs) as (
   inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
   where (n.nspname = 'inboxdb' and c.relkind in ('r', 'v') and c.relname !~ '^(_?yoyo_|migration_text$)')
     or (n.nspname = 'public' and c.relname in ('Client', 'ClientMember', 'Lead', 'AIDraft', 'Message'))
+    -- read by lists alone
+    or (
+      n.nspname = 'public' and c.relname = 'SmsCampaign'
+      and pg_catalog.to_regclass('inboxdb.listed_lead') is not null
+    )
 ),
 
 refused (role_name, table_name, is_ours, privileges, is_log) as (
