@@ -1,7 +1,8 @@
 -- Looks for: an index of the lists that is missing or invalid, where others are there, the host's own for the list by
 -- update among them; columns that the host lacks for lists.
 -- Why: pages are refused, and by update cost a scan of the workspace; without the columns there are no lists.
--- Evidence: the catalog, and the setting lists. Lists whose indexes were left out are no finding.
+-- Evidence: the catalog; the setting lists, readable by the role that installed inboxdb. Lists whose indexes were left
+-- out are no finding.
 -- Source of the rule: sql/list/list_indexes.sql; sql/list/missing_for_lists.sql, from which `make migration` writes the
 -- list of columns.
 with needed (place, host_table, host_column, types) as (

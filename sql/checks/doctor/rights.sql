@@ -40,7 +40,12 @@ used (oid, table_name, relowner, is_ours, needs) as (
     -- read by lists alone
     or (
       n.nspname = 'public' and c.relname = 'SmsCampaign'
-      and pg_catalog.to_regclass('inboxdb.listed_lead') is not null
+      and exists (
+        select
+        from pg_catalog.pg_class as v
+        inner join ours as o on v.relnamespace = o.oid
+        where v.relname = 'listed_lead'
+      )
     )
 ),
 
