@@ -36,3 +36,16 @@ def tables(host: str) -> bytes:
     for columns, kind in zip((HOSTS | WIDE_HOSTS)[host], ("UUID", "TIMESTAMPTZ(6)"), strict=False):
         text = columns.sub(rf"\1 {kind}", text)
     return text.encode()
+
+# What Citus does to a table of its own, as far as an installation is concerned, by its source: no package of Citus is
+# to be had for the servers at hand. For a superuser.
+CITUS = """
+set allow_system_table_mods = on;
+create function pg_catalog.citus_truncate_trigger() returns trigger language plpgsql as 'begin return null; end';
+create function pg_catalog.undistribute_table(table_name regclass, cascade_via_foreign_keys boolean) returns void
+language plpgsql as $$ begin execute format('drop trigger truncate_trigger on %s', table_name); end $$;
+"""
+OF_CITUS = """
+create trigger truncate_trigger after truncate on public."{}"
+for each statement execute function pg_catalog.citus_truncate_trigger()
+"""

@@ -16,7 +16,8 @@ from inboxdb.counts import verify
 from inboxdb.database.errors import InboxdbError
 from inboxdb.drain.run import drain
 from inboxdb.install import differences, migrate, repair, suspend
-from inboxdb.watch import status
+from inboxdb.watch import doctor, status
+from tests.hosts import CITUS, OF_CITUS
 from tests.parts import one_in
 from tests.rows import WRITTEN_AT, new_id
 from tests.servers import Database
@@ -238,6 +239,23 @@ def test_inherited(world: World, table: str, come: str) -> None:
     with pytest.raises(InboxdbError, match=r'"Archive" no inherit public."' + table):
         suspend.resume(world.database.dsn)
     world.change(f'alter table public."Archive" no inherit <{table}>')
+    assert suspend.resume(world.database.dsn)
+    assert world.all_is_right()
+
+
+def test_given_to_citus(world: World) -> None:
+    """Distributed with DDL propagation off, a table would have our triggers on an empty shell alone."""
+    superuser = world.database.superuser()
+    superuser.execute(CITUS + OF_CITUS.format("Message"))
+    problem = 'table public."Message" is a table of Citus\'s'
+    [found] = repair.verify(world.database.dsn).findings
+    assert (found.object, found.installed) == ("host schema", problem)
+    [check] = [one for one in doctor.examine(world.database.dsn) if one.check == "host_tables"]
+    assert [one.evidence.partition(": ")[0] for one in check.findings] == [problem]
+    assert drain(world.database.dsn).suspended_because == problem
+    with pytest.raises(InboxdbError, match=re.escape(problem)):
+        suspend.resume(world.database.dsn)
+    superuser.execute("select undistribute_table('public.\"Message\"', cascade_via_foreign_keys => true)")
     assert suspend.resume(world.database.dsn)
     assert world.all_is_right()
 

@@ -11,6 +11,7 @@ from inboxdb.database.errors import DatabaseRefused
 from inboxdb.demo import embedded
 from inboxdb.install import migrate, plan, repair
 from tests.catalog import catalog, difference
+from tests.hosts import CITUS, OF_CITUS
 from tests.rows import GLOBAL, Host, live_counts, new_id, stored_counts
 from tests.servers import WRITER, Database
 
@@ -273,6 +274,16 @@ UNFOLLOWED = {
     "unlogged": (
         'alter table public."Message" set unlogged',
         'table public."Message" is unlogged: ',
+        None,
+    ),
+    "tables of Citus's": (
+        CITUS + OF_CITUS.format("Lead"),
+        'table public."Lead" is a table of Citus\'s, whose rows ',
+        None,
+    ),
+    "members copied to each server": (
+        CITUS + OF_CITUS.format("ClientMember"),
+        'table public."ClientMember" is a table of Citus\'s, ',
         None,
     ),
     "no primary key": (

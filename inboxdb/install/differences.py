@@ -143,7 +143,7 @@ def differences(connection: Connection) -> list[Difference]:
         if not any(part in changed for part in _explained_by(obj, state)):
             shipped, installed = state.expected.get(obj), state.installed.get(obj)
             differ.append(Difference(obj, *_in_words(obj, shipped, installed), _remedy(obj, shipped, installed, state)))
-    return differ + list(_lost_rows(connection, state)) + list(_unbuilt(connection))
+    return differ + list(_lost_rows(connection, state)) + list(_unbuilt(connection)) + list(_changed_host(connection))
 
 
 def lost_or_changed(connection: Connection, kind: str) -> list[Difference]:
@@ -211,6 +211,17 @@ def _unbuilt(connection: Connection) -> Iterator[Difference]:
         for index in lists.unbuilt(connection):
             remedy = Remedy(f"`inboxdb lists build`, or {REPAIR}", index.statements, concurrently=True)
             yield Difference(Object("index", index.name), "built", index.state, remedy)
+
+
+def _changed_host(connection: Connection) -> Iterator[Difference]:
+    """Name what a drain suspends inboxdb for, where none has yet."""
+    # the functions asked may be lost, which is a difference of its own
+    with suppress(psycopg.ProgrammingError):
+        query = "select inboxdb.host_problem() where inboxdb.suspended_since() is null"
+        for (problem,) in connection.execute(query).fetchall():
+            if problem is not None:
+                remedy = Remedy("bring that back as it was, or `inboxdb migrate suspend`")
+                yield Difference(Object("host", "schema"), "as it was", problem, remedy)
 
 
 def _read_state(connection: Connection) -> _State:

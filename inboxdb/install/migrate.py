@@ -84,7 +84,9 @@ begin
     ('standard_conforming_strings', 'on'),
     ('client_min_messages', 'warning'),
     ('restrict_nonsystem_relation_kind', ''),
-    ('plpgsql.extra_errors', 'none')
+    ('plpgsql.extra_errors', 'none'),
+    -- Citus would copy our views, and pg_roles with them, to its other servers, which refuse that
+    ('citus.enable_ddl_propagation', 'off')
   ) as s (name, value)
   -- transaction_timeout is of PostgreSQL 17
   where pg_catalog.current_setting(s.name, true) is not null;

@@ -59,6 +59,15 @@ begin
         inner join pg_catalog.pg_namespace as n on child.relnamespace = n.oid
         where i.inhparent = c.oid
       ) as child,
+      -- every table of Citus's has this trigger, whether its rows are in shards, copied to each server, or local
+      exists (
+        select
+        from pg_catalog.pg_trigger as t
+        inner join pg_catalog.pg_proc as p on t.tgfoid = p.oid
+        where t.tgrelid = c.oid
+          and p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+          and p.proname = 'citus_truncate_trigger'
+      ) as is_of_citus,
       -- varchar and text compare with the same operators and share their indexes
       case a.atttypid when 'pg_catalog.varchar'::pg_catalog.regtype then 'text'
         else pg_catalog.format_type(a.atttypid, null) end as type_name,
@@ -118,21 +127,31 @@ begin
         pg_catalog.format('table %s is unlogged: a crash empties it, and fires no trigger', f.table_name),
         pg_catalog.format('`alter table %s set logged`', f.table_name)
       ),
-      (6, f.type_name is null, pg_catalog.format('column %s is missing', f.column_name), null),
       (
-        7, f.kind = 'id' and f.type_name not in ('text', 'uuid'),
+        6, f.is_of_citus,
+        pg_catalog.format(
+          'table %s is a table of Citus''s, whose rows are written where no trigger of inboxdb''s notes them', f.table_name
+        ),
+        pg_catalog.format(
+          'several servers are for whole workspaces each (docs/scale.md); where one is enough `select '
+          'undistribute_table(%L, cascade_via_foreign_keys => true)`', f.table_name
+        )
+      ),
+      (7, f.type_name is null, pg_catalog.format('column %s is missing', f.column_name), null),
+      (
+        8, f.kind = 'id' and f.type_name not in ('text', 'uuid'),
         pg_catalog.format('column %s is %s, not text, varchar or uuid', f.column_name, f.type_name), null
       ),
       (
-        8, f.kind = 'text' and f.type_name <> 'text',
+        9, f.kind = 'text' and f.type_name <> 'text',
         pg_catalog.format('column %s is %s, not text or varchar', f.column_name, f.type_name), null
       ),
       (
-        9, f.kind = 'time' and f.type_name not in ('timestamp without time zone', 'timestamp with time zone'),
+        10, f.kind = 'time' and f.type_name not in ('timestamp without time zone', 'timestamp with time zone'),
         pg_catalog.format('column %s is %s, not a timestamp', f.column_name, f.type_name), null
       ),
       (
-        10, other.type_name <> f.type_name,
+        11, other.type_name <> f.type_name,
         pg_catalog.format(
           'column %s is %s where %s is %s', f.column_name, f.type_name, other.column_name, other.type_name
         ),
@@ -140,7 +159,7 @@ begin
       ),
       -- our keys and our log compare by bytes
       (
-        11, f.kind = 'id' and not f.collisdeterministic,
+        12, f.kind = 'id' and not f.collisdeterministic,
         pg_catalog.format(
           'column %s has collation %s, by which different ids are equal', f.column_name, f.collation_name
         ),
@@ -150,7 +169,7 @@ begin
       ),
       -- two collations in a comparison: an error (42P22), or an index that cannot be used
       (
-        12, f.kind = 'id' and other.collation_name <> f.collation_name,
+        13, f.kind = 'id' and other.collation_name <> f.collation_name,
         pg_catalog.format(
           'column %s has collation %s where %s has %s',
           f.column_name, f.collation_name, other.column_name, other.collation_name
@@ -160,14 +179,14 @@ begin
         )
       ),
       (
-        13, f.attgenerated = 'v' and (f.kind = 'id' or f.host_table in ('AIDraft', 'Message')),
+        14, f.attgenerated = 'v' and (f.kind = 'id' or f.host_table in ('AIDraft', 'Message')),
         pg_catalog.format(
           'column %s is a virtual generated column, which no trigger and no index can read', f.column_name
         ),
         pg_catalog.format('make %s a stored column', f.column_name)
       ),
       (
-        14, f.host_column = 'id' and f.host_table in ('Client', 'Lead') and not f.is_key,
+        15, f.host_column = 'id' and f.host_table in ('Client', 'Lead') and not f.is_key,
         pg_catalog.format('column %s is no key: it may be null, or two rows may have the same', f.column_name),
         pg_catalog.format('`alter table %s add primary key (id)`', f.table_name)
       )

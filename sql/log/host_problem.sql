@@ -6,9 +6,10 @@ set quote_all_identifiers = off
 as $$
   -- Purpose: find out whether the host has changed its schema under our functions and triggers: a rename is followed by
   --   views, triggers' conditions and policies, but not by a function's text (D101); no trigger of ours fires for a
-  --   table that inherits from the host's (D109).
+  --   table that inherits from the host's (D109), nor for the rows of a table of Citus's.
   -- Returns: null where every column is there, is of the type that it had, and is the one read by our views, not
-  --   another of the same name, and where no table inherits from one with triggers; else what is not so.
+  --   another of the same name, and where no table inherits from one with triggers, or is of Citus's; else what is not
+  --   so.
   -- Reads: the system catalog.
   -- INVOKER: called by check_host only.
   with named (place, host_table, host_column, type_of, read_by) as (
@@ -55,12 +56,27 @@ as $$
     where change.text is not null
   ),
 
+  host (place, host_table, oid) as (
+    select
+      pg_catalog.min(n.place), n.host_table, pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
+    from named as n
+    group by n.host_table
+  ),
+
   inherited (place, problem) as (
     select
-      n.place, pg_catalog.format('table public.%I is inherited by %s', n.host_table, i.inhrelid::pg_catalog.regclass)
-    from (select pg_catalog.min(n.place) as place, n.host_table from named as n group by n.host_table) as n
-    inner join pg_catalog.pg_inherits as i
-      on pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = i.inhparent
+      h.place, pg_catalog.format('table public.%I is inherited by %s', h.host_table, i.inhrelid::pg_catalog.regclass)
+    from host as h
+    inner join pg_catalog.pg_inherits as i on h.oid = i.inhparent
+  ),
+
+  -- as host/check.sql finds them
+  of_citus (place, problem) as (
+    select h.place, pg_catalog.format('table public.%I is a table of Citus''s', h.host_table)
+    from host as h
+    inner join pg_catalog.pg_trigger as t on h.oid = t.tgrelid
+    inner join pg_catalog.pg_proc as p on t.tgfoid = p.oid
+    where p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace and p.proname = 'citus_truncate_trigger'
   )
 
   select pg_catalog.string_agg(found.problem, '; ' order by found.place, found.problem)
@@ -68,5 +84,7 @@ as $$
     select c.place, c.problem from changed as c
     union all
     select i.place, i.problem from inherited as i
+    union all
+    select c.place, c.problem from of_citus as c
   ) as found
 $$;

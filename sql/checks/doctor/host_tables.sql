@@ -1,5 +1,5 @@
--- Looks for: a table inheriting from one of the host's with our triggers, or attached to it; such a table unlogged, or
--- with ids that need not be unique.
+-- Looks for: a table inheriting from one of the host's with our triggers, or attached to it; such a table unlogged, of
+-- Citus's, or with ids that need not be unique.
 -- Why: no trigger of ours fires for the rows of a child, nor when a crash empties an unlogged table, so counts go wrong
 -- without a sign; two leads of one id make every refresh of their workspace fail.
 -- Evidence: the catalog, and drain_status(), for inboxdb_monitor too.
@@ -38,6 +38,21 @@ select
   pg_catalog.format('`alter table %s set logged`; after a crash `inboxdb mark --all`', h.table_name) as remedy
 from host as h
 where h.relpersistence = 'u'
+union all
+select
+  'problem' as severity,
+  pg_catalog.format('table %s is a table of Citus''s: its rows are written where no trigger of inboxdb''s notes them', h.table_name)
+    as evidence,
+  pg_catalog.format(
+    '`select undistribute_table(%L, cascade_via_foreign_keys => true)`, then `%s`', h.table_name,
+    case when s.suspended_since is null then 'inboxdb mark --all' else 'inboxdb migrate resume' end
+  ) as remedy
+from host as h
+inner join pg_catalog.pg_trigger as t on h.oid = t.tgrelid
+inner join pg_catalog.pg_proc as p on t.tgfoid = p.oid
+cross join inboxdb.drain_status() as s
+where p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace
+  and p.proname = 'citus_truncate_trigger'
 union all
 select
   'problem' as severity,
