@@ -143,7 +143,8 @@ begin
       (
         6, f.is_of_citus,
         pg_catalog.format(
-          'table %s is a table of Citus''s, whose rows are written where no trigger of inboxdb''s notes them', f.table_name
+          'table %s is a table of Citus''s, whose rows are written where no trigger of inboxdb''s notes them',
+          f.table_name
         ),
         pg_catalog.format(
           'several servers are for whole workspaces each (docs/scale.md); where one is enough `select '

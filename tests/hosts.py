@@ -37,6 +37,7 @@ def tables(host: str) -> bytes:
         text = columns.sub(rf"\1 {kind}", text)
     return text.encode()
 
+
 # What Citus does to a table of its own, as far as an installation is concerned, by its source: no package of Citus is
 # to be had for the servers at hand. For a superuser.
 CITUS = """

@@ -41,8 +41,9 @@ where h.relpersistence = 'u'
 union all
 select
   'problem' as severity,
-  pg_catalog.format('table %s is a table of Citus''s: its rows are written where no trigger of inboxdb''s notes them', h.table_name)
-    as evidence,
+  pg_catalog.format(
+    'table %s is a table of Citus''s: its rows are written where no trigger of inboxdb''s notes them', h.table_name
+  ) as evidence,
   pg_catalog.format(
     '`select undistribute_table(%L, cascade_via_foreign_keys => true)`, then `%s`', h.table_name,
     case when s.suspended_since is null then 'inboxdb mark --all' else 'inboxdb migrate resume' end
