@@ -1,6 +1,8 @@
 -- inboxdb 0008: conversation lists: the view that pages are read from, cursors, and the reads in inbox_api. Where the host
 --   lacks a column by which lists sort or filter, the view is not made. The indexes of lists are no part of this file,
 --   because their text hangs on the types of the host's columns: `inboxdb lists build` makes them, concurrently.
+--   Search: the texts searched in, the log of their changes, and those who keep both. Leads made, gone or moved are
+--   handed on by the counts' refresh from here on, and the drains' first walk fills the texts after 0009.
 -- Locks: ACCESS SHARE on "Lead", "AIDraft" and "Message" until commit, as a query takes. Duration: milliseconds.
 -- Undo: 0008-lists.rollback.sql puts back what was before, and drops the indexes.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0008-lists.sql (one transaction).
@@ -11,9 +13,40 @@ set local search_path = '';
 
 -- squawk-ignore ban-drop-view
 drop view inboxdb.grant_matrix;
+-- squawk-ignore ban-drop-function
+drop function inboxdb.after_maintenance(jsonb, inboxdb.maintenance, double precision);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.maintenance_credit(jsonb, inboxdb.maintenance, double precision);
+-- squawk-ignore ban-drop-view
+drop view inboxdb.maintenance;
+-- squawk-ignore ban-drop-view
+drop view inboxdb.update_trigger;
 
 -- >>> by hand, before the bodies
 -- <<< by hand
+
+-- >>> sql/base/lock_class.sql
+create or replace function inboxdb.lock_class(what text) returns integer
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: the class of an advisory lock of ours, as pg_locks.classid shows it.
+  -- Parameters: what, workspace (objid: hashtext of its id), collector, grants, migration or texts (objid: 0),
+  --   maintenance (objid: hashtext of the item), number (objid: the number).
+  -- Returns: null for anything else. `inboxdb migrate` has its own number, needed before the installation: a test
+  --   holds the two together.
+  -- INVOKER: reads nothing.
+  select case
+    when what = 'workspace' then 1768841848
+    when what = 'collector' then 1768841849
+    when what = 'migration' then 1768841850
+    when what = 'grants' then 1768841851
+    when what = 'maintenance' then 1768841852
+    when what = 'number' then 1768841853
+    when what = 'texts' then 1768841854
+  end
+$$;
+-- <<< sql/base/lock_class.sql
 
 -- >>> sql/host/first_time.sql
 -- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into queries that an index answers,
@@ -152,6 +185,446 @@ as $$
 $$;
 -- <<< sql/host/id_bytes.sql
 
+-- >>> sql/log/text_change.table.sql
+-- The second log: leads whose searched text may be another. Apart from the change log, so that no reader of counts
+-- passes over a row of this table (docs/lists.md, S1). No slices: below the floor of search_state nothing is visited.
+-- No unique key but the identity, no foreign key, no NOTIFY, no index by workspace; the key is that of a slice (D107).
+create table inboxdb.text_change (
+  xid xid8 not null default pg_catalog.pg_current_xact_id(),
+  id bigint generated always as identity (cache 100),
+  client_id inboxdb.client_id,
+  lead_id inboxdb.lead_id,
+  noted_at timestamptz not null default inboxdb.clock(),
+  primary key (xid, id, noted_at)
+)
+with (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, vacuum_truncate = off);
+
+-- as for the change log: statistics would be of changes taken by now
+alter table inboxdb.text_change alter column xid set statistics 0;
+
+comment on table inboxdb.text_change is 'Leads whose searched text may be another: noted by triggers, or handed on.';
+comment on column inboxdb.text_change.xid is 'The writing transaction, or the refresh that handed the lead on.';
+comment on column inboxdb.text_change.client_id is 'The workspace, for taking turns; null where the writer named none.';
+comment on column inboxdb.text_change.lead_id is 'The lead; null for all leads: a walk is due then.';
+comment on column inboxdb.text_change.noted_at is 'When the change was noted, or handed on.';
+-- <<< sql/log/text_change.table.sql
+
+-- >>> sql/log/is_for_texts.sql
+create or replace function inboxdb.is_for_texts(client_id inboxdb.client_id, lead_id inboxdb.lead_id, changed smallint)
+returns boolean
+language sql immutable
+as $$
+  -- Purpose: whether a change taken for the counts may be one of texts, too.
+  -- Parameters: as in the change log.
+  -- Returns: true for a lead made, gone or moved, and for a change of everything; never null.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: called by take_changes only.
+  select changed & 56 <> 0 or (client_id is null and lead_id is null)
+$$;
+-- <<< sql/log/is_for_texts.sql
+
+-- >>> sql/log/take_changes.sql
+create or replace function inboxdb.take_changes(slices integer[], tids tid[]) returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: delete changes from the log. None is taken twice: readers of a workspace's changes hold its lock, and
+--   changes without a workspace are taken under the collector's lock.
+-- Hands leads made, gone or moved on to text_change, and changes of everything, in the statements that delete: no other
+--   statement takes a change out of the log, so none is lost for texts (docs/lists.md, S2).
+-- Parameters: slices and tids, the place of each change, from changes_of or view change.
+-- Writes: the change log, text_change.
+-- INVOKER: called by remember_leads, fill_leads, remember_changed, collapse_changes and assign_changes only.
+begin
+  if 0 = any (slices) then
+    with
+    taken as (
+      delete from inboxdb.change_0 as c
+      where c.ctid = any (array(
+        select p.tid
+        from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+        where p.slice = 0
+      ))
+      returning c.client_id, c.lead_id, c.changed
+    )
+    insert into inboxdb.text_change (client_id, lead_id)
+    select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);
+  end if;
+  if 1 = any (slices) then
+    with
+    taken as (
+      delete from inboxdb.change_1 as c
+      where c.ctid = any (array(
+        select p.tid
+        from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+        where p.slice = 1
+      ))
+      returning c.client_id, c.lead_id, c.changed
+    )
+    insert into inboxdb.text_change (client_id, lead_id)
+    select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);
+  end if;
+  if 2 = any (slices) then
+    with
+    taken as (
+      delete from inboxdb.change_2 as c
+      where c.ctid = any (array(
+        select p.tid
+        from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+        where p.slice = 2
+      ))
+      returning c.client_id, c.lead_id, c.changed
+    )
+    insert into inboxdb.text_change (client_id, lead_id)
+    select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);
+  end if;
+  if 3 = any (slices) then
+    with
+    taken as (
+      delete from inboxdb.change_3 as c
+      where c.ctid = any (array(
+        select p.tid
+        from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+        where p.slice = 3
+      ))
+      returning c.client_id, c.lead_id, c.changed
+    )
+    insert into inboxdb.text_change (client_id, lead_id)
+    select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);
+  end if;
+end
+$$;
+-- <<< sql/log/take_changes.sql
+
+-- >>> sql/log/floor_above.sql
+create or replace function inboxdb.floor_above(
+  undrained xid8[], most integer, out read_from xid8, out also_read xid8[]
+)
+language plpgsql stable
+set search_path = ''
+set plan_cache_mode = force_generic_plan
+as $$
+-- Purpose: the floor of a log whose rows have the writer's transaction (D10): below it nothing visible is left, and
+--   nothing can appear, because new rows there can only come from transactions open in the caller's snapshot.
+-- Parameters: undrained, the transactions of the first undrained rows, in order; most, how many rows were asked for at
+--   most.
+-- Returns: the transaction from which on to read; up to 64 exceptions below.
+-- INVOKER: called by raise_floor and raise_floor_of_texts only.
+begin
+  with
+  -- read_from is at most here: the last of the rows asked for, or the end of the snapshot
+  beyond as (
+    select least(
+      -- at most xmax, although another server may have counted further
+      pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()),
+      case when pg_catalog.cardinality(undrained) = most then undrained[most] end
+    ) as xid
+  ),
+  open_xid as materialized (
+    select o.xid, pg_catalog.lead(o.xid, 1, b.xid) over by_xid as next_xid, pg_catalog.row_number() over by_xid as place
+    from beyond as b
+    cross join (
+      select x.xid from pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) as x (xid)
+      union
+      -- the caller's own transaction, not listed in its snapshot: may yet note changes
+      select pg_catalog.pg_current_xact_id_if_assigned()
+      union
+      select pg_catalog.unnest(undrained)
+    ) as o
+    where o.xid < b.xid
+    window by_xid as (order by o.xid)
+  ),
+  -- up to 64 exceptions in also_read; of more, only the ones before the last wide gap
+  one_by_one as (
+    select coalesce(pg_catalog.max(o.place), 0) as places
+    from open_xid as o
+    where o.place <= 64
+      and (
+        not exists (select from open_xid as further where further.place > 64)
+        or o.next_xid::pg_catalog.text::pg_catalog.int8 - o.xid::pg_catalog.text::pg_catalog.int8 > 1000
+      )
+  )
+  select
+    coalesce(
+      (select o.xid from open_xid as o where o.place = n.places + 1), (select b.xid from beyond as b)
+    ),
+    array(select o.xid from open_xid as o where o.place <= n.places)
+  into floor_above.read_from, floor_above.also_read
+  from one_by_one as n;
+end
+$$;
+-- <<< sql/log/floor_above.sql
+
+-- >>> sql/log/update_trigger.view.sql
+create or replace view inboxdb.update_trigger as
+select
+  t.tgname as trigger_name,
+  t.tgenabled in ('O', 'A') as is_enabled,
+  case
+    when k.is_comparing then s.noted_updates = 'changed' or inboxdb.must_compare()
+    else s.noted_updates = 'named'
+  end as is_to_be_enabled,
+  k.is_comparing,
+  k.is_of_texts
+from (
+  values
+  ('inboxdb_note_update', false, false),
+  ('inboxdb_note_rollup', false, false),
+  ('inboxdb_note_compared', true, false),
+  ('inboxdb_note_text', false, true),
+  ('inboxdb_note_compared_text', true, true)
+) as k (trigger_name, is_comparing, is_of_texts)
+inner join pg_catalog.pg_trigger as t on k.trigger_name = t.tgname
+cross join (select inboxdb.setting('noted_updates') as noted_updates) as s
+where t.tgrelid = pg_catalog.to_regclass('public."Lead"');
+
+comment on view inboxdb.update_trigger is
+'The triggers noting UPDATEs of "Lead", for counts and for searched texts: whether each is enabled, and whether it is '
+'to be, by the setting noted_updates and by the host''s own triggers (function must_compare).';
+-- <<< sql/log/update_trigger.view.sql
+
+-- >>> sql/log/arrange_triggers.sql
+create or replace function inboxdb.arrange_triggers() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: enable and disable the triggers noting UPDATEs of "Lead" as view update_trigger says, and mark every
+--   workspace where changes may have been missed before.
+-- Errors: 42501 for a caller who does not own "Lead"; 55P03 where "Lead" cannot be locked within lock_timeout.
+-- Locks: SHARE ROW EXCLUSIVE on "Lead", so that every write before had the former triggers, and has ended, and every
+--   write after has the new ones: none falls between (D125).
+-- Writes: the change log.
+-- INVOKER: called by arrange_if_free, and by set_noted_updates, for the owner.
+declare
+  commands pg_catalog.text;
+  may_have_missed pg_catalog.bool;
+begin
+  lock table public."Lead" in share row exclusive mode;
+  select
+    pg_catalog.string_agg(
+      pg_catalog.format(
+        '%s trigger %I',
+        case when not t.is_to_be_enabled then 'disable' when f.fires_always then 'enable always' else 'enable' end,
+        t.trigger_name
+      ),
+      ', '
+    ) filter (where t.is_enabled <> t.is_to_be_enabled),
+    -- nothing was missed while every named column was noted, and the host had no trigger of its own
+    pg_catalog.bool_or(t.is_to_be_enabled and not t.is_enabled)
+    and (inboxdb.must_compare() or not pg_catalog.bool_and(t.is_enabled or t.is_comparing))
+  into commands, may_have_missed
+  from inboxdb.update_trigger as t
+  -- as where a subscription writes "Lead"
+  cross join (
+    select exists (
+      select
+      from pg_catalog.pg_trigger as i
+      where i.tgrelid = pg_catalog.to_regclass('public."Lead"') and i.tgname = 'inboxdb_note_insert'
+        and i.tgenabled = 'A'
+    ) as fires_always
+  ) as f;
+  if commands is null then
+    return;
+  end if;
+  execute 'alter table public."Lead" ' || commands;
+  if may_have_missed then
+    perform inboxdb.note_change(null, null);
+  end if;
+end
+$$;
+-- <<< sql/log/arrange_triggers.sql
+
+-- >>> sql/log/arrange_if_free.sql
+create or replace function inboxdb.arrange_if_free() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: as arrange_triggers, where the triggers are as another choice or other triggers of the host's want them;
+--   with all of them disabled by hand nothing is done, and the doctor tells, because somebody may want that. While
+--   somebody writes "Lead", and for a caller who does not own the table, nothing is done, and the doctor tells. A
+--   comparing trigger no longer needed stays, since its price is time and no counts (D121).
+-- Reads: update_trigger.
+-- Locks: as arrange_triggers, not waited for.
+-- INVOKER: called by check_host, and by the migration that makes the triggers.
+begin
+  if not exists (
+    select
+    from inboxdb.update_trigger as t
+    cross join lateral (
+      select pg_catalog.bool_or(k.is_enabled) as is_enabled
+      from inboxdb.update_trigger as k
+      where k.is_comparing and k.is_of_texts = t.is_of_texts
+    ) as c
+    where t.is_enabled <> t.is_to_be_enabled
+      and case
+        when t.is_comparing then t.is_to_be_enabled
+        else not t.is_to_be_enabled or c.is_enabled
+      end
+  ) then
+    return;
+  end if;
+  begin
+    lock table public."Lead" in share row exclusive mode nowait;
+    perform inboxdb.arrange_triggers();
+  exception when others then
+    return;
+  end;
+end
+$$;
+-- <<< sql/log/arrange_if_free.sql
+
+-- >>> sql/jobs/maintenance.view.sql
+create or replace view inboxdb.maintenance as
+-- The work of drains besides refreshes, a row each. A new row and its function are all that both drains need; maintain
+-- keeps the clock, the share of time and failures.
+select
+  m.item, m.run_every::interval as run_every, m.time_limit::interval as time_limit,
+  m.time_share::double precision as time_share, m.burst::interval as burst, m.chooser, m.function_name
+from (
+  values
+  ('arrive', '5 s', '5 s', null, null, null, 'inboxdb.arrive'),
+  ('check-host', '5 s', '5 s', null, null, null, 'inboxdb.check_host'),
+  ('empty-slice', '5 s', '5 s', null, null, null, 'inboxdb.empty_slice'),
+  ('prune', '5 s', '5 s', null, null, null, 'inboxdb.prune'),
+  ('refresh-texts', '5 s', '5 s', null, null, null, 'inboxdb.refresh_texts'),
+  ('refresh-texts-at-rest', '1 s', '5 s', 0.5, '1 s', null, 'inboxdb.refresh_texts'),
+  ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')
+) as m (item, run_every, time_limit, time_share, burst, chooser, function_name);
+
+comment on view inboxdb.maintenance is 'The work of drains besides refreshes: see function maintain.';
+comment on column inboxdb.maintenance.run_every is 'How long after its end the item is due again, in each run.';
+comment on column inboxdb.maintenance.time_limit is
+'The runner cancels the function after so long; with a workspace after the time limit of a refresh, if longer.';
+comment on column inboxdb.maintenance.time_share is
+'The share of a worker''s time, spent while no workspace is due; null beside the refreshes, in each run once.';
+comment on column inboxdb.maintenance.burst is 'The time that a worker may save up for the item.';
+comment on column inboxdb.maintenance.chooser is
+'A function that returns a workspace, null if none is due; committed before the work. Null without workspaces.';
+comment on column inboxdb.maintenance.function_name is
+'A function without parameters; after a chooser of the workspace, and returning outcome, version and changed_scopes.';
+-- <<< sql/jobs/maintenance.view.sql
+
+-- >>> sql/jobs/maintenance_credit.sql
+create or replace function inboxdb.maintenance_credit(kept jsonb, item inboxdb.maintenance, now double precision)
+returns double precision
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: how many seconds a worker may spend on an item of maintenance: a share of the time that passes, saved up
+  --   to a burst, less the time spent.
+  -- Parameters: kept, as maintain keeps it; item, with a share; now, in seconds since 1970.
+  -- Returns: seconds, the burst at first; infinite for an item without a share.
+  -- INVOKER: reads nothing.
+  select case
+    when item.time_share is null then 'infinity'
+    else least(
+      pg_catalog.date_part('epoch', item.burst),
+      coalesce((kept #>> array[item.item, 'credit'])::double precision, pg_catalog.date_part('epoch', item.burst))
+      + item.time_share * greatest(now - coalesce((kept #>> array[item.item, 'at'])::double precision, now), 0)
+    )
+  end
+$$;
+-- <<< sql/jobs/maintenance_credit.sql
+
+-- >>> sql/jobs/after_maintenance.sql
+create or replace function inboxdb.after_maintenance(kept jsonb, item inboxdb.maintenance, now double precision)
+returns jsonb
+language sql immutable
+set search_path = ''
+as $$
+  -- Purpose: put the item at hand down: note when it ended, and subtract the time that it took from its credit.
+  -- Parameters: kept, as maintain keeps it; item, as in view maintenance; now, in seconds since 1970.
+  -- Returns: kept, with nothing at hand.
+  -- Seconds are kept as numeric, because the text of a double precision follows extra_float_digits of the session.
+  -- INVOKER: reads nothing.
+  select (kept - 'at_hand') || pg_catalog.jsonb_build_object(
+    item.item, pg_catalog.jsonb_build_object(
+      'at', now::numeric,
+      'credit', case
+        when item.time_share is not null
+          then (
+            inboxdb.maintenance_credit(kept, item, now)
+            - greatest(now - (kept #>> '{at_hand,began_at}')::double precision, 0)
+          )::numeric
+      end
+    )
+  )
+$$;
+-- <<< sql/jobs/after_maintenance.sql
+
+-- >>> sql/drain/raise_floor.sql
+create or replace function inboxdb.raise_floor(now timestamptz, floor_of_claims timestamptz) returns void
+language plpgsql volatile
+set search_path = ''
+set enable_seqscan = off
+set jit = off
+as $$
+-- Purpose: raise the floors of the change log and the work list (D10, D11). Below a floor nothing visible is left, and
+--   nothing can appear: new changes there can only come from transactions open in this snapshot, kept in also_read. So
+--   a writer open for hours is an exception below the floor, and dead rows after it are not read meanwhile.
+-- Parameters: now, the clock when the collector began; floor_of_claims, from which the work list's rows are due.
+-- Writes: drain_state: once a second at most, because an older floor holds too, and a held snapshot keeps each dead row
+--   of this table; at once when 256 changes or more were left, and fewer are now; every 10 seconds without any change,
+--   so that readers see a collector at work.
+-- INVOKER: called by collect only, under its lock.
+begin
+  with
+  undrained as materialized (
+    select c.xid from inboxdb.change as c order by c.xid limit 256
+  ),
+  found as (
+    select f.read_from, f.also_read, pg_catalog.cardinality(u.xids) as changes_left
+    from (select array(select o.xid from undrained as o order by o.xid) as xids) as u
+    cross join lateral inboxdb.floor_above(u.xids, 256) as f
+  )
+  update inboxdb.drain_state as s
+  set
+    revision = s.revision + 1,
+    server_started_at = pg_catalog.pg_postmaster_start_time(),
+    read_from = f.read_from,
+    also_read = f.also_read,
+    claim_from = least(
+      raise_floor.now,
+      (
+        select d.next_attempt_at
+        from inboxdb.inbox_counts_dirty as d
+        where d.next_attempt_at >= raise_floor.floor_of_claims
+        order by d.next_attempt_at
+        limit 1
+      )
+    ),
+    changes_left = f.changes_left,
+    collected_at = pg_catalog.clock_timestamp()
+  from found as f
+  where s.revision = (
+    select locked.revision
+    from inboxdb.drain_state as locked
+    cross join found as f
+    where locked.revision >= (select now.revision from inboxdb.drain_state_now as now)
+      and (
+        locked.collected_at is null
+        or locked.collected_at > pg_catalog.clock_timestamp()
+        or locked.server_started_at <> pg_catalog.pg_postmaster_start_time()
+        or locked.claim_from > raise_floor.floor_of_claims
+        or (locked.changes_left = 256) <> (f.changes_left = 256)
+        or (
+          locked.collected_at < pg_catalog.clock_timestamp() - interval '1 second'
+          and (
+            locked.changes_left > 0
+            or f.changes_left > 0
+            -- more than 3 transactions since: perhaps changes, drained by now
+            or f.read_from::pg_catalog.text::pg_catalog.int8 - locked.read_from::pg_catalog.text::pg_catalog.int8 > 3
+          )
+        )
+        or locked.collected_at < pg_catalog.clock_timestamp() - interval '10 seconds'
+      )
+    -- not waiting for a publisher, who writes this row, too, because the old floors still hold
+    for update of locked skip locked
+  );
+end
+$$;
+-- <<< sql/drain/raise_floor.sql
+
 -- >>> sql/access/grant_matrix.view.sql
 create or replace view inboxdb.grant_matrix as
 -- Who may do what with inboxdb, declared here alone. A right not listed is the owner's alone: PUBLIC and anon have
@@ -177,7 +650,8 @@ from (
   (
     'authenticated',
     'function',
-    'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)',
+    'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text,'
+    ' integer)',
     'execute'
   ),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
@@ -187,7 +661,7 @@ from (
   (
     'authenticated',
     'function',
-    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text,'
+    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text,'
     ' integer)',
     'execute'
   ),
@@ -258,6 +732,935 @@ where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('publ
 
 comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole: see apply_grants.';
 -- <<< sql/access/grant_matrix.view.sql
+
+-- >>> sql/search/folding.type.sql
+-- A text by whose collation searched texts are folded: Unicode's where the server has one for this encoding, else the
+-- database's own. A domain, because a function's text cannot name a collation that a server may lack.
+do $type$
+begin
+  execute pg_catalog.format('create domain inboxdb.folding as text collate pg_catalog.%I', (
+    select c.collname
+    from (values (1, 'pg_c_utf8'), (2, 'und-x-icu'), (3, 'default')) as w (place, name)
+    inner join pg_catalog.pg_collation as c on w.name = c.collname
+    where c.collnamespace = 'pg_catalog'::pg_catalog.regnamespace
+      and (c.collname = 'default' or pg_catalog.current_setting('server_encoding') = 'UTF8')
+    order by w.place
+    limit 1
+  ));
+end
+$type$;
+comment on domain inboxdb.folding is 'A text under the collation by which searched texts are folded.';
+-- <<< sql/search/folding.type.sql
+
+-- >>> sql/search/folded.sql
+create or replace function inboxdb.folded(value text) returns text
+language sql immutable parallel safe
+as $$
+  -- Purpose: a text as searches compare it: in upper case, since lower case of a Greek sigma depends on the letter
+  --   after it, and a part of a word has to fold as the word does; tabs and ends of lines as blanks.
+  -- Parameters: value: its first 200 characters count.
+  -- Returns: the folded text, to be compared by bytes; null for null.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select pg_catalog.translate(
+    -- the domain's collation, and never that of the host's column
+    pg_catalog.upper((pg_catalog.left(value, 200) collate "default")::inboxdb.folding), E'\t\n\x0b\f\r', '     '
+  ) collate "C"
+$$;
+-- <<< sql/search/folded.sql
+
+-- >>> sql/search/only_digits.sql
+create or replace function inboxdb.only_digits(value text) returns text
+language sql immutable parallel safe
+as $$
+  -- Purpose: the digits of a phone number, however written.
+  -- Parameters: value: its first 200 characters count.
+  -- Returns: digits, perhaps none; null for null.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select pg_catalog.regexp_replace(pg_catalog.left(value, 200) collate "C", '[^0-9]', '', 'g')
+$$;
+-- <<< sql/search/only_digits.sql
+
+-- >>> sql/search/digits_asked.sql
+create or replace function inboxdb.digits_asked(term text) returns text
+language sql immutable parallel safe
+as $$
+  -- Purpose: find out whether a term may be a part of a phone number.
+  -- Parameters: term, folded.
+  -- Returns: the digits of a term of digits and + ( ) - . / alone; null for any other.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select case when term collate "C" !~ '[^0-9+()./-]' then nullif(inboxdb.only_digits(term), '') end
+$$;
+-- <<< sql/search/digits_asked.sql
+
+-- >>> sql/search/exact_hash.sql
+create or replace function inboxdb.exact_hash(kind text, value text) returns bigint
+language sql immutable parallel safe
+as $$
+  -- Purpose: the short key of a text that is searched whole, in column exact of lead_text. What a collision finds is
+  --   judged live, and left out.
+  -- Parameters: kind: address, phone or campaign; value, folded, digits, or an id's text.
+  -- Returns: the hash; null for null.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select pg_catalog.hashtextextended(
+    value collate "C", case kind when 'address' then 1 when 'phone' then 2 when 'campaign' then 3 end
+  )
+$$;
+-- <<< sql/search/exact_hash.sql
+
+-- >>> sql/search/like_pattern.sql
+create or replace function inboxdb.like_pattern(term text, is_digits boolean) returns text
+language sql immutable parallel safe
+as $$
+  -- Purpose: the LIKE pattern of a term, for the index of trigrams: the characters of LIKE's own are letters.
+  -- Parameters: term; is_digits, to look behind the tab in the text, where a phone's digits are.
+  -- Returns: the pattern; null for null.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select case when is_digits then E'%\t%' else '%' end
+    -- the escape first: it would escape the escapes of the others
+    || pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(term, E'\\', E'\\\\'), '%', E'\\%'), '_', E'\\_')
+    || '%'
+$$;
+-- <<< sql/search/like_pattern.sql
+
+-- >>> sql/search/missing_for_search.sql
+create or replace function inboxdb.missing_for_search() returns text
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: find out whether the host has the columns that are searched, in types that do.
+  -- Returns: the names of missing columns; null where every column is there.
+  -- Reads: the system catalog.
+  -- INVOKER: reads the catalog only.
+  with needed (place, host_table, host_column, types) as (
+    values
+    -- list: searched columns
+    (1, 'Lead', 'firstName', 'text'),
+    (2, 'Lead', 'lastName', 'text'),
+    (3, 'Lead', 'email', 'text'),
+    (4, 'Lead', 'phone', 'text'),
+    (5, 'Lead', 'companyName', 'text'),
+    (6, 'Lead', 'alternateEmails', 'text[]'),
+    (7, 'Lead', 'currentReplierEmail', 'text'),
+    (8, 'Lead', 'smsCampaignId', '%'),
+    (9, 'SmsCampaign', 'id', '%'),
+    (10, 'SmsCampaign', 'name', 'text')
+    -- end
+  )
+
+  select
+    pg_catalog.string_agg(pg_catalog.format('public.%I.%I', n.host_table, n.host_column), ', ' order by n.place)
+  from needed as n
+  where not exists (
+      select
+      from pg_catalog.pg_attribute as a
+      where pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = a.attrelid
+        and a.attname = n.host_column
+        and not a.attisdropped
+        and pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text') like n.types
+    )
+$$;
+-- <<< sql/search/missing_for_search.sql
+
+-- >>> sql/search/searched_lead.view.sql
+-- Not made where the host lacks a column: then there is no search (see missing_for_search).
+do $view$
+begin
+  if inboxdb.missing_for_search() is not null then
+    return;
+  end if;
+  execute $searched$
+create or replace view inboxdb.searched_lead as
+-- The one definition of searched texts: stored, walked through, and judged live.
+select
+  l.id as lead_id,
+  l."clientId" as client_id,
+  -- a line for each field, and digits behind a tab: terms have neither, hence never match across
+  pg_catalog.concat(
+    inboxdb.folded(l."firstName"), E'\n', inboxdb.folded(l."lastName"), E'\n', inboxdb.folded(l.email), E'\n',
+    inboxdb.folded(l."companyName"), E'\n', inboxdb.folded(l.phone), E'\t', inboxdb.only_digits(l.phone)
+  ) collate "C" as text,
+  inboxdb.only_digits(l.phone) as digits,
+  address.all_folded as addresses,
+  l."smsCampaignId" as sms_campaign_id,
+  pg_catalog.array_remove(
+    address.hashes
+    || inboxdb.exact_hash('phone', nullif(inboxdb.only_digits(l.phone), ''))
+    || inboxdb.exact_hash('campaign', l."smsCampaignId"::text),
+    null
+  ) as exact
+from public."Lead" as l
+cross join lateral (
+  select
+    coalesce(pg_catalog.array_agg(inboxdb.folded(a.one)), '{}') as all_folded,
+    coalesce(pg_catalog.array_agg(distinct inboxdb.exact_hash('address', inboxdb.folded(a.one))), '{}') as hashes
+  from pg_catalog.unnest(
+      array[l.email::text collate "C", l."currentReplierEmail"::text collate "C"]
+      || l."alternateEmails"[1:100]::text[] collate "C"
+    ) as a (one)
+  where a.one <> ''
+) as address
+-- no index of ours has room for longer ids (D111)
+where inboxdb.id_bytes(l.id) + inboxdb.id_bytes(l."clientId") <= 2500
+$searched$;
+end
+$view$;
+
+do $comment$
+begin
+  if pg_catalog.to_regclass('inboxdb.searched_lead') is not null then
+    execute $$comment on view inboxdb.searched_lead is
+      'Of each lead the folded texts, addresses and campaign that searches look in.'$$;
+  end if;
+end
+$comment$;
+-- <<< sql/search/searched_lead.view.sql
+
+-- >>> sql/search/lead_text.table.sql
+-- Its indexes by trigrams and by hashes are made by `inboxdb lists build`: see search_indexes.
+create table inboxdb.lead_text (
+  lead_key bytea primary key,
+  client_id inboxdb.client_id not null,
+  exact bigint [] not null,
+  text text collate "C" not null
+)
+with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+
+comment on table inboxdb.lead_text is
+'What searches look in, a row for each lead: view searched_lead at the last look at it.';
+comment on column inboxdb.lead_text.lead_key is 'The lead: id_key of its id.';
+comment on column inboxdb.lead_text.exact is
+'Hashes of addresses, of the phone''s digits, of the campaign: exact_hash.';
+comment on column inboxdb.lead_text.text is 'The folded fields, a line each, then a tab and the phone''s digits.';
+-- <<< sql/search/lead_text.table.sql
+
+-- >>> sql/search/search_state.table.sql
+create table inboxdb.search_state (
+  revision bigint primary key default 0,
+  server_started_at timestamptz not null,
+  read_from xid8 not null,
+  also_read xid8 [] not null default '{}',
+  walk_is_due boolean not null default true,
+  walked_to inboxdb.lead_id,
+  cleared_to bytea,
+  walk_began_at timestamptz,
+  filled_at timestamptz,
+  definitions text
+);
+
+insert into inboxdb.search_state (read_from, server_started_at)
+values ('0', pg_catalog.pg_postmaster_start_time());
+
+comment on table inboxdb.search_state is
+'One row: the floor of text_change, and how far the walk through all leads is.';
+comment on column inboxdb.search_state.revision is
+'How often the row was written. In the key, so that the live row is found first, as in drain_state.';
+comment on column inboxdb.search_state.server_started_at is 'The server that the floor was found on.';
+comment on column inboxdb.search_state.read_from is 'No change waits from a lower transaction, also_read excepted.';
+comment on column inboxdb.search_state.also_read is 'The transactions before read_from that may yet have changes.';
+comment on column inboxdb.search_state.walk_is_due is 'Whether a walk is asked for, or under way.';
+comment on column inboxdb.search_state.walked_to is 'The last lead walked past; null at the beginning.';
+comment on column inboxdb.search_state.cleared_to is
+'After all leads: the last row of lead_text looked at for whether its lead is gone; null before.';
+comment on column inboxdb.search_state.walk_began_at is 'When the walk under way began; null for none.';
+comment on column inboxdb.search_state.filled_at is
+'When the last finished walk began; null until all leads have a row by the present definitions.';
+comment on column inboxdb.search_state.definitions is 'The definitions (text_definitions) of all rows of lead_text.';
+-- <<< sql/search/search_state.table.sql
+
+-- >>> sql/search/search_state_now.view.sql
+create or replace view inboxdb.search_state_now as
+-- the newest revision first, past dead rows that a held snapshot keeps (D35)
+select
+  s.revision, s.server_started_at, s.read_from, s.also_read, s.walk_is_due, s.walked_to, s.cleared_to, s.walk_began_at,
+  s.filled_at, s.definitions
+from inboxdb.search_state as s
+order by s.revision desc
+limit 1;
+
+comment on view inboxdb.search_state_now is 'The row of search_state, found first among its dead rows.';
+-- <<< sql/search/search_state_now.view.sql
+
+-- >>> sql/search/noted_text.view.sql
+create or replace view inboxdb.noted_text as
+-- The changes of text that wait, from the floor on; the floor is trusted as that of the change log is (D12). The two
+-- conditions stand in queries of their own, so that the key answers each of them.
+with floor as (
+  select
+    case when verdict.is_so then s.read_from else '0' end as read_from,
+    case when verdict.is_so then s.also_read else '{}' end as also_read
+  from inboxdb.search_state_now as s
+  cross join lateral (
+    select
+      s.server_started_at = pg_catalog.pg_postmaster_start_time()
+      and s.read_from <= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) as is_so
+  ) as verdict
+)
+
+select c.ctid as tid, c.xid, c.client_id, c.lead_id, c.noted_at
+from inboxdb.text_change as c
+where c.xid >= (select f.read_from from floor as f)
+union all
+select c.ctid as tid, c.xid, c.client_id, c.lead_id, c.noted_at
+from inboxdb.text_change as c
+where c.xid = any ((select f.also_read from floor as f)::xid8[]);
+
+comment on view inboxdb.noted_text is 'The changes of text not yet taken.';
+-- <<< sql/search/noted_text.view.sql
+
+-- >>> sql/search/text_definitions.sql
+create or replace function inboxdb.text_definitions() returns text
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: tell texts folded otherwise from today's: by another view or function, or another version of a collation.
+  -- Returns: a hash; null where there is no search.
+  -- Reads: the system catalog.
+  -- INVOKER: called by refresh_texts only.
+  select pg_catalog.md5(pg_catalog.concat_ws(
+    '/', pg_catalog.pg_get_viewdef(pg_catalog.to_regclass('inboxdb.searched_lead')),
+    (
+      select pg_catalog.string_agg(p.prosrc, '/' order by p.proname)
+      from pg_catalog.pg_proc as p
+      where p.pronamespace = pg_catalog.to_regnamespace('inboxdb')
+        and p.proname in ('folded', 'only_digits', 'exact_hash')
+    ),
+    (
+      select pg_catalog.concat_ws(' ', c.collname, pg_catalog.pg_collation_actual_version(c.oid), d.datctype)
+      from pg_catalog.pg_type as t
+      inner join pg_catalog.pg_collation as c on t.typcollation = c.oid
+      cross join pg_catalog.pg_database as d
+      where t.oid = pg_catalog.to_regtype('inboxdb.folding') and d.datname = pg_catalog.current_database()
+    )
+  ))
+  where pg_catalog.to_regclass('inboxdb.searched_lead') is not null
+$$;
+-- <<< sql/search/text_definitions.sql
+
+-- >>> sql/search/can_note_text.sql
+create or replace function inboxdb.can_note_text() returns boolean
+language sql volatile
+as $$
+  -- Purpose: whether the present role may append to text_change: as can_note_in for the change log (D116).
+  -- Returns: true; else false, null or an error.
+  -- Inlined into the triggers, hence no search_path of its own.
+  -- Reads: the catalog.
+  -- INVOKER: called by note_text_change and note_compared_text only.
+  select
+    pg_catalog.has_table_privilege('inboxdb.text_change'::pg_catalog.regclass, 'insert')
+    and not pg_catalog.row_security_active('inboxdb.text_change'::pg_catalog.regclass)
+    and inboxdb.clock() is not null
+    and null::inboxdb.client_id is null
+    and null::inboxdb.lead_id is null
+$$;
+-- <<< sql/search/can_note_text.sql
+
+-- >>> sql/search/note_text_change.sql
+create or replace function inboxdb.note_text_change() returns trigger
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: row trigger on "Lead" for an UPDATE that names a searched column: note the lead in text_change. Reads no
+--   searched column, so that a renamed one makes no write fail.
+-- A lead made, gone or moved is handed on by the counts' refresh (take_changes).
+-- Writes: text_change.
+-- DEFINER: the writer has no rights in inboxdb.
+declare
+  may_note pg_catalog.bool := false;
+begin
+  -- The handler encloses reading alone: a write in it would take a transaction id for each row (D101).
+  begin
+    may_note := inboxdb.can_note_text()
+      and pg_catalog.num_nulls(new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id) = 0;
+  exception when others then
+    null; -- the next walk finds the lead
+  end;
+  if may_note then
+    insert into inboxdb.text_change (client_id, lead_id)
+    values (new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id);
+  end if;
+  return null;
+end
+$$;
+-- <<< sql/search/note_text_change.sql
+
+-- >>> sql/search/note_compared_text.sql
+create or replace function inboxdb.note_compared_text() returns trigger
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: row trigger on "Lead": note a lead of which a searched column changed, whatever the UPDATE names. For hosts
+--   with BEFORE triggers (D121), and for hosts naming every column in each UPDATE (D125).
+-- Writes: text_change.
+-- DEFINER: the writer has no rights in inboxdb.
+declare
+  may_note pg_catalog.bool := false;
+begin
+  -- The handler encloses reading alone: a write in it would take a transaction id for each row (D101).
+  begin
+    may_note := (
+        old."firstName" is distinct from new."firstName"
+        or old."lastName" is distinct from new."lastName"
+        or old.email is distinct from new.email
+        or old.phone is distinct from new.phone
+        or old."companyName" is distinct from new."companyName"
+        or old."alternateEmails" is distinct from new."alternateEmails"
+        or old."currentReplierEmail" is distinct from new."currentReplierEmail"
+        or old."smsCampaignId" is distinct from new."smsCampaignId"
+      )
+      and inboxdb.can_note_text()
+      and pg_catalog.num_nulls(new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id) = 0;
+  exception when others then
+    null; -- the next walk finds the lead
+  end;
+  if may_note then
+    insert into inboxdb.text_change (client_id, lead_id)
+    values (new."clientId"::inboxdb.client_id, new.id::inboxdb.lead_id);
+  end if;
+  return null;
+end
+$$;
+-- <<< sql/search/note_compared_text.sql
+
+-- >>> sql/search/fold_noted.sql
+create or replace function inboxdb.fold_noted(most integer) returns integer
+language plpgsql volatile
+set search_path = ''
+-- a policy hiding a lead would take it for gone: raise instead (D37)
+set row_security = off
+-- by key, and in the order of the key, however many dead rows there are (D8, D9)
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+-- Purpose: take changes of text, look at their leads, and bring lead_text up to date: rows that differ are written.
+-- Workspaces take turns within the oldest and the newest 10,000 changes, so that one import holds up no other name.
+-- Parameters: most, how many changes to take. The caller took its lock in an EARLIER statement, and is READ COMMITTED
+--   (D14).
+-- Returns: how many were taken: fewer than most where none is left.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: searched_lead. Writes: text_change, lead_text, search_state: a change of everything makes a walk due.
+-- INVOKER: called by refresh_texts only.
+declare
+  taken integer;
+  asks_for_walk boolean;
+begin
+  -- ONE statement, so one snapshot: a change not seen stays, a change seen is looked at.
+  with
+  window_of as materialized (
+    (select n.tid, n.xid, n.client_id, n.lead_id from inboxdb.noted_text as n order by n.xid limit 10000)
+    union
+    (select n.tid, n.xid, n.client_id, n.lead_id from inboxdb.noted_text as n order by n.xid desc limit 10000)
+  ),
+  chosen as materialized (
+    select w.tid, w.client_id, w.lead_id
+    from (
+      select w.*, pg_catalog.row_number() over (partition by w.client_id order by w.xid, w.tid) as turn
+      from window_of as w
+    ) as w
+    order by w.turn
+    limit most
+  ),
+  gone_from_log as (
+    delete from inboxdb.text_change as c using chosen as w where c.ctid = w.tid
+  ),
+  looked_at as materialized (
+    select d.lead_key, s.client_id, s.exact, s.text
+    from (
+      select w.lead_id, inboxdb.id_key(w.lead_id) as lead_key
+      from chosen as w
+      where w.lead_id is not null
+      group by w.lead_id
+    ) as d
+    left join lateral (
+      select s.client_id, s.exact, s.text from inboxdb.searched_lead as s where s.lead_id = d.lead_id offset 0
+    ) as s on true
+  ),
+  gone as (
+    delete from inboxdb.lead_text as t using looked_at as l where t.lead_key = l.lead_key and l.client_id is null
+  ),
+  written as (
+    insert into inboxdb.lead_text as t (lead_key, client_id, exact, text)
+    select l.lead_key, l.client_id, l.exact, l.text
+    from looked_at as l
+    where l.client_id is not null
+    on conflict (lead_key) do update
+    set client_id = excluded.client_id, exact = excluded.exact, text = excluded.text
+    where (t.client_id, t.exact, t.text) is distinct from (excluded.client_id, excluded.exact, excluded.text)
+  )
+  select pg_catalog.count(*), coalesce(pg_catalog.bool_or(w.lead_id is null), false)
+  into taken, asks_for_walk
+  from chosen as w;
+
+  perform inboxdb.checkpoint('texts folded');
+  if asks_for_walk then
+    -- one under way begins again, since the rows behind it may be others, too
+    update inboxdb.search_state as s
+    set revision = s.revision + 1, walk_is_due = true, walk_began_at = null, walked_to = null, cleared_to = null
+    where s.revision = (select n.revision from inboxdb.search_state_now as n);
+  end if;
+  return taken;
+end
+$$;
+-- <<< sql/search/fold_noted.sql
+
+-- >>> sql/search/walk_texts.sql
+create or replace function inboxdb.walk_texts(most integer) returns boolean
+language plpgsql volatile
+set search_path = ''
+-- a policy hiding a lead would take it for gone: raise instead (D37)
+set row_security = off
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_sort = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+-- Purpose: a step of the walk through all leads of all workspaces, by key, and then through lead_text for rows whose
+--   lead is gone: the first fill, and the audit of texts (docs/lists.md, S5). A lead that changes behind the walk is
+--   noted, and looked at by fold_noted.
+-- Parameters: most, how many leads to look at. The caller took its lock in an EARLIER statement, and is READ COMMITTED.
+-- Returns: whether the walk has ended.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: "Lead", searched_lead. Writes: lead_text, search_state.
+-- INVOKER: called by refresh_texts only.
+declare
+  state pg_catalog.record;
+  lead_ids inboxdb.lead_id[];
+  lead_keys pg_catalog.bytea[];
+begin
+  select n.* into strict state from inboxdb.search_state_now as n;
+  if state.cleared_to is null then
+    if state.walked_to is null then
+      lead_ids := array(
+        select l.id::inboxdb.lead_id from public."Lead" as l order by l.id limit most
+      );
+    else
+      lead_ids := array(
+        select l.id::inboxdb.lead_id
+        from public."Lead" as l
+        where l.id > state.walked_to
+        order by l.id
+        limit most
+      );
+    end if;
+    perform inboxdb.checkpoint('walking');
+    insert into inboxdb.lead_text as t (lead_key, client_id, exact, text)
+    select inboxdb.id_key(s.lead_id), s.client_id, s.exact, s.text
+    from pg_catalog.unnest(lead_ids) as u (lead_id)
+    cross join lateral (select s.* from inboxdb.searched_lead as s where s.lead_id = u.lead_id offset 0) as s
+    where s.client_id is not null
+    on conflict (lead_key) do update
+    set client_id = excluded.client_id, exact = excluded.exact, text = excluded.text
+    where (t.client_id, t.exact, t.text) is distinct from (excluded.client_id, excluded.exact, excluded.text);
+    update inboxdb.search_state as s
+    set
+      revision = s.revision + 1,
+      walk_began_at = coalesce(s.walk_began_at, inboxdb.clock()),
+      walked_to = coalesce(lead_ids[pg_catalog.cardinality(lead_ids)], s.walked_to),
+      cleared_to = case when pg_catalog.cardinality(lead_ids) < most then ''::pg_catalog.bytea end
+    where s.revision = state.revision;
+    return false;
+  end if;
+
+  lead_keys := array(
+    select t.lead_key from inboxdb.lead_text as t where t.lead_key > state.cleared_to order by t.lead_key limit most
+  );
+  delete from inboxdb.lead_text as t
+  where t.lead_key = any (lead_keys)
+    and not exists (
+      select
+      from inboxdb.searched_lead as s
+      where s.lead_id = inboxdb.key_id(t.lead_key)::inboxdb.lead_id and s.client_id is not null
+      offset 0
+    );
+  if pg_catalog.cardinality(lead_keys) = most then
+    update inboxdb.search_state as s
+    set revision = s.revision + 1, cleared_to = lead_keys[most]
+    where s.revision = state.revision;
+    return false;
+  end if;
+  update inboxdb.search_state as s
+  set
+    revision = s.revision + 1, walk_is_due = false, walked_to = null, cleared_to = null, walk_began_at = null,
+    filled_at = s.walk_began_at
+  where s.revision = state.revision;
+  return true;
+end
+$$;
+-- <<< sql/search/walk_texts.sql
+
+-- >>> sql/search/raise_floor_of_texts.sql
+create or replace function inboxdb.raise_floor_of_texts() returns void
+language plpgsql volatile
+set search_path = ''
+set enable_seqscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+-- Purpose: raise the floor of text_change (D10). Not while next to nothing has happened, since each row of search_state
+--   leaves a dead row that a held snapshot keeps.
+-- Reads: noted_text. Writes: search_state.
+-- INVOKER: called by refresh_texts only, under its lock.
+begin
+  update inboxdb.search_state as s
+  set
+    revision = s.revision + 1,
+    server_started_at = pg_catalog.pg_postmaster_start_time(),
+    read_from = f.read_from,
+    also_read = f.also_read
+  from (
+    select b.read_from, b.also_read
+    from (select array(select n.xid from inboxdb.noted_text as n order by n.xid limit 256) as xids) as u
+    cross join lateral inboxdb.floor_above(u.xids, 256) as b
+  ) as f
+  where s.revision = (select n.revision from inboxdb.search_state_now as n)
+    and (
+      s.server_started_at <> pg_catalog.pg_postmaster_start_time()
+      or s.read_from > f.read_from
+      or f.read_from::pg_catalog.text::pg_catalog.int8 - s.read_from::pg_catalog.text::pg_catalog.int8 > 3
+      or not s.also_read <@ f.also_read
+    );
+end
+$$;
+-- <<< sql/search/raise_floor_of_texts.sql
+
+-- >>> sql/search/refresh_texts.sql
+create or replace function inboxdb.refresh_texts() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: bring lead_text up to date: first what was noted, then the walk where one is due; for half a second, so that
+--   nothing else that the caller does is late.
+-- Nothing is done while another session is at it, or inboxdb is suspended; without search the changes are thrown away.
+-- Errors: IB004 above READ COMMITTED; those of fold_noted and walk_texts.
+-- Reads, writes: as fold_noted, walk_texts and raise_floor_of_texts.
+-- Locks: an advisory lock, see lock_class. No row of the host's, and none that counts are refreshed by.
+-- INVOKER: called by maintain, by its name in view maintenance.
+declare
+  stop_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '0.5 s';
+  most constant integer := 1000;
+  today constant text := inboxdb.text_definitions();
+begin
+  perform inboxdb.require_read_committed();
+  if inboxdb.suspended_since() is not null then
+    return;
+  end if;
+  -- in a statement before those that take changes (D14)
+  if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('texts'), 0) then
+    return;
+  end if;
+  perform inboxdb.checkpoint('texts locked');
+  if today is null then
+    delete from inboxdb.text_change as c
+    where c.ctid = any (array(select n.tid from inboxdb.noted_text as n limit 10000));
+    perform inboxdb.raise_floor_of_texts();
+    return;
+  end if;
+
+  update inboxdb.search_state as s
+  set
+    revision = s.revision + 1,
+    walk_is_due = true,
+    walked_to = null,
+    cleared_to = null,
+    walk_began_at = null,
+    definitions = today,
+    -- rows by other definitions are no candidates; of those a day old only what nobody noted is wrong
+    filled_at = case when s.definitions = today then s.filled_at end
+  where s.revision = (select n.revision from inboxdb.search_state_now as n)
+    and (
+      s.definitions is distinct from today
+      or (
+        not s.walk_is_due
+        and coalesce(s.filled_at not between inboxdb.clock() - interval '1 day' and inboxdb.clock(), true)
+      )
+    );
+
+  loop
+    exit when inboxdb.fold_noted(most) < most or pg_catalog.clock_timestamp() > stop_at;
+  end loop;
+  while pg_catalog.clock_timestamp() < stop_at and (select n.walk_is_due from inboxdb.search_state_now as n) loop
+    exit when inboxdb.walk_texts(most);
+  end loop;
+  perform inboxdb.raise_floor_of_texts();
+end
+$$;
+-- <<< sql/search/refresh_texts.sql
+
+-- >>> sql/search/search_indexes.sql
+create or replace function inboxdb.search_indexes()
+returns table (index_name text, statement text, fingerprint text, state text)
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: the indexes of lead_text: by trigrams where pg_trgm and btree_gin are there, in whatever schema; else by the
+--   beginnings of first and last names, which stay once made. By hashes always.
+-- Returns: as list_indexes. No rows where there is no search.
+-- Reads: the system catalog.
+-- INVOKER: for the owner.
+declare
+  trigrams text;
+  found pg_catalog.record;
+begin
+  if pg_catalog.to_regclass('inboxdb.searched_lead') is null then
+    return;
+  end if;
+  select pg_catalog.format('%I.gin_trgm_ops', n.nspname) into trigrams
+  from pg_catalog.pg_extension as e
+  inner join pg_catalog.pg_namespace as n on e.extnamespace = n.oid
+  where e.extname = 'pg_trgm' and exists (select from pg_catalog.pg_extension as b where b.extname = 'btree_gin');
+
+  for found in
+    select i.name, i.text
+    from (
+      values
+      ('inboxdb.lead_text_exact', 'using gin (exact)', true),
+      ('inboxdb.lead_text_first_name', $k$(client_id, left(split_part(text, E'\n', 1), 64))$k$, trigrams is null),
+      ('inboxdb.lead_text_last_name', $k$(client_id, left(split_part(text, E'\n', 2), 64))$k$, trigrams is null),
+      ('inboxdb.lead_text_trigrams', 'using gin (client_id, text ' || trigrams || ')', trigrams is not null)
+    ) as i (name, text, is_wanted)
+    where i.is_wanted or (i.text is not null and pg_catalog.to_regclass(i.name) is not null)
+    order by i.name
+  loop
+    index_name := found.name;
+    statement := pg_catalog.format(
+      'create index concurrently if not exists %s on inboxdb.lead_text %s',
+      pg_catalog.split_part(found.name, '.', 2), found.text
+    );
+    fingerprint := pg_catalog.md5(statement);
+    state := (
+      select
+        case
+          when not i.indisvalid then 'invalid'
+          when pg_catalog.obj_description(i.indexrelid, 'pg_class') is distinct from fingerprint then 'outdated'
+          else 'built'
+        end
+      from pg_catalog.pg_index as i
+      where i.indexrelid = pg_catalog.to_regclass(found.name)
+    );
+    state := coalesce(state, 'missing');
+    return next;
+  end loop;
+end
+$$;
+-- <<< sql/search/search_indexes.sql
+
+-- >>> sql/search/search_by.sql
+create or replace function inboxdb.search_by() returns text
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: find out which index searches have here.
+  -- Returns: trigrams; prefixes; null for neither, so that leads have to be walked.
+  -- Reads: the system catalog.
+  -- INVOKER: called by search_candidates only.
+  select case
+    when pg_catalog.bool_or(i.indexrelid = pg_catalog.to_regclass('inboxdb.lead_text_trigrams')) then 'trigrams'
+    when pg_catalog.count(*) = 2 then 'prefixes'
+  end
+  from pg_catalog.pg_index as i
+  where i.indisvalid
+    and i.indexrelid in (
+      pg_catalog.to_regclass('inboxdb.lead_text_trigrams'), pg_catalog.to_regclass('inboxdb.lead_text_first_name'),
+      pg_catalog.to_regclass('inboxdb.lead_text_last_name')
+    )
+$$;
+-- <<< sql/search/search_by.sql
+
+-- >>> sql/search/campaigns_named.sql
+create or replace function inboxdb.campaigns_named(term text) returns bigint[]
+-- STABLE matters: everything is read in the caller's snapshot (D15).
+language plpgsql stable
+set search_path = ''
+set row_security = off
+as $$
+-- Purpose: the SMS campaigns whose name has a term, as column exact of lead_text has them. By name at the time of the
+--   search, so that a renamed campaign changes no lead's text.
+-- Parameters: term, folded.
+-- Returns: the hashes of the first 1,000, by id, of all workspaces, since the host's campaigns name none; empty for a
+--   term that is null.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: "SmsCampaign".
+-- INVOKER: called by search_candidates only.
+begin
+  return array(
+    select inboxdb.exact_hash('campaign', c.id::text)
+    from public."SmsCampaign" as c
+    where pg_catalog.strpos(inboxdb.folded(c.name), term) > 0
+    order by c.id
+    limit 1000
+  );
+end
+$$;
+-- <<< sql/search/campaigns_named.sql
+
+-- >>> sql/search/search_candidates.sql
+create or replace function inboxdb.search_candidates(
+  target_client_id inboxdb.client_id, terms text[], address text, most integer
+) returns inboxdb.lead_id[]
+-- STABLE matters: everything is read in the caller's snapshot (D15).
+language plpgsql stable
+set search_path = ''
+set row_security = off
+-- planned for these parameters: patterns are constants to the index of trigrams
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set max_parallel_workers_per_gather = 0
+set jit = off
+as $$
+-- Purpose: the leads that a search may find, by the indexes of lead_text, and those whose text has changed since.
+-- Parameters: target_client_id; terms and address, as of is_found; most, how many may be returned.
+-- Returns: their ids, in no order; null where there are more, or where lead_text or its index cannot be trusted: then
+--   leads have to be walked.
+-- Reads: search_state, lead_text, noted_text, "SmsCampaign", the catalog.
+-- INVOKER: called by find_page only.
+declare
+  -- the three longest terms are looked up, the others judged by is_found alone; a term and its digits as patterns
+  longest constant text[] := array(
+    select t.term
+    from pg_catalog.unnest(terms) as t (term)
+    where pg_catalog.length(t.term) >= 3
+    order by pg_catalog.length(t.term) desc, t.term
+    limit 3
+  );
+  as_it_is constant text[] := array(
+    select inboxdb.like_pattern(t.term, false) from pg_catalog.unnest(longest) with ordinality as t (term, place)
+    order by t.place
+  );
+  as_digits constant text[] := array(
+    select coalesce(inboxdb.like_pattern(inboxdb.digits_asked(t.term), true), inboxdb.like_pattern(t.term, false))
+    from pg_catalog.unnest(longest) with ordinality as t (term, place)
+    order by t.place
+  );
+  -- of the campaigns that have the first, second and third of them in their names
+  first_campaigns constant bigint[] := inboxdb.campaigns_named(longest[1]);
+  second_campaigns constant bigint[] := inboxdb.campaigns_named(longest[2]);
+  third_campaigns constant bigint[] := inboxdb.campaigns_named(longest[3]);
+  candidates inboxdb.lead_id[];
+begin
+  if (select n.filled_at from inboxdb.search_state_now as n) is null then
+    return null;
+  elsif address is not null then
+    select pg_catalog.array_agg(inboxdb.key_id(k.lead_key)::inboxdb.lead_id) into candidates
+    from (
+      select t.lead_key
+      from inboxdb.lead_text as t
+      where t.client_id = target_client_id and t.exact && array[inboxdb.exact_hash('address', address)]
+      limit most + 1
+    ) as k;
+  elsif inboxdb.search_by() = 'trigrams' then
+    select pg_catalog.array_agg(inboxdb.key_id(k.lead_key)::inboxdb.lead_id) into candidates
+    from (
+      select t.lead_key
+      from inboxdb.lead_text as t
+      where t.client_id = target_client_id
+        and (t.text like as_it_is[1] or t.text like as_digits[1] or t.exact && first_campaigns)
+        and (
+          as_it_is[2] is null
+          or t.text like as_it_is[2] or t.text like as_digits[2] or t.exact && second_campaigns
+        )
+        and (
+          as_it_is[3] is null
+          or t.text like as_it_is[3] or t.text like as_digits[3] or t.exact && third_campaigns
+        )
+      limit most + 1
+    ) as k;
+  elsif inboxdb.search_by() = 'prefixes' then
+    select pg_catalog.array_agg(inboxdb.key_id(k.lead_key)::inboxdb.lead_id) into candidates
+    from (
+      select f.lead_key
+      from inboxdb.lead_text as f
+      where f.client_id = target_client_id
+        and pg_catalog.left(pg_catalog.split_part(f.text, E'\n', 1), 64)
+        like pg_catalog.substr(inboxdb.like_pattern(pg_catalog.left(longest[1], 64), false), 2)
+      union
+      select l.lead_key
+      from inboxdb.lead_text as l
+      where l.client_id = target_client_id
+        and pg_catalog.left(pg_catalog.split_part(l.text, E'\n', 2), 64)
+        like pg_catalog.substr(inboxdb.like_pattern(pg_catalog.left(longest[1], 64), false), 2)
+      union
+      select e.lead_key
+      from inboxdb.lead_text as e
+      where e.client_id = target_client_id
+        and e.exact
+        && (first_campaigns || coalesce(inboxdb.exact_hash('phone', inboxdb.digits_asked(longest[1])), 0))
+      limit most + 1
+    ) as k;
+  else
+    return null;
+  end if;
+
+  -- not yet folded: at most so many of all workspaces, the newest
+  select pg_catalog.array_agg(c.lead_id) into candidates
+  from (
+    select pg_catalog.unnest(candidates) as lead_id
+    union
+    select n.lead_id
+    from (select w.client_id, w.lead_id from inboxdb.noted_text as w order by w.xid desc limit 2000) as n
+    where n.client_id = target_client_id and n.lead_id is not null
+  ) as c;
+  return case when pg_catalog.cardinality(candidates) > most then null else coalesce(candidates, '{}') end;
+end
+$$;
+-- <<< sql/search/search_candidates.sql
+
+-- >>> sql/search/is_found.sql
+create or replace function inboxdb.is_found(
+  target_lead_id inboxdb.lead_id, terms text[], address text
+) returns boolean
+-- STABLE matters: everything is read in the caller's snapshot (D15).
+language plpgsql stable
+set search_path = ''
+set row_security = off
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
+as $$
+-- Purpose: judge live whether a search finds a lead. By strpos, for which no character is a wildcard.
+-- Parameters: target_lead_id; terms, folded, each to be found somewhere; address, folded, null for terms.
+-- Returns: true or false.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: searched_lead, "SmsCampaign", by key.
+-- INVOKER: called by walk_leads only.
+declare
+  lead pg_catalog.record;
+  term text;
+begin
+  select s.text, s.digits, s.addresses, inboxdb.folded(c.name) as campaign
+  into lead
+  from inboxdb.searched_lead as s
+  left join public."SmsCampaign" as c on s.sms_campaign_id = c.id
+  where s.lead_id = target_lead_id;
+  if not found then
+    return false;
+  elsif address is not null then
+    return address = any (lead.addresses);
+  end if;
+  foreach term in array terms loop
+    if pg_catalog.strpos(lead.text, term) = 0
+      and pg_catalog.strpos(coalesce(lead.campaign, ''), term) = 0
+      and pg_catalog.strpos(coalesce(lead.digits, ''), coalesce(inboxdb.digits_asked(term), E'\t')) = 0
+    then
+      return false;
+    end if;
+  end loop;
+  return true;
+end
+$$;
+-- <<< sql/search/is_found.sql
 
 -- >>> sql/list/missing_for_lists.sql
 create or replace function inboxdb.missing_for_lists() returns text
@@ -725,12 +2128,72 @@ create type inboxdb.list_condition as (
   sentiment_tags text [],
   sms_campaign_id text,
   sms_campaign_unattributed boolean,
-  score text
+  score text,
+  terms text [],
+  address text
 );
 
 comment on type inboxdb.list_condition is
-'What is asked of each lead of a list: the instant at which snoozes are judged, and the filters that have no index.';
+'What is asked of each lead of a list: the instant at which snoozes are judged, the filters that have no index, and '
+'the search, as search_terms took it apart.';
 -- <<< sql/list/list_condition.type.sql
+
+-- >>> sql/list/search_terms.sql
+create or replace function inboxdb.search_terms(search text, out terms text[], out address text)
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: take a search apart, and refuse what would cost a look at every lead.
+-- Parameters: search, as somebody wrote it; null for none.
+-- Returns: terms, folded; or the folded address, where the search is a whole e-mail address; both null for no search.
+-- Errors: IB021 for more than 200 characters, more than 8 terms, and without a term of 3 characters.
+-- INVOKER: called by read_conversations only.
+declare
+  allowed constant text := 'null, a whole e-mail address, or 1 to 8 terms between blanks, of which one has 3 '
+    'characters; at most 200 characters in all';
+  asked text;
+begin
+  if search is null then
+    return;
+  elsif pg_catalog.length(search) > 200 then
+    perform inboxdb.refuse_argument('search', allowed);
+  end if;
+  -- after folding every blank is one of ASCII's
+  asked := pg_catalog.btrim(pg_catalog.rtrim(pg_catalog.btrim(inboxdb.folded(search), ' '), '),.;:]}'), ' ');
+  if asked ~ '^[^ @]+@[^ @]+[.][^ @.]+$' then
+    address := asked;
+    return;
+  end if;
+  terms := pg_catalog.array_remove(pg_catalog.string_to_array(asked, ' '), '');
+  if pg_catalog.cardinality(terms) > 8
+    or not exists (select from pg_catalog.unnest(terms) as t (term) where pg_catalog.length(t.term) >= 3)
+  then
+    perform inboxdb.refuse_argument('search', allowed);
+  end if;
+end
+$$;
+-- <<< sql/list/search_terms.sql
+
+-- >>> sql/list/require_search.sql
+create or replace function inboxdb.require_search() returns void
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: refuse searches where the host lacks columns that are searched.
+-- Errors: IB020, naming the columns.
+-- Reads: the system catalog.
+-- INVOKER: called by read_conversations only.
+begin
+  if pg_catalog.to_regclass('inboxdb.searched_lead') is null then
+    raise exception using
+      errcode = 'IB020',
+      message = 'there is no search in this database',
+      detail = coalesce('Missing: ' || inboxdb.missing_for_search(), 'View inboxdb.searched_lead is missing') || '.',
+      hint = 'Once every column is there, `inboxdb migrate verify --repair` makes the search.';
+  end if;
+end
+$$;
+-- <<< sql/list/require_search.sql
 
 -- >>> sql/list/require_condition.sql
 create or replace function inboxdb.require_condition(asked inboxdb.list_condition) returns boolean
@@ -756,7 +2219,7 @@ begin
     perform inboxdb.refuse_argument('score', '4, 3+, 2+, 1+, unscored, disqualified or all');
   end if;
   return asked.channels is not null or asked.sentiment_tags is not null or asked.sms_campaign_id is not null
-    or asked.sms_campaign_unattributed or asked.score <> 'all';
+    or asked.sms_campaign_unattributed or asked.score <> 'all' or asked.terms is not null or asked.address is not null;
 end
 $$;
 -- <<< sql/list/require_condition.sql
@@ -852,7 +2315,7 @@ as $$
 --   leads; after_at, after_id, the cursor; page_size; most, how many leads to look at.
 -- Returns: the page. has_more: not known to be the end.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: listed_lead, "Message".
+-- Reads: listed_lead, "Message"; is_found reads what is searched.
 -- INVOKER: called by find_page only.
 declare
   page inboxdb.list_page;
@@ -898,6 +2361,10 @@ begin
               'Blacklist', 'Opt Out', 'Opted Out', 'Unsubscribe', 'Unsubscribed', 'Bounced', 'Bounce'
             ), false
           )
+      end
+      and case
+        when asked.terms is null and asked.address is null then true
+        else inboxdb.is_found(l.lead_id, asked.terms, asked.address)
       end as is_match
     from inboxdb.listed_lead as l
     where l.client_id = target_client_id
@@ -958,20 +2425,24 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: choose how to find a page: along an index of the list's leads alone; along an index, looking at each lead;
---   or, for counts by drafts or messages, among candidates.
+--   or, for counts by drafts or messages, among candidates. A search looks at the newest leads first, and among
+--   candidates where these do not fill the page: a term that few leads have is cheap to look up.
 -- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; user_id, whose leads, null
 --   for all; is_nobodys, whether leads of nobody are wanted; asked, of each lead; is_looked_at, whether anything is
 --   asked besides; after_at, after_id, the cursor; page_size.
 -- Returns: the page.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: list_filter; list_candidates and walk_leads read the rest.
+-- Reads: list_filter; list_candidates, search_candidates and walk_leads read the rest.
 -- INVOKER: called by read_conversations only.
 declare
   -- how many leads a call looks at
   most constant integer := 2000;
+  -- of a search, so that a term of 1 in 100 leads is walked, and fills a page in some three calls
+  most_found constant integer := 10000;
   count_bit integer;
   candidates inboxdb.lead_id[];
   whose text;
+  page inboxdb.list_page;
 begin
   select f.bit into count_bit from inboxdb.list_filter as f where f.name = filter_name;
   if count_bit is not null then
@@ -986,12 +2457,28 @@ begin
     when filter_name = 'all' or count_bit is not null then 'scope'
     else 'user'
   end;
-  return inboxdb.walk_leads(
+  if candidates is null and asked.address is not null then
+    candidates := inboxdb.search_candidates(target_client_id, asked.terms, asked.address, most);
+  end if;
+  page := inboxdb.walk_leads(
     target_client_id, filter_name, sort_name, whose, user_id, asked, candidates, after_at, after_id, page_size,
     case
       when is_looked_at or count_bit is not null or whose in ('nobody', 'looked') or sort_name = 'updated' then most
       else page_size + 1
     end
+  );
+  if candidates is not null or asked.terms is null or not page.has_more
+    or pg_catalog.cardinality(page.lead_ids) = page_size
+  then
+    return page;
+  end if;
+  candidates := inboxdb.search_candidates(target_client_id, asked.terms, asked.address, most_found);
+  if candidates is null then
+    return page;
+  end if;
+  return inboxdb.walk_leads(
+    target_client_id, filter_name, sort_name, whose, user_id, asked, candidates, after_at, after_id, page_size,
+    most_found + 1
   );
 end
 $$;
@@ -1442,7 +2929,8 @@ $$;
 -- >>> sql/api/read_conversations.sql
 create or replace function inboxdb.read_conversations(
   target_client_id inboxdb.client_id, filter text, channels text[], sentiment_tags text[], sms_campaign_id text,
-  sms_campaign_unattributed boolean, score text, assigned_to text, sort text, after text, page_size integer
+  sms_campaign_unattributed boolean, score text, assigned_to text, search text, sort text, after text,
+  page_size integer
 )
 returns inboxdb.conversations_answer
 -- STABLE matters: every statement of a read has the caller's snapshot (D15).
@@ -1455,17 +2943,18 @@ as $$
 -- Parameters: as of inbox_api.conversations.
 -- Returns: see there.
 -- Errors: those of require_access, before anything else is read; IB021 for a refused argument; IB016 for a cursor of
---   another list; IB020 without lists; 42501 where row-level security would filter what the owner of this function
---   sees.
+--   another list; IB020 without lists, or without search; 42501 where row-level security would filter what the owner
+--   of this function sees.
 -- Reads: list_filter, cache_version; find_page and conversation_rows read the rest.
 -- DEFINER: members may read neither leads nor messages.
 declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
   filter_name constant text := case filter when 'drafts' then 'previous_attention' else coalesce(filter, 'all') end;
   sort_name constant text := coalesce(sort, 'activity');
+  asked_for constant pg_catalog.record := inboxdb.search_terms(search);
   asked constant inboxdb.list_condition := (
     inboxdb.clock(), channels, sentiment_tags, sms_campaign_id, coalesce(sms_campaign_unattributed, false),
-    coalesce(score, 'all')
+    coalesce(score, 'all'), asked_for.terms, asked_for.address
   );
   is_looked_at constant boolean := inboxdb.require_condition(asked);
   user_id inboxdb.user_id;
@@ -1476,6 +2965,9 @@ declare
   answer inboxdb.conversations_answer;
 begin
   perform inboxdb.require_lists();
+  if search is not null then
+    perform inboxdb.require_search();
+  end if;
   if not exists (select from inboxdb.list_filter as f where f.name = filter_name) then
     perform inboxdb.refuse_argument(
       'filter', (select pg_catalog.string_agg(f.name, ', ' order by f.name) from inboxdb.list_filter as f)
@@ -1498,7 +2990,8 @@ begin
 
   list := pg_catalog.jsonb_build_array(
     'conversations', target_client_id, scope, filter_name, asked.channels, asked.sentiment_tags, asked.sms_campaign_id,
-    asked.sms_campaign_unattributed, asked.score, assigned_to, sort_name, inboxdb.definitions()
+    asked.sms_campaign_unattributed, asked.score, assigned_to, asked.terms, asked.address, sort_name,
+    inboxdb.definitions()
   )::text;
   select c.sort_at, c.id into after_at, after_id from inboxdb.read_cursor(list, after) as c;
   page := inboxdb.find_page(
@@ -1597,6 +3090,7 @@ create or replace function inbox_api.conversations(
   sms_campaign_unattributed boolean default false,
   score text default 'all',
   assigned_to text default null,
+  search text default null,
   sort text default 'activity',
   after text default null,
   page_size integer default 50
@@ -1609,8 +3103,8 @@ as $$
   --   and for PostgREST's GET /rpc/conversations?client_id=... . Read live from the host's tables.
   -- Parameters: client_id, the workspace; filter, one of view list_filter; channels: the lead has a message on one of
   --   these; sentiment_tags, exact, null for leads without a tag; sms_campaign_id, or sms_campaign_unattributed for
-  --   leads without a campaign; score; assigned_to, whose leads, '' for nobody's; sort, activity or updated; after, the
-  --   cursor of the page before; page_size, 1 to 200.
+  --   leads without a campaign; score; assigned_to, whose leads, '' for nobody's; search, an e-mail address or
+  --   terms; sort, activity or updated; after, the cursor of the page before; page_size, 1 to 200.
   -- Returns: one row. conversations, an array of objects; cursor, where the next page begins, null at the end;
   --   has_more, whether the end is not known: where each lead has to be looked at, a page may be short, or empty;
   --   version, the inbox family's cache version; scanned, how many leads were looked at.
@@ -1620,8 +3114,8 @@ as $$
   -- INVOKER: read_conversations checks access, then reads.
   select *
   from inboxdb.read_conversations(
-    client_id, filter, channels, sentiment_tags, sms_campaign_id, sms_campaign_unattributed, score, assigned_to, sort,
-    after, page_size
+    client_id, filter, channels, sentiment_tags, sms_campaign_id, sms_campaign_unattributed, score, assigned_to, search,
+    sort, after, page_size
   )
 $$;
 -- <<< sql/api/conversations.sql

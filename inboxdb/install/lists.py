@@ -9,7 +9,9 @@ from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate
 from inboxdb.install.catalog import Object
 
-NAME = re.compile(r"public\.inboxdb_list_\w+|inboxdb\.counted_lead_ai_\w+_idx")
+NAME = re.compile(
+    r"public\.inboxdb_list_\w+|inboxdb\.counted_lead_ai_\w+_idx|inboxdb\.lead_text_(exact|trigrams|first_name|last_name)"
+)
 
 
 class LacksColumns(InboxdbError):
@@ -38,10 +40,11 @@ def is_of_lists(obj: Object) -> bool:
 
 def indexes(connection: Connection) -> list[Index]:
     """List the indexes that lists have here, built or not: none without lists, or where the host lacks columns."""
-    there = connection.execute("select pg_catalog.to_regproc('inboxdb.list_indexes') is not null").fetchone()
+    there = connection.execute("select pg_catalog.to_regproc('inboxdb.search_indexes') is not null").fetchone()
     if there != (True,):
         return []
-    return [Index(*row) for row in connection.execute("select * from inboxdb.list_indexes()")]
+    query = "select * from inboxdb.list_indexes() union all select * from inboxdb.search_indexes()"
+    return [Index(*row) for row in connection.execute(query)]
 
 
 def unbuilt(connection: Connection) -> list[Index]:

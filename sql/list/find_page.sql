@@ -9,20 +9,24 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: choose how to find a page: along an index of the list's leads alone; along an index, looking at each lead;
---   or, for counts by drafts or messages, among candidates.
+--   or, for counts by drafts or messages, among candidates. A search looks at the newest leads first, and among
+--   candidates where these do not fill the page: a term that few leads have is cheap to look up.
 -- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; user_id, whose leads, null
 --   for all; is_nobodys, whether leads of nobody are wanted; asked, of each lead; is_looked_at, whether anything is
 --   asked besides; after_at, after_id, the cursor; page_size.
 -- Returns: the page.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: list_filter; list_candidates and walk_leads read the rest.
+-- Reads: list_filter; list_candidates, search_candidates and walk_leads read the rest.
 -- INVOKER: called by read_conversations only.
 declare
   -- how many leads a call looks at
   most constant integer := 2000;
+  -- of a search, so that a term of 1 in 100 leads is walked, and fills a page in some three calls
+  most_found constant integer := 10000;
   count_bit integer;
   candidates inboxdb.lead_id[];
   whose text;
+  page inboxdb.list_page;
 begin
   select f.bit into count_bit from inboxdb.list_filter as f where f.name = filter_name;
   if count_bit is not null then
@@ -37,12 +41,28 @@ begin
     when filter_name = 'all' or count_bit is not null then 'scope'
     else 'user'
   end;
-  return inboxdb.walk_leads(
+  if candidates is null and asked.address is not null then
+    candidates := inboxdb.search_candidates(target_client_id, asked.terms, asked.address, most);
+  end if;
+  page := inboxdb.walk_leads(
     target_client_id, filter_name, sort_name, whose, user_id, asked, candidates, after_at, after_id, page_size,
     case
       when is_looked_at or count_bit is not null or whose in ('nobody', 'looked') or sort_name = 'updated' then most
       else page_size + 1
     end
+  );
+  if candidates is not null or asked.terms is null or not page.has_more
+    or pg_catalog.cardinality(page.lead_ids) = page_size
+  then
+    return page;
+  end if;
+  candidates := inboxdb.search_candidates(target_client_id, asked.terms, asked.address, most_found);
+  if candidates is null then
+    return page;
+  end if;
+  return inboxdb.walk_leads(
+    target_client_id, filter_name, sort_name, whose, user_id, asked, candidates, after_at, after_id, page_size,
+    most_found + 1
   );
 end
 $$;

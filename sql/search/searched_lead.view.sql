@@ -1,0 +1,51 @@
+-- Not made where the host lacks a column: then there is no search (see missing_for_search).
+do $view$
+begin
+  if inboxdb.missing_for_search() is not null then
+    return;
+  end if;
+  execute $searched$
+create or replace view inboxdb.searched_lead as
+-- The one definition of searched texts: stored, walked through, and judged live.
+select
+  l.id as lead_id,
+  l."clientId" as client_id,
+  -- a line for each field, and digits behind a tab: terms have neither, hence never match across
+  pg_catalog.concat(
+    inboxdb.folded(l."firstName"), E'\n', inboxdb.folded(l."lastName"), E'\n', inboxdb.folded(l.email), E'\n',
+    inboxdb.folded(l."companyName"), E'\n', inboxdb.folded(l.phone), E'\t', inboxdb.only_digits(l.phone)
+  ) collate "C" as text,
+  inboxdb.only_digits(l.phone) as digits,
+  address.all_folded as addresses,
+  l."smsCampaignId" as sms_campaign_id,
+  pg_catalog.array_remove(
+    address.hashes
+    || inboxdb.exact_hash('phone', nullif(inboxdb.only_digits(l.phone), ''))
+    || inboxdb.exact_hash('campaign', l."smsCampaignId"::text),
+    null
+  ) as exact
+from public."Lead" as l
+cross join lateral (
+  select
+    coalesce(pg_catalog.array_agg(inboxdb.folded(a.one)), '{}') as all_folded,
+    coalesce(pg_catalog.array_agg(distinct inboxdb.exact_hash('address', inboxdb.folded(a.one))), '{}') as hashes
+  from pg_catalog.unnest(
+      array[l.email::text collate "C", l."currentReplierEmail"::text collate "C"]
+      || l."alternateEmails"[1:100]::text[] collate "C"
+    ) as a (one)
+  where a.one <> ''
+) as address
+-- no index of ours has room for longer ids (D111)
+where inboxdb.id_bytes(l.id) + inboxdb.id_bytes(l."clientId") <= 2500
+$searched$;
+end
+$view$;
+
+do $comment$
+begin
+  if pg_catalog.to_regclass('inboxdb.searched_lead') is not null then
+    execute $$comment on view inboxdb.searched_lead is
+      'Of each lead the folded texts, addresses and campaign that searches look in.'$$;
+  end if;
+end
+$comment$;
