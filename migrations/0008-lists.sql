@@ -883,7 +883,7 @@ select
   pg_catalog.concat(
     inboxdb.folded(l."firstName"), E'\n', inboxdb.folded(l."lastName"), E'\n', inboxdb.folded(l.email), E'\n',
     inboxdb.folded(l."companyName"), E'\n', inboxdb.folded(l.phone), E'\t', inboxdb.only_digits(l.phone)
-  ) collate "C" as text,
+  ) collate "C" as words,
   inboxdb.only_digits(l.phone) as digits,
   address.all_folded as addresses,
   l."smsCampaignId" as sms_campaign_id,
@@ -925,8 +925,8 @@ $comment$;
 create table inboxdb.lead_text (
   lead_key bytea primary key,
   client_id inboxdb.client_id not null,
-  exact bigint [] not null,
-  text text collate "C" not null
+  exact bigint[] not null,
+  words text collate "C" not null
 )
 with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
 
@@ -935,7 +935,7 @@ comment on table inboxdb.lead_text is
 comment on column inboxdb.lead_text.lead_key is 'The lead: id_key of its id.';
 comment on column inboxdb.lead_text.exact is
 'Hashes of addresses, of the phone''s digits, of the campaign: exact_hash.';
-comment on column inboxdb.lead_text.text is 'The folded fields, a line each, then a tab and the phone''s digits.';
+comment on column inboxdb.lead_text.words is 'The folded fields, a line each, then a tab and the phone''s digits.';
 -- <<< sql/search/lead_text.table.sql
 
 -- >>> sql/search/search_state.table.sql
@@ -943,7 +943,7 @@ create table inboxdb.search_state (
   revision bigint primary key default 0,
   server_started_at timestamptz not null,
   read_from xid8 not null,
-  also_read xid8 [] not null default '{}',
+  also_read xid8[] not null default '{}',
   walk_is_due boolean not null default true,
   walked_to inboxdb.lead_id,
   cleared_to bytea,
@@ -1171,7 +1171,7 @@ begin
     delete from inboxdb.text_change as c using chosen as w where c.ctid = w.tid
   ),
   looked_at as materialized (
-    select d.lead_key, s.client_id, s.exact, s.text
+    select d.lead_key, s.client_id, s.exact, s.words
     from (
       select w.lead_id, inboxdb.id_key(w.lead_id) as lead_key
       from chosen as w
@@ -1179,20 +1179,20 @@ begin
       group by w.lead_id
     ) as d
     left join lateral (
-      select s.client_id, s.exact, s.text from inboxdb.searched_lead as s where s.lead_id = d.lead_id offset 0
+      select s.client_id, s.exact, s.words from inboxdb.searched_lead as s where s.lead_id = d.lead_id offset 0
     ) as s on true
   ),
   gone as (
     delete from inboxdb.lead_text as t using looked_at as l where t.lead_key = l.lead_key and l.client_id is null
   ),
   written as (
-    insert into inboxdb.lead_text as t (lead_key, client_id, exact, text)
-    select l.lead_key, l.client_id, l.exact, l.text
+    insert into inboxdb.lead_text as t (lead_key, client_id, exact, words)
+    select l.lead_key, l.client_id, l.exact, l.words
     from looked_at as l
     where l.client_id is not null
     on conflict (lead_key) do update
-    set client_id = excluded.client_id, exact = excluded.exact, text = excluded.text
-    where (t.client_id, t.exact, t.text) is distinct from (excluded.client_id, excluded.exact, excluded.text)
+    set client_id = excluded.client_id, exact = excluded.exact, words = excluded.words
+    where (t.client_id, t.exact, t.words) is distinct from (excluded.client_id, excluded.exact, excluded.words)
   )
   select pg_catalog.count(*), coalesce(pg_catalog.bool_or(w.lead_id is null), false)
   into taken, asks_for_walk
@@ -1252,14 +1252,14 @@ begin
       );
     end if;
     perform inboxdb.checkpoint('walking');
-    insert into inboxdb.lead_text as t (lead_key, client_id, exact, text)
-    select inboxdb.id_key(s.lead_id), s.client_id, s.exact, s.text
+    insert into inboxdb.lead_text as t (lead_key, client_id, exact, words)
+    select inboxdb.id_key(s.lead_id), s.client_id, s.exact, s.words
     from pg_catalog.unnest(lead_ids) as u (lead_id)
     cross join lateral (select s.* from inboxdb.searched_lead as s where s.lead_id = u.lead_id offset 0) as s
     where s.client_id is not null
     on conflict (lead_key) do update
-    set client_id = excluded.client_id, exact = excluded.exact, text = excluded.text
-    where (t.client_id, t.exact, t.text) is distinct from (excluded.client_id, excluded.exact, excluded.text);
+    set client_id = excluded.client_id, exact = excluded.exact, words = excluded.words
+    where (t.client_id, t.exact, t.words) is distinct from (excluded.client_id, excluded.exact, excluded.words);
     update inboxdb.search_state as s
     set
       revision = s.revision + 1,
@@ -1419,21 +1419,21 @@ begin
   where e.extname = 'pg_trgm' and exists (select from pg_catalog.pg_extension as b where b.extname = 'btree_gin');
 
   for found in
-    select i.name, i.text
+    select i.name, i.keys
     from (
       values
       ('inboxdb.lead_text_exact', 'using gin (exact)', true),
-      ('inboxdb.lead_text_first_name', $k$(client_id, left(split_part(text, E'\n', 1), 64))$k$, trigrams is null),
-      ('inboxdb.lead_text_last_name', $k$(client_id, left(split_part(text, E'\n', 2), 64))$k$, trigrams is null),
-      ('inboxdb.lead_text_trigrams', 'using gin (client_id, text ' || trigrams || ')', trigrams is not null)
-    ) as i (name, text, is_wanted)
-    where i.is_wanted or (i.text is not null and pg_catalog.to_regclass(i.name) is not null)
+      ('inboxdb.lead_text_first_name', $k$(client_id, left(split_part(words, E'\n', 1), 64))$k$, trigrams is null),
+      ('inboxdb.lead_text_last_name', $k$(client_id, left(split_part(words, E'\n', 2), 64))$k$, trigrams is null),
+      ('inboxdb.lead_text_trigrams', 'using gin (client_id, words ' || trigrams || ')', trigrams is not null)
+    ) as i (name, keys, is_wanted)
+    where i.is_wanted or (i.keys is not null and pg_catalog.to_regclass(i.name) is not null)
     order by i.name
   loop
     index_name := found.name;
     statement := pg_catalog.format(
       'create index concurrently if not exists %s on inboxdb.lead_text %s',
-      pg_catalog.split_part(found.name, '.', 2), found.text
+      pg_catalog.split_part(found.name, '.', 2), found.keys
     );
     fingerprint := pg_catalog.md5(statement);
     state := (
@@ -1564,14 +1564,14 @@ begin
       select t.lead_key
       from inboxdb.lead_text as t
       where t.client_id = target_client_id
-        and (t.text like as_it_is[1] or t.text like as_digits[1] or t.exact && first_campaigns)
+        and (t.words like as_it_is[1] or t.words like as_digits[1] or t.exact && first_campaigns)
         and (
           as_it_is[2] is null
-          or t.text like as_it_is[2] or t.text like as_digits[2] or t.exact && second_campaigns
+          or t.words like as_it_is[2] or t.words like as_digits[2] or t.exact && second_campaigns
         )
         and (
           as_it_is[3] is null
-          or t.text like as_it_is[3] or t.text like as_digits[3] or t.exact && third_campaigns
+          or t.words like as_it_is[3] or t.words like as_digits[3] or t.exact && third_campaigns
         )
       limit most + 1
     ) as k;
@@ -1581,13 +1581,13 @@ begin
       select f.lead_key
       from inboxdb.lead_text as f
       where f.client_id = target_client_id
-        and pg_catalog.left(pg_catalog.split_part(f.text, E'\n', 1), 64)
+        and pg_catalog.left(pg_catalog.split_part(f.words, E'\n', 1), 64)
         like pg_catalog.substr(inboxdb.like_pattern(pg_catalog.left(longest[1], 64), false), 2)
       union
       select l.lead_key
       from inboxdb.lead_text as l
       where l.client_id = target_client_id
-        and pg_catalog.left(pg_catalog.split_part(l.text, E'\n', 2), 64)
+        and pg_catalog.left(pg_catalog.split_part(l.words, E'\n', 2), 64)
         like pg_catalog.substr(inboxdb.like_pattern(pg_catalog.left(longest[1], 64), false), 2)
       union
       select e.lead_key
@@ -1622,24 +1622,19 @@ create or replace function inboxdb.is_found(
 -- STABLE matters: everything is read in the caller's snapshot (D15).
 language plpgsql stable
 set search_path = ''
-set row_security = off
+-- the caller has each plan made anew, which would cost more than the look at a lead; its other settings hold here
 set plan_cache_mode = force_generic_plan
-set enable_seqscan = off
-set enable_hashjoin = off
-set enable_mergejoin = off
-set jit = off
 as $$
 -- Purpose: judge live whether a search finds a lead. By strpos, for which no character is a wildcard.
 -- Parameters: target_lead_id; terms, folded, each to be found somewhere; address, folded, null for terms.
 -- Returns: true or false.
--- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: searched_lead, "SmsCampaign", by key.
--- INVOKER: called by walk_leads only.
+-- INVOKER: called by walk_leads only, which forbids scans, and filtering by row-level security.
 declare
   lead pg_catalog.record;
   term text;
 begin
-  select s.text, s.digits, s.addresses, inboxdb.folded(c.name) as campaign
+  select s.words, s.digits, s.addresses, inboxdb.folded(c.name) as campaign
   into lead
   from inboxdb.searched_lead as s
   left join public."SmsCampaign" as c on s.sms_campaign_id = c.id
@@ -1650,7 +1645,7 @@ begin
     return address = any (lead.addresses);
   end if;
   foreach term in array terms loop
-    if pg_catalog.strpos(lead.text, term) = 0
+    if pg_catalog.strpos(lead.words, term) = 0
       and pg_catalog.strpos(coalesce(lead.campaign, ''), term) = 0
       and pg_catalog.strpos(coalesce(lead.digits, ''), coalesce(inboxdb.digits_asked(term), E'\t')) = 0
     then

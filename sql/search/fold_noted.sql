@@ -42,7 +42,7 @@ begin
     delete from inboxdb.text_change as c using chosen as w where c.ctid = w.tid
   ),
   looked_at as materialized (
-    select d.lead_key, s.client_id, s.exact, s.text
+    select d.lead_key, s.client_id, s.exact, s.words
     from (
       select w.lead_id, inboxdb.id_key(w.lead_id) as lead_key
       from chosen as w
@@ -50,20 +50,20 @@ begin
       group by w.lead_id
     ) as d
     left join lateral (
-      select s.client_id, s.exact, s.text from inboxdb.searched_lead as s where s.lead_id = d.lead_id offset 0
+      select s.client_id, s.exact, s.words from inboxdb.searched_lead as s where s.lead_id = d.lead_id offset 0
     ) as s on true
   ),
   gone as (
     delete from inboxdb.lead_text as t using looked_at as l where t.lead_key = l.lead_key and l.client_id is null
   ),
   written as (
-    insert into inboxdb.lead_text as t (lead_key, client_id, exact, text)
-    select l.lead_key, l.client_id, l.exact, l.text
+    insert into inboxdb.lead_text as t (lead_key, client_id, exact, words)
+    select l.lead_key, l.client_id, l.exact, l.words
     from looked_at as l
     where l.client_id is not null
     on conflict (lead_key) do update
-    set client_id = excluded.client_id, exact = excluded.exact, text = excluded.text
-    where (t.client_id, t.exact, t.text) is distinct from (excluded.client_id, excluded.exact, excluded.text)
+    set client_id = excluded.client_id, exact = excluded.exact, words = excluded.words
+    where (t.client_id, t.exact, t.words) is distinct from (excluded.client_id, excluded.exact, excluded.words)
   )
   select pg_catalog.count(*), coalesce(pg_catalog.bool_or(w.lead_id is null), false)
   into taken, asks_for_walk

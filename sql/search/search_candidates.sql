@@ -59,14 +59,14 @@ begin
       select t.lead_key
       from inboxdb.lead_text as t
       where t.client_id = target_client_id
-        and (t.text like as_it_is[1] or t.text like as_digits[1] or t.exact && first_campaigns)
+        and (t.words like as_it_is[1] or t.words like as_digits[1] or t.exact && first_campaigns)
         and (
           as_it_is[2] is null
-          or t.text like as_it_is[2] or t.text like as_digits[2] or t.exact && second_campaigns
+          or t.words like as_it_is[2] or t.words like as_digits[2] or t.exact && second_campaigns
         )
         and (
           as_it_is[3] is null
-          or t.text like as_it_is[3] or t.text like as_digits[3] or t.exact && third_campaigns
+          or t.words like as_it_is[3] or t.words like as_digits[3] or t.exact && third_campaigns
         )
       limit most + 1
     ) as k;
@@ -76,13 +76,13 @@ begin
       select f.lead_key
       from inboxdb.lead_text as f
       where f.client_id = target_client_id
-        and pg_catalog.left(pg_catalog.split_part(f.text, E'\n', 1), 64)
+        and pg_catalog.left(pg_catalog.split_part(f.words, E'\n', 1), 64)
         like pg_catalog.substr(inboxdb.like_pattern(pg_catalog.left(longest[1], 64), false), 2)
       union
       select l.lead_key
       from inboxdb.lead_text as l
       where l.client_id = target_client_id
-        and pg_catalog.left(pg_catalog.split_part(l.text, E'\n', 2), 64)
+        and pg_catalog.left(pg_catalog.split_part(l.words, E'\n', 2), 64)
         like pg_catalog.substr(inboxdb.like_pattern(pg_catalog.left(longest[1], 64), false), 2)
       union
       select e.lead_key

@@ -21,21 +21,21 @@ begin
   where e.extname = 'pg_trgm' and exists (select from pg_catalog.pg_extension as b where b.extname = 'btree_gin');
 
   for found in
-    select i.name, i.text
+    select i.name, i.keys
     from (
       values
       ('inboxdb.lead_text_exact', 'using gin (exact)', true),
-      ('inboxdb.lead_text_first_name', $k$(client_id, left(split_part(text, E'\n', 1), 64))$k$, trigrams is null),
-      ('inboxdb.lead_text_last_name', $k$(client_id, left(split_part(text, E'\n', 2), 64))$k$, trigrams is null),
-      ('inboxdb.lead_text_trigrams', 'using gin (client_id, text ' || trigrams || ')', trigrams is not null)
-    ) as i (name, text, is_wanted)
-    where i.is_wanted or (i.text is not null and pg_catalog.to_regclass(i.name) is not null)
+      ('inboxdb.lead_text_first_name', $k$(client_id, left(split_part(words, E'\n', 1), 64))$k$, trigrams is null),
+      ('inboxdb.lead_text_last_name', $k$(client_id, left(split_part(words, E'\n', 2), 64))$k$, trigrams is null),
+      ('inboxdb.lead_text_trigrams', 'using gin (client_id, words ' || trigrams || ')', trigrams is not null)
+    ) as i (name, keys, is_wanted)
+    where i.is_wanted or (i.keys is not null and pg_catalog.to_regclass(i.name) is not null)
     order by i.name
   loop
     index_name := found.name;
     statement := pg_catalog.format(
       'create index concurrently if not exists %s on inboxdb.lead_text %s',
-      pg_catalog.split_part(found.name, '.', 2), found.text
+      pg_catalog.split_part(found.name, '.', 2), found.keys
     );
     fingerprint := pg_catalog.md5(statement);
     state := (

@@ -2,7 +2,7 @@ create table inboxdb.search_state (
   revision bigint primary key default 0,
   server_started_at timestamptz not null,
   read_from xid8 not null,
-  also_read xid8 [] not null default '{}',
+  also_read xid8[] not null default '{}',
   walk_is_due boolean not null default true,
   walked_to inboxdb.lead_id,
   cleared_to bytea,

@@ -14,7 +14,7 @@ select
   pg_catalog.concat(
     inboxdb.folded(l."firstName"), E'\n', inboxdb.folded(l."lastName"), E'\n', inboxdb.folded(l.email), E'\n',
     inboxdb.folded(l."companyName"), E'\n', inboxdb.folded(l.phone), E'\t', inboxdb.only_digits(l.phone)
-  ) collate "C" as text,
+  ) collate "C" as words,
   inboxdb.only_digits(l.phone) as digits,
   address.all_folded as addresses,
   l."smsCampaignId" as sms_campaign_id,

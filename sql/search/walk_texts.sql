@@ -39,14 +39,14 @@ begin
       );
     end if;
     perform inboxdb.checkpoint('walking');
-    insert into inboxdb.lead_text as t (lead_key, client_id, exact, text)
-    select inboxdb.id_key(s.lead_id), s.client_id, s.exact, s.text
+    insert into inboxdb.lead_text as t (lead_key, client_id, exact, words)
+    select inboxdb.id_key(s.lead_id), s.client_id, s.exact, s.words
     from pg_catalog.unnest(lead_ids) as u (lead_id)
     cross join lateral (select s.* from inboxdb.searched_lead as s where s.lead_id = u.lead_id offset 0) as s
     where s.client_id is not null
     on conflict (lead_key) do update
-    set client_id = excluded.client_id, exact = excluded.exact, text = excluded.text
-    where (t.client_id, t.exact, t.text) is distinct from (excluded.client_id, excluded.exact, excluded.text);
+    set client_id = excluded.client_id, exact = excluded.exact, words = excluded.words
+    where (t.client_id, t.exact, t.words) is distinct from (excluded.client_id, excluded.exact, excluded.words);
     update inboxdb.search_state as s
     set
       revision = s.revision + 1,
