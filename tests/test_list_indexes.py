@@ -20,6 +20,10 @@ NAMES = [
     "public.inboxdb_list_needs_repair",
     "public.inboxdb_list_responses",
     "public.inboxdb_list_tagged",
+    # of searches, where the extensions are not made
+    "inboxdb.lead_text_exact",
+    "inboxdb.lead_text_first_name",
+    "inboxdb.lead_text_last_name",
 ]
 
 

@@ -43,7 +43,11 @@ def indexes(connection: Connection) -> list[Index]:
     there = connection.execute("select pg_catalog.to_regproc('inboxdb.search_indexes') is not null").fetchone()
     if there != (True,):
         return []
-    query = "select * from inboxdb.list_indexes() union all select * from inboxdb.search_indexes()"
+    query = """
+        select * from inboxdb.list_indexes()
+        union all
+        select * from inboxdb.search_indexes() where inboxdb.missing_for_lists() is null
+    """
     return [Index(*row) for row in connection.execute(query)]
 
 

@@ -47,7 +47,11 @@ select
   'note' as severity,
   pg_catalog.format('searches find names by their beginnings: extension %s is missing', w.name) as evidence,
   pg_catalog.format('`create extension %s`, then `inboxdb lists build`', w.name) as remedy
-from (values ('btree_gin'), ('pg_trgm')) as w (name)
+from (
+  values
+  ('btree_gin'),
+  ('pg_trgm')
+) as w (name)
 where not exists (select from pg_catalog.pg_extension as e where w.name = e.extname)
   and not exists (select from missing)
   -- lists that were left out are no finding, and neither is their search
