@@ -349,7 +349,7 @@ begin
       (select o.xid from open_xid as o where o.place = n.places + 1), (select b.xid from beyond as b)
     ),
     array(select o.xid from open_xid as o where o.place <= n.places)
-  into floor_above.read_from, floor_above.also_read
+  into read_from, also_read
   from one_by_one as n;
 end
 $$;
@@ -764,7 +764,7 @@ as $$
   -- INVOKER: reads nothing.
   select pg_catalog.translate(
     -- the domain's collation, and never that of the host's column
-    pg_catalog.upper((pg_catalog.left(value, 200) collate "default")::inboxdb.folding), E'\t\n\x0b\f\r', '     '
+    pg_catalog.upper((pg_catalog.left(value, 200) collate "default")::inboxdb.folding), e'\t\n\x0b\f\r', '     '
   ) collate "C"
 $$;
 -- <<< sql/search/folded.sql
@@ -815,14 +815,14 @@ $$;
 create or replace function inboxdb.like_pattern(term text, is_digits boolean) returns text
 language sql immutable parallel safe
 as $$
-  -- Purpose: the LIKE pattern of a term, for the index of trigrams: the characters of LIKE's own are letters.
+  -- Purpose: the LIKE pattern of a term, for the index of trigrams: the characters of LIKe's own are letters.
   -- Parameters: term; is_digits, to look behind the tab in the text, where a phone's digits are.
   -- Returns: the pattern; null for null.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select case when is_digits then E'%\t%' else '%' end
+  select case when is_digits then e'%\t%' else '%' end
     -- the escape first: it would escape the escapes of the others
-    || pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(term, E'\\', E'\\\\'), '%', E'\\%'), '_', E'\\_')
+    || pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(term, e'\\', e'\\\\'), '%', e'\\%'), '_', e'\\_')
     || '%'
 $$;
 -- <<< sql/search/like_pattern.sql
@@ -881,8 +881,8 @@ select
   l."clientId" as client_id,
   -- a line for each field, and digits behind a tab: terms have neither, hence never match across
   pg_catalog.concat(
-    inboxdb.folded(l."firstName"), E'\n', inboxdb.folded(l."lastName"), E'\n', inboxdb.folded(l.email), E'\n',
-    inboxdb.folded(l."companyName"), E'\n', inboxdb.folded(l.phone), E'\t', inboxdb.only_digits(l.phone)
+    inboxdb.folded(l."firstName"), e'\n', inboxdb.folded(l."lastName"), e'\n', inboxdb.folded(l.email), e'\n',
+    inboxdb.folded(l."companyName"), e'\n', inboxdb.folded(l.phone), e'\t', inboxdb.only_digits(l.phone)
   ) collate "C" as words,
   inboxdb.only_digits(l.phone) as digits,
   address.all_folded as addresses,
@@ -1064,8 +1064,8 @@ create or replace function inboxdb.note_text_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: row trigger on "Lead" for an UPDATE that names a searched column: note the lead in text_change. Reads no
---   searched column, so that a renamed one makes no write fail.
+-- Purpose: row trigger on "Lead" for an UPDATE naming a searched column: note the lead in text_change. Reads no
+--   searched column, so that a renamed column makes no write fail.
 -- A lead made, gone or moved is handed on by the counts' refresh (take_changes).
 -- Writes: text_change.
 -- DEFINER: the writer has no rights in inboxdb.
@@ -1140,7 +1140,7 @@ set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
 -- Purpose: take changes of text, look at their leads, and bring lead_text up to date: rows that differ are written.
--- Workspaces take turns within the oldest and the newest 10,000 changes, so that one import holds up no other name.
+-- Workspaces take turns within the oldest and the newest 10,000 changes, so that an import holds up no other name.
 -- Parameters: most, how many changes to take. The caller took its lock in an EARLIER statement, and is READ COMMITTED
 --   (D14).
 -- Returns: how many were taken: fewer than most where none is left.
@@ -1200,7 +1200,7 @@ begin
 
   perform inboxdb.checkpoint('texts folded');
   if asks_for_walk then
-    -- one under way begins again, since the rows behind it may be others, too
+    -- a walk under way begins again, since rows behind the walk may be others, too
     update inboxdb.search_state as s
     set revision = s.revision + 1, walk_is_due = true, walk_began_at = null, walked_to = null, cleared_to = null
     where s.revision = (select n.revision from inboxdb.search_state_now as n);
@@ -1337,12 +1337,13 @@ create or replace function inboxdb.refresh_texts() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: bring lead_text up to date: first what was noted, then the walk where one is due; for half a second, so that
---   nothing else that the caller does is late.
--- Nothing is done while another session is at it, or inboxdb is suspended; without search the changes are thrown away.
+-- Purpose: bring lead_text up to date: first by changes, then by the walk where due; for half a second, so that no other
+--   work of the caller is late.
+-- Nothing is done beside another session doing the same, or while inboxdb is suspended; without search the changes are
+--   thrown away.
 -- Errors: IB004 above READ COMMITTED; those of fold_noted and walk_texts.
 -- Reads, writes: as fold_noted, walk_texts and raise_floor_of_texts.
--- Locks: an advisory lock, see lock_class. No row of the host's, and none that counts are refreshed by.
+-- Locks: an advisory lock, see lock_class. No row of the host's, and no row of the counts.
 -- INVOKER: called by maintain, by its name in view maintenance.
 declare
   stop_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '0.5 s';
@@ -1353,7 +1354,7 @@ begin
   if inboxdb.suspended_since() is not null then
     return;
   end if;
-  -- in a statement before those that take changes (D14)
+  -- in a statement before the taking of changes (D14)
   if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('texts'), 0) then
     return;
   end if;
@@ -1373,7 +1374,7 @@ begin
     cleared_to = null,
     walk_began_at = null,
     definitions = today,
-    -- rows by other definitions are no candidates; of those a day old only what nobody noted is wrong
+    -- rows by other definitions are no candidates; rows a day old are, but for changes missed by triggers
     filled_at = case when s.definitions = today then s.filled_at end
   where s.revision = (select n.revision from inboxdb.search_state_now as n)
     and (
@@ -1423,8 +1424,8 @@ begin
     from (
       values
       ('inboxdb.lead_text_exact', 'using gin (exact)', true),
-      ('inboxdb.lead_text_first_name', $k$(client_id, left(split_part(words, E'\n', 1), 64))$k$, trigrams is null),
-      ('inboxdb.lead_text_last_name', $k$(client_id, left(split_part(words, E'\n', 2), 64))$k$, trigrams is null),
+      ('inboxdb.lead_text_first_name', $k$(client_id, left(split_part(words, e'\n', 1), 64))$k$, trigrams is null),
+      ('inboxdb.lead_text_last_name', $k$(client_id, left(split_part(words, e'\n', 2), 64))$k$, trigrams is null),
       ('inboxdb.lead_text_trigrams', 'using gin (client_id, words ' || trigrams || ')', trigrams is not null)
     ) as i (name, keys, is_wanted)
     where i.is_wanted or (i.keys is not null and pg_catalog.to_regclass(i.name) is not null)
@@ -1581,13 +1582,13 @@ begin
       select f.lead_key
       from inboxdb.lead_text as f
       where f.client_id = target_client_id
-        and pg_catalog.left(pg_catalog.split_part(f.words, E'\n', 1), 64)
+        and pg_catalog.left(pg_catalog.split_part(f.words, e'\n', 1), 64)
         like pg_catalog.substr(inboxdb.like_pattern(pg_catalog.left(longest[1], 64), false), 2)
       union
       select l.lead_key
       from inboxdb.lead_text as l
       where l.client_id = target_client_id
-        and pg_catalog.left(pg_catalog.split_part(l.words, E'\n', 2), 64)
+        and pg_catalog.left(pg_catalog.split_part(l.words, e'\n', 2), 64)
         like pg_catalog.substr(inboxdb.like_pattern(pg_catalog.left(longest[1], 64), false), 2)
       union
       select e.lead_key
@@ -1647,7 +1648,7 @@ begin
   foreach term in array terms loop
     if pg_catalog.strpos(lead.words, term) = 0
       and pg_catalog.strpos(coalesce(lead.campaign, ''), term) = 0
-      and pg_catalog.strpos(coalesce(lead.digits, ''), coalesce(inboxdb.digits_asked(term), E'\t')) = 0
+      and pg_catalog.strpos(coalesce(lead.digits, ''), coalesce(inboxdb.digits_asked(term), e'\t')) = 0
     then
       return false;
     end if;

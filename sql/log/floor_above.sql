@@ -50,7 +50,7 @@ begin
       (select o.xid from open_xid as o where o.place = n.places + 1), (select b.xid from beyond as b)
     ),
     array(select o.xid from open_xid as o where o.place <= n.places)
-  into floor_above.read_from, floor_above.also_read
+  into read_from, also_read
   from one_by_one as n;
 end
 $$;

@@ -11,7 +11,7 @@ set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
 -- Purpose: take changes of text, look at their leads, and bring lead_text up to date: rows that differ are written.
--- Workspaces take turns within the oldest and the newest 10,000 changes, so that one import holds up no other name.
+-- Workspaces take turns within the oldest and the newest 10,000 changes, so that an import holds up no other name.
 -- Parameters: most, how many changes to take. The caller took its lock in an EARLIER statement, and is READ COMMITTED
 --   (D14).
 -- Returns: how many were taken: fewer than most where none is left.
@@ -71,7 +71,7 @@ begin
 
   perform inboxdb.checkpoint('texts folded');
   if asks_for_walk then
-    -- one under way begins again, since the rows behind it may be others, too
+    -- a walk under way begins again, since rows behind the walk may be others, too
     update inboxdb.search_state as s
     set revision = s.revision + 1, walk_is_due = true, walk_began_at = null, walked_to = null, cleared_to = null
     where s.revision = (select n.revision from inboxdb.search_state_now as n);

@@ -9,6 +9,6 @@ as $$
   -- INVOKER: reads nothing.
   select pg_catalog.translate(
     -- the domain's collation, and never that of the host's column
-    pg_catalog.upper((pg_catalog.left(value, 200) collate "default")::inboxdb.folding), E'\t\n\x0b\f\r', '     '
+    pg_catalog.upper((pg_catalog.left(value, 200) collate "default")::inboxdb.folding), e'\t\n\x0b\f\r', '     '
   ) collate "C"
 $$;

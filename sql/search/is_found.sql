@@ -29,7 +29,7 @@ begin
   foreach term in array terms loop
     if pg_catalog.strpos(lead.words, term) = 0
       and pg_catalog.strpos(coalesce(lead.campaign, ''), term) = 0
-      and pg_catalog.strpos(coalesce(lead.digits, ''), coalesce(inboxdb.digits_asked(term), E'\t')) = 0
+      and pg_catalog.strpos(coalesce(lead.digits, ''), coalesce(inboxdb.digits_asked(term), e'\t')) = 0
     then
       return false;
     end if;

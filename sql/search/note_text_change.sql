@@ -2,8 +2,8 @@ create or replace function inboxdb.note_text_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: row trigger on "Lead" for an UPDATE that names a searched column: note the lead in text_change. Reads no
---   searched column, so that a renamed one makes no write fail.
+-- Purpose: row trigger on "Lead" for an UPDATE naming a searched column: note the lead in text_change. Reads no
+--   searched column, so that a renamed column makes no write fail.
 -- A lead made, gone or moved is handed on by the counts' refresh (take_changes).
 -- Writes: text_change.
 -- DEFINER: the writer has no rights in inboxdb.

@@ -2,12 +2,13 @@ create or replace function inboxdb.refresh_texts() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: bring lead_text up to date: first what was noted, then the walk where one is due; for half a second, so that
---   nothing else that the caller does is late.
--- Nothing is done while another session is at it, or inboxdb is suspended; without search the changes are thrown away.
+-- Purpose: bring lead_text up to date: first by changes, then by the walk where due; for half a second, so that no other
+--   work of the caller is late.
+-- Nothing is done beside another session doing the same, or while inboxdb is suspended; without search the changes are
+--   thrown away.
 -- Errors: IB004 above READ COMMITTED; those of fold_noted and walk_texts.
 -- Reads, writes: as fold_noted, walk_texts and raise_floor_of_texts.
--- Locks: an advisory lock, see lock_class. No row of the host's, and none that counts are refreshed by.
+-- Locks: an advisory lock, see lock_class. No row of the host's, and no row of the counts.
 -- INVOKER: called by maintain, by its name in view maintenance.
 declare
   stop_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '0.5 s';
@@ -18,7 +19,7 @@ begin
   if inboxdb.suspended_since() is not null then
     return;
   end if;
-  -- in a statement before those that take changes (D14)
+  -- in a statement before the taking of changes (D14)
   if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('texts'), 0) then
     return;
   end if;
@@ -38,7 +39,7 @@ begin
     cleared_to = null,
     walk_began_at = null,
     definitions = today,
-    -- rows by other definitions are no candidates; of those a day old only what nobody noted is wrong
+    -- rows by other definitions are no candidates; rows a day old are, but for changes missed by triggers
     filled_at = case when s.definitions = today then s.filled_at end
   where s.revision = (select n.revision from inboxdb.search_state_now as n)
     and (

@@ -76,13 +76,13 @@ begin
       select f.lead_key
       from inboxdb.lead_text as f
       where f.client_id = target_client_id
-        and pg_catalog.left(pg_catalog.split_part(f.words, E'\n', 1), 64)
+        and pg_catalog.left(pg_catalog.split_part(f.words, e'\n', 1), 64)
         like pg_catalog.substr(inboxdb.like_pattern(pg_catalog.left(longest[1], 64), false), 2)
       union
       select l.lead_key
       from inboxdb.lead_text as l
       where l.client_id = target_client_id
-        and pg_catalog.left(pg_catalog.split_part(l.words, E'\n', 2), 64)
+        and pg_catalog.left(pg_catalog.split_part(l.words, e'\n', 2), 64)
         like pg_catalog.substr(inboxdb.like_pattern(pg_catalog.left(longest[1], 64), false), 2)
       union
       select e.lead_key

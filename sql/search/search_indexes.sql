@@ -25,8 +25,8 @@ begin
     from (
       values
       ('inboxdb.lead_text_exact', 'using gin (exact)', true),
-      ('inboxdb.lead_text_first_name', $k$(client_id, left(split_part(words, E'\n', 1), 64))$k$, trigrams is null),
-      ('inboxdb.lead_text_last_name', $k$(client_id, left(split_part(words, E'\n', 2), 64))$k$, trigrams is null),
+      ('inboxdb.lead_text_first_name', $k$(client_id, left(split_part(words, e'\n', 1), 64))$k$, trigrams is null),
+      ('inboxdb.lead_text_last_name', $k$(client_id, left(split_part(words, e'\n', 2), 64))$k$, trigrams is null),
       ('inboxdb.lead_text_trigrams', 'using gin (client_id, words ' || trigrams || ')', trigrams is not null)
     ) as i (name, keys, is_wanted)
     where i.is_wanted or (i.keys is not null and pg_catalog.to_regclass(i.name) is not null)

@@ -12,8 +12,8 @@ select
   l."clientId" as client_id,
   -- a line for each field, and digits behind a tab: terms have neither, hence never match across
   pg_catalog.concat(
-    inboxdb.folded(l."firstName"), E'\n', inboxdb.folded(l."lastName"), E'\n', inboxdb.folded(l.email), E'\n',
-    inboxdb.folded(l."companyName"), E'\n', inboxdb.folded(l.phone), E'\t', inboxdb.only_digits(l.phone)
+    inboxdb.folded(l."firstName"), e'\n', inboxdb.folded(l."lastName"), e'\n', inboxdb.folded(l.email), e'\n',
+    inboxdb.folded(l."companyName"), e'\n', inboxdb.folded(l.phone), e'\t', inboxdb.only_digits(l.phone)
   ) collate "C" as words,
   inboxdb.only_digits(l.phone) as digits,
   address.all_folded as addresses,

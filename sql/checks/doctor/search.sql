@@ -52,7 +52,11 @@ from (
   ('btree_gin'),
   ('pg_trgm')
 ) as w (name)
-where not exists (select from pg_catalog.pg_extension as e where w.name = e.extname)
+where not exists (
+    select
+    from pg_catalog.pg_extension as e
+    where w.name = e.extname
+  )
   and not exists (select from missing)
   -- lists that were left out are no finding, and neither is their search
   and pg_catalog.to_regclass('inboxdb.lead_text_exact') is not null
