@@ -815,7 +815,7 @@ $$;
 create or replace function inboxdb.like_pattern(term text, is_digits boolean) returns text
 language sql immutable parallel safe
 as $$
-  -- Purpose: the LIKE pattern of a term, for the index of trigrams: the characters of LIKe's own are letters.
+  -- Purpose: the LIKE pattern of a term, for the index of trigrams: the characters of LIKE's own are letters.
   -- Parameters: term; is_digits, to look behind the tab in the text, where a phone's digits are.
   -- Returns: the pattern; null for null.
   -- Inlined, hence no search_path of its own.
@@ -1337,8 +1337,8 @@ create or replace function inboxdb.refresh_texts() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: bring lead_text up to date: first by changes, then by the walk where due; for half a second, so that no other
---   work of the caller is late.
+-- Purpose: bring lead_text up to date: first by changes, then by the walk where due; for half a second, so that no
+--   other work of the caller is late.
 -- Nothing is done beside another session doing the same, or while inboxdb is suspended; without search the changes are
 --   thrown away.
 -- Errors: IB004 above READ COMMITTED; those of fold_noted and walk_texts.

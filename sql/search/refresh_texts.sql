@@ -2,8 +2,8 @@ create or replace function inboxdb.refresh_texts() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: bring lead_text up to date: first by changes, then by the walk where due; for half a second, so that no other
---   work of the caller is late.
+-- Purpose: bring lead_text up to date: first by changes, then by the walk where due; for half a second, so that no
+--   other work of the caller is late.
 -- Nothing is done beside another session doing the same, or while inboxdb is suspended; without search the changes are
 --   thrown away.
 -- Errors: IB004 above READ COMMITTED; those of fold_noted and walk_texts.
