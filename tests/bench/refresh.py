@@ -67,6 +67,7 @@ def measure(host: Host, results: Results) -> None:
     measure_sizes(host, results)
     measure_changes(host, results)
     measure_recounts(host, results)
+    host.drain()  # an hour after the data were made the first snoozes end
     for workspace in host.workspaces.values():
         host.assert_counted(workspace)
 
