@@ -246,17 +246,13 @@ create schema if not exists inboxdb;
 \ir search/search_state_now.view.sql
 \ir search/noted_text.view.sql
 \ir search/text_definitions.sql
-\ir search/can_note_text.sql
 \ir search/note_text_change.sql
-\ir search/note_compared_text.sql
 \ir search/lead.trigger.sql
+\ir search/store_texts.sql
 \ir search/fold_noted.sql
 \ir search/walk_texts.sql
-\ir search/raise_floor_of_texts.sql
 \ir search/refresh_texts.sql
 \ir search/search_indexes.sql
-\ir search/search_by.sql
-\ir search/campaigns_named.sql
 \ir search/search_candidates.sql
 \ir search/is_found.sql
 

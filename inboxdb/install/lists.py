@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from psycopg.sql import SQL, Identifier
+
 from inboxdb.database.connection import Connection, describe
 from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate
@@ -40,15 +42,15 @@ def is_of_lists(obj: Object) -> bool:
 
 def indexes(connection: Connection) -> list[Index]:
     """List the indexes that lists have here, built or not: none without lists, or where the host lacks columns."""
-    there = connection.execute("select pg_catalog.to_regproc('inboxdb.search_indexes') is not null").fetchone()
-    if there != (True,):
-        return []
-    query = """
-        select * from inboxdb.list_indexes()
-        union all
-        select * from inboxdb.search_indexes() where inboxdb.missing_for_lists() is null
-    """
-    return [Index(*row) for row in connection.execute(query)]
+    found: list[Index] = []
+    for function in ("list_indexes", "search_indexes"):
+        there = connection.execute("select pg_catalog.to_regproc(%s) is not null", (f"inboxdb.{function}",)).fetchone()
+        query = SQL("select * from {}()").format(Identifier("inboxdb", function))
+        rows = list(connection.execute(query)) if there == (True,) else []
+        if not rows:  # no search without lists
+            break
+        found += [Index(*row) for row in rows]
+    return found
 
 
 def unbuilt(connection: Connection) -> list[Index]:

@@ -14,12 +14,9 @@ as $$
 -- INVOKER: called by collect only, under its lock.
 begin
   with
-  undrained as materialized (
-    select c.xid from inboxdb.change as c order by c.xid limit 256
-  ),
   found as (
     select f.read_from, f.also_read, pg_catalog.cardinality(u.xids) as changes_left
-    from (select array(select o.xid from undrained as o order by o.xid) as xids) as u
+    from (select array(select c.xid from inboxdb.change as c order by c.xid limit 256) as xids) as u
     cross join lateral inboxdb.floor_above(u.xids, 256) as f
   )
   update inboxdb.drain_state as s

@@ -21,12 +21,13 @@ as $$
 declare
   -- how many leads a call looks at
   most constant integer := 2000;
-  -- of a search, so that a term of 1 in 100 leads is walked, and fills a page in some three calls
+  -- of a search: a term that more leads have is walked, and fills a page in some calls
   most_found constant integer := 10000;
   count_bit integer;
   candidates inboxdb.lead_id[];
   whose text;
   page inboxdb.list_page;
+  scanned integer;
 begin
   select f.bit into count_bit from inboxdb.list_filter as f where f.name = filter_name;
   if count_bit is not null then
@@ -60,9 +61,14 @@ begin
   if candidates is null then
     return page;
   end if;
-  return inboxdb.walk_leads(
+  -- with what was found by looking: a text not yet folded, or a part of a word where no index knows parts
+  candidates := candidates || page.lead_ids;
+  scanned := page.scanned;
+  page := inboxdb.walk_leads(
     target_client_id, filter_name, sort_name, whose, user_id, asked, candidates, after_at, after_id, page_size,
-    most_found + 1
+    pg_catalog.cardinality(candidates) + 1
   );
+  page.scanned := page.scanned + scanned;
+  return page;
 end
 $$;

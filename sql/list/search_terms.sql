@@ -18,7 +18,7 @@ begin
     perform inboxdb.refuse_argument('search', allowed);
   end if;
   -- after folding every blank is one of ASCII's
-  asked := pg_catalog.btrim(pg_catalog.rtrim(pg_catalog.btrim(inboxdb.folded(search), ' '), '),.;:]}'), ' ');
+  asked := pg_catalog.ltrim(pg_catalog.rtrim(inboxdb.folded(search), ' ),.;:]}'), ' ');
   if asked ~ '^[^ @]+@[^ @]+[.][^ @.]+$' then
     address := asked;
     return;

@@ -16,20 +16,23 @@ declare
   lead pg_catalog.record;
   term text;
 begin
-  select s.words, s.digits, s.addresses, inboxdb.folded(c.name) as campaign
+  if address is not null then
+    return exists (
+      select from inboxdb.searched_lead as s where s.lead_id = target_lead_id and address = any (s.addresses)
+    );
+  end if;
+  select s.words, pg_catalog.split_part(s.words, e'\t', 2) as digits, coalesce(inboxdb.folded(c.name), '') as campaign
   into lead
   from inboxdb.searched_lead as s
   left join public."SmsCampaign" as c on s.sms_campaign_id = c.id
   where s.lead_id = target_lead_id;
   if not found then
     return false;
-  elsif address is not null then
-    return address = any (lead.addresses);
   end if;
   foreach term in array terms loop
     if pg_catalog.strpos(lead.words, term) = 0
-      and pg_catalog.strpos(coalesce(lead.campaign, ''), term) = 0
-      and pg_catalog.strpos(coalesce(lead.digits, ''), coalesce(inboxdb.digits_asked(term), e'\t')) = 0
+      and pg_catalog.strpos(lead.campaign, term) = 0
+      and pg_catalog.strpos(lead.digits, coalesce(inboxdb.digits_asked(term), e'\t')) = 0
     then
       return false;
     end if;

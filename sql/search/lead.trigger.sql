@@ -14,7 +14,7 @@ $note$;
   execute $note$
 create or replace trigger inboxdb_note_compared_text
 after update on public."Lead"
-for each row execute function inboxdb.note_compared_text();
+for each row execute function inboxdb.note_text_change('compared');
 $note$;
   alter table public."Lead" disable trigger inboxdb_note_compared_text;
   perform inboxdb.arrange_if_free();

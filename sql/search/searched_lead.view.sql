@@ -15,11 +15,10 @@ select
     inboxdb.folded(l."firstName"), e'\n', inboxdb.folded(l."lastName"), e'\n', inboxdb.folded(l.email), e'\n',
     inboxdb.folded(l."companyName"), e'\n', inboxdb.folded(l.phone), e'\t', inboxdb.only_digits(l.phone)
   ) collate "C" as words,
-  inboxdb.only_digits(l.phone) as digits,
-  address.all_folded as addresses,
+  address.folded as addresses,
   l."smsCampaignId" as sms_campaign_id,
   pg_catalog.array_remove(
-    address.hashes
+    array(select inboxdb.exact_hash('address', a.one) from pg_catalog.unnest(address.folded) as a (one))
     || inboxdb.exact_hash('phone', nullif(inboxdb.only_digits(l.phone), ''))
     || inboxdb.exact_hash('campaign', l."smsCampaignId"::text),
     null
@@ -27,13 +26,18 @@ select
 from public."Lead" as l
 cross join lateral (
   select
-    coalesce(pg_catalog.array_agg(inboxdb.folded(a.one)), '{}') as all_folded,
-    coalesce(pg_catalog.array_agg(distinct inboxdb.exact_hash('address', inboxdb.folded(a.one))), '{}') as hashes
-  from pg_catalog.unnest(
-      array[l.email::text collate "C", l."currentReplierEmail"::text collate "C"]
-      || l."alternateEmails"[1:100]::text[] collate "C"
-    ) as a (one)
-  where a.one <> ''
+    array(
+      select inboxdb.folded(a.one)
+      from (
+        select l.email::text collate "C"
+        union all
+        select l."currentReplierEmail"::text collate "C"
+        union all
+        -- whatever dimensions and bounds the host gives the array
+        (select u.one::text collate "C" from pg_catalog.unnest(l."alternateEmails") as u (one) limit 100)
+      ) as a (one)
+      where a.one <> ''
+    ) as folded
 ) as address
 -- no index of ours has room for longer ids (D111)
 where inboxdb.id_bytes(l.id) + inboxdb.id_bytes(l."clientId") <= 2500

@@ -37,8 +37,8 @@ missing (host_table, host_column, types) as (
 select
   'warning' as severity,
   pg_catalog.format(
-    'there is no search: column public.%I.%I is missing, or of another type than %s',
-    m.host_table, m.host_column, pg_catalog.rtrim(m.types, '%')
+    'there is no search: column public.%I.%I is missing%s', m.host_table, m.host_column,
+    ', or of another type than ' || nullif(m.types, '%')
   ) as evidence,
   'add the column, then `inboxdb migrate verify --repair`' as remedy
 from missing as m
