@@ -5,7 +5,7 @@ as $$
 -- Purpose: delete changes from the log. None is taken twice: readers of a workspace's changes hold its lock, and
 --   changes without a workspace are taken under the collector's lock.
 -- Hands leads made, gone or moved on to text_change, and changes of everything, in the statements that delete: no other
---   statement takes a change out of the log, so none is lost for texts (docs/lists.md, S2).
+--   statement takes a change out of the log, so none is lost for texts (D132).
 -- Parameters: slices and tids, the place of each change, from changes_of or view change.
 -- Writes: the change log, text_change.
 -- INVOKER: called by remember_leads, fill_leads, remember_changed, collapse_changes and assign_changes only.

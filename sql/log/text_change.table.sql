@@ -1,5 +1,5 @@
 -- The second log: leads whose searched text may be another. Apart from the change log, so that no reader of counts
--- passes over a row of this table (docs/lists.md, S1). No slices: below the floor of search_state nothing is visited.
+-- passes over a row of this table (D132). No slices: below the floor of search_state nothing is visited.
 -- No unique key but the identity, no foreign key, no NOTIFY, no index by workspace; the key is that of a slice (D107).
 create table inboxdb.text_change (
   xid xid8 not null default pg_catalog.pg_current_xact_id(),
