@@ -544,6 +544,7 @@ def test_dead_rows_cost_a_pass_nothing(database: Database, host: Host, owner: Co
     lead = host.lead(HERE)
     fold(owner)
     query = "select from inboxdb.noted_text as n order by n.xid limit 256"
+    owner.execute("set enable_sort = off; set enable_seqscan = off")
     before = visited(owner, query).pages
     holder = database.connect()
     with holder.transaction():
@@ -565,7 +566,7 @@ def test_the_newest_and_the_oldest_are_found_without_the_rest(host: Host, owner:
         "insert into inboxdb.text_change (client_id, lead_id) select %s, %s from generate_series(1, 30000)",
         [HERE, lead],
     )
-    owner.execute("set enable_sort = off")
+    owner.execute("set enable_sort = off; set enable_seqscan = off")
     for way in ("asc", "desc"):
         query = f"select from inboxdb.noted_text as n order by n.xid {way} limit 10"
         assert visited(owner, query).pages < 20, way

@@ -1,6 +1,8 @@
 create or replace function inboxdb.text_definitions() returns text
 language sql stable
 set search_path = ''
+-- else sessions would disagree about the text of a view
+set quote_all_identifiers = off
 as $$
   -- Purpose: tell texts folded otherwise from today's: by another view or function, or another version of a collation.
   -- Returns: a hash; null where there is no search.
