@@ -93,6 +93,9 @@ drop function inboxdb.first_time(timestamp, timestamp);
 drop view inboxdb.grant_matrix;
 
 -- >>> by hand, before the bodies
+-- what stood in for the view listed_lead, where inboxdb was suspended
+-- squawk-ignore ban-drop-function
+drop function if exists inboxdb.suspended_listed_lead();
 -- squawk-ignore require-concurrent-index-deletion
 drop index if exists
   public.inboxdb_list_all, public.inboxdb_list_all_by_user, public.inboxdb_list_needs_repair,

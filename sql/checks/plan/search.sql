@@ -5,6 +5,16 @@
 with needed (place, host_table, host_column, types) as (
   values
   -- list: searched columns, as in search/missing_for_search.sql
+  (1, 'Lead', 'firstName', 'text'),
+  (2, 'Lead', 'lastName', 'text'),
+  (3, 'Lead', 'email', 'text'),
+  (4, 'Lead', 'phone', 'text'),
+  (5, 'Lead', 'companyName', 'text'),
+  (6, 'Lead', 'alternateEmails', 'text[]'),
+  (7, 'Lead', 'currentReplierEmail', 'text'),
+  (8, 'Lead', 'smsCampaignId', '%'),
+  (9, 'SmsCampaign', 'id', '%'),
+  (10, 'SmsCampaign', 'name', 'text')
   -- end
 )
 

@@ -1,10 +1,10 @@
--- inboxdb 0009: lists lead triggers.
---   Triggers on "Lead" that note changes of searched texts, where the host has the columns.
+-- inboxdb 0010: search: two triggers on "Lead" that note changes of searched texts, where the host has the columns. One of
+--   the two is enabled, as setting noted_updates and the host's own triggers need. Drains fill the texts afterwards.
 -- Locks: SHARE ROW EXCLUSIVE on "Lead", which stops writers; while it queues, at most the 2 s of lock_timeout, they queue
 --   behind it. Duration: milliseconds once granted.
--- Undo: 0009-lists-lead-triggers.rollback.sql puts back what was before.
--- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0009-lists-lead-triggers.sql (one transaction).
--- depends: 0008-lists
+-- Undo: 0010-search-lead-triggers.rollback.sql drops the two.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0010-search-lead-triggers.sql (one transaction).
+-- depends: 0009-search
 
 set local lock_timeout = '2s';
 set local search_path = '';
@@ -29,7 +29,7 @@ $note$;
   execute $note$
 create or replace trigger inboxdb_note_compared_text
 after update on public."Lead"
-for each row execute function inboxdb.note_compared_text();
+for each row execute function inboxdb.note_text_change('compared');
 $note$;
   alter table public."Lead" disable trigger inboxdb_note_compared_text;
   perform inboxdb.arrange_if_free();
