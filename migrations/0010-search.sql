@@ -1,11 +1,11 @@
--- inboxdb 0009: search in lists: the texts that searches look in, the log of their changes, what keeps them in drains, and
+-- inboxdb 0010: search in lists: the texts that searches look in, the log of their changes, what keeps them in drains, and
 --   an argument of inbox_api.conversations. Where the host lacks a column that is searched, the view of texts is not made.
 --   The indexes of texts are no part of this file: `inboxdb lists build` makes them, concurrently.
 -- Locks: ACCESS SHARE on "Lead" until commit, as a query takes; on our own views and functions, for which drains and
 --   readers wait. Duration: milliseconds.
--- Undo: 0009-search.rollback.sql puts back what was before; texts are filled anew after another 0009.
--- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0009-search.sql (one transaction).
--- depends: 0008-lists
+-- Undo: 0010-search.rollback.sql puts back what was before; texts are filled anew after another 0010.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0010-search.sql (one transaction).
+-- depends: 0009-lists
 
 set local lock_timeout = '2s';
 set local search_path = '';

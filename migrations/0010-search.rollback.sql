@@ -1,4 +1,4 @@
--- Undoes 0009-search: puts back what was before. Lists are without search; the texts are gone.
+-- Undoes 0010-search: puts back what was before. Lists are without search; the texts are gone.
 -- Locks: none on the host's tables.
 
 set local lock_timeout = '2s';
@@ -443,7 +443,7 @@ as $$
 $$;
 -- <<< 0002-functions:jobs/after_maintenance.sql
 
--- >>> 0008-lists:access/grant_matrix.view.sql
+-- >>> 0009-lists:access/grant_matrix.view.sql
 create or replace view inboxdb.grant_matrix as
 -- Who may do what with inboxdb, declared here alone. A right not listed is the owner's alone: PUBLIC and anon have
 -- none. apply_grants brings the catalog in line for the roles that exist; the tests compare the two.
@@ -548,9 +548,9 @@ cross join lateral pg_catalog.unnest(p.polroles) as bound (role_oid)
 where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('public."Lead"');
 
 comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole: see apply_grants.';
--- <<< 0008-lists:access/grant_matrix.view.sql
+-- <<< 0009-lists:access/grant_matrix.view.sql
 
--- >>> 0008-lists:list/list_condition.type.sql, altered by hand above
+-- >>> 0009-lists:list/list_condition.type.sql, altered by hand above
 -- create type inboxdb.list_condition as (
 --   as_of timestamptz,
 --   channels text [],
@@ -562,9 +562,9 @@ comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole:
 
 -- comment on type inboxdb.list_condition is
 -- 'What is asked of each lead of a list: the instant at which snoozes are judged, and the filters that have no index.';
--- <<< 0008-lists:list/list_condition.type.sql
+-- <<< 0009-lists:list/list_condition.type.sql
 
--- >>> 0008-lists:list/require_condition.sql
+-- >>> 0009-lists:list/require_condition.sql
 create or replace function inboxdb.require_condition(asked inboxdb.list_condition) returns boolean
 language plpgsql stable
 set search_path = ''
@@ -591,9 +591,9 @@ begin
     or asked.sms_campaign_unattributed or asked.score <> 'all';
 end
 $$;
--- <<< 0008-lists:list/require_condition.sql
+-- <<< 0009-lists:list/require_condition.sql
 
--- >>> 0008-lists:list/walk_leads.sql
+-- >>> 0009-lists:list/walk_leads.sql
 create or replace function inboxdb.walk_leads(
   target_client_id inboxdb.client_id, filter_name text, sort_name text, whose text, user_id inboxdb.user_id,
   asked inboxdb.list_condition, candidates inboxdb.lead_id[], after_at timestamptz, after_id inboxdb.lead_id,
@@ -716,9 +716,9 @@ begin
   return page;
 end
 $$;
--- <<< 0008-lists:list/walk_leads.sql
+-- <<< 0009-lists:list/walk_leads.sql
 
--- >>> 0008-lists:list/find_page.sql
+-- >>> 0009-lists:list/find_page.sql
 create or replace function inboxdb.find_page(
   target_client_id inboxdb.client_id, filter_name text, sort_name text, user_id inboxdb.user_id, is_nobodys boolean,
   asked inboxdb.list_condition, is_looked_at boolean, after_at timestamptz, after_id inboxdb.lead_id, page_size integer
@@ -767,9 +767,9 @@ begin
   );
 end
 $$;
--- <<< 0008-lists:list/find_page.sql
+-- <<< 0009-lists:list/find_page.sql
 
--- >>> 0008-lists:api/read_conversations.sql
+-- >>> 0009-lists:api/read_conversations.sql
 create or replace function inboxdb.read_conversations(
   target_client_id inboxdb.client_id, filter text, channels text[], sentiment_tags text[], sms_campaign_id text,
   sms_campaign_unattributed boolean, score text, assigned_to text, sort text, after text, page_size integer
@@ -854,9 +854,9 @@ begin
   return answer;
 end
 $$;
--- <<< 0008-lists:api/read_conversations.sql
+-- <<< 0009-lists:api/read_conversations.sql
 
--- >>> 0008-lists:api/conversations.sql
+-- >>> 0009-lists:api/conversations.sql
 -- Inlined into the calling query, so without a search_path of its own (D55).
 create or replace function inbox_api.conversations(
   client_id inboxdb.client_id,
@@ -894,7 +894,7 @@ as $$
     after, page_size
   )
 $$;
--- <<< 0008-lists:api/conversations.sql
+-- <<< 0009-lists:api/conversations.sql
 
 -- >>> by hand, after the bodies
 -- <<< by hand

@@ -1,10 +1,10 @@
--- inboxdb 0010: search: two triggers on "Lead" that note changes of searched texts, where the host has the columns. One of
+-- inboxdb 0011: search: two triggers on "Lead" that note changes of searched texts, where the host has the columns. One of
 --   the two is enabled, as setting noted_updates and the host's own triggers need. Drains fill the texts afterwards.
 -- Locks: SHARE ROW EXCLUSIVE on "Lead", which stops writers; while it queues, at most the 2 s of lock_timeout, they queue
 --   behind it. Duration: milliseconds once granted.
--- Undo: 0010-search-lead-triggers.rollback.sql drops the two.
--- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0010-search-lead-triggers.sql (one transaction).
--- depends: 0009-search
+-- Undo: 0011-search-lead-triggers.rollback.sql drops the two.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0011-search-lead-triggers.sql (one transaction).
+-- depends: 0010-search
 
 set local lock_timeout = '2s';
 set local search_path = '';

@@ -1,4 +1,4 @@
--- Undoes 0010-search-lead-triggers: drops the two triggers.
+-- Undoes 0011-search-lead-triggers: drops the two triggers.
 -- Locks: ACCESS EXCLUSIVE on "Lead", which stops readers and writers; while it queues, at most the 2 s of lock_timeout,
 --   they queue behind it. Milliseconds once granted.
 
