@@ -14,7 +14,7 @@ as $$
 -- INVOKER: called by walk_leads only, which forbids scans, and filtering by row-level security.
 declare
   lead pg_catalog.record;
-  term text;
+  term pg_catalog.text;
 begin
   if address is not null then
     return exists (

@@ -17,7 +17,7 @@ as $$
 declare
   stop_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '0.5 s';
   most constant integer := 1000;
-  today constant text := inboxdb.text_definitions();
+  today constant pg_catalog.text := inboxdb.text_definitions();
   taken integer;
   has_taken boolean := false;
 begin

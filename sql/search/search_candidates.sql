@@ -22,13 +22,13 @@ as $$
 -- INVOKER: called by find_page only.
 declare
   -- what pg_trgm has trigrams of, by the database's ctype: a pattern without one would read the whole workspace
-  three_letters constant text := (
+  three_letters constant pg_catalog.text := (
     select case when d.datctype in ('C', 'POSIX') then '[A-Z0-9]{3}' else '[[:alnum:]]{3}' end
     from pg_catalog.pg_database as d
     where d.datname = pg_catalog.current_database()
   );
   -- the three longest are looked up, the others judged by is_found alone
-  longest constant text[] := array(
+  longest constant pg_catalog.text[] := array(
     select t.term
     from pg_catalog.unnest(terms) as t (term)
     where t.term collate "default" ~ three_letters
@@ -36,17 +36,17 @@ declare
     limit 3
   );
   -- as patterns; of digits behind the tab, null for a term that is none
-  as_words constant text[] := array(
+  as_words constant pg_catalog.text[] := array(
     select '%' || inboxdb.like_pattern(t.term) || '%'
     from pg_catalog.unnest(longest) with ordinality as t (term, place)
     order by t.place
   );
-  as_digits constant text[] := array(
+  as_digits constant pg_catalog.text[] := array(
     select e'%\t%' || inboxdb.digits_asked(t.term) || '%'
     from pg_catalog.unnest(longest) with ordinality as t (term, place)
     order by t.place
   );
-  beginning constant text := inboxdb.like_pattern(pg_catalog.left(longest[1], 64)) || '%';
+  beginning constant pg_catalog.text := inboxdb.like_pattern(pg_catalog.left(longest[1], 64)) || '%';
   -- the campaigns that have the first, second and third of them in their names: hashes, null for none
   first_campaigns bigint[];
   second_campaigns bigint[];
@@ -65,7 +65,7 @@ begin
       pg_catalog.array_agg(c.hash) filter (where pg_catalog.strpos(c.name, longest[3]) > 0)
     into first_campaigns, second_campaigns, third_campaigns
     from (
-      select inboxdb.exact_hash('campaign', s.id::text) as hash, inboxdb.folded(s.name) as name
+      select inboxdb.exact_hash('campaign', s.id::pg_catalog.text) as hash, inboxdb.folded(s.name) as name
       from public."SmsCampaign" as s
       offset 0
     ) as c;

@@ -9,7 +9,7 @@ as $$
 -- Reads: the system catalog.
 -- INVOKER: for the owner.
 declare
-  trigrams text;
+  trigrams pg_catalog.text;
   found pg_catalog.record;
 begin
   if pg_catalog.to_regclass('inboxdb.searched_lead') is null then
