@@ -578,7 +578,7 @@ begin
   if asked.channels = '{}' or not asked.channels <@ array['sms', 'email', 'linkedin'] then
     perform inboxdb.refuse_argument('channels', 'null, or an array of some of sms, email, linkedin');
   end if;
-  if asked.sentiment_tags = '{}' then
+  if asked.sentiment_tags = '{}' or pg_catalog.array_ndims(asked.sentiment_tags) > 1 then
     perform inboxdb.refuse_argument('sentiment_tags', 'null, or an array of tags, with null for leads without a tag');
   end if;
   if asked.sms_campaign_id is not null and asked.sms_campaign_unattributed then
@@ -656,7 +656,7 @@ begin
         when l.sentiment_tag is null then pg_catalog.array_position(asked.sentiment_tags, null) is not null
         else l.sentiment_tag = any (pg_catalog.array_remove(asked.sentiment_tags, null))
       end
-      and (asked.sms_campaign_id is null or coalesce(l.sms_campaign_id::text = asked.sms_campaign_id, false))
+      and (asked.sms_campaign_id is null or coalesce(l.sms_campaign_id::pg_catalog.text = asked.sms_campaign_id, false))
       and (not asked.sms_campaign_unattributed or l.sms_campaign_id is null)
       and case asked.score
         when 'all' then true
@@ -693,10 +693,14 @@ begin
         or (sort_name = 'updated' and (l.updated, l.lead_id) < (inboxdb.host_time(after_at, l.updated), after_id))
       )
     order by
-      case sort_name when 'updated' then l.updated end desc,
+      -- no order of an index for candidates: each by its key, instead of a walk past all leads
+      case
+        when sort_name <> 'updated' then null
+        when candidates is not null then l.updated + interval '0'
+        else l.updated
+      end desc,
       case
         when sort_name = 'updated' then null
-        -- no order of an index: each candidate by its key, instead of a walk past all leads
         when candidates is not null then l.activity + interval '0'
         else l.activity
       end desc,
@@ -730,41 +734,57 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: choose how to find a page: along an index of the list's leads alone; along an index, looking at each lead;
---   or, for counts by drafts or messages, among candidates.
+--   or, for counts by drafts or messages and for a user's leads by update, among candidates.
 -- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; user_id, whose leads, null
 --   for all; is_nobodys, whether leads of nobody are wanted; asked, of each lead; is_looked_at, whether anything is
 --   asked besides; after_at, after_id, the cursor; page_size.
 -- Returns: the page.
--- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: list_filter; list_candidates and walk_leads read the rest.
+-- Errors: IB020 where the index of the page is not there; 42501 where row-level security would filter what the owner of
+--   this function sees.
+-- Reads: list_filter; list_candidates, leads_of and walk_leads read the rest.
 -- INVOKER: called by read_conversations only.
 declare
   -- how many leads a call looks at
   most constant integer := 2000;
   count_bit integer;
+  index_name pg_catalog.text;
   candidates inboxdb.lead_id[];
-  whose text;
+  whose pg_catalog.text;
+  page inboxdb.list_page;
 begin
-  select f.bit into count_bit from inboxdb.list_filter as f where f.name = filter_name;
+  select f.bit, f.index_name into count_bit, index_name from inboxdb.list_filter as f where f.name = filter_name;
+  if user_id is not null and (sort_name = 'updated' or index_name = 'public.inboxdb_list_all') then
+    perform inboxdb.require_index('public.inboxdb_list_all_by_user');
+  -- all leads by update have an index of the host's own
+  elsif sort_name <> 'updated' then
+    perform inboxdb.require_index(index_name);
+  end if;
   if count_bit is not null then
+    perform inboxdb.require_index(pg_catalog.format('inboxdb.counted_lead_%s_idx', filter_name));
     candidates := inboxdb.list_candidates(target_client_id, count_bit, most);
+  elsif sort_name = 'updated' and user_id is not null then
+    candidates := inboxdb.leads_of(target_client_id, user_id, most);
   end if;
   whose := case
     when is_nobodys then 'nobody'
     when user_id is null then 'all'
-    -- no index has the updates of a user's leads in order
-    when sort_name = 'updated' then 'looked'
+    when sort_name = 'updated' and candidates is null then 'looked'
     -- the index of all leads of a user, or of a filter's leads: see list_indexes
     when filter_name = 'all' or count_bit is not null then 'scope'
     else 'user'
   end;
-  return inboxdb.walk_leads(
+  page := inboxdb.walk_leads(
     target_client_id, filter_name, sort_name, whose, user_id, asked, candidates, after_at, after_id, page_size,
     case
       when is_looked_at or count_bit is not null or whose in ('nobody', 'looked') or sort_name = 'updated' then most
       else page_size + 1
     end
   );
+  if whose = 'looked' then
+    -- not how many leads others have
+    page.scanned := pg_catalog.cardinality(page.lead_ids);
+  end if;
+  return page;
 end
 $$;
 -- <<< 0009-lists:list/find_page.sql
@@ -791,16 +811,18 @@ as $$
 -- DEFINER: members may read neither leads nor messages.
 declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
-  filter_name constant text := case filter when 'drafts' then 'previous_attention' else coalesce(filter, 'all') end;
-  sort_name constant text := coalesce(sort, 'activity');
+  filter_name constant pg_catalog.text := case filter
+    when 'drafts' then 'previous_attention' else coalesce(filter, 'all')
+  end;
+  sort_name constant pg_catalog.text := coalesce(sort, 'activity');
   asked constant inboxdb.list_condition := (
     inboxdb.clock(), channels, sentiment_tags, sms_campaign_id, coalesce(sms_campaign_unattributed, false),
     coalesce(score, 'all')
   );
   is_looked_at constant boolean := inboxdb.require_condition(asked);
   user_id inboxdb.user_id;
-  list text;
-  after_at timestamptz;
+  list pg_catalog.text;
+  after_at pg_catalog.timestamptz;
   after_id inboxdb.lead_id;
   page inboxdb.list_page;
   answer inboxdb.conversations_answer;
@@ -829,7 +851,7 @@ begin
   list := pg_catalog.jsonb_build_array(
     'conversations', target_client_id, scope, filter_name, asked.channels, asked.sentiment_tags, asked.sms_campaign_id,
     asked.sms_campaign_unattributed, asked.score, assigned_to, sort_name, inboxdb.definitions()
-  )::text;
+  )::pg_catalog.text;
   select c.sort_at, c.id into after_at, after_id from inboxdb.read_cursor(list, after) as c;
   page := inboxdb.find_page(
     target_client_id, filter_name, sort_name, user_id, user_id is null and assigned_to is not null, asked, is_looked_at,
@@ -838,17 +860,17 @@ begin
 
   select coalesce(pg_catalog.jsonb_agg(r.conversation order by u.place), '[]') into answer.conversations
   from pg_catalog.unnest(page.lead_ids) with ordinality as u (lead_id, place)
-  inner join inboxdb.conversation_rows(page.lead_ids) as r on u.lead_id = r.lead_id;
+  inner join inboxdb.conversation_rows(page.lead_ids, sort_name) as r on u.lead_id = r.lead_id;
   answer.has_more := page.has_more;
   if page.has_more then
-    answer.cursor := inboxdb.make_cursor(list, page.last_at, page.last_id::text);
+    answer.cursor := inboxdb.make_cursor(list, page.last_at, page.last_id::pg_catalog.text);
   end if;
   answer.version := (select v.version from inboxdb.newest_version(target_client_id, 'inbox') as v);
   answer.scanned := page.scanned;
 
   if pg_catalog.current_setting('request.headers', true) <> '' then
     perform inboxdb.not_modified(
-      pg_catalog.jsonb_build_array(list, after, page_size, answer.version, answer.conversations)
+      pg_catalog.jsonb_build_array(list, after, page_size, answer.version, answer.conversations, answer.cursor)
     );
   end if;
   return answer;
@@ -886,7 +908,7 @@ as $$
   --   version, the inbox family's cache version; scanned, how many leads were looked at.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB016 a cursor of
-  --   another list; IB021 a refused argument.
+  --   another list; IB020 without lists; IB021 a refused argument.
   -- INVOKER: read_conversations checks access, then reads.
   select *
   from inboxdb.read_conversations(
