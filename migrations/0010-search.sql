@@ -849,7 +849,7 @@ select
   s.cleared_to,
   -- another server may count transactions anew (D12)
   case when verdict.is_so then s.read_from else '0' end as trusted_from,
-  case when verdict.is_so then s.also_read else '{}' end as also_trusted
+  case when verdict.is_so then s.also_read else '{}' end as trusted_also
 from inboxdb.search_state as s
 cross join lateral (
   select
@@ -863,21 +863,56 @@ comment on view inboxdb.search_state_now is
 'The row of search_state, found first among its dead rows, and from where on text_change is to be read.';
 -- <<< sql/search/search_state_now.view.sql
 
--- >>> sql/search/noted_text.view.sql
-create or replace view inboxdb.noted_text as
--- The changes of text that wait, from the floor on; the floor is trusted as that of the change log is (D12). Two
--- queries, so that the key answers each, and no CTE, so that the key's order is the view's: the oldest and the newest are
--- found without reading the rest.
-select c.ctid as tid, c.xid, c.client_id, c.lead_id, c.noted_at
-from inboxdb.text_change as c
-where c.xid >= (select s.trusted_from from inboxdb.search_state_now as s)
-union all
-select c.ctid as tid, c.xid, c.client_id, c.lead_id, c.noted_at
-from inboxdb.text_change as c
-where c.xid = any ((select s.also_trusted from inboxdb.search_state_now as s)::xid8[]);
-
-comment on view inboxdb.noted_text is 'The changes of text not yet taken.';
--- <<< sql/search/noted_text.view.sql
+-- >>> sql/search/noted_texts.sql
+create or replace function inboxdb.noted_texts(most integer)
+returns table (tid tid, xid xid8, client_id inboxdb.client_id, lead_id inboxdb.lead_id)
+-- STABLE matters: everything is read in the caller's snapshot (D15).
+language plpgsql stable
+set search_path = ''
+-- along the key, which has the order, however many rows there are, dead ones too (D8, D9)
+set enable_seqscan = off
+set enable_bitmapscan = off
+set enable_sort = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+-- Purpose: the changes of text that wait: the oldest and the newest, found without reading those between. From the floor
+--   on, and in the exceptions below.
+-- Parameters: most, how many of the oldest, and of the newest.
+-- Returns: the place of each, for deleting it; the writer's transaction; workspace and lead, null for a change of
+--   everything. In no order.
+-- Reads: text_change, search_state.
+-- INVOKER: called by fold_noted, refresh_texts and search_candidates only.
+declare
+  state constant inboxdb.search_state_now := (select n from inboxdb.search_state_now as n);
+begin
+  return query
+  (
+    select c.ctid, c.xid, c.client_id, c.lead_id
+    from inboxdb.text_change as c
+    where c.xid = any (state.trusted_also)
+    order by c.xid
+    limit most
+  )
+  union
+  (
+    select c.ctid, c.xid, c.client_id, c.lead_id
+    from inboxdb.text_change as c
+    where c.xid >= state.trusted_from
+    order by c.xid
+    limit most
+  )
+  union
+  (
+    select c.ctid, c.xid, c.client_id, c.lead_id
+    from inboxdb.text_change as c
+    where c.xid >= state.trusted_from
+    order by c.xid desc
+    limit most
+  );
+end
+$$;
+-- <<< sql/search/noted_texts.sql
 
 -- >>> sql/search/text_definitions.sql
 create or replace function inboxdb.text_definitions() returns text
@@ -1007,9 +1042,7 @@ $$;
 create or replace function inboxdb.fold_noted(most integer) returns integer
 language plpgsql volatile
 set search_path = ''
--- in the order of the key, however many dead rows there are (D8, D9)
 set enable_seqscan = off
-set enable_sort = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -1018,7 +1051,7 @@ as $$
 -- Parameters: most, how many changes to take. The caller took its lock in an EARLIER statement.
 -- Returns: how many were taken: fewer than most where none is left.
 -- Errors: those of store_texts.
--- Reads: noted_text. Writes: text_change, lead_text; search_state: a change of everything makes a walk due.
+-- Reads: noted_texts. Writes: text_change, lead_text; search_state: a change of everything makes a walk due.
 -- INVOKER: called by refresh_texts only.
 declare
   taken pg_catalog.record;
@@ -1029,11 +1062,7 @@ begin
     from (
       select
         n.tid, pg_catalog.row_number() over (partition by n.client_id order by n.xid, n.tid) as turn
-      from (
-        (select n.tid, n.xid, n.client_id from inboxdb.noted_text as n order by n.xid limit 10000)
-        union
-        (select n.tid, n.xid, n.client_id from inboxdb.noted_text as n order by n.xid desc limit 10000)
-      ) as n
+      from inboxdb.noted_texts(10000) as n
     ) as n
     order by n.turn
     limit most
@@ -1148,7 +1177,6 @@ create or replace function inboxdb.refresh_texts() returns void
 language plpgsql volatile
 set search_path = ''
 set enable_seqscan = off
-set enable_sort = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -1202,7 +1230,7 @@ begin
     also_read = f.also_read
   from (
     select b.read_from, b.also_read
-    from (select array(select n.xid from inboxdb.noted_text as n order by n.xid limit 256) as xids) as u
+    from (select array(select n.xid from inboxdb.noted_texts(256) as n order by n.xid limit 256) as xids) as u
     cross join lateral inboxdb.floor_above(u.xids, 256) as b
   ) as f
   where s.revision = (select n.revision from inboxdb.search_state_now as n)
@@ -1290,7 +1318,7 @@ as $$
 -- Returns: their ids, in no order; null where there are more, where no term can be looked up, or where lead_text or its
 --   index cannot be trusted: then leads have to be walked.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: search_state, lead_text, noted_text, "SmsCampaign", the catalog.
+-- Reads: search_state, lead_text, noted_texts, "SmsCampaign", the catalog.
 -- INVOKER: called by find_page only.
 declare
   -- what pg_trgm has trigrams of, by the database's ctype: a pattern without one would read the whole workspace
@@ -1324,8 +1352,15 @@ declare
   second_campaigns bigint[];
   third_campaigns bigint[];
   candidates inboxdb.lead_id[];
+  built constant pg_catalog.text[] := array(
+    select c.relname
+    from pg_catalog.pg_index as i
+    inner join pg_catalog.pg_class as c on i.indexrelid = c.oid
+    where i.indrelid = pg_catalog.to_regclass('inboxdb.lead_text') and i.indisvalid
+  );
 begin
   if (select n.filled_at from inboxdb.search_state_now as n) is null
+    or 'lead_text_exact' <> all (built)
     or (address is null and pg_catalog.cardinality(longest) = 0)
   then
     return null;
@@ -1356,11 +1391,7 @@ begin
       where t.client_id = target_client_id and t.exact && array[inboxdb.exact_hash('address', address)]
       limit most + 1
     );
-  elsif exists (
-    select
-    from pg_catalog.pg_index as i
-    where i.indexrelid = pg_catalog.to_regclass('inboxdb.lead_text_trigrams') and i.indisvalid
-  ) then
+  elsif 'lead_text_trigrams' = any (built) then
     candidates := array(
       select inboxdb.key_id(t.lead_key)::inboxdb.lead_id
       from inboxdb.lead_text as t
@@ -1370,14 +1401,7 @@ begin
         and (as_words[3] is null or t.words like as_words[3] or t.words like as_digits[3] or t.exact && third_campaigns)
       limit most + 1
     );
-  elsif (
-    select pg_catalog.count(*)
-    from pg_catalog.pg_index as i
-    where i.indexrelid in (
-        pg_catalog.to_regclass('inboxdb.lead_text_first_name'), pg_catalog.to_regclass('inboxdb.lead_text_last_name')
-      )
-      and i.indisvalid
-  ) = 2 then
+  elsif array['lead_text_first_name', 'lead_text_last_name'] <@ built then
     -- without trigrams: of the longest term, as the beginning of a name, a whole phone number, or of a campaign
     candidates := array(
       (
@@ -1411,10 +1435,10 @@ begin
     return null;
   end if;
 
-  -- not yet folded: at most so many of all workspaces, the newest
+  -- not yet folded: of all workspaces the oldest and the newest
   return candidates || array(
     select distinct n.lead_id
-    from (select w.client_id, w.lead_id from inboxdb.noted_text as w order by w.xid desc limit 2000) as n
+    from inboxdb.noted_texts(2000) as n
     where n.client_id = target_client_id and n.lead_id is not null
   );
 end

@@ -244,7 +244,7 @@ create schema if not exists inboxdb;
 \ir search/lead_text.table.sql
 \ir search/search_state.table.sql
 \ir search/search_state_now.view.sql
-\ir search/noted_text.view.sql
+\ir search/noted_texts.sql
 \ir search/text_definitions.sql
 \ir search/note_text_change.sql
 \ir search/lead.trigger.sql

@@ -1,9 +1,7 @@
 create or replace function inboxdb.fold_noted(most integer) returns integer
 language plpgsql volatile
 set search_path = ''
--- in the order of the key, however many dead rows there are (D8, D9)
 set enable_seqscan = off
-set enable_sort = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -12,7 +10,7 @@ as $$
 -- Parameters: most, how many changes to take. The caller took its lock in an EARLIER statement.
 -- Returns: how many were taken: fewer than most where none is left.
 -- Errors: those of store_texts.
--- Reads: noted_text. Writes: text_change, lead_text; search_state: a change of everything makes a walk due.
+-- Reads: noted_texts. Writes: text_change, lead_text; search_state: a change of everything makes a walk due.
 -- INVOKER: called by refresh_texts only.
 declare
   taken pg_catalog.record;
@@ -23,11 +21,7 @@ begin
     from (
       select
         n.tid, pg_catalog.row_number() over (partition by n.client_id order by n.xid, n.tid) as turn
-      from (
-        (select n.tid, n.xid, n.client_id from inboxdb.noted_text as n order by n.xid limit 10000)
-        union
-        (select n.tid, n.xid, n.client_id from inboxdb.noted_text as n order by n.xid desc limit 10000)
-      ) as n
+      from inboxdb.noted_texts(10000) as n
     ) as n
     order by n.turn
     limit most

@@ -2,7 +2,6 @@ create or replace function inboxdb.refresh_texts() returns void
 language plpgsql volatile
 set search_path = ''
 set enable_seqscan = off
-set enable_sort = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -56,7 +55,7 @@ begin
     also_read = f.also_read
   from (
     select b.read_from, b.also_read
-    from (select array(select n.xid from inboxdb.noted_text as n order by n.xid limit 256) as xids) as u
+    from (select array(select n.xid from inboxdb.noted_texts(256) as n order by n.xid limit 256) as xids) as u
     cross join lateral inboxdb.floor_above(u.xids, 256) as b
   ) as f
   where s.revision = (select n.revision from inboxdb.search_state_now as n)

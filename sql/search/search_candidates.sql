@@ -18,7 +18,7 @@ as $$
 -- Returns: their ids, in no order; null where there are more, where no term can be looked up, or where lead_text or its
 --   index cannot be trusted: then leads have to be walked.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: search_state, lead_text, noted_text, "SmsCampaign", the catalog.
+-- Reads: search_state, lead_text, noted_texts, "SmsCampaign", the catalog.
 -- INVOKER: called by find_page only.
 declare
   -- what pg_trgm has trigrams of, by the database's ctype: a pattern without one would read the whole workspace
@@ -52,8 +52,15 @@ declare
   second_campaigns bigint[];
   third_campaigns bigint[];
   candidates inboxdb.lead_id[];
+  built constant pg_catalog.text[] := array(
+    select c.relname
+    from pg_catalog.pg_index as i
+    inner join pg_catalog.pg_class as c on i.indexrelid = c.oid
+    where i.indrelid = pg_catalog.to_regclass('inboxdb.lead_text') and i.indisvalid
+  );
 begin
   if (select n.filled_at from inboxdb.search_state_now as n) is null
+    or 'lead_text_exact' <> all (built)
     or (address is null and pg_catalog.cardinality(longest) = 0)
   then
     return null;
@@ -84,11 +91,7 @@ begin
       where t.client_id = target_client_id and t.exact && array[inboxdb.exact_hash('address', address)]
       limit most + 1
     );
-  elsif exists (
-    select
-    from pg_catalog.pg_index as i
-    where i.indexrelid = pg_catalog.to_regclass('inboxdb.lead_text_trigrams') and i.indisvalid
-  ) then
+  elsif 'lead_text_trigrams' = any (built) then
     candidates := array(
       select inboxdb.key_id(t.lead_key)::inboxdb.lead_id
       from inboxdb.lead_text as t
@@ -98,14 +101,7 @@ begin
         and (as_words[3] is null or t.words like as_words[3] or t.words like as_digits[3] or t.exact && third_campaigns)
       limit most + 1
     );
-  elsif (
-    select pg_catalog.count(*)
-    from pg_catalog.pg_index as i
-    where i.indexrelid in (
-        pg_catalog.to_regclass('inboxdb.lead_text_first_name'), pg_catalog.to_regclass('inboxdb.lead_text_last_name')
-      )
-      and i.indisvalid
-  ) = 2 then
+  elsif array['lead_text_first_name', 'lead_text_last_name'] <@ built then
     -- without trigrams: of the longest term, as the beginning of a name, a whole phone number, or of a campaign
     candidates := array(
       (
@@ -139,10 +135,10 @@ begin
     return null;
   end if;
 
-  -- not yet folded: at most so many of all workspaces, the newest
+  -- not yet folded: of all workspaces the oldest and the newest
   return candidates || array(
     select distinct n.lead_id
-    from (select w.client_id, w.lead_id from inboxdb.noted_text as w order by w.xid desc limit 2000) as n
+    from inboxdb.noted_texts(2000) as n
     where n.client_id = target_client_id and n.lead_id is not null
   );
 end

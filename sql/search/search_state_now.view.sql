@@ -5,7 +5,7 @@ select
   s.cleared_to,
   -- another server may count transactions anew (D12)
   case when verdict.is_so then s.read_from else '0' end as trusted_from,
-  case when verdict.is_so then s.also_read else '{}' end as also_trusted
+  case when verdict.is_so then s.also_read else '{}' end as trusted_also
 from inboxdb.search_state as s
 cross join lateral (
   select
