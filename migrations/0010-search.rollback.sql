@@ -5,8 +5,6 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- squawk-ignore ban-drop-function
-drop function inboxdb.noted_texts(integer);
--- squawk-ignore ban-drop-function
 drop function inboxdb.require_search();
 -- squawk-ignore ban-drop-function
 drop function inboxdb.search_terms(text);
@@ -28,6 +26,8 @@ drop function inboxdb.store_texts(inboxdb.lead_id[]);
 drop function inboxdb.note_text_change();
 -- squawk-ignore ban-drop-function
 drop function inboxdb.text_definitions();
+-- squawk-ignore ban-drop-function
+drop function inboxdb.noted_texts(integer);
 -- squawk-ignore ban-drop-view
 drop view inboxdb.search_state_now;
 -- squawk-ignore ban-drop-table

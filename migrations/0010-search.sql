@@ -627,13 +627,14 @@ language sql immutable parallel safe
 as $$
   -- Purpose: a text as searches compare it: in upper case, since lower case of a Greek sigma depends on the letter
   --   after it, and a part of a word has to fold as the word does; tabs and ends of lines as blanks.
-  -- Parameters: value: its first 200 characters count.
+  -- Parameters: value, with collate "default" where it is a host's column, whose own collation would else hold where the
+  --   domain's is the database's; its first 200 characters count.
   -- Returns: the folded text, to be compared by bytes; null for null.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
   select pg_catalog.translate(
-    -- the domain's collation, and never that of the host's column
-    pg_catalog.upper((pg_catalog.left(value, 200) collate "default")::inboxdb.folding), e'\t\n\x0b\f\r', '     '
+    -- no COLLATE in here: the domain has it
+    pg_catalog.upper(pg_catalog.left(value, 200)::inboxdb.folding), e'\t\n\x0b\f\r', '     '
   ) collate "C"
 $$;
 -- <<< sql/search/folded.sql
@@ -748,8 +749,9 @@ select
   l."clientId" as client_id,
   -- a line for each field, and digits behind a tab: terms have neither, hence never match across
   pg_catalog.concat(
-    inboxdb.folded(l."firstName"), e'\n', inboxdb.folded(l."lastName"), e'\n', inboxdb.folded(l.email), e'\n',
-    inboxdb.folded(l."companyName"), e'\n', inboxdb.folded(l.phone), e'\t', inboxdb.only_digits(l.phone)
+    inboxdb.folded(l."firstName" collate "default"), e'\n', inboxdb.folded(l."lastName" collate "default"), e'\n',
+    inboxdb.folded(l.email collate "default"), e'\n', inboxdb.folded(l."companyName" collate "default"), e'\n',
+    inboxdb.folded(l.phone collate "default"), e'\t', inboxdb.only_digits(l.phone)
   ) collate "C" as words,
   address.folded as addresses,
   l."smsCampaignId" as sms_campaign_id,
@@ -765,12 +767,12 @@ cross join lateral (
     array(
       select inboxdb.folded(a.one)
       from (
-        select l.email::text collate "C"
+        select l.email::text collate "default"
         union all
-        select l."currentReplierEmail"::text collate "C"
+        select l."currentReplierEmail"::text collate "default"
         union all
         -- whatever dimensions and bounds the host gives the array
-        (select u.one::text collate "C" from pg_catalog.unnest(l."alternateEmails") as u (one) limit 100)
+        (select u.one::text collate "default" from pg_catalog.unnest(l."alternateEmails") as u (one) limit 100)
       ) as a (one)
       where a.one <> ''
     ) as folded
@@ -1372,7 +1374,7 @@ begin
       pg_catalog.array_agg(c.hash) filter (where pg_catalog.strpos(c.name, longest[3]) > 0)
     into first_campaigns, second_campaigns, third_campaigns
     from (
-      select inboxdb.exact_hash('campaign', s.id::pg_catalog.text) as hash, inboxdb.folded(s.name) as name
+      select inboxdb.exact_hash('campaign', s.id::pg_catalog.text) as hash, inboxdb.folded(s.name collate "default") as name
       from public."SmsCampaign" as s
       offset 0
     ) as c;
@@ -1469,7 +1471,7 @@ begin
       select from inboxdb.searched_lead as s where s.lead_id = target_lead_id and address = any (s.addresses)
     );
   end if;
-  select s.words, pg_catalog.split_part(s.words, e'\t', 2) as digits, coalesce(inboxdb.folded(c.name), '') as campaign
+  select s.words, pg_catalog.split_part(s.words, e'\t', 2) as digits, coalesce(inboxdb.folded(c.name collate "default"), '') as campaign
   into lead
   from inboxdb.searched_lead as s
   left join public."SmsCampaign" as c on s.sms_campaign_id = c.id

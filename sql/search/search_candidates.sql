@@ -72,7 +72,7 @@ begin
       pg_catalog.array_agg(c.hash) filter (where pg_catalog.strpos(c.name, longest[3]) > 0)
     into first_campaigns, second_campaigns, third_campaigns
     from (
-      select inboxdb.exact_hash('campaign', s.id::pg_catalog.text) as hash, inboxdb.folded(s.name) as name
+      select inboxdb.exact_hash('campaign', s.id::pg_catalog.text) as hash, inboxdb.folded(s.name collate "default") as name
       from public."SmsCampaign" as s
       offset 0
     ) as c;

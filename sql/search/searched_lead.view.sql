@@ -12,8 +12,9 @@ select
   l."clientId" as client_id,
   -- a line for each field, and digits behind a tab: terms have neither, hence never match across
   pg_catalog.concat(
-    inboxdb.folded(l."firstName"), e'\n', inboxdb.folded(l."lastName"), e'\n', inboxdb.folded(l.email), e'\n',
-    inboxdb.folded(l."companyName"), e'\n', inboxdb.folded(l.phone), e'\t', inboxdb.only_digits(l.phone)
+    inboxdb.folded(l."firstName" collate "default"), e'\n', inboxdb.folded(l."lastName" collate "default"), e'\n',
+    inboxdb.folded(l.email collate "default"), e'\n', inboxdb.folded(l."companyName" collate "default"), e'\n',
+    inboxdb.folded(l.phone collate "default"), e'\t', inboxdb.only_digits(l.phone)
   ) collate "C" as words,
   address.folded as addresses,
   l."smsCampaignId" as sms_campaign_id,
@@ -29,12 +30,12 @@ cross join lateral (
     array(
       select inboxdb.folded(a.one)
       from (
-        select l.email::text collate "C"
+        select l.email::text collate "default"
         union all
-        select l."currentReplierEmail"::text collate "C"
+        select l."currentReplierEmail"::text collate "default"
         union all
         -- whatever dimensions and bounds the host gives the array
-        (select u.one::text collate "C" from pg_catalog.unnest(l."alternateEmails") as u (one) limit 100)
+        (select u.one::text collate "default" from pg_catalog.unnest(l."alternateEmails") as u (one) limit 100)
       ) as a (one)
       where a.one <> ''
     ) as folded
