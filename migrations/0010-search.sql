@@ -627,8 +627,8 @@ language sql immutable parallel safe
 as $$
   -- Purpose: a text as searches compare it: in upper case, since lower case of a Greek sigma depends on the letter
   --   after it, and a part of a word has to fold as the word does; tabs and ends of lines as blanks.
-  -- Parameters: value, with collate "default" where it is a host's column, whose own collation would else hold where the
-  --   domain's is the database's; its first 200 characters count.
+  -- Parameters: value: its first 200 characters count. A host's column needs collate "default", because the column's own
+  --   collation would hold where the domain's is the database's.
   -- Returns: the folded text, to be compared by bytes; null for null.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
@@ -878,8 +878,8 @@ set enable_sort = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
--- Purpose: the changes of text that wait: the oldest and the newest, found without reading those between. From the floor
---   on, and in the exceptions below.
+-- Purpose: the changes of text not yet taken, from the floor on and in the exceptions below: the oldest and the newest,
+--   without reading the others.
 -- Parameters: most, how many of the oldest, and of the newest.
 -- Returns: the place of each, for deleting it; the writer's transaction; workspace and lead, null for a change of
 --   everything. In no order.
@@ -952,9 +952,9 @@ create or replace function inboxdb.note_text_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: row trigger on "Lead": note a lead in text_change: without an argument, for an UPDATE naming a searched column,
---   which is not read, so that a renamed one fails no write; with one, for an UPDATE changing a searched column, for hosts
---   with BEFORE triggers (D121), and for hosts naming every column in each UPDATE (D125).
+-- Purpose: row trigger on "Lead": note a lead in text_change. Without an argument for an UPDATE naming a searched column;
+--   no searched column is read, so that a renamed column fails no write. With an argument for an UPDATE changing a
+--   searched column: for hosts with BEFORE triggers (D121), and for hosts naming every column in each UPDATE (D125).
 -- A lead made, gone or moved is handed on by the counts' refresh (take_changes).
 -- Writes: text_change.
 -- DEFINER: the writer has no rights in inboxdb.
@@ -1005,8 +1005,8 @@ set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
 -- Purpose: look at leads, and bring their rows of lead_text up to date: only rows that differ are written.
--- Parameters: lead_ids, each once; that of a lead which is gone, or has no workspace, loses its row. The caller holds the
---   lock of refresh_texts.
+-- Parameters: lead_ids, each once; a lead gone, or without a workspace, loses its row. The caller holds the lock of
+--   refresh_texts.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: searched_lead. Writes: lead_text.
 -- INVOKER: called by fold_noted and walk_texts only.
@@ -1089,8 +1089,8 @@ begin
   end if;
   perform inboxdb.checkpoint('texts taken');
   if taken.lead_ids is not null and pg_catalog.to_regclass('inboxdb.searched_lead') is not null then
-    -- Looked at in a later snapshot than the taking's, so that each lead is at least as new as the change taken; a change
-    -- committed since has a row of its own, which stays.
+    -- a later snapshot than the taking's: the lead is at least as new as the change taken, and a change committed since
+    -- has a row of its own, not taken
     perform inboxdb.store_texts(taken.lead_ids);
   end if;
   return taken.changes;
@@ -1374,7 +1374,9 @@ begin
       pg_catalog.array_agg(c.hash) filter (where pg_catalog.strpos(c.name, longest[3]) > 0)
     into first_campaigns, second_campaigns, third_campaigns
     from (
-      select inboxdb.exact_hash('campaign', s.id::pg_catalog.text) as hash, inboxdb.folded(s.name collate "default") as name
+      select
+        inboxdb.exact_hash('campaign', s.id::pg_catalog.text) as hash,
+        inboxdb.folded(s.name collate "default") as name
       from public."SmsCampaign" as s
       offset 0
     ) as c;
@@ -1399,8 +1401,14 @@ begin
       from inboxdb.lead_text as t
       where t.client_id = target_client_id
         and (t.words like as_words[1] or t.words like as_digits[1] or t.exact && first_campaigns)
-        and (as_words[2] is null or t.words like as_words[2] or t.words like as_digits[2] or t.exact && second_campaigns)
-        and (as_words[3] is null or t.words like as_words[3] or t.words like as_digits[3] or t.exact && third_campaigns)
+        and (
+          as_words[2] is null
+          or t.words like as_words[2] or t.words like as_digits[2] or t.exact && second_campaigns
+        )
+        and (
+          as_words[3] is null
+          or t.words like as_words[3] or t.words like as_digits[3] or t.exact && third_campaigns
+        )
       limit most + 1
     );
   elsif array['lead_text_first_name', 'lead_text_last_name'] <@ built then
@@ -1471,7 +1479,9 @@ begin
       select from inboxdb.searched_lead as s where s.lead_id = target_lead_id and address = any (s.addresses)
     );
   end if;
-  select s.words, pg_catalog.split_part(s.words, e'\t', 2) as digits, coalesce(inboxdb.folded(c.name collate "default"), '') as campaign
+  select
+    s.words, pg_catalog.split_part(s.words, e'\t', 2) as digits,
+    coalesce(inboxdb.folded(c.name collate "default"), '') as campaign
   into lead
   from inboxdb.searched_lead as s
   left join public."SmsCampaign" as c on s.sms_campaign_id = c.id
@@ -1520,8 +1530,8 @@ as $$
 -- Errors: IB021 for more than 200 characters, more than 8 terms, and without a term of 3 characters.
 -- INVOKER: called by read_conversations only.
 declare
-  allowed constant pg_catalog.text := 'null, a whole e-mail address, or 1 to 8 terms between blanks, of which one has 3 '
-    'characters; at most 200 characters in all';
+  allowed constant pg_catalog.text := 'null, a whole e-mail address, or 1 to 8 terms between blanks, of which one '
+    'has 3 characters; at most 200 characters in all';
   asked pg_catalog.text;
 begin
   if search is null then
@@ -1740,8 +1750,8 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: choose how to find a page: along an index of the list's leads alone; along an index, looking at each lead;
---   or, for counts by drafts or messages and for a user's leads by update, among candidates. A search looks at the newest
---   leads first, and among candidates where these do not fill the page: a term that few leads have is cheap to look up.
+--   or, for counts by drafts or messages and for a user's leads by update, among candidates. A search looks at the
+--   newest leads first, and among candidates where these do not fill the page, because rare terms are cheap to look up.
 -- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; user_id, whose leads, null
 --   for all; is_nobodys, whether leads of nobody are wanted; asked, of each lead; is_looked_at, whether anything is
 --   asked besides; after_at, after_id, the cursor; page_size.

@@ -68,7 +68,7 @@ def indexes(connection: Connection) -> list[Index]:
         if not rows:  # no search without lists
             break
         found += [Index(*row) for row in rows]
-    return found
+    return sorted(found)
 
 
 def unbuilt(connection: Connection) -> list[Index]:

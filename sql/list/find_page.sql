@@ -9,8 +9,8 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: choose how to find a page: along an index of the list's leads alone; along an index, looking at each lead;
---   or, for counts by drafts or messages and for a user's leads by update, among candidates. A search looks at the newest
---   leads first, and among candidates where these do not fill the page: a term that few leads have is cheap to look up.
+--   or, for counts by drafts or messages and for a user's leads by update, among candidates. A search looks at the
+--   newest leads first, and among candidates where these do not fill the page, because rare terms are cheap to look up.
 -- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; user_id, whose leads, null
 --   for all; is_nobodys, whether leads of nobody are wanted; asked, of each lead; is_looked_at, whether anything is
 --   asked besides; after_at, after_id, the cursor; page_size.

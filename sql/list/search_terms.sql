@@ -8,8 +8,8 @@ as $$
 -- Errors: IB021 for more than 200 characters, more than 8 terms, and without a term of 3 characters.
 -- INVOKER: called by read_conversations only.
 declare
-  allowed constant pg_catalog.text := 'null, a whole e-mail address, or 1 to 8 terms between blanks, of which one has 3 '
-    'characters; at most 200 characters in all';
+  allowed constant pg_catalog.text := 'null, a whole e-mail address, or 1 to 8 terms between blanks, of which one '
+    'has 3 characters; at most 200 characters in all';
   asked pg_catalog.text;
 begin
   if search is null then

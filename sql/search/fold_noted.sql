@@ -46,8 +46,8 @@ begin
   end if;
   perform inboxdb.checkpoint('texts taken');
   if taken.lead_ids is not null and pg_catalog.to_regclass('inboxdb.searched_lead') is not null then
-    -- Looked at in a later snapshot than the taking's, so that each lead is at least as new as the change taken; a change
-    -- committed since has a row of its own, which stays.
+    -- a later snapshot than the taking's: the lead is at least as new as the change taken, and a change committed since
+    -- has a row of its own, not taken
     perform inboxdb.store_texts(taken.lead_ids);
   end if;
   return taken.changes;

@@ -21,7 +21,9 @@ begin
       select from inboxdb.searched_lead as s where s.lead_id = target_lead_id and address = any (s.addresses)
     );
   end if;
-  select s.words, pg_catalog.split_part(s.words, e'\t', 2) as digits, coalesce(inboxdb.folded(c.name collate "default"), '') as campaign
+  select
+    s.words, pg_catalog.split_part(s.words, e'\t', 2) as digits,
+    coalesce(inboxdb.folded(c.name collate "default"), '') as campaign
   into lead
   from inboxdb.searched_lead as s
   left join public."SmsCampaign" as c on s.sms_campaign_id = c.id

@@ -10,8 +10,8 @@ set enable_sort = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
--- Purpose: the changes of text that wait: the oldest and the newest, found without reading those between. From the floor
---   on, and in the exceptions below.
+-- Purpose: the changes of text not yet taken, from the floor on and in the exceptions below: the oldest and the newest,
+--   without reading the others.
 -- Parameters: most, how many of the oldest, and of the newest.
 -- Returns: the place of each, for deleting it; the writer's transaction; workspace and lead, null for a change of
 --   everything. In no order.

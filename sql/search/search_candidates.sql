@@ -72,7 +72,9 @@ begin
       pg_catalog.array_agg(c.hash) filter (where pg_catalog.strpos(c.name, longest[3]) > 0)
     into first_campaigns, second_campaigns, third_campaigns
     from (
-      select inboxdb.exact_hash('campaign', s.id::pg_catalog.text) as hash, inboxdb.folded(s.name collate "default") as name
+      select
+        inboxdb.exact_hash('campaign', s.id::pg_catalog.text) as hash,
+        inboxdb.folded(s.name collate "default") as name
       from public."SmsCampaign" as s
       offset 0
     ) as c;
@@ -97,8 +99,14 @@ begin
       from inboxdb.lead_text as t
       where t.client_id = target_client_id
         and (t.words like as_words[1] or t.words like as_digits[1] or t.exact && first_campaigns)
-        and (as_words[2] is null or t.words like as_words[2] or t.words like as_digits[2] or t.exact && second_campaigns)
-        and (as_words[3] is null or t.words like as_words[3] or t.words like as_digits[3] or t.exact && third_campaigns)
+        and (
+          as_words[2] is null
+          or t.words like as_words[2] or t.words like as_digits[2] or t.exact && second_campaigns
+        )
+        and (
+          as_words[3] is null
+          or t.words like as_words[3] or t.words like as_digits[3] or t.exact && third_campaigns
+        )
       limit most + 1
     );
   elsif array['lead_text_first_name', 'lead_text_last_name'] <@ built then

@@ -11,8 +11,8 @@ set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
 -- Purpose: look at leads, and bring their rows of lead_text up to date: only rows that differ are written.
--- Parameters: lead_ids, each once; that of a lead which is gone, or has no workspace, loses its row. The caller holds the
---   lock of refresh_texts.
+-- Parameters: lead_ids, each once; a lead gone, or without a workspace, loses its row. The caller holds the lock of
+--   refresh_texts.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: searched_lead. Writes: lead_text.
 -- INVOKER: called by fold_noted and walk_texts only.
