@@ -1,5 +1,6 @@
 """Search in lists: what it finds, what it refuses, and how the texts that it looks in follow the host's rows."""
 
+import json
 import random
 from collections.abc import Callable
 from itertools import product
@@ -16,6 +17,7 @@ from tests.hosts import HOSTS, WIDE_HOSTS
 from tests.interleave import Stage
 from tests.rows import Host, live_counts, new_id, stored_counts
 from tests.servers import WRITER, Database
+from tests.test_cli import invoke
 from tests.test_held_snapshots import visited
 from tests.test_lists import ANN, HERE, SAM, SUE, THERE, ask, ids, listed, refusal
 from tests.test_lists import prepare as prepare_lists
@@ -207,6 +209,13 @@ def test_a_setter_finds_own_leads_alone(database: Database, host: Host, owner: C
         assert found(database.signed_in(SUE), "noether") == {own}
         assert found(database.signed_in(SAM), "noether") == set()
         assert found(database.signed_in(ANN), "noether", filter="attention") == set()
+
+
+def test_the_command_searches(database: Database, host: Host) -> None:
+    lead = host.lead(HERE, firstName="Emmy")
+    host.lead(HERE, firstName="Ada")
+    result = invoke("conversations", HERE, "--as", ANN, "--search", "emm", "--json", "--dsn", database.dsn)
+    assert ids(json.loads(result.stdout)["conversations"]) == [lead]
 
 
 def test_an_old_lead_is_looked_up(database: Database, host: Host, owner: Connection[Any]) -> None:

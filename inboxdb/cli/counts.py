@@ -35,7 +35,7 @@ def show_conversations(
 ) -> bool:
     """Show the newest conversations of a workspace, read live."""
     with session(call.dsn, application_name="inboxdb conversations") as connection:
-        conditions = {"filter": filter_name, "search": search}
+        conditions = {"filter": filter_name} | ({"search": search} if search else {})
         found, has_more = conversations.read(connection, client_id, user, conditions, limit)
     call.answer({"conversations": found, "has_more": has_more}, render.conversations(found, has_more))
     return True
