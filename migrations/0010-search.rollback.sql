@@ -76,6 +76,11 @@ drop view inboxdb.update_trigger;
 alter type inboxdb.list_condition drop attribute terms;
 -- squawk-ignore ban-drop-column
 alter type inboxdb.list_condition drop attribute address;
+comment on type inboxdb.list_condition is
+'What is asked of each lead of a list: the instant at which snoozes are judged, and the filters that have no index.';
+-- what stood in for the view searched_lead, where inboxdb was suspended
+-- squawk-ignore ban-drop-function
+drop function if exists inboxdb.suspended_searched_lead();
 -- <<< by hand
 
 -- >>> 0002-functions:base/lock_class.sql

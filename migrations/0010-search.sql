@@ -28,6 +28,9 @@ drop view inboxdb.update_trigger;
 -- >>> by hand, before the bodies
 alter type inboxdb.list_condition add attribute terms text [];
 alter type inboxdb.list_condition add attribute address text;
+comment on type inboxdb.list_condition is
+'What is asked of each lead of a list: the instant at which snoozes are judged, the filters that have no index, and '
+'the search, as search_terms took it apart.';
 -- <<< by hand
 
 -- >>> sql/base/lock_class.sql
@@ -627,8 +630,8 @@ language sql immutable parallel safe
 as $$
   -- Purpose: a text as searches compare it: in upper case, since lower case of a Greek sigma depends on the letter
   --   after it, and a part of a word has to fold as the word does; tabs and ends of lines as blanks.
-  -- Parameters: value: its first 200 characters count. A host's column needs collate "default", because the column's own
-  --   collation would hold where the domain's is the database's.
+  -- Parameters: value: its first 200 characters count. A host's column needs collate "default", because the column's
+  --   own collation would hold where the domain's is the database's.
   -- Returns: the folded text, to be compared by bytes; null for null.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
@@ -853,11 +856,12 @@ select
   case when verdict.is_so then s.read_from else '0' end as trusted_from,
   case when verdict.is_so then s.also_read else '{}' end as trusted_also
 from inboxdb.search_state as s
-cross join lateral (
-  select
-    s.server_started_at = pg_catalog.pg_postmaster_start_time()
-    and s.read_from <= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) as is_so
-) as verdict
+cross join
+  lateral (
+    select
+      s.server_started_at = pg_catalog.pg_postmaster_start_time()
+      and s.read_from <= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) as is_so
+  ) as verdict
 order by s.revision desc
 limit 1;
 
@@ -952,8 +956,8 @@ create or replace function inboxdb.note_text_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: row trigger on "Lead": note a lead in text_change. Without an argument for an UPDATE naming a searched column;
---   no searched column is read, so that a renamed column fails no write. With an argument for an UPDATE changing a
+-- Purpose: row trigger on "Lead": note a lead in text_change. Without an argument for an UPDATE naming a searched
+--   column; no searched column is read, so that a renamed column fails no write. With an argument for an UPDATE changing a
 --   searched column: for hosts with BEFORE triggers (D121), and for hosts naming every column in each UPDATE (D125).
 -- A lead made, gone or moved is handed on by the counts' refresh (take_changes).
 -- Writes: text_change.

@@ -266,7 +266,7 @@ def test_they_are_not_built_before_their_migration(bare_database: Database) -> N
     """Where the program is newer than the database."""
     migrate.apply(bare_database.dsn, to="0007-access")
     with pytest.raises(
-        InboxdbError, match="lacks 0008-types-of-the-server, 0009-lists, .*: run `inboxdb migrate apply` first"
+        InboxdbError, match=r"lacks 0008-types-of-the-server, 0009-lists, .*: run `inboxdb migrate apply` first"
     ):
         lists.build(bare_database.dsn)
     assert lists.drop(bare_database.dsn) == []

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Callable
 from itertools import product
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from psycopg import Connection
 from psycopg.rows import dict_row
 
-from inboxdb.install import lists, migrate, suspend
+from inboxdb.install import lists, migrate, repair, suspend
 from inboxdb.watch import doctor
 from tests.hosts import HOSTS, WIDE_HOSTS
 from tests.interleave import Stage
@@ -606,6 +607,49 @@ def test_suspended_nothing_is_taken_and_resumed_all_is_walked(
     assert waiting(owner) == [lead]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        'alter table public."Lead" drop column "companyName"',
+        'alter table public."Lead" alter column phone type bigint using null',
+        'alter table public."Lead" alter column "alternateEmails" drop default, '
+        'alter column "alternateEmails" type text using null',
+    ],
+)
+def test_a_host_without_a_searched_column_has_lists_all_the_same(bare_database: Database, change: str) -> None:
+    """The plan, the doctor and the refusal name the column; once it is there, so is the search."""
+    dsn, owner = bare_database.dsn, bare_database.connect()
+    owner.execute(change.encode())
+    [column] = set(re.findall(r' column "?(\w+)', change))
+    planned = json.loads(invoke("migrate", "plan", "--json", "--dsn", dsn).stdout)["findings"]
+    assert [column in one["evidence"] for one in planned if one["check"] == "search"] == [True]
+    migrate.apply(dsn)
+    assert lists.build(bare_database.direct_dsn)
+    assert repair.verify(bare_database.direct_dsn).healthy
+    [said] = [one for one in doctor.examine(dsn) if one.check == "search"]
+    assert [column in finding.evidence for finding in said.findings] == [True]
+    host = Host(bare_database.writer())
+    workspace = host.workspace(userId=ANN)
+    lead = host.lead(workspace, firstName="Ada")
+    host.update("Lead", lead, lastName="Lovelace")
+    owner.execute("call inboxdb.drain_dirty()")
+    assert (waiting(owner), owner.execute("select from inboxdb.maintenance_failure").rowcount) == ([], 0)
+    ann = bare_database.signed_in(ANN)
+    assert ids(listed(ann, workspace)) == [lead]
+    refused = refusal(ann, workspace, search="lovelace")
+    assert (refused["sqlstate"], column in refused["message_detail"]) == ("IB020", True)
+    owner.execute(f'alter table public."Lead" drop column if exists "{column}"'.encode())
+    of_type = "text[]" if column == "alternateEmails" else "text"
+    owner.execute(f'alter table public."Lead" add column "{column}" {of_type}'.encode())
+    assert repair.verify(bare_database.direct_dsn, repair=True).healthy
+    lists.build(bare_database.direct_dsn)
+    fold(owner)
+    assert stale(owner) == 0
+    assert found(ann, "lovelace", workspace) == {lead}
+    host.update("Lead", lead, lastName="Byron")
+    assert waiting(owner) == [lead]
+
+
 def test_lists_of_before_go_on_with_search_and_without(bare_database: Database) -> None:
     """Upgraded from lists without search, with rows, and back, and again."""
     lists_alone = next(name for name in NAMES if name.endswith("-lists"))
@@ -659,7 +703,7 @@ def naive(lead: dict[str, Any], search: str) -> bool:
     return all(map(has, search.split()))
 
 
-@pytest.mark.host_variants("text", "wide-uuid")
+@pytest.mark.host_variants("text", "wide-uuid", "wide-mixed")
 @pytest.mark.parametrize("seed", range(3))
 def test_a_search_is_right_after_any_history(
     database: Database, host: Host, owner: Connection[Any], ann: Connection[Any], seed: int

@@ -2,8 +2,8 @@ create or replace function inboxdb.note_text_change() returns trigger
 language plpgsql volatile security definer
 set search_path = ''
 as $$
--- Purpose: row trigger on "Lead": note a lead in text_change. Without an argument for an UPDATE naming a searched column;
---   no searched column is read, so that a renamed column fails no write. With an argument for an UPDATE changing a
+-- Purpose: row trigger on "Lead": note a lead in text_change. Without an argument for an UPDATE naming a searched
+--   column; no searched column is read, so that a renamed column fails no write. With an argument for an UPDATE changing a
 --   searched column: for hosts with BEFORE triggers (D121), and for hosts naming every column in each UPDATE (D125).
 -- A lead made, gone or moved is handed on by the counts' refresh (take_changes).
 -- Writes: text_change.

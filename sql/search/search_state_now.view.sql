@@ -7,11 +7,12 @@ select
   case when verdict.is_so then s.read_from else '0' end as trusted_from,
   case when verdict.is_so then s.also_read else '{}' end as trusted_also
 from inboxdb.search_state as s
-cross join lateral (
-  select
-    s.server_started_at = pg_catalog.pg_postmaster_start_time()
-    and s.read_from <= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) as is_so
-) as verdict
+cross join
+  lateral (
+    select
+      s.server_started_at = pg_catalog.pg_postmaster_start_time()
+      and s.read_from <= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) as is_so
+  ) as verdict
 order by s.revision desc
 limit 1;
 
