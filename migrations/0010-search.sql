@@ -957,8 +957,8 @@ language plpgsql volatile security definer
 set search_path = ''
 as $$
 -- Purpose: row trigger on "Lead": note a lead in text_change. Without an argument for an UPDATE naming a searched
---   column; no searched column is read, so that a renamed column fails no write. With an argument for an UPDATE changing a
---   searched column: for hosts with BEFORE triggers (D121), and for hosts naming every column in each UPDATE (D125).
+--   column; no searched column is read, so that a renamed column fails no write. With an argument for an UPDATE
+--   changing a searched column: for hosts with BEFORE triggers (D121), and hosts naming every column always (D125).
 -- A lead made, gone or moved is handed on by the counts' refresh (take_changes).
 -- Writes: text_change.
 -- DEFINER: the writer has no rights in inboxdb.
