@@ -1,8 +1,8 @@
--- inboxdb 0010: refuse host tables that Citus has, whose rows are written where no trigger of ours notes them.
+-- inboxdb 0012: refuse host tables that Citus has, whose rows are written where no trigger of ours notes them.
 -- Locks: none on the host's tables. Duration: milliseconds.
--- Undo: 0010-refuse-citus.rollback.sql puts back what was before.
--- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0010-refuse-citus.sql (one transaction).
--- depends: 0009-lists
+-- Undo: 0012-refuse-citus.rollback.sql puts back what was before.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0012-refuse-citus.sql (one transaction).
+-- depends: 0011-search-lead-triggers
 
 set local lock_timeout = '2s';
 set local search_path = '';
