@@ -18,6 +18,7 @@ create schema if not exists inboxdb;
 \ir base/setting_definition.view.sql
 \ir base/setting.table.sql
 \ir base/setting.sql
+\ir base/is_time_zone.sql
 \ir base/set_setting.sql
 \ir base/installation.table.sql
 \ir base/suspended_since.sql
@@ -248,6 +249,32 @@ create schema if not exists inboxdb;
 \ir list/find_page.sql
 \ir list/conversation_rows.sql
 \ir list/require_lead.sql
+
+-- analytics: HOW MUCH was sent, answered and booked.
+-- Windows of days, leads and messages in a window, and the live definitions of all figures.
+\ir analytics/missing_for_analytics.sql
+\ir analytics/require_analytics.sql
+\ir analytics/analytics_window.type.sql
+\ir analytics/workspace_time_zone.sql
+\ir analytics/day_in.sql
+\ir analytics/make_window.sql
+\ir analytics/require_window.sql
+\ir analytics/is_positive.sql
+\ir analytics/wait_class.sql
+\ir analytics/class_ms.sql
+\ir analytics/window_leads.sql
+\ir analytics/window_messages.sql
+\ir analytics/window_replies.sql
+\ir analytics/live_overview.sql
+\ir analytics/live_days.sql
+\ir analytics/live_sentiments.sql
+\ir analytics/live_statuses.sql
+\ir analytics/live_sms_campaigns.sql
+\ir analytics/live_response_times.sql
+\ir analytics/live_workflows.sql
+\ir analytics/live_email_campaigns.sql
+\ir analytics/live_reactivations.sql
+\ir analytics/live_crm_summary.sql
 
 -- operations: watching, and getting out of the way.
 -- How the drain is, whether the counts are true, who holds vacuum up; suspending for the host's own migrations.
