@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -113,7 +114,7 @@ class Asked:
         found = []
         for messages in conversations.values():
             messages.sort(key=lambda one: (one["sentAt"], one["id"]))
-            for one, reply in zip(messages, messages[1:], strict=False):
+            for one, reply in pairwise(messages):
                 directions = (one["direction"], reply["direction"])
                 side = {("inbound", "outbound"): "ours", ("outbound", "inbound"): "theirs"}.get(directions)
                 if side and self.day(reply["sentAt"]) and reply["sentAt"] - one["sentAt"] <= WEEK:
