@@ -237,14 +237,17 @@ create schema if not exists inboxdb;
 \ir list/list_indexes.sql
 \ir list/list_key.table.sql
 \ir list/cursor_signature.sql
+\ir list/mask_place.sql
 \ir list/make_cursor.sql
 \ir list/read_cursor.sql
 \ir list/refuse_argument.sql
 \ir list/require_lists.sql
+\ir list/require_index.sql
 \ir list/list_page.type.sql
 \ir list/list_condition.type.sql
 \ir list/require_condition.sql
 \ir list/list_candidates.sql
+\ir list/leads_of.sql
 \ir list/walk_leads.sql
 \ir list/find_page.sql
 \ir list/conversation_rows.sql

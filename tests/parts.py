@@ -6,15 +6,15 @@ import pytest
 from _pytest.mark import ParameterSet
 
 
-def in_turn(each: Iterable[object], other: Sequence[object], *, every: int = 1) -> list[ParameterSet]:
-    """Pair all with all. One pair of each, or of every second or third of them, is not slow: the next with the next."""
+def in_turn(each: Iterable[object], other: Sequence[object]) -> list[ParameterSet]:
+    """Pair all with all. One pair of each is not slow: the next with the next."""
     return [
-        pytest.param(one, two, marks=() if number % (every * len(other)) == every * turn else pytest.mark.slow)
+        pytest.param(one, two, marks=() if number % len(other) == turn else pytest.mark.slow)
         for number, one in enumerate(each)
         for turn, two in enumerate(other)
     ]
 
 
-def a_third(values: Iterable[object]) -> list[ParameterSet]:
-    """Mark all values slow but every third."""
-    return [pytest.param(value, marks=pytest.mark.slow if number % 3 else ()) for number, value in enumerate(values)]
+def one_in(number: int, values: Iterable[object]) -> list[ParameterSet]:
+    """Mark all values slow but the first of each so many."""
+    return [pytest.param(value, marks=pytest.mark.slow if place % number else ()) for place, value in enumerate(values)]

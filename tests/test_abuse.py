@@ -18,6 +18,7 @@ import pytest
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
+from inboxdb.install import lists
 from tests.rows import GLOBAL, Host, live_counts, new_id, set_clock, stored_counts
 from tests.servers import DRAINER, HELD, MEMBER, MONITOR, OWNER, WRITER, Database, Server
 from tests.test_identity import claim, fields_of
@@ -80,6 +81,7 @@ def fill(database: Database) -> None:
     host.workspace(id=HERE, userId=ANN)
     host.member(HERE, SUE, "SETTER")
     host.workspace(id=THERE, userId=EVE)
+    lists.build(database.direct_dsn)
     for lead, (workspace, user) in LEADS.items():
         texts = dict.fromkeys(("firstName", "email", "phone", "companyName"), lead)
         host.lead(workspace, id=lead, assignedToUserId=user, **texts)
@@ -314,6 +316,39 @@ def test_every_way_to_read_counts_shows_ones_own(attacked: Database, name: str) 
         outcome = attempt(connection, f"select scope_user_id::text from inbox_api.inbox_counts('{workspace}')")
         expected = None if (workspace,) in workspaces else "IB007" if viewer.user else "IB006"
         assert outcome.sqlstate == expected
+
+
+@pytest.mark.all_hosts
+@pytest.mark.parametrize("name", READERS)
+def test_every_way_to_read_conversations_shows_ones_own(attacked: Database, name: str) -> None:
+    viewer = READERS[name]
+    connection = enter(attacked, viewer.role, viewer.user)
+    refused = "IB007" if viewer.user else "IB006"
+    for workspace in (HERE, THERE):
+        own = sorted(lead for lead in viewer.leads if LEADS[lead][0] == workspace)
+        for arguments in (
+            "",
+            ", filter => 'responses'",
+            ", filter => 'ai_sent'",
+            ", sort => 'updated'",
+            ", page_size => 1",
+        ):
+            page = f"inbox_api.conversations('{workspace}'{arguments}) as p"
+            one = f"select c ->> 'lead_id' from {page} cross join jsonb_array_elements(p.conversations) as c"
+            listed, whole = attempt(connection, one), attempt(connection, f"select p from {page}")
+            assert listed.sqlstate == whole.sqlstate == (None if own else refused), (workspace, arguments)
+            assert set(ids(listed)) <= set(own)
+            if own and arguments in ("", ", sort => 'updated'"):
+                assert ids(listed) == own
+            assert_nothing_hidden(viewer, whole)
+        filters = attempt(connection, f"select f from inbox_api.conversation_filters('{workspace}') as f")
+        assert filters.sqlstate == (None if own else refused)
+        assert_nothing_hidden(viewer, filters)
+    for lead in (*LEADS, NO_LEAD):
+        for read in ("conversation", "conversation_messages"):
+            outcome = attempt(connection, f"select c from inbox_api.{read}('{lead}') as c")
+            assert outcome.sqlstate == (None if lead in viewer.leads else refused), (read, lead)
+            assert_nothing_hidden(viewer, outcome)
 
 
 @pytest.mark.all_hosts
@@ -747,6 +782,24 @@ CALLS = {
     "has_topic_access": f"select inboxdb.has_topic_access('inbox:v1:{HERE}:{SUE}')",
     "read_inbox_counts": f"select * from inboxdb.read_inbox_counts('{HERE}')",
     "inbox_counts": f"select * from inbox_api.inbox_counts('{HERE}')",
+    "read_conversations": (
+        f"select * from inboxdb.read_conversations('{HERE}', 'ai_review', '{{sms}}', '{{Interested,null}}', null, "
+        "true, '1+', null, 'activity', null, 50)"
+    ),
+    # the first page, and the one behind its cursor
+    "conversations": (
+        f"select c.* from inbox_api.conversations('{HERE}', page_size => 1) as p "
+        f"cross join lateral inbox_api.conversations('{HERE}', page_size => 1, after => p.cursor) as c"
+    ),
+    "read_conversation_filters": f"select * from inboxdb.read_conversation_filters('{HERE}')",
+    "conversation_filters": f"select * from inbox_api.conversation_filters('{HERE}')",
+    "read_conversation": f"select * from inboxdb.read_conversation('{SUES}')",
+    "conversation": f"select * from inbox_api.conversation('{SUES}')",
+    "read_conversation_messages": f"select * from inboxdb.read_conversation_messages('{SUES}', 'email', null, 1)",
+    "conversation_messages": (
+        f"select c.* from inbox_api.conversation_messages('{SUES}', page_size => 1) as p "
+        f"cross join lateral inbox_api.conversation_messages('{SUES}', before => p.cursor) as c"
+    ),
     "clock": "select inboxdb.clock()",
     "lock_class": "select inboxdb.lock_class('workspace')",
     "collect": "select inboxdb.collect()",
@@ -908,6 +961,8 @@ def working(database: Database) -> Database:
     owner.execute("select inboxdb.collect()")
     owner.execute("update inboxdb.inbox_counts_dirty set last_error = 'failed' where client_id = %s", [THERE])
     host.draft(SUES)
+    for _ in range(2):
+        host.message(SUES)
     host.workspace(userId=ANN)
     superuser = database.superuser()
     superuser.execute("create schema mine")
@@ -916,12 +971,19 @@ def working(database: Database) -> Database:
 
 
 @pytest.mark.all_hosts
-@pytest.mark.parametrize("role", ["authenticated", "anon", MEMBER, WRITER, DRAINER, MONITOR])
-def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, role: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "user"),
+    [
+        ("authenticated", ANN),
+        ("authenticated", SUE),
+        *((role, ANN) for role in ("anon", MEMBER, WRITER, DRAINER, MONITOR)),
+    ],
+)
+def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, role: str, user: str) -> None:
     """Nor do lures change the answers of our functions. No cast can be made between types of the server's."""
     owner = working.connect()
     owner.execute('alter table public."Lead" enable trigger inboxdb_note_compared')
-    honest, attacker = (enter(working, role, ANN) for _ in range(2))
+    honest, attacker = (enter(working, role, user) for _ in range(2))
     for connection in (honest, attacker):
         claim(connection, json.dumps({"if-none-match": '"x"'}), "request.headers")
         claim(connection, "GET", "request.method")

@@ -200,6 +200,26 @@ def test_what_messages_are_refused_for(database: Database) -> None:
         assert raised.value.sqlstate == code, arguments
 
 
+def test_bodies_longer_than_an_answer_can_be(database: Database) -> None:
+    """The server refuses an answer of 256 MB: a page ends before, and each message comes once."""
+    host = Host(database.writer())
+    lead = host.lead(HERE)
+    day = "2024-06-{:02} 12:00:00+00".format
+    sent = [
+        host.message(lead, body="x" * size, sentAt=day(20 - n))
+        for n, size in enumerate((3, 40_000_000, 5, *[10_000_000] * 4))
+    ]
+    reader, cursor, found = database.signed_in(ANN), None, []
+    while True:
+        page = messages(reader, lead, before=cursor)
+        found.append([message["id"] for message in page["messages"]])
+        cursor = page["cursor"]
+        if not page["has_more"]:
+            break
+    assert found == [sent[:1], sent[1:2], sent[2:6], sent[6:]]
+    assert cursor is None
+
+
 def test_a_page_of_messages_reads_about_a_page(database: Database) -> None:
     """Of a lead with 6,000 messages, on three channels; and the list shows the newest of them as cheaply."""
     owner, host = database.connect(), Host(database.writer())

@@ -32,7 +32,7 @@ from inboxdb.demo import embedded
 from inboxdb.watch.facts import FACTS, Status, runbook
 from tests import hosts
 from tests.interleave import until
-from tests.parts import a_third
+from tests.parts import one_in
 from tests.redis_server import RedisServer
 from tests.rows import Host
 from tests.running import own_postgres
@@ -303,7 +303,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path, redis: RedisServer) ->
         yield Place(dsn, programs, tmp_path, redis.url)
 
 
-@pytest.mark.parametrize("document", a_third(DOCUMENTS))
+@pytest.mark.parametrize("document", one_in(3, DOCUMENTS))
 def test_every_command_runs(document: str, place: Place) -> None:
     with place.database("app", DOCUMENTS[document]):
         here = [step for step in steps(document) if step.key not in ELSEWHERE]

@@ -9,7 +9,7 @@ import pytest
 from psycopg import Connection
 
 from tests.holders import HOLDERS, Holder
-from tests.parts import a_third, in_turn
+from tests.parts import in_turn, one_in
 from tests.rows import Host, empty_small_slices, live_counts, set_clock, set_slice, stored_counts
 from tests.servers import Database
 
@@ -118,7 +118,7 @@ def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
         assert stored_counts(owner) == {each: live_counts(owner, each) for each in (workspace, *others)}
 
 
-@pytest.mark.parametrize("holder", a_third(HOLDERS))
+@pytest.mark.parametrize("holder", one_in(3, HOLDERS))
 def test_the_disk_shrinks_once_the_snapshot_is_gone(holder: Holder, database: Database, owner: Connection[Any]) -> None:
     sizes = "select sum(pg_relation_size(format('inboxdb.change_%s', n))) from generate_series(0, 3) as n"
     workspace = Host(database.writer()).workspace()

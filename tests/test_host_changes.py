@@ -17,7 +17,7 @@ from inboxdb.database.errors import InboxdbError
 from inboxdb.drain.run import drain
 from inboxdb.install import differences, migrate, repair, suspend
 from inboxdb.watch import status
-from tests.parts import a_third
+from tests.parts import one_in
 from tests.rows import WRITTEN_AT, new_id
 from tests.servers import Database
 
@@ -157,7 +157,7 @@ RENAMED = ["Lead.assignedToUserId", "Lead.clientId", "Lead.id", "AIDraft.leadId"
 RENAMED += ["Client.id", "Lead", "AIDraft", "Message", "Client"]
 
 
-@pytest.mark.parametrize("what", a_third(RENAMED))
+@pytest.mark.parametrize("what", one_in(3, RENAMED))
 def test_renamed(world: World, what: str) -> None:
     world.rename(what, "renamed")
     world.write_everything()

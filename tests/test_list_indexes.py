@@ -1,11 +1,15 @@
 """The indexes of the lists: built by a command, and by `migrate apply`; lost, broken or outdated ones are noticed."""
 
 import json
+import re
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
+from inboxdb.database.errors import InboxdbError
 from inboxdb.install import lists, migrate, repair
+from inboxdb.install.suspend import Resumption, resume, suspend
 from inboxdb.watch import doctor
 from tests.hosts import HOSTS, WIDE_HOSTS
 from tests.rows import Host, new_id
@@ -21,6 +25,32 @@ NAMES = [
     "public.inboxdb_list_responses",
     "public.inboxdb_list_tagged",
 ]
+
+# Whatever an index of the lists reads, but ids.
+WRITTEN = {
+    **dict.fromkeys(
+        (
+            "createdAt",
+            "lastMessageAt",
+            "lastInboundAt",
+            "lastOutboundAt",
+            "lastZrgOutboundAt",
+            "snoozedUntil",
+        ),
+        "infinity",
+    ),
+    "assignedToUserId": new_id(),
+    "sentimentTag": "Interested",
+    "status": "needs_repair",
+}
+
+
+# Of each index, a filter that does without.
+OTHER = dict.fromkeys(
+    ("inboxdb_list_all", "inboxdb_list_all_by_user", "inboxdb_list_tagged", "inboxdb_list_needs_repair"), "responses"
+) | dict.fromkeys(
+    ("inboxdb_list_responses", "inboxdb.counted_lead_ai_sent_idx", "inboxdb.counted_lead_ai_review_idx"), "attention"
+)
 
 
 def said_by_the_doctor(database: Database) -> list[str]:
@@ -40,7 +70,12 @@ def test_they_are_built_once_and_dropped(database: Database) -> None:
     assert lists.build(database.direct_dsn) == []
     assert findings(database) == {}
     assert said_by_the_doctor(database) == []
-    Host(database.writer()).lead(Host(database.writer()).workspace())
+    # a role without any right in inboxdb, each time in a session that evaluated no index before
+    workspace = Host(database.writer()).workspace()
+    lead = Host(database.writer()).lead(workspace)
+    for column, value in WRITTEN.items():
+        Host(database.writer()).update("Lead", lead, **{column: value})
+    Host(database.writer()).delete("Lead", lead)
     assert lists.drop(database.direct_dsn) == NAMES
     assert findings(database) == {}
     assert said_by_the_doctor(database) == []
@@ -71,19 +106,62 @@ def test_one_that_is_not_as_it_should_be_is_noticed_and_mended(database: Databas
 
 
 def test_migrate_apply_builds_them(bare_database: Database) -> None:
-    """Unless told not to; and uninstalling leaves none."""
+    """Unless told not to, then or before; and uninstalling leaves none."""
     dsn = bare_database.dsn
+
+    def states() -> list[tuple[str, str]]:
+        with bare_database.connect() as owner:
+            return [(index.name, index.state) for index in lists.indexes(owner)]
+
+    built, missing = ([(name, state) for name in NAMES] for state in ("built", "missing"))
     assert invoke("migrate", "apply", "--without-rls", "--without-lists", "--dsn", dsn).exit_code == 0
-    with bare_database.connect() as owner:
-        assert [index.name for index in lists.indexes(owner)] == NAMES
-        assert {index.state for index in lists.indexes(owner)} == {"missing"}
+    for _ in range(2):
+        assert states() == missing
         assert invoke("migrate", "apply", "--without-rls", "--dsn", dsn).exit_code == 0
-        assert {index.state for index in lists.indexes(owner)} == {"built"}
-    assert json.loads(invoke("lists", "drop", "--json", "--dsn", dsn).stdout)["dropped"] == NAMES
+    assert states() == missing
     assert json.loads(invoke("lists", "build", "--json", "--dsn", dsn).stdout)["built"] == NAMES
+    bare_database.connect().execute(f"drop index {NAMES[3]}".encode())
+    assert invoke("migrate", "apply", "--without-rls", "--without-lists", "--dsn", dsn).exit_code == 3
+    assert invoke("migrate", "apply", "--without-rls", "--dsn", dsn).exit_code == 0
+    assert states() == built
+    assert json.loads(invoke("lists", "drop", "--json", "--dsn", dsn).stdout)["dropped"] == NAMES
+    assert invoke("migrate", "apply", "--without-rls", "--dsn", dsn).exit_code == 0
+    assert states() == missing
     assert invoke("uninstall", "--yes", "--dsn", dsn).exit_code == 0
     left = "select relname from pg_class where relname like 'inboxdb%'"
     assert bare_database.connect().execute(left).fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("of", "of_a_user", "index"),
+    [
+        ("", True, "inboxdb_list_all_by_user"),
+        ("", False, "inboxdb_list_all"),
+        (", filter => 'responses'", False, "inboxdb_list_responses"),
+        (", filter => 'attention'", True, "inboxdb_list_tagged"),
+        (", filter => 'drafts'", False, "inboxdb_list_tagged"),
+        (", filter => 'needs_repair'", True, "inboxdb_list_needs_repair"),
+        (", filter => 'ai_sent'", False, "inboxdb.counted_lead_ai_sent_idx"),
+        (", filter => 'ai_review'", True, "inboxdb.counted_lead_ai_review_idx"),
+        (", sort => 'updated'", True, "inboxdb_list_all_by_user"),
+    ],
+)
+def test_a_list_without_its_index_is_refused(database: Database, of: str, of_a_user: bool, index: str) -> None:
+    """Because each page would cost a scan of the workspace; the other lists go on."""
+    host, owner, setter = Host(database.writer()), new_id(), new_id()
+    workspace = host.workspace(userId=owner)
+    host.member(workspace, setter, "SETTER")
+    reader = database.signed_in(setter if of_a_user else owner)
+    page = f"select * from inbox_api.conversations('{workspace}'{of})".encode()
+    with pytest.raises(psycopg.Error, match="has no index") as raised:
+        reader.execute(page)
+    assert raised.value.sqlstate == "IB020"
+    lists.build(database.direct_dsn)
+    reader.execute(page)
+    database.connect().execute(f"drop index {index}".encode())
+    with pytest.raises(psycopg.Error, match="has no index"):
+        reader.execute(page)
+    reader.execute(f"select * from inbox_api.conversations('{workspace}', filter => '{OTHER[index]}')".encode())
 
 
 @pytest.mark.parametrize(
@@ -93,6 +171,7 @@ def test_migrate_apply_builds_them(bare_database: Database) -> None:
         'alter table public."Lead" alter column "overallScore" type text',
         'alter table public."AIDraft" drop column channel',
         'drop table public."SmsCampaign" cascade',
+        'alter table public."Message" drop column "sentByUserId"',
     ],
 )
 def test_a_host_without_their_columns_counts_all_the_same(bare_database: Database, change: str) -> None:
@@ -105,14 +184,79 @@ def test_a_host_without_their_columns_counts_all_the_same(bare_database: Databas
     assert invoke("migrate", "apply", *roles, "--dsn", bare_database.dsn).exit_code == 0
     assert lists.indexes(owner) == []
     assert findings(bare_database) == {}
-    assert said_by_the_doctor(bare_database)
+    said = said_by_the_doctor(bare_database)
+    assert said
+    assert all(re.search(r" is missing(, or of another type than \w+)?$", one) for one in said), said
     host, user = Host(bare_database.writer()), new_id()
     workspace = host.workspace(userId=user)
     lead = host.lead(workspace)
     owner.execute("call inboxdb.drain_dirty()")
     reader = bare_database.signed_in(user)
-    for read in (f"conversations('{workspace}')", f"conversation('{lead}')"):
+    for read in (
+        f"conversations('{workspace}')",
+        f"conversation_filters('{workspace}')",
+        f"conversation('{lead}')",
+        f"conversation_messages('{lead}')",
+    ):
         with pytest.raises(psycopg.Error) as raised:
             reader.execute(f"select * from inbox_api.{read}".encode())
         assert raised.value.sqlstate == "IB020"
     migrate.rollback(bare_database.dsn)
+
+
+@pytest.mark.host_variants("text", "wide-mixed")
+def test_a_column_that_goes_while_suspended_takes_the_lists_along(database: Database) -> None:
+    """Counts are resumed without lists; once the column is back, so are the lists, and their indexes."""
+    owner, host, user = database.connect(), Host(database.writer()), new_id()
+    lists.build(database.direct_dsn)
+    host.lead(host.workspace(userId=user))
+    [(workspace,)] = owner.execute('select id::text from public."Client"').fetchall()
+    columns = ("overallScore", "lastMessageAt")
+    suspend(database.dsn)
+    for column in columns:
+        owner.execute(f'alter table public."Lead" rename column "{column}" to "former{column}"'.encode())
+    owner.execute("drop index public.inboxdb_list_all")
+    assert resume(database.dsn) == Resumption(resumed=True, unmended=[])
+    assert findings(database) == {}
+    assert lists.drop(database.direct_dsn) == [name for name in NAMES if name != "public.inboxdb_list_all"]
+    owner.execute("call inboxdb.drain_dirty()")
+    reader = database.signed_in(user)
+    assert reader.execute("select total from inbox_api.inbox_counts(%s)", [workspace]).fetchall() == [(1,)]
+    read = "select jsonb_array_length(conversations) from inbox_api.conversations(%s)"
+    with pytest.raises(psycopg.Error, match="there are no lists"):
+        reader.execute(read, [workspace])
+    for column in columns:
+        owner.execute(f'alter table public."Lead" rename column "former{column}" to "{column}"'.encode())
+    assert repair.verify(database.direct_dsn, repair=True).healthy
+    lists.build(database.direct_dsn)
+    assert findings(database) == {}
+    assert said_by_the_doctor(database) == []
+    assert reader.execute(read, [workspace]).fetchall() == [(1,)]
+
+
+def test_an_index_is_built_of_the_servers_own_functions(database: Database) -> None:
+    """Whatever comes first in search_path: else a writer would call somebody's function, and could be refused."""
+    superuser = database.superuser()
+    superuser.execute("create schema hostile; grant usage on schema hostile to public")
+    superuser.execute(
+        "create function hostile.octet_length(text) returns integer immutable language sql as 'select 1';"
+        "revoke all on function hostile.octet_length from public;"
+        "grant execute on function hostile.octet_length to owner_of_tests".replace(
+            "owner_of_tests", database.connect().info.user
+        )
+    )
+    lists.build(make_conninfo(database.direct_dsn, options="-c search_path=hostile,pg_catalog,public"))
+    host = Host(database.writer())
+    host.lead(host.workspace())
+    definitions = "select pg_get_indexdef(c.oid) from pg_class as c where c.relname like 'inboxdb_list%'"
+    assert not [one for (one,) in database.connect().execute(definitions).fetchall() if "hostile" in one]
+
+
+def test_they_are_not_built_before_their_migration(bare_database: Database) -> None:
+    """Where the program is newer than the database."""
+    migrate.apply(bare_database.dsn, to="0007-access")
+    with pytest.raises(
+        InboxdbError, match="lacks 0008-types-of-the-server, 0009-lists: run `inboxdb migrate apply` first"
+    ):
+        lists.build(bare_database.dsn)
+    assert lists.drop(bare_database.dsn) == []

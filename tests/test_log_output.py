@@ -15,7 +15,7 @@ import pytest
 from inboxdb.drain import run
 from inboxdb.drain.run import drain
 from tests.interleave import DEADLINE, until
-from tests.parts import a_third
+from tests.parts import one_in
 from tests.rows import Host
 from tests.servers import DRAINER, Database
 from tests.test_worker import total, until_counted
@@ -82,7 +82,7 @@ def drain_dirty(dsn: str, *arguments: str, **streams: Any) -> Iterator[subproces
         process.wait()
 
 
-@pytest.mark.parametrize("harm", a_third(HARMS), ids=lambda harm: harm.__name__)
+@pytest.mark.parametrize("harm", one_in(3, HARMS), ids=lambda harm: harm.__name__)
 def test_a_watching_drain_goes_on(harm: Any, database: Database, host: Host, tmp_path: Path) -> None:
     owner = database.connect()
     workspace = host.workspace()

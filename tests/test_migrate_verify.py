@@ -17,7 +17,7 @@ from inboxdb.install.differences import differences
 from tests.catalog import HOW_TO_WRITE, SUPABASE, difference, snapshot
 from tests.catalog import catalog as everything
 from tests.interleave import DEADLINE, until
-from tests.parts import a_third
+from tests.parts import one_in
 from tests.rows import Host, live_counts, new_id, stored_counts
 from tests.servers import HELD, WRITER, Database, Server
 
@@ -395,7 +395,7 @@ def test_pending_migrations_are_said_first(bare_database: Database) -> None:
 # Damaged ones
 
 
-@pytest.mark.parametrize("name", a_third(MENDED))
+@pytest.mark.parametrize("name", one_in(3, MENDED))
 def test_damage_is_named_and_mended(filled: Database, name: str) -> None:
     damage = MENDED[name]
     owner = filled.connect()

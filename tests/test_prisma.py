@@ -17,7 +17,7 @@ from inboxdb.drain.run import drain
 from inboxdb.install import migrate, repair, suspend, uninstall
 from tests import programs
 from tests.catalog import catalog, difference
-from tests.parts import a_third
+from tests.parts import one_in
 from tests.rows import Host
 from tests.servers import OWNER, WRITER, Database
 
@@ -75,7 +75,7 @@ class Engine:
         return answers
 
 
-@pytest.fixture(params=a_third(ENGINES))
+@pytest.fixture(params=one_in(3, ENGINES))
 def engine(request: pytest.FixtureRequest, bare_database: Database) -> Iterator[Engine]:
     """An engine, and a database with inboxdb whose host tables were made by `prisma migrate deploy`."""
     made = Engine(bare_database, request.param)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from inboxdb.release import frozen, migration, step
+from inboxdb.release import migration
 from tests.test_migrations import NAMES
 from tests.test_recipes import Copy
 
@@ -101,42 +101,6 @@ class Repository:
     def release(self) -> list[str]:
         """What migrations/RELEASED names last: migration, version, commit."""
         return self.read("migrations/RELEASED").splitlines()[-1].split()
-
-
-def test_before_a_release_a_migration_takes_up_a_new_source_beside_its_neighbour(tmp_path: Path) -> None:
-    """A table behind a table, a view behind a view; what is gone, or has other parameters, goes from the rollback."""
-    if any(step.is_generated(file.read_text()) for file in migration.files()):
-        pytest.skip("a migration follows those of the first release: no copy is as before it")
-    repository = Repository(Copy(tmp_path).root)
-    repository.write(f"migrations/{frozen.RELEASED}", "")
-    tables, functions = "migrations/0001-tables", "migrations/0002-functions"
-    repository.write("sql/operations/made_up.view.sql", VIEW)
-    repository.write("sql/operations/kept_made_up.table.sql", TABLE)
-    lines = "\\ir operations/made_up.view.sql\n\\ir operations/kept_made_up.table.sql\n"
-    repository.replace("sql/inboxdb.sql", PLACE, PLACE + lines)
-    (repository.root / "sql/jobs/retry_delay.sql").unlink()
-    repository.replace("sql/inboxdb.sql", "\\ir jobs/retry_delay.sql\n", "")
-    repository.replace("sql/counts/fit_plan.sql", "fit_plan(target", "fit_plan(at_most integer, target")
-    repository.python("inboxdb.release.migration")
-    assert "-- <<< sql/operations/work_left.sql\n\n-- >>> sql/operations/made_up.view.sql\n" in repository.read(
-        f"{functions}.sql"
-    )
-    undone = repository.read(f"{functions}.rollback.sql")
-    assert "drop view inboxdb.made_up;\ndrop function inboxdb.work_left();\n" in undone
-    assert "drop function inboxdb.fit_plan(integer, inboxdb.client_id);\n" in undone
-    for text in (undone, repository.read(f"{functions}.sql")):
-        assert "inboxdb.retry_delay(integer)" not in text
-        assert "fit_plan(inboxdb.client_id)" not in text
-    assert f"-- >>> sql/operations/kept_made_up.table.sql\n{TABLE}" in repository.read(f"{tables}.sql")
-    assert "drop table inboxdb.kept_made_up;\n" in repository.read(f"{tables}.rollback.sql")
-    before = {file: file.read_bytes() for file in (repository.root / "migrations").iterdir()}
-    assert repository.python("inboxdb.release.migration") == ""
-
-    repository.write("sql/host/made_up.index.sql", "")
-    repository.replace("sql/inboxdb.sql", PLACE, PLACE + "\\ir host/made_up.index.sql\n")
-    said = repository.python("inboxdb.release.migration", status=1)
-    assert "No migration has sql/host/made_up.index.sql as it is" in said
-    assert {file: file.read_bytes() for file in (repository.root / "migrations").iterdir()} == before
 
 
 @pytest.fixture(scope="module")

@@ -288,7 +288,7 @@ def test_the_schema_alone(used: Database, tmp_path: Path, protection: str) -> No
         with psycopg.connect(restored) as connection:
             # protection is not lost with the row that says so
             assert connection.execute("select inboxdb.lead_rls()").fetchone() == (protection,)
-        lost = {"state on inboxdb.installation", "state on inboxdb.drain_state"}
+        lost = {f"state on inboxdb.{table}" for table in ("installation", "drain_state", "list_key")}
         assert differing(restored) == {f"row {name}" for name in lost}
         run(owner, "migrate verify --repair\ndrain-dirty\nstatus\nmetrics")
         with psycopg.connect(restored) as connection:

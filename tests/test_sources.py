@@ -136,6 +136,17 @@ def test_routine_pins_its_search_path(routine: re.Match[str]) -> None:
     assert re.search(r"--.*(search_path|\bSET\b)", text), "neither a search_path nor a word why not"
 
 
+@pytest.mark.parametrize("routine", ROUTINES)
+def test_routine_names_types_with_their_schema(routine: re.Match[str]) -> None:
+    """Types are looked up in pg_temp even where search_path is empty: a domain there runs code of the caller's."""
+    code = QUOTED.sub("''", routine["body"])
+    # other types that sql/ names are keywords
+    named = r"(?:text|name|uuid|jsonb?|timestamptz|date|bytea|oid|tid|xid8|record|reg\w+)"
+    casts = re.findall(rf"::{named}\b", code)
+    variables = re.findall(rf"^ +\w+ (?:constant )?{named}(?:\[\])?(?: :=|;)", code, re.MULTILINE)
+    assert casts + variables == []
+
+
 def test_errors_are_documented() -> None:
     raised = {code for text in [*TEXTS.values(), *ROLLBACKS] for code in re.findall(r"errcode = '(IB\d{3})'", text)}
     table = re.findall(r"^\| `(IB\d{3})` \| `\w+` \| .+ \| .+ \|$", documented(), re.MULTILINE)

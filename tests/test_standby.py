@@ -15,7 +15,7 @@ from psycopg.conninfo import make_conninfo
 from inboxdb import cli
 from inboxdb.demo import embedded
 from inboxdb.drain.run import drain
-from inboxdb.install import access
+from inboxdb.install import access, lists
 from tests.rows import Host, new_id, set_slice
 from tests.running import own_postgres
 from tests.servers import MEMBER, MONITOR, OWNER, SETTINGS, Database, Server, new_folder
@@ -73,6 +73,7 @@ def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
             database.connect().execute('grant select on "Lead" to authenticated')
             access.turn_on(database.dsn, access.Named(trusted=["app_writer"], restricted=["authenticated"]))
             drain(database.dsn)
+            lists.build(database.dsn)
             yield Pair(database, address, workspace, owner, setter)
         server.close()
 

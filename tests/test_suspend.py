@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from inboxdb.cli import main
 from inboxdb.database import connection
-from inboxdb.database.errors import DatabaseRefused, InboxdbError, MigrationFailed
+from inboxdb.database.errors import DatabaseRefused, InboxdbError, LeadIsProtected
 from inboxdb.drain.run import drain
 from inboxdb.install import access, migrate, repair
 from inboxdb.install.access import Named
@@ -215,11 +215,12 @@ def test_row_level_security_meanwhile(database: Database) -> None:
     resume(database.dsn)
     assert status.read(database.connect()).lead_rls == "left_out"
 
-    # last, because migrations after the one that refuses are undone by then, and `resume` wants all of them
     protect(database)
     suspend(database.dsn)
-    with pytest.raises(MigrationFailed, match="IB010"):
+    with pytest.raises(LeadIsProtected, match="IB010"):
         migrate.rollback(database.dsn, count=None)
+    resume(database.dsn)
+    assert access.lead_access(database.dsn).protected
 
 
 def test_all_can_be_rolled_back_meanwhile(bare_database: Database) -> None:

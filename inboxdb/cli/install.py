@@ -26,7 +26,7 @@ def migrate() -> None:
 @command(migrate, "apply")
 @names_roles
 @click.option("--without-rls", is_flag=True, help='Leave row-level security on "Lead" as it is.')
-@click.option("--without-lists", is_flag=True, help="Build no indexes for lists: see `inboxdb lists build`.")
+@click.option("--without-lists", is_flag=True, help="Build no indexes for lists, until `inboxdb lists build`.")
 @click.option("--create-roles", is_flag=True, help="Make the roles that are missing: see `inboxdb roles`.")
 @click.option("--noted-updates", type=click.Choice(updates.NOTED), help="See `inboxdb noted-updates`.")
 @click.option("--to", metavar="ID", help="The last migration to apply.")
@@ -204,8 +204,8 @@ def lists_build(call: Call) -> bool:
     """Build the indexes for lists that are missing, invalid or outdated.
 
     Five indexes on "Lead" and two on a table of inboxdb's, one after the other, concurrently: no reader and no writer
-    waits, and each takes a scan or two of the table, and the end of transactions that began before. Without them a list
-    costs a scan of the workspace.
+    waits, and each takes a scan or two of the table, and the end of transactions that began before. Without them lists
+    are refused (IB020). From now on `inboxdb migrate apply` builds what is missing.
     """
     built = lists.build(call.dsn, report=report)
     call.answer({"built": built}, "\n".join(f"built {name}" for name in built) or "every index is built")
@@ -214,7 +214,7 @@ def lists_build(call: Call) -> bool:
 
 @command(lists_group, "drop")
 def lists_drop(call: Call) -> bool:
-    """Drop the indexes for lists, concurrently. Lists go on, at the cost of a scan of the workspace."""
+    """Drop the indexes for lists, concurrently: lists are refused (IB020), until `inboxdb lists build`."""
     dropped = lists.drop(call.dsn, report=report)
     call.answer({"dropped": dropped}, "\n".join(f"dropped {name}" for name in dropped) or "no index is there")
     return True

@@ -188,6 +188,20 @@ class MigrationFailed(InboxdbError):
         super().__init__(f"migration {migration} failed: {cause} {stands}")
 
 
+class LeadIsProtected(InboxdbError):
+    """Policies on "Lead" that rest on what undoing migrations would drop."""
+
+    sqlstate = "IB010"
+
+    def __init__(self, database: str) -> None:
+        """Name the database."""
+        super().__init__(
+            f'row-level security on "Lead" of {database} rests on what this would drop. Nothing was changed. '
+            "Without it restricted roles may see every tenant's leads: decide that by `inboxdb rls off`, then go on. "
+            "(SQLSTATE IB010)"
+        )
+
+
 class DamagedFiles(InboxdbError):
     """Files of migrations/ that differ from the shipped ones."""
 

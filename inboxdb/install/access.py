@@ -186,7 +186,7 @@ def turn_on(dsn: str, named: Named, *, lock_timeout: float = LOCK_TIMEOUT) -> No
     Parameters: dsn; named; lock_timeout, how many seconds to wait for "Lead" at a time.
     Raises DatabaseRefused (IB008, 55P03), before anything is changed.
     """
-    _with_lead(dsn, "select inboxdb.protect_leads(%s, %s, %s)", named.arguments, lock_timeout)
+    with_lead(dsn, "select inboxdb.protect_leads(%s, %s, %s)", named.arguments, lock_timeout)
     if not lead_access(dsn).stands(named):
         raise InboxdbError(
             'row-level security on "Lead" was turned on, and is not in force: something else, as an event trigger, '
@@ -200,7 +200,7 @@ def turn_off(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
     Parameters: dsn; lock_timeout, as of turn_on.
     Raises DatabaseRefused (55P03), before anything is changed.
     """
-    _with_lead(dsn, "select inboxdb.unprotect_leads()", (), lock_timeout)
+    with_lead(dsn, "select inboxdb.unprotect_leads()", (), lock_timeout)
 
 
 def roles(dsn: str, *, create: bool = False, installed: bool = True) -> list[RoleRights]:
@@ -248,7 +248,7 @@ def publish(dsn: str) -> None:
                 "there is a publication inboxdb_lead already. Nothing was changed. `inboxdb migrate verify` says "
                 "whether it is as it is to be; if not: `inboxdb publication off`, then `inboxdb publication on`."
             )
-    _with_lead(dsn, "select inboxdb.publish_leads()", ())
+    with_lead(dsn, "select inboxdb.publish_leads()", ())
 
 
 def unpublish(dsn: str) -> bool:
@@ -271,7 +271,12 @@ def _may_create_roles(connection: Connection) -> bool:
     return row == (True,)
 
 
-def _with_lead(dsn: str, statement: str, parameters: Sequence[object], lock_timeout: float = LOCK_TIMEOUT) -> None:
+def with_lead(dsn: str, statement: str, parameters: Sequence[object], lock_timeout: float = LOCK_TIMEOUT) -> None:
+    """Run a statement that locks "Lead", again and again while the lock is not free in time.
+
+    Parameters: dsn; statement; parameters, of it; lock_timeout, how many seconds to wait at a time.
+    Raises DatabaseRefused (55P03 and the statement's own), before anything is changed.
+    """
     with session(dsn, application_name="inboxdb rls") as connection:
 
         def once() -> None:

@@ -38,8 +38,8 @@ def install(
 
     Parameters: dsn; named, the roles with rights on "Lead", None to leave its row-level security as it is;
     create_roles, whether to make the missing roles of inboxdb; noted_updates, as of updates.note, None for what was
-    chosen before; with_lists, whether to build the indexes of the lists; to, batch and lock_timeout, as of
-    migrate.apply; report, called with a line for each step.
+    chosen before; with_lists, whether to build the indexes of the lists, unless they were left out before; to, batch
+    and lock_timeout, as of migrate.apply; report, called with a line for each step.
     Raises what migrate.apply raises; before anything is changed DatabaseRefused (IB008) for roles that are not named,
     and InboxdbError where something else was decided before.
     """
@@ -78,11 +78,14 @@ def install(
         access.roles(dsn)
     if noted_updates and not pending:
         updates.note(dsn, noted_updates, lock_timeout=lock_timeout)
-    if with_lists and not pending:
-        try:
-            lists.build(dsn, report=report)
-        except lists.LacksColumns as error:
-            report(f"leaving out lists: {error}")
+    if not pending:
+        if not with_lists:
+            lists.leave_out(dsn)
+        elif not lists.left_out(dsn):
+            try:
+                lists.build(dsn, report=report)
+            except lists.LacksColumns as error:
+                report(f"leaving out lists: {error}")
     unlike = []
     if not pending:
         with session(dsn, application_name="inboxdb migrate") as connection:

@@ -2,14 +2,29 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
-from inboxdb.database.connection import Connection, describe
+import psycopg
+
+from inboxdb.database.connection import Connection, describe, session, transaction
 from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate
 from inboxdb.install.catalog import Object
 
 NAME = re.compile(r"public\.inboxdb_list_\w+|inboxdb\.counted_lead_ai_\w+_idx")
+
+THERE = """
+select pg_catalog.format('%I.%I', n.nspname, c.relname)
+from pg_catalog.pg_class as c
+inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
+where n.nspname in ('public', 'inboxdb') and c.relkind = 'i'
+order by 1
+"""
+
+# Values of the setting lists.
+BUILT, LEFT_OUT = "built", "left_out"
+SET = "select inboxdb.set_setting('lists', %s)"
 
 
 class LacksColumns(InboxdbError):
@@ -27,8 +42,10 @@ class Index(NamedTuple):
     @property
     def statements(self) -> tuple[str, ...]:
         """What builds it, each outside of a transaction."""
+        # a function or an operator of the host's in an index would make writes fail
+        path = "set search_path = ''"
         drop = () if self.state == "missing" else (f"drop index concurrently {self.name}",)
-        return *drop, self.statement, f"comment on index {self.name} is '{self.fingerprint}'"
+        return path, *drop, self.statement, f"comment on index {self.name} is '{self.fingerprint}'"
 
 
 def is_of_lists(obj: Object) -> bool:
@@ -41,15 +58,41 @@ def indexes(connection: Connection) -> list[Index]:
     there = connection.execute("select pg_catalog.to_regproc('inboxdb.list_indexes') is not null").fetchone()
     if there != (True,):
         return []
-    return [Index(*row) for row in connection.execute("select * from inboxdb.list_indexes()")]
+    with transaction(connection):
+        return [Index(*row) for row in connection.execute("select * from inboxdb.list_indexes()")]
 
 
 def unbuilt(connection: Connection) -> list[Index]:
-    """List the indexes to be built, where lists were not left out: some index is there."""
+    """List the indexes to be built, where lists were not left out: some index is there, or each is to be."""
     found = indexes(connection)
-    if all(index.state == "missing" for index in found):
+    decided = _decided(connection)
+    if decided == LEFT_OUT or (decided != BUILT and all(index.state == "missing" for index in found)):
         return []
     return [index for index in found if index.state != "built"]
+
+
+def leave_out(dsn: str) -> None:
+    """Remember that the indexes are not to be built, unless they are."""
+    with session(dsn, application_name="inboxdb lists") as connection:
+        if _decided(connection) != BUILT:
+            connection.execute(SET, (LEFT_OUT,))
+
+
+def left_out(dsn: str) -> bool:
+    """Say whether the indexes were left out, or dropped by `drop`."""
+    with session(dsn, application_name="inboxdb lists") as connection:
+        return _decided(connection) == LEFT_OUT
+
+
+def _decided(connection: Connection) -> str | None:
+    """Read the setting lists; None where it was lost, or inboxdb is older."""
+    there = connection.execute("select pg_catalog.to_regproc('inboxdb.setting') is not null").fetchone()
+    if there != (True,):
+        return None
+    with suppress(psycopg.errors.UndefinedTable), transaction(connection):
+        row = connection.execute("select inboxdb.setting('lists')").fetchone()
+        return row[0] if row else None
+    return None
 
 
 def build(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[str]:
@@ -57,9 +100,13 @@ def build(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[s
 
     Parameters: dsn; report, called with a line for each.
     Returns the names of those built.
-    Raises LacksColumns; MigrationsBusy; DatabaseRefused.
+    Raises LacksColumns; InboxdbError where migrations are pending; MigrationsBusy; DatabaseRefused.
     """
     with migrate.alone(dsn) as connection:
+        if pending := [migration.id for migration in migrate.read_history(connection).pending]:
+            raise InboxdbError(
+                f"{describe(dsn)} lacks {', '.join(pending)}: run `inboxdb migrate apply` first. Nothing was built."
+            )
         lacking = connection.execute("select inboxdb.missing_for_lists()").fetchone()
         if lacking and lacking[0]:
             raise LacksColumns(f"{describe(dsn)} lacks columns that lists sort and filter by: {lacking[0]}.")
@@ -69,18 +116,22 @@ def build(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[s
             connection.execute("set lock_timeout = 0")
             for statement in index.statements:
                 connection.execute(statement.encode())
+        connection.execute(SET, (BUILT,))
         return [index.name for index in to_build]
 
 
 def drop(dsn: str, *, report: Callable[[str], None] = lambda _: None) -> list[str]:
-    """Drop the indexes, concurrently: lists go on, at the cost of a scan.
+    """Drop the indexes, concurrently, and leave them out from now on: lists are refused then (IB020).
 
     Parameters as of build. Returns the names of those dropped.
     """
     with migrate.alone(dsn) as connection:
-        to_drop = [index for index in indexes(connection) if index.state != "missing"]
-        for index in to_drop:
-            report(f"dropping {index.name}")
+        if _decided(connection) is not None:
+            connection.execute(SET, (LEFT_OUT,))
+        # by name, because where the host lacks a column list_indexes has none
+        to_drop = [name for (name,) in connection.execute(THERE) if NAME.fullmatch(name)]
+        for name in to_drop:
+            report(f"dropping {name}")
             connection.execute("set lock_timeout = 0")
-            connection.execute(f"drop index concurrently {index.name}".encode())
-        return [index.name for index in to_drop]
+            connection.execute(f"drop index concurrently {name}".encode())
+        return to_drop

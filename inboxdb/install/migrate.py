@@ -37,6 +37,7 @@ from inboxdb.database.errors import (
     DamagedFiles,
     DatabaseNewer,
     InboxdbError,
+    LeadIsProtected,
     LedgerLost,
     MigrationEdited,
     MigrationFailed,
@@ -54,6 +55,8 @@ PATIENCE = 5.0
 logging.getLogger("yoyo.migrations").disabled = True
 
 LOCK_CLASS = 1768841850  # inboxdb.lock_class('migration'), needed before that is installed
+
+ACCESS = "0007-access"  # the migration that makes what policies on "Lead" rest on
 
 
 THERE_ALREADY = (
@@ -285,7 +288,7 @@ def rollback(
     lock_timeout, as of apply; on_step.
     Returns the migrations undone.
     Raises MigrationFailed, MigrationsBusy; InboxdbError for a migration without a rollback file, DamagedFiles,
-    DatabaseNewer and UnknownMigration, before any is undone.
+    DatabaseNewer, LeadIsProtected and UnknownMigration, before any is undone.
     """
     with alone(dsn) as connection:
         if names := sources.damaged():
@@ -297,12 +300,22 @@ def rollback(
         undone = [Undone(migration.id, meaning(migration)) for migration in latest]
         if not latest:
             return []
+        # asked before later migrations are undone, whose indexes take long to build again
+        if any(migration.id == ACCESS for migration in latest) and _protects_lead(connection):
+            raise LeadIsProtected(describe(dsn))
         connection.execute(ledger.MAKE)
         backend = _Backend(connection)
         for migration in latest:
             on_step(migration.id)
             _run(backend, migration, "rollback", lock_timeout, describe(dsn))
         return undone
+
+
+def _protects_lead(connection: Connection) -> bool:
+    there = connection.execute("select pg_catalog.to_regproc('inboxdb.lead_rls') is not null").fetchone()
+    if there != (True,):
+        return False
+    return connection.execute("select inboxdb.lead_rls() in ('enabled', 'joined')").fetchone() == (True,)
 
 
 def mark(dsn: str, ids: Sequence[str] | None) -> list[str]:

@@ -1,7 +1,7 @@
 """Which UPDATEs of "Lead" are noted: those that name a counted column, or those that change one. The rule is in SQL."""
 
-from inboxdb.database.connection import LOCK_TIMEOUT, retrying, session, transaction
-from inboxdb.install.access import SET_LOCK_TIMEOUT
+from inboxdb.database.connection import LOCK_TIMEOUT
+from inboxdb.install.access import with_lead
 
 NOTED = ("named", "changed")
 
@@ -12,11 +12,4 @@ def note(dsn: str, noted: str, *, lock_timeout: float = LOCK_TIMEOUT) -> None:
     Parameters: dsn; noted, of NOTED; lock_timeout, how many seconds to wait for "Lead" at a time.
     Raises DatabaseRefused (55P03), before anything is changed.
     """
-    with session(dsn, application_name="inboxdb noted-updates") as connection:
-
-        def once() -> None:
-            with transaction(connection):
-                connection.execute(SET_LOCK_TIMEOUT, (f"{lock_timeout:g}s",))
-                connection.execute("select inboxdb.set_noted_updates(%s)", (noted,))
-
-        retrying(once)
+    with_lead(dsn, "select inboxdb.set_noted_updates(%s)", (noted,), lock_timeout)

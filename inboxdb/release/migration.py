@@ -83,43 +83,41 @@ def planned(name: str | None = None) -> dict[Path, str]:
     there = {file: step.bodies(file.read_text()) for file in files()}
     newest = {source: file for file, bodies in there.items() for source in bodies}
     now = today()
+    written = [file for file in there if not frozen.is_released(file.name) and step.is_generated(file.read_text())]
     missing = [source for source in now if source not in newest]
     changed = [
         source
         for source, text in carried(there).texts.items()
-        if now.get(source) != text and frozen.is_released(newest[source].name)
+        if now.get(source) != text and newest[source] not in written
     ]
-    unreleased = [file for file in there if not frozen.is_released(file.name)]
-    taken_up = _spread(missing + changed, name, unreleased, len(there), newest)
+    taken_up = _spread(missing + changed, name, written, len(there))
     newest |= {source: file for file, found in taken_up.items() for source in found}
 
     texts: dict[Path, str] = {}
     state, previous = NOTHING, ""
     for file in sorted({*there, *taken_up}):
-        if file in taken_up or file in unreleased:
+        if file in taken_up or file in written:
             bodies = there.get(file, {}) | dict.fromkeys(taken_up.get(file, []))
             after = state.after(
                 file.stem, bodies | {source: now.get(source) for source in bodies if newest[source] == file}
             )
-            texts |= _texts(file, previous, state, after, list(now), taken_up.get(file, []))
+            texts |= _texts(file, previous, state, after, list(now))
         else:
             after = state.after(file.stem, there[file])
         state, previous = after, file.stem
     return texts
 
 
-def _spread(
-    found: list[str], name: str | None, unreleased: list[Path], known: int, newest: dict[str, Path]
-) -> dict[Path, list[str]]:
+def _spread(found: list[str], name: str | None, written: list[Path], known: int) -> dict[Path, list[str]]:
     """Decide which migration takes up which sources: indexes and triggers have migrations of their own, since an index
-    is built outside a transaction, and a transaction locks one host table at most. Before the first release, and
-    without a name, a source goes where its neighbour is.
+    is built outside a transaction, and a transaction locks one host table at most. Without a name they go with the last
+    migration that is not released.
     """
-    generated = {file.stem.partition("-")[2]: file for file in unreleased if step.is_generated(file.read_text())}
+    generated = {file.stem.partition("-")[2]: file for file in written}
     if name is None and found:
         mains = [part for part in generated if not part.endswith(step.PARTS)]
         if not mains:
-            return _beside_neighbours(found, unreleased, dict(newest))
+            raise Refused(f"No migration has sql/{found[0]} as it is: `make migration NAME=...` writes the next one.")
         name = mains[-1]
     parts: dict[str, list[str]] = {name: []} if name else {}
     for source in found:
@@ -133,32 +131,10 @@ def _spread(
     return spread
 
 
-def _beside_neighbours(found: list[str], unreleased: list[Path], newest: dict[str, Path]) -> dict[Path, list[str]]:
-    spread: dict[Path, list[str]] = {}
-    for source in found:
-        file = newest.get(step.neighbour(source, newest, sources.contents()))
-        if source in newest or step.part_of(source) or file not in unreleased:
-            raise Refused(
-                f"No migration has sql/{source} as it is: `make migration NAME=...` writes the next one. Before the "
-                f"first release write `-- >>> sql/{source}` and `-- <<< sql/{source}`, a line each, into a file of "
-                "migrations/, and what undoes it into the rollback beside."
-            )
-        spread.setdefault(file, []).append(source)
-        newest[source] = file
-    return spread
-
-
-def _texts(file: Path, previous: str, before: State, after: State, order: list[str], new: list[str]) -> dict[Path, str]:
-    """Write a migration, and its rollback; where both are their author's, the bodies and drops alone."""
-    text = file.read_text() if file.exists() else step.top(file.stem, previous)
+def _texts(file: Path, previous: str, before: State, after: State, order: list[str]) -> dict[Path, str]:
+    """Write a migration, and its rollback."""
     rollback = file.with_suffix(".rollback.sql")
-    if file.exists() and not step.is_generated(text):
-        undo = rollback.read_text() if rollback.exists() else ""
-        try:
-            made = step.by_hand(text, undo, after, order, new)
-            return {path: text for path, text in zip((file, rollback), made, strict=True) if path.exists()}
-        except step.Unplaced as unplaced:
-            raise Refused(f"{rollback.name} has no `{unplaced}`: write by hand what undoes {file.name}.") from None
+    text = file.read_text() if file.exists() else step.top(file.stem, previous)
     undo = rollback.read_text() if rollback.exists() else step.top_of_rollback(file.stem)
     return {file: step.forward(text, before, after, order), rollback: step.backward(undo, before, after)}
 

@@ -58,60 +58,6 @@ def is_generated(text: str) -> bool:
     return BY_HAND.search(text) is not None
 
 
-class Unplaced(Exception):
-    """A rollback written by hand lacks a statement that another was to stand in front of; the text is the statement."""
-
-
-def neighbour(source: str, carried: Iterable[str], order: list[str]) -> str:
-    """Find the source after which a new one is placed: the nearest before it of its own sort, lasting or not.
-
-    Parameters: source; carried, the sources to choose among; order, that in which sql/ is loaded. Indexes and
-    triggers are nobody's neighbours. Returns nothing without a neighbour.
-    """
-    earlier = order[: order.index(source)]
-    alike = (one for one in carried if one in earlier and not part_of(one) and is_lasting(one) == is_lasting(source))
-    return max(alike, key=order.index, default="")
-
-
-def is_lasting(source: str) -> bool:
-    """Whether a source makes what is altered by hand later."""
-    return source.endswith(tuple(f".{kind}.sql" for kind in LASTING))
-
-
-def by_hand(text: str, undo: str, now: State, order: list[str], new: list[str]) -> tuple[str, str]:
-    """Return a migration written by hand, and its rollback, with bodies, and drops of what they make, as sql/ is now.
-
-    Parameters: text; undo, the rollback; now; order, that in which sql/ is loaded; new, the sources to take up, each
-    behind its neighbour, and undone in front of it. Raises Unplaced where the rollback does not drop the neighbour.
-    """
-    for source, before in bodies(text).items():
-        drops, to_be = _drops(before), _drops(now.texts.get(source))
-        if drops != to_be:
-            undo = _replaced(undo, drops, to_be)
-    text = BODY.sub(lambda found: _body("sql/", found["source"], now.texts.get(found["source"])), text)
-    for source in new:
-        beside = neighbour(source, bodies(text), order)
-        end = f"-- <<< sql/{beside}\n"
-        text = text.replace(end, f"{end}\n{_body('sql/', source, now.texts[source])}")
-        drops = _drops(now.texts[beside])[:1]
-        undo = _replaced(undo, drops, _drops(now.texts[source]) + drops)
-    return re.sub("\n{3,}", "\n\n", text), undo
-
-
-def _drops(text: str | None) -> list[str]:
-    return [one.drop for one in reversed(made(text or ""))]
-
-
-def _replaced(undo: str, drops: list[str], to_be: list[str]) -> str:
-    """Replace statements, each the last of its text: a rollback may drop a view to make another in its place."""
-    for drop in drops or to_be:
-        before, found, after = undo.rpartition(drop)
-        if not found:
-            raise Unplaced(drop.strip())
-        undo = before + ("" if drop != drops[0] else "".join(to_be)) + after
-    return undo
-
-
 def part_of(source: str) -> str:
     """Say what follows the name of the migration that takes up a source; nothing for that of most."""
     if source.endswith(".index.sql"):

@@ -19,7 +19,7 @@ begin
   if is_owner then
     return inboxdb.sentinel();
   end if;
-  select pg_catalog.max(inboxdb.role_rank(m.role::text)) into highest
+  select pg_catalog.max(inboxdb.role_rank(m.role::pg_catalog.text)) into highest
   from public."ClientMember" as m
   where m."clientId" = target_client_id and m."userId" = me;
   if me is null then

@@ -9,7 +9,7 @@ as $$
   -- INVOKER: reads nothing.
   select case
     when instant >= asked.not_before and instant < asked.before
-      and (instant at time zone asked.time_zone)::date between asked.from_day and asked.to_day
-      then (instant at time zone asked.time_zone)::date
+      and (instant at time zone asked.time_zone)::pg_catalog.date between asked.from_day and asked.to_day
+      then (instant at time zone asked.time_zone)::pg_catalog.date
   end
 $$;

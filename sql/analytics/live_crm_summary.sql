@@ -16,9 +16,9 @@ begin
   return (
     with cohort as (
       select
-        r."interestType"::text as interest_type,
-        r."responseMode"::text as response_mode,
-        r."responseSentByUserId"::text as user_id,
+        r."interestType"::pg_catalog.text as interest_type,
+        r."responseMode"::pg_catalog.text as response_mode,
+        r."responseSentByUserId"::pg_catalog.text as user_id,
         l.booked_at is not null as is_booked,
         l.booked_on is not null as is_booked_here,
         l.is_kept

@@ -24,8 +24,8 @@ begin
     )
     from (
       select
-        e.id::text as id,
-        e.name::text as name,
+        e.id::pg_catalog.text as id,
+        e.name::pg_catalog.text as name,
         pg_catalog.count(r.lead_id) filter (where inboxdb.is_positive(l.sentiment_tag)) as positive,
         pg_catalog.count(r.lead_id) filter (where l.sentiment_tag in ('Meeting Requested', 'Call Requested'))
           as requested,

@@ -24,14 +24,14 @@ begin
     )
     from (
       select
-        r.id::text as id,
-        r.name::text as name,
+        r.id::pg_catalog.text as id,
+        r.name::pg_catalog.text as name,
         pg_catalog.count(*) as sent,
         pg_catalog.count(*) filter (where exists (
           select
           from public."Message" as m
           where m."leadId" = l.lead_id
-            and m.direction::text = 'inbound'
+            and m.direction::pg_catalog.text = 'inbound'
             and pg_catalog.isfinite(m."sentAt")
             and inboxdb.utc(m."sentAt") > inboxdb.utc(e."sentAt")
         )) as responded,

@@ -27,11 +27,11 @@ begin
       select
         g.*,
         (
-          select s.name::text
+          select s.name::pg_catalog.text
           from public."SmsCampaign" as s
-          where s.id::text = g.sms_campaign_id
+          where s.id::pg_catalog.text = g.sms_campaign_id
             -- null for a campaign of nobody's, and where the host has no such column
-            and coalesce(pg_catalog.to_jsonb(s) ->> 'clientId', asked.client_id::text) = asked.client_id::text
+            and coalesce((pg_catalog.to_jsonb(s) ->> 'clientId') = asked.client_id::pg_catalog.text, true)
         ) as name
       from (
         select

@@ -19,13 +19,13 @@ begin
       select
         l.lead_id,
         (
-          select s.id::text
+          select s.id::pg_catalog.text
           from public."FollowUpInstance" as i
           inner join public."FollowUpSequence" as s on i."sequenceId" = s.id and s."clientId" = asked.client_id
           where i."leadId" = l.lead_id
             and pg_catalog.isfinite(i."lastStepAt")
             and inboxdb.utc(i."lastStepAt") < l.booked_at
-          order by i."lastStepAt" desc, s.id::text collate "C"
+          order by i."lastStepAt" desc, s.id::pg_catalog.text collate "C"
           limit 1
         ) as sequence_id
       from inboxdb.window_leads(asked) as l
@@ -47,12 +47,12 @@ begin
           pg_catalog.jsonb_build_object(
             'sequence_id', b.sequence_id, 'name', s.name, 'meetings_booked', b.n,
             'share', b.n::double precision / b.in_all
-          ) order by b.n desc, s.name::text collate "C", b.sequence_id collate "C"
+          ) order by b.n desc, s.name::pg_catalog.text collate "C", b.sequence_id collate "C"
         ) filter (where b.sequence_id is not null), '[]'
       )
     )
     from by_sequence as b
-    left join public."FollowUpSequence" as s on b.sequence_id = s.id::text
+    left join public."FollowUpSequence" as s on b.sequence_id = s.id::pg_catalog.text
   );
 end
 $$;

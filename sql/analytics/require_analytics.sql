@@ -8,7 +8,7 @@ as $$
 -- Reads: the system catalog.
 -- INVOKER: called by our DEFINER functions only.
 declare
-  missing constant text := pg_catalog.concat_ws(
+  missing constant pg_catalog.text := pg_catalog.concat_ws(
     ', ', inboxdb.missing_for_analytics('figures'),
     case when part <> 'figures' then inboxdb.missing_for_analytics(part) end
   );

@@ -21,13 +21,13 @@ begin
   return query
   select
     l.id::inboxdb.lead_id,
-    l.status::text,
-    l."sentimentTag"::text,
-    l."smsCampaignId"::text,
+    l.status::pg_catalog.text,
+    l."sentimentTag"::pg_catalog.text,
+    l."smsCampaignId"::pg_catalog.text,
     inboxdb.day_in(asked, inboxdb.utc(l."createdAt")),
     case when pg_catalog.isfinite(l."appointmentBookedAt") then inboxdb.utc(l."appointmentBookedAt") end,
     inboxdb.day_in(asked, inboxdb.utc(l."appointmentBookedAt")),
-    l."appointmentStatus"::text is distinct from 'canceled' and l."appointmentCanceledAt" is null
+    l."appointmentStatus"::pg_catalog.text is distinct from 'canceled' and l."appointmentCanceledAt" is null
   from public."Lead" as l
   where l."clientId" = asked.client_id
     and (asked.scope = inboxdb.sentinel() or l."assignedToUserId" = asked.scope);

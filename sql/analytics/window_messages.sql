@@ -21,20 +21,20 @@ begin
   return query
   select
     m."leadId"::inboxdb.lead_id,
-    m.id::text,
-    m.channel::text,
-    m.direction::text,
+    m.id::pg_catalog.text,
+    m.channel::pg_catalog.text,
+    m.direction::pg_catalog.text,
     s.sender,
-    case when s.sender = 'user' then m."sentByUserId"::text end,
+    case when s.sender = 'user' then m."sentByUserId"::pg_catalog.text end,
     inboxdb.utc(m."sentAt"),
     inboxdb.day_in(asked, inboxdb.utc(m."sentAt"))
   from public."Lead" as l
   inner join public."Message" as m on l.id = m."leadId"
   cross join lateral (
     select case
-      when m.source::text = 'inboxxia_campaign' then 'campaign'
-      when m."sentBy"::text = 'ai' then 'ai'
-      when nullif(m."sentByUserId"::text, inboxdb.sentinel()::text) is not null then 'user'
+      when m.source::pg_catalog.text = 'inboxxia_campaign' then 'campaign'
+      when m."sentBy"::pg_catalog.text = 'ai' then 'ai'
+      when nullif(m."sentByUserId"::pg_catalog.text, inboxdb.sentinel()::pg_catalog.text) is not null then 'user'
       else 'unknown'
     end as sender
   ) as s

@@ -44,9 +44,11 @@ begin
         (d.day + time '09:00') at time zone asked.time_zone as opening,
         (d.day + time '17:00') at time zone asked.time_zone as closing
       from (
-        select (p.before_at at time zone asked.time_zone)::date + n as day
+        select (p.before_at at time zone asked.time_zone)::pg_catalog.date + n as day
         from pg_catalog.generate_series(
-            0, (p.sent_at at time zone asked.time_zone)::date - (p.before_at at time zone asked.time_zone)::date
+            0,
+            (p.sent_at at time zone asked.time_zone)::pg_catalog.date
+            - (p.before_at at time zone asked.time_zone)::pg_catalog.date
           ) as n
       ) as d
       where extract(isodow from d.day) <= 5

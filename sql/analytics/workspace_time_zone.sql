@@ -9,20 +9,20 @@ as $$
 --   setting.
 -- INVOKER: called by our DEFINER functions only.
 declare
-  names text[] := array[inboxdb.setting('analytics_time_zone'), 'UTC'];
-  name text;
+  names pg_catalog.text[] := array[inboxdb.setting('analytics_time_zone'), 'UTC'];
+  name pg_catalog.text;
 begin
   if inboxdb.missing_for_analytics('time zones') is null then
     names := array(
-      select s.timezone::text
+      select s.timezone::pg_catalog.text
       from public."WorkspaceSettings" as s
       where s."clientId" = target_client_id and s.timezone is not null
-      order by s.timezone::text collate "C"
+      order by s.timezone::pg_catalog.text collate "C"
     ) || names;
   end if;
   foreach name in array names loop
     exit when inboxdb.is_time_zone(name);
   end loop;
-  return name;
+  return pg_catalog.name;
 end
 $$;

@@ -16,13 +16,13 @@ as $$
 -- DEFINER: members may read neither leads nor messages.
 declare
   lead constant pg_catalog.record := inboxdb.require_lead(target_lead_id);
-  columns jsonb;
+  columns pg_catalog.jsonb;
   answer inboxdb.conversation_answer;
 begin
   perform inboxdb.require_lists();
   select pg_catalog.to_jsonb(l) into columns from public."Lead" as l where l.id = target_lead_id;
   answer.conversation := (
-    select r.conversation from inboxdb.conversation_rows(array[target_lead_id]::inboxdb.lead_id[]) as r
+    select r.conversation from inboxdb.conversation_rows(array[target_lead_id]::inboxdb.lead_id[], 'activity') as r
   ) || pg_catalog.jsonb_build_object(
     'alternate_emails', coalesce(nullif(columns -> 'alternateEmails', 'null'), '[]'),
     'current_replier_email', columns -> 'currentReplierEmail',
@@ -33,8 +33,8 @@ begin
     'job_title', columns -> 'jobTitle',
     'auto_reply_enabled', columns -> 'autoReplyEnabled',
     'auto_follow_up_enabled', columns -> 'autoFollowUpEnabled',
-    'assigned_at', (columns ->> 'assignedAt')::timestamptz,
-    'created_at', (columns ->> 'createdAt')::timestamptz,
+    'assigned_at', (columns ->> 'assignedAt')::pg_catalog.timestamptz,
+    'created_at', (columns ->> 'createdAt')::pg_catalog.timestamptz,
     'messages', (
       select coalesce(pg_catalog.jsonb_object_agg(m.channel, m.messages), '{}')
       from (
@@ -51,7 +51,7 @@ begin
     from public."Client" as c
     where c.id = lead.client_id and c."userId" = inboxdb.current_user_id()
     union all
-    select m.role::text
+    select m.role::pg_catalog.text
     from public."ClientMember" as m
     where m."clientId" = lead.client_id and m."userId" = inboxdb.current_user_id()
   ) as r

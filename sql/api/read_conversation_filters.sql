@@ -18,7 +18,7 @@ as $$
 -- DEFINER: members may not read leads.
 declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
-  as_of constant timestamptz := inboxdb.clock();
+  as_of constant pg_catalog.timestamptz := inboxdb.clock();
   answer inboxdb.conversation_filters_answer;
 begin
   perform inboxdb.require_lists();

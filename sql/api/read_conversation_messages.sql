@@ -20,18 +20,23 @@ as $$
 -- Purpose: a page of the messages of a conversation, for a user with access.
 -- Parameters: as of inbox_api.conversation_messages.
 -- Returns: see there.
--- Errors: those of require_access; IB016 for a cursor of another list; IB021 for a refused argument; 42501
---   where row-level security would filter what the owner of this function sees.
+-- Errors: those of require_access; IB016 for a cursor of another list; IB020 without lists; IB021 for a refused
+--   argument; 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: "Lead", "Message", by key; as many messages of each channel as the page has.
 -- DEFINER: members may not read messages.
 declare
   lead constant pg_catalog.record := inboxdb.require_lead(target_lead_id);
-  list constant text := pg_catalog.jsonb_build_array('conversation_messages', target_lead_id, channel)::text;
+  -- the server refuses an answer of 256 MiB, and its reader one much shorter
+  most_bytes constant integer := 33554432;
+  list constant pg_catalog.text := pg_catalog.jsonb_build_array(
+    'conversation_messages', target_lead_id, channel
+  )::pg_catalog.text;
   place pg_catalog.record;
-  last_at timestamptz;
-  last_id text;
+  last_at pg_catalog.timestamptz;
+  last_id pg_catalog.text;
   answer inboxdb.conversation_messages_answer;
 begin
+  perform inboxdb.require_lists();
   if page_size is null or page_size not between 1 and 500 then
     perform inboxdb.refuse_argument('page_size', 'from 1 to 500');
   end if;
@@ -58,24 +63,33 @@ begin
   ),
 
   newest as (
-    select m.*, pg_catalog.row_number() over (order by m.sent_at desc, m.id collate "C" desc) as place
+    select
+      m.*, pg_catalog.row_number() over newest_first as place,
+      pg_catalog.sum(coalesce(pg_catalog.octet_length(m.body), 0)) over newest_first as bytes
     from channels as c
     cross join lateral (
       select
-        m.id::text as id, inboxdb.utc(m."sentAt") as sent_at, m.channel, m.direction, m.source, m."sentBy" as sent_by,
-        m."sentByUserId"::text as sent_by_user_id, m.subject, m.body
+        m.id::pg_catalog.text as id, inboxdb.utc(m."sentAt") as sent_at, m.channel, m.direction, m.source,
+        m."sentBy" as sent_by, m."sentByUserId"::pg_catalog.text as sent_by_user_id, m.subject, m.body
       from public."Message" as m
       where m."leadId" = target_lead_id and m.channel = c.name
         and m."sentAt" <= coalesce(inboxdb.host_time(place.sort_at, m."sentAt"), 'infinity')
         and (
           place.id is null
           or m."sentAt" < inboxdb.host_time(place.sort_at, m."sentAt")
-          or m.id::text collate "C" < place.id
+          or m.id::pg_catalog.text collate "C" < place.id
         )
-      order by m."sentAt" desc, m.id::text collate "C" desc
+      order by m."sentAt" desc, m.id::pg_catalog.text collate "C" desc
       limit page_size + 1
     ) as m
     where c.name = read_conversation_messages.channel or read_conversation_messages.channel is null
+    window newest_first as (order by m.sent_at desc, m.id collate "C" desc)
+  ),
+
+  shown as (
+    select n.*, n.place <= page_size and (n.place = 1 or n.bytes <= most_bytes) as is_shown
+    from newest as n
+    where n.place <= page_size + 1
   )
 
   select
@@ -96,20 +110,18 @@ begin
           'body', n.body,
           'sent_at', n.sent_at
         ) order by n.place
-      ) filter (where n.place <= page_size), '[]'
+      ) filter (where n.is_shown), '[]'
     ),
-    pg_catalog.max(n.place) > page_size,
-    pg_catalog.max(n.sent_at) filter (where n.place = page_size),
-    pg_catalog.max(n.id) filter (where n.place = page_size)
+    coalesce(pg_catalog.bool_or(not n.is_shown), false),
+    (pg_catalog.array_agg(n.sent_at order by n.place desc) filter (where n.is_shown))[1],
+    (pg_catalog.array_agg(n.id order by n.place desc) filter (where n.is_shown))[1]
   into answer.messages, answer.has_more, last_at, last_id
-  from newest as n
-  where n.place <= page_size + 1;
-  answer.has_more := coalesce(answer.has_more, false);
+  from shown as n;
   if answer.has_more then
     answer.cursor := inboxdb.make_cursor(list, last_at, last_id);
   end if;
   if pg_catalog.current_setting('request.headers', true) <> '' then
-    perform inboxdb.not_modified(pg_catalog.jsonb_build_array(list, before, page_size, answer.messages));
+    perform inboxdb.not_modified(pg_catalog.jsonb_build_array(list, before, page_size, answer.messages, answer.cursor));
   end if;
   return answer;
 end

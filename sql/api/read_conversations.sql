@@ -19,16 +19,18 @@ as $$
 -- DEFINER: members may read neither leads nor messages.
 declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
-  filter_name constant text := case filter when 'drafts' then 'previous_attention' else coalesce(filter, 'all') end;
-  sort_name constant text := coalesce(sort, 'activity');
+  filter_name constant pg_catalog.text := case filter
+    when 'drafts' then 'previous_attention' else coalesce(filter, 'all')
+  end;
+  sort_name constant pg_catalog.text := coalesce(sort, 'activity');
   asked constant inboxdb.list_condition := (
     inboxdb.clock(), channels, sentiment_tags, sms_campaign_id, coalesce(sms_campaign_unattributed, false),
     coalesce(score, 'all')
   );
   is_looked_at constant boolean := inboxdb.require_condition(asked);
   user_id inboxdb.user_id;
-  list text;
-  after_at timestamptz;
+  list pg_catalog.text;
+  after_at pg_catalog.timestamptz;
   after_id inboxdb.lead_id;
   page inboxdb.list_page;
   answer inboxdb.conversations_answer;
@@ -57,7 +59,7 @@ begin
   list := pg_catalog.jsonb_build_array(
     'conversations', target_client_id, scope, filter_name, asked.channels, asked.sentiment_tags, asked.sms_campaign_id,
     asked.sms_campaign_unattributed, asked.score, assigned_to, sort_name, inboxdb.definitions()
-  )::text;
+  )::pg_catalog.text;
   select c.sort_at, c.id into after_at, after_id from inboxdb.read_cursor(list, after) as c;
   page := inboxdb.find_page(
     target_client_id, filter_name, sort_name, user_id, user_id is null and assigned_to is not null, asked, is_looked_at,
@@ -66,17 +68,17 @@ begin
 
   select coalesce(pg_catalog.jsonb_agg(r.conversation order by u.place), '[]') into answer.conversations
   from pg_catalog.unnest(page.lead_ids) with ordinality as u (lead_id, place)
-  inner join inboxdb.conversation_rows(page.lead_ids) as r on u.lead_id = r.lead_id;
+  inner join inboxdb.conversation_rows(page.lead_ids, sort_name) as r on u.lead_id = r.lead_id;
   answer.has_more := page.has_more;
   if page.has_more then
-    answer.cursor := inboxdb.make_cursor(list, page.last_at, page.last_id::text);
+    answer.cursor := inboxdb.make_cursor(list, page.last_at, page.last_id::pg_catalog.text);
   end if;
   answer.version := (select v.version from inboxdb.newest_version(target_client_id, 'inbox') as v);
   answer.scanned := page.scanned;
 
   if pg_catalog.current_setting('request.headers', true) <> '' then
     perform inboxdb.not_modified(
-      pg_catalog.jsonb_build_array(list, after, page_size, answer.version, answer.conversations)
+      pg_catalog.jsonb_build_array(list, after, page_size, answer.version, answer.conversations, answer.cursor)
     );
   end if;
   return answer;

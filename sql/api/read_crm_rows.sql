@@ -23,10 +23,10 @@ as $$
 declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
   asked inboxdb.analytics_window;
-  list text;
+  list pg_catalog.text;
   after_place pg_catalog.record;
-  last_at timestamptz;
-  last_id text;
+  last_at pg_catalog.timestamptz;
+  last_id pg_catalog.text;
   answer inboxdb.crm_rows_answer;
 begin
   perform inboxdb.require_analytics('CRM');
@@ -41,7 +41,7 @@ begin
   end if;
   list := pg_catalog.jsonb_build_array(
     'crm_rows', target_client_id, scope, campaign, category, status, mode, from_day, to_day, asked.time_zone
-  )::text;
+  )::pg_catalog.text;
   after_place := inboxdb.read_cursor(list, after);
 
   with page as (
@@ -57,32 +57,36 @@ begin
       -- qualified, because the host may have columns of these names
       and (
         read_crm_rows.campaign is null
-        or coalesce(r."interestCampaignName"::text = read_crm_rows.campaign, false)
+        or coalesce(r."interestCampaignName"::pg_catalog.text = read_crm_rows.campaign, false)
       )
       and (
         read_crm_rows.category is null
-        or coalesce(coalesce(r."leadCategoryOverride"::text, r."interestType"::text) = read_crm_rows.category, false)
+        or coalesce(
+          coalesce(r."leadCategoryOverride"::pg_catalog.text, r."interestType"::pg_catalog.text)
+          = read_crm_rows.category, false
+        )
       )
       and (
-        read_crm_rows.status is null or coalesce(r."pipelineStatus"::text = read_crm_rows.status, false)
+        read_crm_rows.status is null or coalesce(r."pipelineStatus"::pg_catalog.text = read_crm_rows.status, false)
       )
-      and (read_crm_rows.mode is null or coalesce(r."responseMode"::text = read_crm_rows.mode, false))
+      and (read_crm_rows.mode is null or coalesce(r."responseMode"::pg_catalog.text = read_crm_rows.mode, false))
       and (from_day is null or inboxdb.day_in(asked, inboxdb.utc(r."interestRegisteredAt")) is not null)
       -- behind the cursor: instants descend, rows without come last
       and (
         after_place.id is null
         or case
           when r."interestRegisteredAt" is null
-            then after_place.sort_at is not null or r.id::text collate "C" < after_place.id
+            then after_place.sort_at is not null or r.id::pg_catalog.text collate "C" < after_place.id
           when after_place.sort_at is null then false
           else inboxdb.utc(r."interestRegisteredAt") < after_place.sort_at
             or (
-              inboxdb.utc(r."interestRegisteredAt") = after_place.sort_at and r.id::text collate "C" < after_place.id
+              inboxdb.utc(r."interestRegisteredAt") = after_place.sort_at
+              and r.id::pg_catalog.text collate "C" < after_place.id
             )
         end
       )
-    window in_order as (order by r."interestRegisteredAt" desc nulls last, r.id::text collate "C" desc)
-    order by r."interestRegisteredAt" desc nulls last, r.id::text collate "C" desc
+    window in_order as (order by r."interestRegisteredAt" desc nulls last, r.id::pg_catalog.text collate "C" desc)
+    order by r."interestRegisteredAt" desc nulls last, r.id::pg_catalog.text collate "C" desc
     limit page_size + 1
   )
 
@@ -90,8 +94,8 @@ begin
     coalesce(
       pg_catalog.jsonb_agg(
         pg_catalog.jsonb_build_object(
-          'crm_row_id', r.id::text,
-          'lead_id', l.id::text,
+          'crm_row_id', r.id::pg_catalog.text,
+          'lead_id', l.id::pg_catalog.text,
           'name', nullif(
             pg_catalog.concat_ws(
               ' ', nullif(h.columns ->> 'firstName', ''), nullif(h.columns ->> 'lastName', '')
@@ -106,9 +110,9 @@ begin
           'interest_type', r."interestType",
           'interest_campaign_name', r."interestCampaignName",
           'response_mode', r."responseMode",
-          'response_sent_by_user_id', r."responseSentByUserId"::text,
+          'response_sent_by_user_id', r."responseSentByUserId"::pg_catalog.text,
           'lead_category_override', r."leadCategoryOverride",
-          'category', coalesce(r."leadCategoryOverride"::text, r."interestType"::text),
+          'category', coalesce(r."leadCategoryOverride"::pg_catalog.text, r."interestType"::pg_catalog.text),
           'pipeline_status', r."pipelineStatus",
           'meeting_booked_at', inboxdb.utc(l."appointmentBookedAt"),
           'meeting_status', l."appointmentStatus",
@@ -119,7 +123,7 @@ begin
     ),
     coalesce(pg_catalog.max(p.place) > page_size, false),
     pg_catalog.max(p.sort_at) filter (where p.place = page_size),
-    pg_catalog.max(p.id::text) filter (where p.place = page_size)
+    pg_catalog.max(p.id::pg_catalog.text) filter (where p.place = page_size)
   into answer.crm_rows, answer.has_more, last_at, last_id
   from page as p
   inner join public."LeadCrmRow" as r on p.id = r.id
@@ -131,7 +135,7 @@ begin
   end if;
   answer.version := (select v.version from inboxdb.newest_version(target_client_id, 'analytics') as v);
   if pg_catalog.current_setting('request.headers', true) <> '' then
-    perform inboxdb.not_modified(pg_catalog.jsonb_build_array(list, after, page_size, answer.crm_rows));
+    perform inboxdb.not_modified(pg_catalog.jsonb_build_array(list, after, page_size, answer.crm_rows, answer.cursor));
   end if;
   return answer;
 end

@@ -9,6 +9,11 @@ from (
   ('audit_hours', '6', '[1-9][0-9]{0,3}', 'how many hours after an audit or a recount a workspace is audited again'),
   ('counts_source', inboxdb.default_counts_source(), 'stored|live', 'where inbox_api.inbox_counts answers from'),
   (
+    'lists', 'undecided', 'built|left_out|undecided',
+    'whether `inboxdb migrate apply` builds the indexes of lists, unless left_out; set by it, and by `inboxdb lists '
+    'build` and `drop`'
+  ),
+  (
     'noted_updates', 'named', 'named|changed',
     'which UPDATEs of "Lead" are changes: those that name a counted column, or those that change one; set by '
     'inboxdb.set_noted_updates'

@@ -1,4 +1,4 @@
-create or replace function inboxdb.conversation_rows(lead_ids inboxdb.lead_id[])
+create or replace function inboxdb.conversation_rows(lead_ids inboxdb.lead_id[], sort_name text)
 returns table (lead_id inboxdb.lead_id, conversation jsonb)
 -- STABLE matters: every statement of a read has the caller's snapshot (D15).
 language plpgsql stable rows 50
@@ -15,7 +15,7 @@ set enable_sort = off
 set jit = off
 as $$
 -- Purpose: leads as the conversation list shows them.
--- Parameters: lead_ids; the caller has checked access.
+-- Parameters: lead_ids; sort_name, activity or updated, what sort_at is; the caller has checked access.
 -- Returns: a row of each lead: the keys of docs/contracts.md; null where the host has no column.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: listed_lead, "Lead", "Message", "AIDraft", "SmsCampaign".
@@ -25,7 +25,7 @@ begin
   select
     u.lead_id,
     pg_catalog.jsonb_build_object(
-      'lead_id', u.lead_id::text,
+      'lead_id', u.lead_id::pg_catalog.text,
       'name', nullif(
         pg_catalog.concat_ws(' ', nullif(h.lead ->> 'firstName', ''), nullif(h.lead ->> 'lastName', '')), ''
       ),
@@ -40,17 +40,17 @@ begin
       'sms_campaign_name', s.name,
       'channels', coalesce(pg_catalog.to_jsonb(m.channels), '[]'),
       'available_channels', pg_catalog.to_jsonb(pg_catalog.array_remove(array[
-        case when coalesce(h.lead ->> 'phone', h.lead ->> 'ghlContactId') is not null then 'sms' end,
-        case when h.lead ->> 'email' is not null then 'email' end,
-        case when h.lead ->> 'linkedinUrl' is not null then 'linkedin' end
+        case when h.lead ->> 'phone' <> '' or h.lead ->> 'ghlContactId' <> '' then 'sms' end,
+        case when h.lead ->> 'email' <> '' then 'email' end,
+        case when h.lead ->> 'linkedinUrl' <> '' then 'linkedin' end
       ], null)),
       'primary_channel', p.channel,
       'last_message', m.body,
       'last_subject', m.subject
     ) || pg_catalog.jsonb_build_object(
-      'last_message_at', inboxdb.utc((h.lead ->> 'lastMessageAt')::timestamptz),
+      'last_message_at', inboxdb.utc((h.lead ->> 'lastMessageAt')::pg_catalog.timestamptz),
       'overall_score', h.lead -> 'overallScore',
-      'scored_at', inboxdb.utc((h.lead ->> 'scoredAt')::timestamptz),
+      'scored_at', inboxdb.utc((h.lead ->> 'scoredAt')::pg_catalog.timestamptz),
       'has_ai_draft', l.total_non_blacklisted and h.lead ->> 'sentimentTag' is distinct from 'Blacklist' and exists (
         select
         from public."AIDraft" as d
@@ -61,7 +61,7 @@ begin
       'ai_review', l.ai_review,
       'assigned_to_user_id', l.scope_user_id,
       'snoozed_until', l.snoozed_until,
-      'sort_at', inboxdb.utc(l.activity)
+      'sort_at', case sort_name when 'updated' then inboxdb.utc(l.updated) else inboxdb.utc(l.activity) end
     )
   from pg_catalog.unnest(lead_ids) as u (lead_id)
   cross join lateral (
@@ -104,11 +104,11 @@ begin
         limit 1
       ) as latest
       cross join lateral (
-        select m.id::text collate "C" as id, m.body, m.subject
+        select m.id::pg_catalog.text collate "C" as id, m.body, m.subject
         from public."Message" as m
         where m."leadId" = u.lead_id and m.channel = c.name and m."sentAt" = latest.sent_at
         -- as conversation_messages sorts; by the id itself the planner would walk the key of all messages
-        order by m.id::text collate "C" desc
+        order by m.id::pg_catalog.text collate "C" desc
         limit 1
       ) as m
     )
@@ -122,7 +122,7 @@ begin
     from newest as n
   ) as m
   cross join lateral (
-    select coalesce(m.channel, case when h.lead ->> 'email' is not null then 'email' else 'sms' end) as channel
+    select coalesce(m.channel, case when h.lead ->> 'email' <> '' then 'email' else 'sms' end) as channel
   ) as p;
 end
 $$;

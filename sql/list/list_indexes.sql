@@ -19,10 +19,10 @@ as $$
 -- Reads: list_filter, the system catalog.
 -- INVOKER: for the owner.
 declare
-  fits text;
-  whose text;
-  last_keys text;
-  is_open text;
+  fits pg_catalog.text;
+  whose pg_catalog.text;
+  last_keys pg_catalog.text;
+  is_open pg_catalog.text;
   found pg_catalog.record;
 begin
   if inboxdb.missing_for_lists() is not null then

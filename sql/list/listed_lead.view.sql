@@ -2,6 +2,8 @@
 do $view$
 begin
   if inboxdb.missing_for_lists() is not null then
+    -- the host may have dropped a column between suspend and resume
+    drop view if exists inboxdb.listed_lead;
     return;
   end if;
   execute $listed$

@@ -19,9 +19,10 @@ as $$
     (7, 'Message', 'sentAt', 'timestamp%'),
     (8, 'Message', 'body', '%'),
     (9, 'Message', 'subject', '%'),
-    (10, 'AIDraft', 'channel', '%'),
-    (11, 'SmsCampaign', 'id', '%'),
-    (12, 'SmsCampaign', 'name', '%')
+    (10, 'Message', 'sentByUserId', '%'),
+    (11, 'AIDraft', 'channel', '%'),
+    (12, 'SmsCampaign', 'id', '%'),
+    (13, 'SmsCampaign', 'name', '%')
     -- end
   ),
 
@@ -43,5 +44,5 @@ as $$
   from found as f
   where f.type_name is null
     -- compared with each other
-    or f.place = 11 and f.type_name <> (select other.type_name from found as other where other.place = 5)
+    or f.place = 12 and f.type_name <> (select other.type_name from found as other where other.place = 5)
 $$;

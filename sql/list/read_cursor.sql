@@ -11,6 +11,7 @@ as $$
 -- INVOKER: called by our DEFINER functions only.
 declare
   bytes pg_catalog.bytea;
+  payload pg_catalog.bytea;
   place pg_catalog.jsonb;
 begin
   if given is null then
@@ -23,8 +24,9 @@ begin
         pg_catalog.translate(given, '-_', '+/'), (pg_catalog.length(given) + 3) / 4 * 4, '='
       ), 'base64'
     );
-    if inboxdb.cursor_signature(list, pg_catalog.substr(bytes, 17)) = pg_catalog.substr(bytes, 1, 16) then
-      place := pg_catalog.convert_from(pg_catalog.substr(bytes, 17), 'UTF8');
+    payload := inboxdb.mask_place(pg_catalog.substr(bytes, 1, 16), pg_catalog.substr(bytes, 17));
+    if inboxdb.cursor_signature(list, payload) = pg_catalog.substr(bytes, 1, 16) then
+      place := pg_catalog.convert_from(payload, 'UTF8');
       sort_at := place ->> 0;
       id := place ->> 1;
     end if;

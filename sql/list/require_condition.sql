@@ -11,7 +11,7 @@ begin
   if asked.channels = '{}' or not asked.channels <@ array['sms', 'email', 'linkedin'] then
     perform inboxdb.refuse_argument('channels', 'null, or an array of some of sms, email, linkedin');
   end if;
-  if asked.sentiment_tags = '{}' then
+  if asked.sentiment_tags = '{}' or pg_catalog.array_ndims(asked.sentiment_tags) > 1 then
     perform inboxdb.refuse_argument('sentiment_tags', 'null, or an array of tags, with null for leads without a tag');
   end if;
   if asked.sms_campaign_id is not null and asked.sms_campaign_unattributed then

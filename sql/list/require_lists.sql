@@ -12,7 +12,7 @@ begin
       errcode = 'IB020',
       message = 'there are no lists in this database',
       detail = coalesce('Missing: ' || inboxdb.missing_for_lists(), 'View inboxdb.listed_lead is missing') || '.',
-      hint = 'Once every column is there, `inboxdb migrate verify --repair` makes the lists.';
+      hint = 'Once every column is there: `inboxdb migrate verify --repair`, then `inboxdb lists build`.';
   end if;
 end
 $$;

@@ -60,7 +60,7 @@ begin
         when l.sentiment_tag is null then pg_catalog.array_position(asked.sentiment_tags, null) is not null
         else l.sentiment_tag = any (pg_catalog.array_remove(asked.sentiment_tags, null))
       end
-      and (asked.sms_campaign_id is null or coalesce(l.sms_campaign_id::text = asked.sms_campaign_id, false))
+      and (asked.sms_campaign_id is null or coalesce(l.sms_campaign_id::pg_catalog.text = asked.sms_campaign_id, false))
       and (not asked.sms_campaign_unattributed or l.sms_campaign_id is null)
       and case asked.score
         when 'all' then true
@@ -97,10 +97,14 @@ begin
         or (sort_name = 'updated' and (l.updated, l.lead_id) < (inboxdb.host_time(after_at, l.updated), after_id))
       )
     order by
-      case sort_name when 'updated' then l.updated end desc,
+      -- no order of an index for candidates: each by its key, instead of a walk past all leads
+      case
+        when sort_name <> 'updated' then null
+        when candidates is not null then l.updated + interval '0'
+        else l.updated
+      end desc,
       case
         when sort_name = 'updated' then null
-        -- no order of an index: each candidate by its key, instead of a walk past all leads
         when candidates is not null then l.activity + interval '0'
         else l.activity
       end desc,

@@ -14,7 +14,8 @@ class Size:
     `rounds` is how often things are measured, `application_rounds` how often the application's own queries are.
     `changes` are the numbers of changed leads that a refresh of the judged workspace is measured with; `writers` those
     of clients. `seconds` is how long they run, `promise_seconds` how long where something is promised of them.
-    `bulk` is how many leads one statement writes, `bulk_limit` how long each may take. `hour` is how many changes stand
+    `bulk` is how many leads one statement writes, `bulk_rounds` how often with rivals' triggers, too, `bulk_limit` how
+    long each may take. `hour` is how many changes stand
     for an hour's.
     """
 
@@ -71,12 +72,12 @@ SIZES = {
         anywhere_leads=200_000,
         rounds=3,
         application_rounds=1,
-        changes=(1, 10, 100, 1_000, 10_000, 100_000),
-        writers=(1, 16, 64),
+        changes=(1, 100, 10_000, 100_000),
+        writers=(16, 64),
         seconds=1,
         writer_rounds=2,
         bulk=100_000,
-        bulk_rounds=1,
+        bulk_rounds=0,
         bulk_limit=10,
         promise_seconds=4,
         hour=36_000,

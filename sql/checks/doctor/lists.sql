@@ -1,7 +1,7 @@
 -- Looks for: an index of the lists that is missing or invalid, where others are there, the host's own for the list by
 -- update among them; columns that the host lacks for lists.
--- Why: a page costs a scan of the workspace; without the columns there are no lists.
--- Evidence: the catalog, readable by everybody. Lists whose indexes were all left out are no finding.
+-- Why: pages are refused, and by update cost a scan of the workspace; without the columns there are no lists.
+-- Evidence: the catalog, and the setting lists. Lists whose indexes were left out are no finding.
 -- Source of the rule: sql/list/list_indexes.sql; sql/list/missing_for_lists.sql, from which `make migration` writes the
 -- list of columns.
 with needed (place, host_table, host_column, types) as (
@@ -16,9 +16,10 @@ with needed (place, host_table, host_column, types) as (
   (7, 'Message', 'sentAt', 'timestamp%'),
   (8, 'Message', 'body', '%'),
   (9, 'Message', 'subject', '%'),
-  (10, 'AIDraft', 'channel', '%'),
-  (11, 'SmsCampaign', 'id', '%'),
-  (12, 'SmsCampaign', 'name', '%')
+  (10, 'Message', 'sentByUserId', '%'),
+  (11, 'AIDraft', 'channel', '%'),
+  (12, 'SmsCampaign', 'id', '%'),
+  (13, 'SmsCampaign', 'name', '%')
   -- end
 ),
 
@@ -44,7 +45,7 @@ select
   pg_catalog.format('index %s is %s', f.name, case when f.is_there then 'invalid' else 'missing' end) as evidence,
   '`inboxdb lists build`' as remedy
 from found as f
-where not f.is_valid and (select pg_catalog.bool_or(any_of.is_there) from found as any_of)
+where not f.is_valid and inboxdb.setting('lists') = 'built'
 union all
 select
   'warning' as severity,
@@ -53,7 +54,7 @@ select
 from pg_catalog.pg_attribute as client
 inner join pg_catalog.pg_attribute as updated on client.attrelid = updated.attrelid and updated.attname = 'updatedAt'
 where client.attrelid = pg_catalog.to_regclass('public."Lead"') and client.attname = 'clientId'
-  and (select pg_catalog.bool_or(any_of.is_there) from found as any_of)
+  and inboxdb.setting('lists') = 'built'
   and not exists (
     select
     from pg_catalog.pg_index as i
@@ -67,10 +68,10 @@ union all
 select
   'warning' as severity,
   pg_catalog.format(
-    'there are no conversation lists: column public.%I.%I is missing, or of another type than %s',
-    n.host_table, n.host_column, pg_catalog.rtrim(n.types, '%')
+    'there are no conversation lists: column public.%I.%I is missing%s', n.host_table, n.host_column,
+    ', or of another type than ' || nullif(pg_catalog.rtrim(n.types, '%'), '')
   ) as evidence,
-  'add the column, then `inboxdb migrate verify --repair`' as remedy
+  'add the column, then `inboxdb migrate verify --repair` and `inboxdb lists build`' as remedy
 from needed as n
 where not exists (
     select

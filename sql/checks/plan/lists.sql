@@ -14,9 +14,10 @@ with needed (place, host_table, host_column, types) as (
   (7, 'Message', 'sentAt', 'timestamp%'),
   (8, 'Message', 'body', '%'),
   (9, 'Message', 'subject', '%'),
-  (10, 'AIDraft', 'channel', '%'),
-  (11, 'SmsCampaign', 'id', '%'),
-  (12, 'SmsCampaign', 'name', '%')
+  (10, 'Message', 'sentByUserId', '%'),
+  (11, 'AIDraft', 'channel', '%'),
+  (12, 'SmsCampaign', 'id', '%'),
+  (13, 'SmsCampaign', 'name', '%')
   -- end
 )
 
@@ -24,10 +25,11 @@ select
   'warning' as severity,
   null as migration,
   pg_catalog.format(
-    'column public.%I.%I is missing, or of another type than %s', n.host_table, n.host_column,
-    pg_catalog.rtrim(n.types, '%')
+    'column public.%I.%I is missing%s', n.host_table, n.host_column,
+    ', or of another type than ' || nullif(pg_catalog.rtrim(n.types, '%'), '')
   ) as evidence,
-  'counts do without; lists come once the column is there, with `inboxdb migrate verify --repair`' as remedy
+  'counts do without; lists come once the column is there, with `inboxdb migrate verify --repair`, then'
+  ' `inboxdb lists build`' as remedy
 from needed as n
 where not exists (
     select

@@ -1,19 +1,44 @@
--- inboxdb 0008: conversation lists: the view that pages are read from, cursors, and the reads in inbox_api. Where the host
+-- inboxdb 0009: conversation lists: the view that pages are read from, cursors, and the reads in inbox_api. Where the host
 --   lacks a column by which lists sort or filter, the view is not made. The indexes of lists are no part of this file,
 --   because their text hangs on the types of the host's columns: `inboxdb lists build` makes them, concurrently.
 -- Locks: ACCESS SHARE on "Lead", "AIDraft" and "Message" until commit, as a query takes. Duration: milliseconds.
--- Undo: 0008-lists.rollback.sql puts back what was before, and drops the indexes.
--- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0008-lists.sql (one transaction).
--- depends: 0007-access
+-- Undo: 0009-lists.rollback.sql puts back what was before, and drops the indexes.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0009-lists.sql (one transaction).
+-- depends: 0008-types-of-the-server
 
 set local lock_timeout = '2s';
 set local search_path = '';
 
 -- squawk-ignore ban-drop-view
 drop view inboxdb.grant_matrix;
+-- squawk-ignore ban-drop-view
+drop view inboxdb.setting_definition;
 
 -- >>> by hand, before the bodies
 -- <<< by hand
+
+-- >>> sql/base/setting_definition.view.sql
+create or replace view inboxdb.setting_definition as
+select d.setting_name, d.default_value, d.allowed, d.meaning
+from (
+  values
+  ('audit_hours', '6', '[1-9][0-9]{0,3}', 'how many hours after an audit or a recount a workspace is audited again'),
+  ('counts_source', inboxdb.default_counts_source(), 'stored|live', 'where inbox_api.inbox_counts answers from'),
+  (
+    'lists', 'undecided', 'built|left_out|undecided',
+    'whether `inboxdb migrate apply` builds the indexes of lists, unless left_out; set by it, and by `inboxdb lists '
+    'build` and `drop`'
+  ),
+  (
+    'noted_updates', 'named', 'named|changed',
+    'which UPDATEs of "Lead" are changes: those that name a counted column, or those that change one; set by '
+    'inboxdb.set_noted_updates'
+  )
+) as d (setting_name, default_value, allowed, meaning);
+
+comment on view inboxdb.setting_definition is
+'Every setting: its default, what it may be (a regular expression for the whole of it), and what it decides.';
+-- <<< sql/base/setting_definition.view.sql
 
 -- >>> sql/host/first_time.sql
 -- Overloaded for the two kinds of a host's times, which "Lead" may mix. Inlined into queries that an index answers,
@@ -281,9 +306,10 @@ as $$
     (7, 'Message', 'sentAt', 'timestamp%'),
     (8, 'Message', 'body', '%'),
     (9, 'Message', 'subject', '%'),
-    (10, 'AIDraft', 'channel', '%'),
-    (11, 'SmsCampaign', 'id', '%'),
-    (12, 'SmsCampaign', 'name', '%')
+    (10, 'Message', 'sentByUserId', '%'),
+    (11, 'AIDraft', 'channel', '%'),
+    (12, 'SmsCampaign', 'id', '%'),
+    (13, 'SmsCampaign', 'name', '%')
     -- end
   ),
 
@@ -305,7 +331,7 @@ as $$
   from found as f
   where f.type_name is null
     -- compared with each other
-    or f.place = 11 and f.type_name <> (select other.type_name from found as other where other.place = 5)
+    or f.place = 12 and f.type_name <> (select other.type_name from found as other where other.place = 5)
 $$;
 -- <<< sql/list/missing_for_lists.sql
 
@@ -314,6 +340,8 @@ $$;
 do $view$
 begin
   if inboxdb.missing_for_lists() is not null then
+    -- the host may have dropped a column between suspend and resume
+    drop view if exists inboxdb.listed_lead;
     return;
   end if;
   execute $listed$
@@ -400,20 +428,22 @@ $comment$;
 -- >>> sql/list/list_filter.view.sql
 create or replace view inboxdb.list_filter as
 -- The filters of the conversation list: walk_leads has the condition of each, from listed_lead; list_indexes the index.
--- `bit`: of the count by which list_candidates finds the filter's leads, where the filter has no index.
+-- `bit`: of the count by which list_candidates finds the filter's leads, where the filter has no index of "Lead".
+-- `index_name`: that along which the filter's leads are walked.
 select
   f.name,
-  f.bit
+  f.bit,
+  f.index_name
 from (
   values
-  ('all', null),
-  ('responses', null),
-  ('attention', null),
-  ('previous_attention', null),
-  ('needs_repair', null),
-  ('ai_sent', 6),
-  ('ai_review', 7)
-) as f (name, bit);
+  ('all', null, 'public.inboxdb_list_all'),
+  ('responses', null, 'public.inboxdb_list_responses'),
+  ('attention', null, 'public.inboxdb_list_tagged'),
+  ('previous_attention', null, 'public.inboxdb_list_tagged'),
+  ('needs_repair', null, 'public.inboxdb_list_needs_repair'),
+  ('ai_sent', 6, 'public.inboxdb_list_all'),
+  ('ai_review', 7, 'public.inboxdb_list_all')
+) as f (name, bit, index_name);
 
 comment on view inboxdb.list_filter is
 'The filters of the conversation list, and the counts by whose bits leads are found.';
@@ -441,10 +471,10 @@ as $$
 -- Reads: list_filter, the system catalog.
 -- INVOKER: for the owner.
 declare
-  fits text;
-  whose text;
-  last_keys text;
-  is_open text;
+  fits pg_catalog.text;
+  whose pg_catalog.text;
+  last_keys pg_catalog.text;
+  is_open pg_catalog.text;
   found pg_catalog.record;
 begin
   if inboxdb.missing_for_lists() is not null then
@@ -596,6 +626,35 @@ as $$
 $$;
 -- <<< sql/list/cursor_signature.sql
 
+-- >>> sql/list/mask_place.sql
+create or replace function inboxdb.mask_place(signature bytea, place bytea) returns bytea
+language sql stable
+set search_path = ''
+as $$
+  -- Purpose: make a cursor's place unreadable, and readable again: the last lead looked at may be one that the cursor's
+  --   reader may not see.
+  -- Parameters: signature, of the place; place, plain or masked.
+  -- Returns: the place, masked or plain; null for no bytes.
+  -- Source: SIV, Rogaway, Shrimpton 2006: bytes XORed with a stream of hashes that begins with the signature.
+  -- Reads: list_key.
+  -- INVOKER: called by make_cursor and read_cursor only.
+  select pg_catalog.string_agg(
+    pg_catalog.substr(
+      pg_catalog.int4send(pg_catalog.get_byte(place, b.number) # pg_catalog.get_byte(s.bytes, b.number)), 4
+    ),
+    '' order by b.number
+  )
+  from (
+    select pg_catalog.string_agg(
+      pg_catalog.sha256(k.secret || signature || pg_catalog.int4send(n.number)), '' order by n.number
+    ) as bytes
+    from inboxdb.list_key as k
+    cross join pg_catalog.generate_series(0, pg_catalog.length(place) / 32) as n (number)
+  ) as s
+  cross join pg_catalog.generate_series(0, pg_catalog.length(place) - 1) as b (number)
+$$;
+-- <<< sql/list/mask_place.sql
+
 -- >>> sql/list/make_cursor.sql
 create or replace function inboxdb.make_cursor(list text, sort_at timestamptz, id text) returns text
 language sql stable
@@ -604,12 +663,12 @@ set timezone = 'UTC'
 as $$
   -- Purpose: say where the next page begins, in a text for clients to hand back.
   -- Parameters: list, as for cursor_signature; sort_at and id, of the last row looked at.
-  -- Returns: signature and place in base64url, RFC 4648; null for a null id.
+  -- Returns: signature and masked place in base64url, RFC 4648; null for a null id.
   -- Reads: list_key.
   -- INVOKER: called by our DEFINER functions only.
   select pg_catalog.rtrim(
     pg_catalog.translate(
-      pg_catalog.encode(inboxdb.cursor_signature(list, p.payload) || p.payload, 'base64'),
+      pg_catalog.encode(s.signature || inboxdb.mask_place(s.signature, p.payload), 'base64'),
       pg_catalog.concat('+/', pg_catalog.chr(10)), '-_'
     ), '='
   )
@@ -617,6 +676,7 @@ as $$
     select pg_catalog.convert_to(pg_catalog.jsonb_build_array(sort_at, id)::pg_catalog.text, 'UTF8') as payload
     where id is not null
   ) as p
+  cross join lateral (select inboxdb.cursor_signature(list, p.payload) as signature offset 0) as s
 $$;
 -- <<< sql/list/make_cursor.sql
 
@@ -634,6 +694,7 @@ as $$
 -- INVOKER: called by our DEFINER functions only.
 declare
   bytes pg_catalog.bytea;
+  payload pg_catalog.bytea;
   place pg_catalog.jsonb;
 begin
   if given is null then
@@ -646,8 +707,9 @@ begin
         pg_catalog.translate(given, '-_', '+/'), (pg_catalog.length(given) + 3) / 4 * 4, '='
       ), 'base64'
     );
-    if inboxdb.cursor_signature(list, pg_catalog.substr(bytes, 17)) = pg_catalog.substr(bytes, 1, 16) then
-      place := pg_catalog.convert_from(pg_catalog.substr(bytes, 17), 'UTF8');
+    payload := inboxdb.mask_place(pg_catalog.substr(bytes, 1, 16), pg_catalog.substr(bytes, 17));
+    if inboxdb.cursor_signature(list, payload) = pg_catalog.substr(bytes, 1, 16) then
+      place := pg_catalog.convert_from(payload, 'UTF8');
       sort_at := place ->> 0;
       id := place ->> 1;
     end if;
@@ -699,11 +761,37 @@ begin
       errcode = 'IB020',
       message = 'there are no lists in this database',
       detail = coalesce('Missing: ' || inboxdb.missing_for_lists(), 'View inboxdb.listed_lead is missing') || '.',
-      hint = 'Once every column is there, `inboxdb migrate verify --repair` makes the lists.';
+      hint = 'Once every column is there: `inboxdb migrate verify --repair`, then `inboxdb lists build`.';
   end if;
 end
 $$;
 -- <<< sql/list/require_lists.sql
+
+-- >>> sql/list/require_index.sql
+create or replace function inboxdb.require_index(index_name text) returns void
+language plpgsql stable
+set search_path = ''
+as $$
+-- Purpose: refuse a page whose index is not there: it would cost a scan of the workspace.
+-- Parameters: index_name, with its schema.
+-- Errors: IB020, naming the index.
+-- Reads: the system catalog.
+-- INVOKER: called by find_page only.
+begin
+  if not exists (
+    select
+    from pg_catalog.pg_index as i
+    where i.indexrelid = pg_catalog.to_regclass(index_name) and i.indisvalid
+  ) then
+    raise exception using
+      errcode = 'IB020',
+      message = 'this list has no index in this database',
+      detail = pg_catalog.format('Missing, or not built to its end: %s. Nothing was read.', index_name),
+      hint = '`inboxdb lists build` builds it, concurrently.';
+  end if;
+end
+$$;
+-- <<< sql/list/require_index.sql
 
 -- >>> sql/list/list_page.type.sql
 create type inboxdb.list_page as (
@@ -746,7 +834,7 @@ begin
   if asked.channels = '{}' or not asked.channels <@ array['sms', 'email', 'linkedin'] then
     perform inboxdb.refuse_argument('channels', 'null, or an array of some of sms, email, linkedin');
   end if;
-  if asked.sentiment_tags = '{}' then
+  if asked.sentiment_tags = '{}' or pg_catalog.array_ndims(asked.sentiment_tags) > 1 then
     perform inboxdb.refuse_argument('sentiment_tags', 'null, or an array of tags, with null for leads without a tag');
   end if;
   if asked.sms_campaign_id is not null and asked.sms_campaign_unattributed then
@@ -821,6 +909,40 @@ end
 $$;
 -- <<< sql/list/list_candidates.sql
 
+-- >>> sql/list/leads_of.sql
+create or replace function inboxdb.leads_of(
+  target_client_id inboxdb.client_id, target_user_id inboxdb.user_id, most integer
+)
+returns inboxdb.lead_id[]
+language plpgsql stable
+set search_path = ''
+set row_security = off
+-- planned for this user: along the index of a user's leads
+set plan_cache_mode = force_custom_plan
+set enable_seqscan = off
+set jit = off
+as $$
+-- Purpose: the leads of a user, where no index has them in the order of the list.
+-- Parameters: target_client_id; target_user_id; most, how many may be returned.
+-- Returns: their ids, in no order; null where there are more.
+-- Errors: 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: listed_lead.
+-- INVOKER: called by find_page only.
+declare
+  lead_ids inboxdb.lead_id[];
+begin
+  select pg_catalog.array_agg(o.lead_id) into lead_ids
+  from (
+    select l.lead_id
+    from inboxdb.listed_lead as l
+    where l.client_id = target_client_id and l.is_listed and l.scope_user_id = target_user_id
+    limit most + 1
+  ) as o;
+  return case when pg_catalog.cardinality(lead_ids) > most then null else coalesce(lead_ids, '{}') end;
+end
+$$;
+-- <<< sql/list/leads_of.sql
+
 -- >>> sql/list/walk_leads.sql
 create or replace function inboxdb.walk_leads(
   target_client_id inboxdb.client_id, filter_name text, sort_name text, whose text, user_id inboxdb.user_id,
@@ -884,7 +1006,7 @@ begin
         when l.sentiment_tag is null then pg_catalog.array_position(asked.sentiment_tags, null) is not null
         else l.sentiment_tag = any (pg_catalog.array_remove(asked.sentiment_tags, null))
       end
-      and (asked.sms_campaign_id is null or coalesce(l.sms_campaign_id::text = asked.sms_campaign_id, false))
+      and (asked.sms_campaign_id is null or coalesce(l.sms_campaign_id::pg_catalog.text = asked.sms_campaign_id, false))
       and (not asked.sms_campaign_unattributed or l.sms_campaign_id is null)
       and case asked.score
         when 'all' then true
@@ -921,10 +1043,14 @@ begin
         or (sort_name = 'updated' and (l.updated, l.lead_id) < (inboxdb.host_time(after_at, l.updated), after_id))
       )
     order by
-      case sort_name when 'updated' then l.updated end desc,
+      -- no order of an index for candidates: each by its key, instead of a walk past all leads
+      case
+        when sort_name <> 'updated' then null
+        when candidates is not null then l.updated + interval '0'
+        else l.updated
+      end desc,
       case
         when sort_name = 'updated' then null
-        -- no order of an index: each candidate by its key, instead of a walk past all leads
         when candidates is not null then l.activity + interval '0'
         else l.activity
       end desc,
@@ -958,47 +1084,63 @@ set search_path = ''
 set row_security = off
 as $$
 -- Purpose: choose how to find a page: along an index of the list's leads alone; along an index, looking at each lead;
---   or, for counts by drafts or messages, among candidates.
+--   or, for counts by drafts or messages and for a user's leads by update, among candidates.
 -- Parameters: target_client_id; filter_name, of list_filter; sort_name, activity or updated; user_id, whose leads, null
 --   for all; is_nobodys, whether leads of nobody are wanted; asked, of each lead; is_looked_at, whether anything is
 --   asked besides; after_at, after_id, the cursor; page_size.
 -- Returns: the page.
--- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: list_filter; list_candidates and walk_leads read the rest.
+-- Errors: IB020 where the index of the page is not there; 42501 where row-level security would filter what the owner of
+--   this function sees.
+-- Reads: list_filter; list_candidates, leads_of and walk_leads read the rest.
 -- INVOKER: called by read_conversations only.
 declare
   -- how many leads a call looks at
   most constant integer := 2000;
   count_bit integer;
+  index_name pg_catalog.text;
   candidates inboxdb.lead_id[];
-  whose text;
+  whose pg_catalog.text;
+  page inboxdb.list_page;
 begin
-  select f.bit into count_bit from inboxdb.list_filter as f where f.name = filter_name;
+  select f.bit, f.index_name into count_bit, index_name from inboxdb.list_filter as f where f.name = filter_name;
+  if user_id is not null and (sort_name = 'updated' or index_name = 'public.inboxdb_list_all') then
+    perform inboxdb.require_index('public.inboxdb_list_all_by_user');
+  -- all leads by update have an index of the host's own
+  elsif sort_name <> 'updated' then
+    perform inboxdb.require_index(index_name);
+  end if;
   if count_bit is not null then
+    perform inboxdb.require_index(pg_catalog.format('inboxdb.counted_lead_%s_idx', filter_name));
     candidates := inboxdb.list_candidates(target_client_id, count_bit, most);
+  elsif sort_name = 'updated' and user_id is not null then
+    candidates := inboxdb.leads_of(target_client_id, user_id, most);
   end if;
   whose := case
     when is_nobodys then 'nobody'
     when user_id is null then 'all'
-    -- no index has the updates of a user's leads in order
-    when sort_name = 'updated' then 'looked'
+    when sort_name = 'updated' and candidates is null then 'looked'
     -- the index of all leads of a user, or of a filter's leads: see list_indexes
     when filter_name = 'all' or count_bit is not null then 'scope'
     else 'user'
   end;
-  return inboxdb.walk_leads(
+  page := inboxdb.walk_leads(
     target_client_id, filter_name, sort_name, whose, user_id, asked, candidates, after_at, after_id, page_size,
     case
       when is_looked_at or count_bit is not null or whose in ('nobody', 'looked') or sort_name = 'updated' then most
       else page_size + 1
     end
   );
+  if whose = 'looked' then
+    -- not how many leads others have
+    page.scanned := pg_catalog.cardinality(page.lead_ids);
+  end if;
+  return page;
 end
 $$;
 -- <<< sql/list/find_page.sql
 
 -- >>> sql/list/conversation_rows.sql
-create or replace function inboxdb.conversation_rows(lead_ids inboxdb.lead_id[])
+create or replace function inboxdb.conversation_rows(lead_ids inboxdb.lead_id[], sort_name text)
 returns table (lead_id inboxdb.lead_id, conversation jsonb)
 -- STABLE matters: every statement of a read has the caller's snapshot (D15).
 language plpgsql stable rows 50
@@ -1015,7 +1157,7 @@ set enable_sort = off
 set jit = off
 as $$
 -- Purpose: leads as the conversation list shows them.
--- Parameters: lead_ids; the caller has checked access.
+-- Parameters: lead_ids; sort_name, activity or updated, what sort_at is; the caller has checked access.
 -- Returns: a row of each lead: the keys of docs/contracts.md; null where the host has no column.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: listed_lead, "Lead", "Message", "AIDraft", "SmsCampaign".
@@ -1025,7 +1167,7 @@ begin
   select
     u.lead_id,
     pg_catalog.jsonb_build_object(
-      'lead_id', u.lead_id::text,
+      'lead_id', u.lead_id::pg_catalog.text,
       'name', nullif(
         pg_catalog.concat_ws(' ', nullif(h.lead ->> 'firstName', ''), nullif(h.lead ->> 'lastName', '')), ''
       ),
@@ -1040,17 +1182,17 @@ begin
       'sms_campaign_name', s.name,
       'channels', coalesce(pg_catalog.to_jsonb(m.channels), '[]'),
       'available_channels', pg_catalog.to_jsonb(pg_catalog.array_remove(array[
-        case when coalesce(h.lead ->> 'phone', h.lead ->> 'ghlContactId') is not null then 'sms' end,
-        case when h.lead ->> 'email' is not null then 'email' end,
-        case when h.lead ->> 'linkedinUrl' is not null then 'linkedin' end
+        case when h.lead ->> 'phone' <> '' or h.lead ->> 'ghlContactId' <> '' then 'sms' end,
+        case when h.lead ->> 'email' <> '' then 'email' end,
+        case when h.lead ->> 'linkedinUrl' <> '' then 'linkedin' end
       ], null)),
       'primary_channel', p.channel,
       'last_message', m.body,
       'last_subject', m.subject
     ) || pg_catalog.jsonb_build_object(
-      'last_message_at', inboxdb.utc((h.lead ->> 'lastMessageAt')::timestamptz),
+      'last_message_at', inboxdb.utc((h.lead ->> 'lastMessageAt')::pg_catalog.timestamptz),
       'overall_score', h.lead -> 'overallScore',
-      'scored_at', inboxdb.utc((h.lead ->> 'scoredAt')::timestamptz),
+      'scored_at', inboxdb.utc((h.lead ->> 'scoredAt')::pg_catalog.timestamptz),
       'has_ai_draft', l.total_non_blacklisted and h.lead ->> 'sentimentTag' is distinct from 'Blacklist' and exists (
         select
         from public."AIDraft" as d
@@ -1061,7 +1203,7 @@ begin
       'ai_review', l.ai_review,
       'assigned_to_user_id', l.scope_user_id,
       'snoozed_until', l.snoozed_until,
-      'sort_at', inboxdb.utc(l.activity)
+      'sort_at', case sort_name when 'updated' then inboxdb.utc(l.updated) else inboxdb.utc(l.activity) end
     )
   from pg_catalog.unnest(lead_ids) as u (lead_id)
   cross join lateral (
@@ -1104,11 +1246,11 @@ begin
         limit 1
       ) as latest
       cross join lateral (
-        select m.id::text collate "C" as id, m.body, m.subject
+        select m.id::pg_catalog.text collate "C" as id, m.body, m.subject
         from public."Message" as m
         where m."leadId" = u.lead_id and m.channel = c.name and m."sentAt" = latest.sent_at
         -- as conversation_messages sorts; by the id itself the planner would walk the key of all messages
-        order by m.id::text collate "C" desc
+        order by m.id::pg_catalog.text collate "C" desc
         limit 1
       ) as m
     )
@@ -1122,7 +1264,7 @@ begin
     from newest as n
   ) as m
   cross join lateral (
-    select coalesce(m.channel, case when h.lead ->> 'email' is not null then 'email' else 'sms' end) as channel
+    select coalesce(m.channel, case when h.lead ->> 'email' <> '' then 'email' else 'sms' end) as channel
   ) as p;
 end
 $$;
@@ -1216,13 +1358,13 @@ as $$
 -- DEFINER: members may read neither leads nor messages.
 declare
   lead constant pg_catalog.record := inboxdb.require_lead(target_lead_id);
-  columns jsonb;
+  columns pg_catalog.jsonb;
   answer inboxdb.conversation_answer;
 begin
   perform inboxdb.require_lists();
   select pg_catalog.to_jsonb(l) into columns from public."Lead" as l where l.id = target_lead_id;
   answer.conversation := (
-    select r.conversation from inboxdb.conversation_rows(array[target_lead_id]::inboxdb.lead_id[]) as r
+    select r.conversation from inboxdb.conversation_rows(array[target_lead_id]::inboxdb.lead_id[], 'activity') as r
   ) || pg_catalog.jsonb_build_object(
     'alternate_emails', coalesce(nullif(columns -> 'alternateEmails', 'null'), '[]'),
     'current_replier_email', columns -> 'currentReplierEmail',
@@ -1233,8 +1375,8 @@ begin
     'job_title', columns -> 'jobTitle',
     'auto_reply_enabled', columns -> 'autoReplyEnabled',
     'auto_follow_up_enabled', columns -> 'autoFollowUpEnabled',
-    'assigned_at', (columns ->> 'assignedAt')::timestamptz,
-    'created_at', (columns ->> 'createdAt')::timestamptz,
+    'assigned_at', (columns ->> 'assignedAt')::pg_catalog.timestamptz,
+    'created_at', (columns ->> 'createdAt')::pg_catalog.timestamptz,
     'messages', (
       select coalesce(pg_catalog.jsonb_object_agg(m.channel, m.messages), '{}')
       from (
@@ -1251,7 +1393,7 @@ begin
     from public."Client" as c
     where c.id = lead.client_id and c."userId" = inboxdb.current_user_id()
     union all
-    select m.role::text
+    select m.role::pg_catalog.text
     from public."ClientMember" as m
     where m."clientId" = lead.client_id and m."userId" = inboxdb.current_user_id()
   ) as r
@@ -1288,7 +1430,7 @@ as $$
 -- DEFINER: members may not read leads.
 declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
-  as_of constant timestamptz := inboxdb.clock();
+  as_of constant pg_catalog.timestamptz := inboxdb.clock();
   answer inboxdb.conversation_filters_answer;
 begin
   perform inboxdb.require_lists();
@@ -1343,18 +1485,23 @@ as $$
 -- Purpose: a page of the messages of a conversation, for a user with access.
 -- Parameters: as of inbox_api.conversation_messages.
 -- Returns: see there.
--- Errors: those of require_access; IB016 for a cursor of another list; IB021 for a refused argument; 42501
---   where row-level security would filter what the owner of this function sees.
+-- Errors: those of require_access; IB016 for a cursor of another list; IB020 without lists; IB021 for a refused
+--   argument; 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: "Lead", "Message", by key; as many messages of each channel as the page has.
 -- DEFINER: members may not read messages.
 declare
   lead constant pg_catalog.record := inboxdb.require_lead(target_lead_id);
-  list constant text := pg_catalog.jsonb_build_array('conversation_messages', target_lead_id, channel)::text;
+  -- the server refuses an answer of 256 MiB, and its reader one much shorter
+  most_bytes constant integer := 33554432;
+  list constant pg_catalog.text := pg_catalog.jsonb_build_array(
+    'conversation_messages', target_lead_id, channel
+  )::pg_catalog.text;
   place pg_catalog.record;
-  last_at timestamptz;
-  last_id text;
+  last_at pg_catalog.timestamptz;
+  last_id pg_catalog.text;
   answer inboxdb.conversation_messages_answer;
 begin
+  perform inboxdb.require_lists();
   if page_size is null or page_size not between 1 and 500 then
     perform inboxdb.refuse_argument('page_size', 'from 1 to 500');
   end if;
@@ -1381,24 +1528,33 @@ begin
   ),
 
   newest as (
-    select m.*, pg_catalog.row_number() over (order by m.sent_at desc, m.id collate "C" desc) as place
+    select
+      m.*, pg_catalog.row_number() over newest_first as place,
+      pg_catalog.sum(coalesce(pg_catalog.octet_length(m.body), 0)) over newest_first as bytes
     from channels as c
     cross join lateral (
       select
-        m.id::text as id, inboxdb.utc(m."sentAt") as sent_at, m.channel, m.direction, m.source, m."sentBy" as sent_by,
-        m."sentByUserId"::text as sent_by_user_id, m.subject, m.body
+        m.id::pg_catalog.text as id, inboxdb.utc(m."sentAt") as sent_at, m.channel, m.direction, m.source,
+        m."sentBy" as sent_by, m."sentByUserId"::pg_catalog.text as sent_by_user_id, m.subject, m.body
       from public."Message" as m
       where m."leadId" = target_lead_id and m.channel = c.name
         and m."sentAt" <= coalesce(inboxdb.host_time(place.sort_at, m."sentAt"), 'infinity')
         and (
           place.id is null
           or m."sentAt" < inboxdb.host_time(place.sort_at, m."sentAt")
-          or m.id::text collate "C" < place.id
+          or m.id::pg_catalog.text collate "C" < place.id
         )
-      order by m."sentAt" desc, m.id::text collate "C" desc
+      order by m."sentAt" desc, m.id::pg_catalog.text collate "C" desc
       limit page_size + 1
     ) as m
     where c.name = read_conversation_messages.channel or read_conversation_messages.channel is null
+    window newest_first as (order by m.sent_at desc, m.id collate "C" desc)
+  ),
+
+  shown as (
+    select n.*, n.place <= page_size and (n.place = 1 or n.bytes <= most_bytes) as is_shown
+    from newest as n
+    where n.place <= page_size + 1
   )
 
   select
@@ -1419,20 +1575,18 @@ begin
           'body', n.body,
           'sent_at', n.sent_at
         ) order by n.place
-      ) filter (where n.place <= page_size), '[]'
+      ) filter (where n.is_shown), '[]'
     ),
-    pg_catalog.max(n.place) > page_size,
-    pg_catalog.max(n.sent_at) filter (where n.place = page_size),
-    pg_catalog.max(n.id) filter (where n.place = page_size)
+    coalesce(pg_catalog.bool_or(not n.is_shown), false),
+    (pg_catalog.array_agg(n.sent_at order by n.place desc) filter (where n.is_shown))[1],
+    (pg_catalog.array_agg(n.id order by n.place desc) filter (where n.is_shown))[1]
   into answer.messages, answer.has_more, last_at, last_id
-  from newest as n
-  where n.place <= page_size + 1;
-  answer.has_more := coalesce(answer.has_more, false);
+  from shown as n;
   if answer.has_more then
     answer.cursor := inboxdb.make_cursor(list, last_at, last_id);
   end if;
   if pg_catalog.current_setting('request.headers', true) <> '' then
-    perform inboxdb.not_modified(pg_catalog.jsonb_build_array(list, before, page_size, answer.messages));
+    perform inboxdb.not_modified(pg_catalog.jsonb_build_array(list, before, page_size, answer.messages, answer.cursor));
   end if;
   return answer;
 end
@@ -1461,16 +1615,18 @@ as $$
 -- DEFINER: members may read neither leads nor messages.
 declare
   scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
-  filter_name constant text := case filter when 'drafts' then 'previous_attention' else coalesce(filter, 'all') end;
-  sort_name constant text := coalesce(sort, 'activity');
+  filter_name constant pg_catalog.text := case filter
+    when 'drafts' then 'previous_attention' else coalesce(filter, 'all')
+  end;
+  sort_name constant pg_catalog.text := coalesce(sort, 'activity');
   asked constant inboxdb.list_condition := (
     inboxdb.clock(), channels, sentiment_tags, sms_campaign_id, coalesce(sms_campaign_unattributed, false),
     coalesce(score, 'all')
   );
   is_looked_at constant boolean := inboxdb.require_condition(asked);
   user_id inboxdb.user_id;
-  list text;
-  after_at timestamptz;
+  list pg_catalog.text;
+  after_at pg_catalog.timestamptz;
   after_id inboxdb.lead_id;
   page inboxdb.list_page;
   answer inboxdb.conversations_answer;
@@ -1499,7 +1655,7 @@ begin
   list := pg_catalog.jsonb_build_array(
     'conversations', target_client_id, scope, filter_name, asked.channels, asked.sentiment_tags, asked.sms_campaign_id,
     asked.sms_campaign_unattributed, asked.score, assigned_to, sort_name, inboxdb.definitions()
-  )::text;
+  )::pg_catalog.text;
   select c.sort_at, c.id into after_at, after_id from inboxdb.read_cursor(list, after) as c;
   page := inboxdb.find_page(
     target_client_id, filter_name, sort_name, user_id, user_id is null and assigned_to is not null, asked, is_looked_at,
@@ -1508,17 +1664,17 @@ begin
 
   select coalesce(pg_catalog.jsonb_agg(r.conversation order by u.place), '[]') into answer.conversations
   from pg_catalog.unnest(page.lead_ids) with ordinality as u (lead_id, place)
-  inner join inboxdb.conversation_rows(page.lead_ids) as r on u.lead_id = r.lead_id;
+  inner join inboxdb.conversation_rows(page.lead_ids, sort_name) as r on u.lead_id = r.lead_id;
   answer.has_more := page.has_more;
   if page.has_more then
-    answer.cursor := inboxdb.make_cursor(list, page.last_at, page.last_id::text);
+    answer.cursor := inboxdb.make_cursor(list, page.last_at, page.last_id::pg_catalog.text);
   end if;
   answer.version := (select v.version from inboxdb.newest_version(target_client_id, 'inbox') as v);
   answer.scanned := page.scanned;
 
   if pg_catalog.current_setting('request.headers', true) <> '' then
     perform inboxdb.not_modified(
-      pg_catalog.jsonb_build_array(list, after, page_size, answer.version, answer.conversations)
+      pg_catalog.jsonb_build_array(list, after, page_size, answer.version, answer.conversations, answer.cursor)
     );
   end if;
   return answer;
@@ -1539,7 +1695,8 @@ as $$
   -- Returns: one row. conversation, an object with the keys of conversations and more; viewer_role, the highest role of
   --   the current user in the lead's workspace; version, the inbox family's cache version.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
-  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such lead.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such lead; IB020 without
+  --   lists.
   -- INVOKER: read_conversation checks access, then reads.
   select * from inboxdb.read_conversation(lead_id)
 $$;
@@ -1559,7 +1716,8 @@ as $$
   --   leads of the user's; campaigns without are left out; unattributed, the number of leads without a campaign;
   --   version, the inbox family's cache version.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
-  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB020
+  --   without lists.
   -- INVOKER: read_conversation_filters checks access, then reads.
   select * from inboxdb.read_conversation_filters(client_id)
 $$;
@@ -1577,10 +1735,11 @@ as $$
   -- Purpose: a page of a conversation's messages, newest first. For the application, and for PostgREST's
   --   GET /rpc/conversation_messages?lead_id=... .
   -- Parameters: lead_id; channel, null for all; before, the cursor of the page before; page_size, 1 to 500.
-  -- Returns: one row. messages, an array of objects; cursor, where the next page begins, null at the end; has_more.
+  -- Returns: one row. messages, an array of objects, fewer than page_size where their bodies have more than 32 MiB
+  --   together; cursor, where the next page begins, null at the end; has_more.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such lead; IB016 a cursor of another
-  --   list; IB021 a refused argument.
+  --   list; IB020 without lists; IB021 a refused argument.
   -- INVOKER: read_conversation_messages checks access, then reads.
   select * from inboxdb.read_conversation_messages(lead_id, channel, before, page_size)
 $$;
@@ -1616,7 +1775,7 @@ as $$
   --   version, the inbox family's cache version; scanned, how many leads were looked at.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
   -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB016 a cursor of
-  --   another list; IB021 a refused argument.
+  --   another list; IB020 without lists; IB021 a refused argument.
   -- INVOKER: read_conversations checks access, then reads.
   select *
   from inboxdb.read_conversations(

@@ -1,4 +1,4 @@
--- Undoes 0008-lists: puts back what was before, and drops the indexes of lists.
+-- Undoes 0009-lists: puts back what was before, and drops the indexes of lists.
 -- Locks: ACCESS EXCLUSIVE on "Lead", for milliseconds once granted, where an index of lists is there; while it queues, at
 --   most the 2 s of lock_timeout, writers queue behind it. `inboxdb lists drop` before takes none that stops writers.
 
@@ -32,11 +32,13 @@ drop type inboxdb.conversation_answer;
 -- squawk-ignore ban-drop-function
 drop function inboxdb.require_lead(inboxdb.lead_id);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.conversation_rows(inboxdb.lead_id[]);
+drop function inboxdb.conversation_rows(inboxdb.lead_id[], text);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.find_page(inboxdb.client_id, text, text, inboxdb.user_id, boolean, inboxdb.list_condition, boolean, timestamptz, inboxdb.lead_id, integer);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.walk_leads(inboxdb.client_id, text, text, text, inboxdb.user_id, inboxdb.list_condition, inboxdb.lead_id[], timestamptz, inboxdb.lead_id, integer, integer);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.leads_of(inboxdb.client_id, inboxdb.user_id, integer);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.list_candidates(inboxdb.client_id, integer, integer);
 -- squawk-ignore ban-drop-function
@@ -46,6 +48,8 @@ drop type inboxdb.list_condition;
 -- squawk-ignore ban-drop-type
 drop type inboxdb.list_page;
 -- squawk-ignore ban-drop-function
+drop function inboxdb.require_index(text);
+-- squawk-ignore ban-drop-function
 drop function inboxdb.require_lists();
 -- squawk-ignore ban-drop-function
 drop function inboxdb.refuse_argument(text, text);
@@ -53,6 +57,8 @@ drop function inboxdb.refuse_argument(text, text);
 drop function inboxdb.read_cursor(text, text);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.make_cursor(text, timestamptz, text);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.mask_place(bytea, bytea);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.cursor_signature(text, bytea);
 -- squawk-ignore ban-drop-table
@@ -91,14 +97,38 @@ drop function inboxdb.first_time(timestamptz, timestamptz);
 drop function inboxdb.first_time(timestamp, timestamp);
 -- squawk-ignore ban-drop-view
 drop view inboxdb.grant_matrix;
+-- squawk-ignore ban-drop-view
+drop view inboxdb.setting_definition;
 
 -- >>> by hand, before the bodies
+-- what stood in for the view listed_lead, where inboxdb was suspended
+-- squawk-ignore ban-drop-function
+drop function if exists inboxdb.suspended_listed_lead();
+delete from inboxdb.setting where setting_name = 'lists';
 -- squawk-ignore require-concurrent-index-deletion
 drop index if exists
   public.inboxdb_list_all, public.inboxdb_list_all_by_user, public.inboxdb_list_needs_repair,
   public.inboxdb_list_responses, public.inboxdb_list_tagged, inboxdb.counted_lead_ai_review_idx,
   inboxdb.counted_lead_ai_sent_idx;
 -- <<< by hand
+
+-- >>> 0002-functions:base/setting_definition.view.sql
+create or replace view inboxdb.setting_definition as
+select d.setting_name, d.default_value, d.allowed, d.meaning
+from (
+  values
+  ('audit_hours', '6', '[1-9][0-9]{0,3}', 'how many hours after an audit or a recount a workspace is audited again'),
+  ('counts_source', inboxdb.default_counts_source(), 'stored|live', 'where inbox_api.inbox_counts answers from'),
+  (
+    'noted_updates', 'named', 'named|changed',
+    'which UPDATEs of "Lead" are changes: those that name a counted column, or those that change one; set by '
+    'inboxdb.set_noted_updates'
+  )
+) as d (setting_name, default_value, allowed, meaning);
+
+comment on view inboxdb.setting_definition is
+'Every setting: its default, what it may be (a regular expression for the whole of it), and what it decides.';
+-- <<< 0002-functions:base/setting_definition.view.sql
 
 -- >>> 0007-access:access/grant_matrix.view.sql
 create or replace view inboxdb.grant_matrix as
