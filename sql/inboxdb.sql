@@ -294,22 +294,47 @@ create schema if not exists inboxdb;
 -- Each function beside its DEFINER helper.
 create schema inbox_api;
 -- each file of api/
+\ir api/analytics_answer.type.sql
 \ir api/conversation_answer.type.sql
 \ir api/conversation_filters_answer.type.sql
 \ir api/conversation_messages_answer.type.sql
 \ir api/conversations_answer.type.sql
 \ir api/counts_answer.type.sql
+\ir api/crm_rows_answer.type.sql
+\ir api/answer_window.sql
 \ir api/is_stale.sql
 \ir api/not_modified.sql
+\ir api/read_analytics_days.sql
+\ir api/read_analytics_email_campaigns.sql
+\ir api/read_analytics_overview.sql
+\ir api/read_analytics_reactivations.sql
+\ir api/read_analytics_response_times.sql
+\ir api/read_analytics_sentiments.sql
+\ir api/read_analytics_sms_campaigns.sql
+\ir api/read_analytics_statuses.sql
+\ir api/read_analytics_workflows.sql
 \ir api/read_conversation.sql
 \ir api/read_conversation_filters.sql
 \ir api/read_conversation_messages.sql
 \ir api/read_conversations.sql
+\ir api/read_crm_rows.sql
+\ir api/read_crm_summary.sql
 \ir api/read_inbox_counts.sql
+\ir api/analytics_days.sql
+\ir api/analytics_email_campaigns.sql
+\ir api/analytics_overview.sql
+\ir api/analytics_reactivations.sql
+\ir api/analytics_response_times.sql
+\ir api/analytics_sentiments.sql
+\ir api/analytics_sms_campaigns.sql
+\ir api/analytics_statuses.sql
+\ir api/analytics_workflows.sql
 \ir api/conversation.sql
 \ir api/conversation_filters.sql
 \ir api/conversation_messages.sql
 \ir api/conversations.sql
+\ir api/crm_rows.sql
+\ir api/crm_summary.sql
 \ir api/inbox_counts.sql
 -- end
 
