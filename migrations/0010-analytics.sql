@@ -392,7 +392,7 @@ begin
   foreach name in array names loop
     exit when inboxdb.is_time_zone(name);
   end loop;
-  return pg_catalog.name;
+  return name;
 end
 $$;
 -- <<< sql/analytics/workspace_time_zone.sql

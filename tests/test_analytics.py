@@ -297,7 +297,7 @@ def test_figures_are_what_plain_python_finds(database: Database) -> None:
             done[kind] = done.get(kind, 0) + times
     assert len(done) == 16
     assert min(done.values()) > 20
-    assert min(seen.values()) > 1000, "each read had something to say"
+    assert min(seen.values()) > 300, f"each read is to have something to say: {seen}"
 
 
 # Days
@@ -921,7 +921,8 @@ def test_an_answer_is_tagged_by_its_figures(database: Database) -> None:
     tags = [tagged(call)[0] for call in calls]
     assert len({*tags}) == len(calls)
     owner.execute("call inboxdb.drain_dirty()")
-    [(version,)] = owner.execute("select version from inboxdb.cache_version where family = 'analytics'").fetchall()
+    query = "select version from inboxdb.cache_version where family = 'analytics' and client_id::text = %s"
+    [(version,)] = owner.execute(query, [HERE]).fetchall()
     for call, tag in zip(calls, tags, strict=True):
         assert ann.execute(f"select version from inbox_api.{call}".encode()).fetchall() == [(version,)]
         assert tagged(call, **{"if-none-match": tag}) == (tag, "304"), call

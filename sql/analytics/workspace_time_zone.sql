@@ -23,6 +23,6 @@ begin
   foreach name in array names loop
     exit when inboxdb.is_time_zone(name);
   end loop;
-  return pg_catalog.name;
+  return name;
 end
 $$;
