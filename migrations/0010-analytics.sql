@@ -677,6 +677,8 @@ begin
           ) as n
       ) as d
       where extract(isodow from d.day) <= 5
+        -- a day that a zone skipped has no hours
+        and ((d.day + time '09:00') at time zone asked.time_zone at time zone asked.time_zone)::pg_catalog.date = d.day
     ) as hours
     where least(p.sent_at, hours.closing) > greatest(p.before_at, hours.opening)
   ) as business
