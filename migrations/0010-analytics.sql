@@ -379,7 +379,7 @@ as $$
 -- INVOKER: called by our DEFINER functions only.
 declare
   names pg_catalog.text[] := array[inboxdb.setting('analytics_time_zone'), 'UTC'];
-  name pg_catalog.text;
+  zone pg_catalog.text;
 begin
   if inboxdb.missing_for_analytics('time zones') is null then
     names := array(
@@ -389,10 +389,10 @@ begin
       order by s.timezone::pg_catalog.text collate "C"
     ) || names;
   end if;
-  foreach name in array names loop
-    exit when inboxdb.is_time_zone(name);
+  foreach zone in array names loop
+    exit when inboxdb.is_time_zone(zone);
   end loop;
-  return name;
+  return zone;
 end
 $$;
 -- <<< sql/analytics/workspace_time_zone.sql

@@ -732,6 +732,30 @@ def test_tags_and_statuses(database: Database) -> None:
 
 
 @wide
+def test_positive_tags(database: Database) -> None:
+    host, ann = Host(database.writer()), database.signed_in(ANN)
+    campaign = host.row("EmailCampaign", clientId=HERE, name="Spring", bisonCampaignId=new_id())
+    for tag, positive, requested in (
+        ("Meeting Requested", 1, 1),
+        ("Call Requested", 1, 1),
+        ("Information Requested", 1, 0),
+        ("Interested", 1, 0),
+        ("Positive", 1, 0),
+        ("Meeting Booked", 0, 0),
+        ("Follow Up", 0, 0),
+        ("interested", 0, 0),
+        (None, 0, 0),
+    ):
+        lead = host.lead(HERE, sentimentTag=tag, emailCampaignId=campaign, appointmentBookedAt=NOW)
+        host.message(lead, sentAt=NOW)
+        [by_sms] = figures(ann, "analytics_sms_campaigns")
+        [by_email] = figures(ann, "analytics_email_campaigns")
+        assert (by_sms["responses"], by_sms["positive_responses"]) == (1, positive), tag
+        assert (by_email["positive_responses"], by_email["meetings_requested"]) == (positive, requested), tag
+        host.delete("Lead", lead)
+
+
+@wide
 def test_nothing_of_another_workspace_is_named(database: Database) -> None:
     """Leads were moved here with their campaigns, sequences and enrollments, of which nothing is told."""
     host, ann = Host(database.writer()), database.signed_in(ANN)

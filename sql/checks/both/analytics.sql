@@ -1,5 +1,5 @@
--- Looks for: tables and columns that parts of analytics read, where the host lacks some. Asked by `inboxdb doctor` and by
--- `inboxdb migrate plan`.
+-- Looks for: tables and columns that parts of analytics read, where the host lacks some. Asked by `inboxdb doctor` and
+-- by `inboxdb migrate plan`.
 -- Why: the reads of such a part are refused (IB020); counts, lists and the other parts do without.
 -- Evidence: the catalog, readable by everybody.
 -- Source of the rule: sql/analytics/missing_for_analytics.sql, from which `make migration` writes this list.
