@@ -276,7 +276,7 @@ def test_nothing_to_plan(database: Database) -> None:
 
 
 def findings(database: Database, *options: str, role: str = OWNER, check: str = "") -> list[dict[str, Any]]:
-    """Plan as a role; return what is found, of one check or of all but two: what is to be decided about "Lead", and what
+    """Plan as a role; return what is found, of one check or of all but what is to be decided about "Lead", and what
     narrow hosts lack for analytics.
     """
     result = invoke("migrate", "plan", "--json", *options, "--dsn", database.server.dsn_of(database.name, role))
