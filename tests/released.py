@@ -27,7 +27,7 @@ from tests.programs import program
 from tests.rows import Host, new_id
 
 # Tables with rows made by installing, to stay as after the upgrade.
-KEPT = ("setting", "installation", "migration_text", "_yoyo_migration", "_yoyo_log", "_yoyo_version")
+KEPT = ("setting", "installation", "list_key", "migration_text", "_yoyo_migration", "_yoyo_log", "_yoyo_version")
 
 
 def fetch(release: str, folder: Path, repository: Path = sources.ROOT) -> Path:

@@ -159,7 +159,7 @@ def test_owner_sees_all_but_the_age_of_others_sessions(database: Database) -> No
 
 def test_monitor_is_told_what_was_not_looked_at(database: Database) -> None:
     found = complaints(database, role=MONITOR)
-    assert found.keys() == {"drift", "grants", "horizon", "ids", "missed", "noted_updates", "versions"}
+    assert found.keys() == {"drift", "grants", "horizon", "ids", "lists", "missed", "noted_updates", "versions"}
     assert {one["severity"] for findings in found.values() for one in findings} == {"not looked at"}
     assert all("42501" in found[check][0]["evidence"] for check in ("drift", "grants", "ids", "missed", "versions"))
 

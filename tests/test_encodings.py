@@ -83,7 +83,9 @@ def test_database_in_another_encoding(server: Server, encoding: str) -> None:
         assert {one["state"] for one in answer(database, "migrate", "status")["migrations"]} == {"applied"}
         assert answer(database, "migrate", "apply", "--without-rls")["applied"] == []
         wrong = ("problem", "warning")
-        assert [check for check in answer(database, "doctor")["checks"] if check["status"] in wrong] == []
+        # horizon is about the whole server, which others' tests share
+        checks = [check for check in answer(database, "doctor")["checks"] if check["check"] != "horizon"]
+        assert [check for check in checks if check["status"] in wrong] == []
         answer(database, "migrate", "suspend")
         answer(database, "migrate", "resume")
         database.connect().execute("call inboxdb.drain_dirty()")

@@ -510,11 +510,12 @@ def test_a_tag_covers_where_the_next_page_begins(database: Database) -> None:
     lead = host.lead(HERE, lastMessageAt=NOW)
     host.message(lead, sentAt=NOW)
     ann = database.signed_in(ANN)
-    for read, change in (
-        (f"conversations('{HERE}', page_size => 1)", lambda: host.lead(HERE, lastMessageAt=BEFORE)),
-        (f"conversation_messages('{lead}', page_size => 1)", lambda: host.message(lead, sentAt=BEFORE)),
-    ):
-        tags = []
+    reads: dict[str, Callable[[], Any]] = {
+        f"conversations('{HERE}', page_size => 1)": lambda: host.lead(HERE, lastMessageAt=BEFORE),
+        f"conversation_messages('{lead}', page_size => 1)": lambda: host.message(lead, sentAt=BEFORE),
+    }
+    for read, change in reads.items():
+        tags: list[str] = []
         for step in ("the only page", "another behind", "another secret"):
             if step == "another behind":
                 change()

@@ -63,6 +63,7 @@ LACKS = {
     f"revoke insert on {LOG} from host_owner": [("problem", "lacks insert on inboxdb.change_0")],
     "revoke all on all functions in schema inboxdb from host_owner": [("problem", "may not call inboxdb.")],
     "revoke execute on function inboxdb.current_slice() from host_owner": [("problem", "may not call inboxdb.current_slice()")],
+    'revoke select on "SmsCampaign" from host_owner': [("problem", 'lacks select on public."SmsCampaign"')],
     'revoke update on "Message" from host_owner': [("problem", 'lacks update on public."Message"')],
     "revoke execute on function pg_sleep(double precision) from public": [("problem", "may not call pg_sleep(double precision)")],
     'alter table "Client" enable row level security; alter table "Client" force row level security; '

@@ -550,9 +550,16 @@ def test_a_session_that_somebody_forgot(database: Database, holder: str) -> None
     assert held_by(superuser, name) >= first + 0.05
     pid = int(name.split()[1])
     age = "select date_part('epoch', clock_timestamp() - xact_start) from pg_stat_activity where pid = %s"
-    before = value(superuser, age, pid)
-    seconds, _, all_seen = held(superuser)
-    assert before <= seconds <= value(superuser, age, pid)
+
+    def look() -> tuple[float, float, float, bool] | None:
+        before = value(superuser, age, pid)
+        seconds, found, all_seen = held(superuser)
+        return (before, seconds, value(superuser, age, pid), all_seen) if found == name else None
+
+    seen = until(look)
+    assert seen
+    before, seconds, after, all_seen = seen
+    assert before <= seconds <= after
     assert all_seen is True
     database.connections.close()
     # a server process outlives its client for a moment

@@ -15,8 +15,7 @@ class Size:
     `changes` are the numbers of changed leads that a refresh of the judged workspace is measured with; `writers` those
     of clients. `seconds` is how long they run, `promise_seconds` how long where something is promised of them.
     `bulk` is how many leads one statement writes, `bulk_rounds` how often with rivals' triggers, too, `bulk_limit` how
-    long each may take. `hour` is how many changes stand
-    for an hour's.
+    long each may take. `hour` is how many changes stand for an hour's.
     """
 
     workspaces: tuple[int, ...]

@@ -1,7 +1,8 @@
 -- Looks for: an index of the lists that is missing or invalid, where others are there, the host's own for the list by
 -- update among them; columns that the host lacks for lists.
 -- Why: pages are refused, and by update cost a scan of the workspace; without the columns there are no lists.
--- Evidence: the catalog, and the setting lists. Lists whose indexes were left out are no finding.
+-- Evidence: the catalog; the setting lists, readable by the role that installed inboxdb. Lists whose indexes were left
+-- out are no finding.
 -- Source of the rule: sql/list/list_indexes.sql; sql/list/missing_for_lists.sql, from which `make migration` writes the
 -- list of columns.
 with needed (place, host_table, host_column, types) as (
@@ -80,4 +81,23 @@ where not exists (
       and n.host_column = a.attname
       and not a.attisdropped
       and pg_catalog.format_type(a.atttypid, null) like n.types
-  );
+  )
+union all
+select
+  'warning' as severity,
+  'there are no conversation lists: column public."SmsCampaign".id is of another type than'
+  ' public."Lead"."smsCampaignId"' as evidence,
+  'give both one type, then `inboxdb migrate verify --repair` and `inboxdb lists build`' as remedy
+from (
+  select
+    pg_catalog.count(
+      distinct pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+    ) as different
+  from pg_catalog.pg_attribute as a
+  where not a.attisdropped
+    and (
+      a.attrelid = pg_catalog.to_regclass('public."SmsCampaign"') and a.attname = 'id'
+      or a.attrelid = pg_catalog.to_regclass('public."Lead"') and a.attname = 'smsCampaignId'
+    )
+) as compared
+where compared.different > 1;

@@ -37,6 +37,16 @@ used (oid, table_name, relowner, is_ours, needs) as (
   inner join pg_catalog.pg_namespace as n on c.relnamespace = n.oid
   where (n.nspname = 'inboxdb' and c.relkind in ('r', 'v') and c.relname !~ '^(_?yoyo_|migration_text$)')
     or (n.nspname = 'public' and c.relname in ('Client', 'ClientMember', 'Lead', 'AIDraft', 'Message'))
+    -- read by lists alone
+    or (
+      n.nspname = 'public' and c.relname = 'SmsCampaign'
+      and exists (
+        select
+        from pg_catalog.pg_class as v
+        inner join ours as o on v.relnamespace = o.oid
+        where v.relname = 'listed_lead'
+      )
+    )
 ),
 
 refused (role_name, table_name, is_ours, privileges, is_log) as (

@@ -39,4 +39,23 @@ where not exists (
       and not a.attisdropped
       and pg_catalog.format_type(a.atttypid, null) like n.types
   )
-order by n.place;
+union all
+select
+  'warning' as severity,
+  null as migration,
+  'column public."SmsCampaign".id is of another type than public."Lead"."smsCampaignId"' as evidence,
+  'counts do without; lists come once both have one type, with `inboxdb migrate verify --repair`, then'
+  ' `inboxdb lists build`' as remedy
+from (
+  select
+    pg_catalog.count(
+      distinct pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+    ) as different
+  from pg_catalog.pg_attribute as a
+  where not a.attisdropped
+    and (
+      a.attrelid = pg_catalog.to_regclass('public."SmsCampaign"') and a.attname = 'id'
+      or a.attrelid = pg_catalog.to_regclass('public."Lead"') and a.attname = 'smsCampaignId'
+    )
+) as compared
+where compared.different > 1;
