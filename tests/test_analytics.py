@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +15,8 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier, Placeholder
 
+from inboxdb.database import sources
+from inboxdb.database.connection import RIGHTS
 from inboxdb.watch import doctor
 from tests.hosts import HOSTS, WIDE_HOSTS
 from tests.naive_analytics import READS, Naive, Window
@@ -1005,6 +1008,44 @@ def test_a_part_whose_tables_lack_is_refused_alone(database: Database) -> None:
     assert len(notes(database)) == 5
     assert ask(ann, "analytics_days", **days)["time_zone"] == "UTC"
     assert refusal(ann, "crm_rows")["sqlstate"] == "IB020"
+
+
+@wide
+def test_a_table_that_inboxdb_may_not_read_is_named_by_the_doctor(database: Database) -> None:
+    """Though the reads of the part fail, and no other."""
+    superuser, ann = database.superuser(), database.signed_in(ANN)
+    source = (sources.SQL / "analytics" / "missing_for_analytics.sql").read_text()
+    tables = {*re.findall(r"^ +\(\d+, '[\w ]+', '(\w+)'", source, re.MULTILINE)} - {"Client", "Lead", "Message"}
+    assert {"SmsCampaign", "LeadCrmRow", "WorkspaceSettings"} < tables
+    queries = [(sources.SQL / "checks" / query).read_bytes() for query in RIGHTS]
+    days = {"from_day": "2024-06-15", "to_day": "2024-06-15"}
+    for table in tables:
+        for order, evidence, undo in (
+            ("revoke select on {} from host_owner", f'lacks select on public."{table}"', None),
+            (
+                "alter table {} enable row level security; alter table {} force row level security",
+                f'hides rows of public."{table}" from role host_owner',
+                "alter table {} disable row level security",
+            ),
+        ):
+            name = f'public."{table}"'
+            superuser.execute(order.replace("{}", name).encode())
+            [(severity, said, remedy)] = [row for query in queries for row in superuser.execute(query)]
+            assert severity == ("problem" if "lacks select" in said and table == "SmsCampaign" else "warning")
+            assert evidence in said
+            failed = set()
+            for read in READS:
+                try:
+                    ask(ann, read, **days)
+                except psycopg.errors.InsufficientPrivilege as error:
+                    assert table in str(error)
+                    failed.add(read)
+            assert len(failed) == (len(READS) if table == "WorkspaceSettings" else 1), (table, failed)
+            [mended] = re.findall(r"`([^`]+)`", remedy)
+            superuser.execute(mended)
+            assert [row for query in queries for row in superuser.execute(query)] == []
+            superuser.execute((undo or "select").replace("{}", name).encode())
+            ask(ann, "crm_summary", **days)
 
 
 @pytest.mark.host_variants(*HOSTS)

@@ -50,7 +50,7 @@ with needed (place, part, host_table, host_column, types, same_as) as (
   -- end
 ),
 
-found (place, part, host_table, host_column, same_as, type_name) as (
+typed (place, part, host_table, host_column, same_as, type_name) as (
   select
     n.place, n.part, n.host_table, n.host_column, n.same_as,
     (
@@ -62,6 +62,24 @@ found (place, part, host_table, host_column, same_as, type_name) as (
         and pg_catalog.format_type(a.atttypid, null) like n.types
     )
   from needed as n
+),
+
+found (place, part, lack) as (
+  select
+    c.place, c.part,
+    case
+      when pg_catalog.to_regclass(pg_catalog.format('public.%I', c.host_table)) is null
+        then pg_catalog.format('public.%I is missing', c.host_table)
+      when c.type_name is null
+        then pg_catalog.format('public.%I.%I is missing, or of no type that would do', c.host_table, c.host_column)
+      else pg_catalog.format(
+        'public.%I.%I is not of the type of public.%I.%I', c.host_table, c.host_column, other.host_table,
+        other.host_column
+      )
+    end
+  from typed as c
+  left join typed as other on c.same_as = other.place
+  where c.part <> 'counts' and (c.type_name is null or c.type_name <> other.type_name)
 )
 
 select
@@ -73,19 +91,14 @@ select
       when 'time zones' then 'workspaces have no time zones of their own: %s'
       else 'there are no analytics of ' || f.part || ': %s'
     end,
-    pg_catalog.string_agg(
-      pg_catalog.format(
-        case
-          when f.type_name is null then 'public.%I.%I is missing, or of no type that would do'
-          else 'public.%I.%I is not of the type of public.%I.%I'
-        end,
-        f.host_table, f.host_column, other.host_table, other.host_column
-      ), ', ' order by f.place
-    )
+    pg_catalog.string_agg(f.lack, ', ' order by f.place)
   ) as evidence,
   'nothing, if the application does without; else add the columns: the reads answer from then on' as remedy
-from found as f
-left join found as other on f.same_as = other.place
-where f.part <> 'counts' and (f.type_name is null or f.type_name <> other.type_name)
+from (
+  -- a table that is missing is named once
+  select pg_catalog.min(one.place) as place, one.part, one.lack
+  from found as one
+  group by one.part, one.lack
+) as f
 group by f.part
 order by pg_catalog.min(f.place);
