@@ -219,6 +219,26 @@ def test_the_next_migration_carries_what_changed_and_its_rollback_what_was(follo
     assert "Changed since" not in backward
 
 
+def test_a_second_migration_takes_over_what_the_one_before_carries(followed: Repository) -> None:
+    changed = "sql/jobs/retry_delay.sql"
+    further = f"migrations/{len(NAMES) + 3:04d}-further.sql"
+    try:
+        followed.replace(changed, "-- Changed since.", "-- Changed twice.")
+        followed.python("inboxdb.release.migration", "further")
+        assert "Changed since" in followed.read(f"migrations/{GO_ON}.sql"), "as it was"
+        assert "Changed twice" in followed.read(further)
+        assert re.search(
+            rf">>> {GO_ON}:jobs/.*\n(.*\n)*.*Changed since", followed.read(further.replace(".", ".rollback."))
+        )
+        followed.replace(changed, "-- Changed twice.", "-- Changed again.")
+        followed.python("inboxdb.release.migration")
+        assert "Changed again" in followed.read(further)
+        assert "Changed since" in followed.read(f"migrations/{GO_ON}.sql")
+    finally:
+        followed.run("git", "checkout", "--quiet", ".")
+        followed.run("git", "clean", "--quiet", "--force", "migrations")
+
+
 @pytest.mark.slow
 def test_an_upgraded_installation_passes_the_tests(followed: Repository) -> None:
     """Upgraded beside writers, undone and upgraded again on the way: see tests/released.py."""

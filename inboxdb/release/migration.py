@@ -88,7 +88,8 @@ def planned(name: str | None = None) -> dict[Path, str]:
     changed = [
         source
         for source, text in carried(there).texts.items()
-        if now.get(source) != text and newest[source] not in written
+        # with a name, what is carried by another migration not yet released stays there as it is
+        if now.get(source) != text and (name or newest[source] not in written)
     ]
     taken_up = _spread(missing + changed, name, written, len(there))
     newest |= {source: file for file, found in taken_up.items() for source in found}
