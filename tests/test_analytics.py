@@ -7,10 +7,12 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
 import pytest
+from click.testing import Result
 from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier, Placeholder
@@ -965,6 +967,70 @@ def test_an_answer_is_tagged_by_its_figures(database: Database) -> None:
     with pytest.raises(psycopg.Error) as raised:
         tagged(calls[0], **{"if-none-match": "*"})
     assert raised.value.sqlstate == "IB007"
+
+
+# In a terminal
+
+
+@wide
+def test_the_command(database: Database, tmp_path: Path) -> None:
+    """As whoever sees the whole workspace, or as a user; of the last 30 days, or of those asked for."""
+    host = Host(database.writer())
+    lead = host.lead(HERE, assignedToUserId=SUE, createdAt=NOW, appointmentBookedAt=NOW)
+    host.lead(HERE, createdAt="2024-05-01 12:00:00+00")
+    host.message(lead, direction="inbound", sentAt="2024-06-14 12:00:00+00")
+    host.message(lead, direction="outbound", sentByUserId=SUE, sentAt="2024-06-14 13:30:00+00")
+
+    def run(*arguments: str) -> Result:
+        return invoke("analytics", *arguments, "--dsn", database.dsn, env={"MPLCONFIGDIR": str(tmp_path)})
+
+    empty = run(HERE, "--from", "2020-02-28", "--to", "2020-03-01", "--plot", str(tmp_path / "empty.svg"))
+    assert empty.exit_code == 0, empty.output
+    text = run(HERE, "--from", "2024-06-14", "--to", "2024-06-15").stdout
+    assert [line.split() for line in text.splitlines()] == [
+        ["2024-06-14", "to", "2024-06-15,", "UTC"],
+        [],
+        ["DAY", "LEADS", "INBOUND", "OUTBOUND", "MEETINGS"],
+        ["2024-06-14", "0", "1", "1", "0"],
+        ["2024-06-15", "1", "0", "0", "1"],
+        [],
+        ["WHOSE", "WHO", "REPLIES", "MEAN", "HALF", "WITHIN", "9", "OF", "10", "IN", "BUSINESS", "HOURS"],
+        ["ours", SUE, "1", "1:30:00", "1:31:34", "1:31:34", "1:30:00"],
+        [],
+        ["STEP", "LEADS"],
+        ["created", "1", "#" * 40],
+        ["contacted", "1", "#" * 40],
+        ["responded", "1", "#" * 40],
+        ["booked", "a", "meeting", "1", "#" * 40],
+        ["kept", "the", "meeting", "1", "#" * 40],
+    ]
+    set_zone(host, HERE, "Pacific/Apia")  # where the next day has begun
+    for user, arguments in {ANN: (), SUE: ("--as", SUE), SAM: ("--as", SAM)}.items():
+        result = run(HERE, *arguments, "--json")
+        assert result.exit_code == 0, result.output
+        expected = {
+            name: figures(database.signed_in(user), f"analytics_{name}", "2024-05-18", "2024-06-16")
+            for name in ("overview", "days", "response_times")
+        }
+        assert json.loads(result.stdout) == {
+            **{"from_day": "2024-05-18", "to_day": "2024-06-16", "time_zone": "Pacific/Apia"},
+            **{"computed_at": "2024-06-15T12:00:00+00:00", **expected},
+        }
+    plot = tmp_path / "plot.svg"
+    assert run(HERE, "--plot", str(plot)).stdout == f"wrote {plot}\n"
+    drawn = plot.read_text()
+    assert f">ours: {SUE}</text>" in drawn
+    assert ">leads created</text>" in drawn
+    for arguments, said in {
+        (HERE, "--as", EVE): "IB007",
+        (HERE, "--from", "2020-01-01"): "IB021",
+        (new_id(),): "IB002",
+        (HERE, "--plot", str(tmp_path / "none" / "plot.svg")): "cannot be written: No such file or directory.",
+    }.items():
+        refused = run(*arguments)
+        assert refused.exit_code == 1
+        assert said in refused.stderr
+    assert run(HERE, "--from", "yesterday").exit_code == 2
 
 
 # Hosts that lack something
