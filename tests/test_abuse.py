@@ -1050,7 +1050,7 @@ def test_code_of_the_callers_runs_with_nobody_elses_rights_in_analytics(working:
     for lead in (ANNS, SUES):
         host.row("LeadCrmRow", leadId=lead, interestRegisteredAt=NOW, interestType="Call", updatedAt=NOW)
     sequence = host.row("FollowUpSequence", clientId=HERE, name="Sequence")
-    host.row("FollowUpInstance", leadId=ANNS, sequenceId=sequence, lastStepAt=sent)
+    host.row("FollowUpInstance", leadId=ANNS, sequenceId=sequence, lastStepAt=sent, updatedAt=NOW)
     again = host.row("ReactivationCampaign", clientId=HERE, name="Again")
     host.row("ReactivationEnrollment", campaignId=again, leadId=ANNS, sentAt=sent)
     host.row("WorkspaceSettings", clientId=HERE, timezone="Europe/Berlin")
