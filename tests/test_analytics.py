@@ -995,7 +995,7 @@ def test_the_command(database: Database, tmp_path: Path) -> None:
         ["2024-06-15", "1", "0", "0", "1"],
         [],
         ["WHOSE", "WHO", "REPLIES", "MEAN", "HALF", "WITHIN", "9", "OF", "10", "IN", "BUSINESS", "HOURS"],
-        ["ours", SUE, "1", "1:30:00", "1:31:34", "1:31:34", "1:30:00"],
+        ["ours", SUE, "1", "1:30:00", "1:28:45", "1:28:45", "1:30:00"],
         [],
         ["STEP", "LEADS"],
         ["created", "1", "#" * 40],
