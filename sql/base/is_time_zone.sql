@@ -4,8 +4,8 @@ set search_path = ''
 -- gives the caller's zone back
 set timezone = 'UTC'
 as $$
--- Purpose: say whether the server knows a time zone by a name. The view pg_timezone_names takes 100 times as long,
---   because each of its rows is read from a file.
+-- Purpose: say whether the server knows a time zone by a name. The view pg_timezone_names takes 80 ms in place of
+--   0.03, because each of its rows is read from a file.
 -- Parameters: name.
 -- Returns: true or false; false for null, for abbreviations, and for what the server takes for the rule of a zone (a
 --   name with a digit, as in Amerika/Berlin1), because a misspelt name would be such a rule.
