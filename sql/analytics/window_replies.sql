@@ -31,7 +31,7 @@ begin
       end as side,
       pg_catalog.lag(m.sent_at) over in_order as before_at
     -- hours, because 7 days would be days of the session's time zone
-    from inboxdb.window_messages(asked, interval '168 hours') as m
+    from inboxdb.window_messages(asked, 168) as m
     window in_order as (partition by m.lead_id, m.channel order by m.sent_at, m.message_id collate "C")
   ) as p
   cross join lateral (
