@@ -4,13 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import freshness, reads, refresh, report, steps, targets, writers
+from tests.bench import freshness, lists, reads, refresh, report, steps, targets, writers
 from tests.bench.contenders import INBOXDB, NO_TRIGGER
 from tests.bench.results import At, Results, read
 from tests.bench.sizes import PROMISED, SIZES
 
 WRITTEN = sorted(report.DOCUMENTS.glob("*.json"))
 QUOTED = report.DOCUMENTS / f"{report.QUOTED}.json"
+
+
+def page_at(name: str, whose: str, leads: int) -> At:
+    return {"page": lists.FIRST, "filter": name, "whose": whose, "leads": leads}
+
 
 # Figures just meeting every target: measure, contender, circumstances, figure; and whether more or less misses.
 JUST_MET: list[tuple[str, str, At, float, str]] = [
@@ -45,6 +50,22 @@ JUST_MET: list[tuple[str, str, At, float, str]] = [
     ("freshness", INBOXDB.name, {"probe": freshness.MANY, "percentile": 50}, 0.099, "more"),
     ("freshness", INBOXDB.name, {"probe": freshness.MANY, "percentile": 99}, 0.299, "more"),
     ("memory", INBOXDB.name, {"when": "filled"}, 120.0, "more"),
+    *(
+        ("lists", lists.THROUGH_API, page_at(name, whose, leads), took, worse)
+        for name, most in (("all", 5.0), ("ai_sent", 20.0))
+        for whose in (lists.MEMBER, lists.SETTER)
+        for leads, took, worse in ((PROMISED, most, "more"), (targets.SMALL, most / 1.5, "less"))
+    ),
+    *(
+        ("list_writers", contender, {"transaction": transaction}, tps, worse)
+        for transaction in lists.TRANSACTIONS
+        for contender, tps, worse in ((lists.WITH, 950.0, "less"), (lists.WITHOUT, 1000.0, "more"))
+    ),
+    *(
+        ("list_update", contender, {"column": column}, took, worse)
+        for column in steps.COLUMNS
+        for contender, took, worse in ((lists.WITH, 105.0, "more"), (lists.WITHOUT, 100.0, "less"))
+    ),
     ("reads", reads.THROUGH_API, {"readers": 8, "beside": reads.ALONE}, 350.0, "less"),
     ("reads", reads.BY_KEY, {"readers": 8, "beside": reads.ALONE}, 1000.0, "more"),
     ("reads_p50", reads.THROUGH_API, {"readers": 1, "beside": reads.ALONE}, 1.7, "more"),

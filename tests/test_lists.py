@@ -2,7 +2,6 @@
 
 import base64
 import json
-import random
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -237,102 +236,6 @@ def test_pages_hold_what_the_badge_counts(database: Database) -> None:
                 attention = attention or set(ids(found))
                 assert {one["lead_id"] for one in found if one["requires_attention"]} <= attention, context
             reader.close()
-
-
-class Pass:
-    """A client paging through a list, while others write."""
-
-    def __init__(self, reader: Connection[Any], workspace: str, scope: str, arguments: Answer) -> None:
-        """Begin before the first page."""
-        self.reader, self.workspace, self.scope, self.arguments = reader, workspace, scope, arguments
-        self.seen: list[str] = []
-        self.touched: set[str] = set()
-        self.members: set[str] | None = None  # of the list, before the first page
-        self.cursor: str | None = None
-
-    def go_on(self) -> bool:
-        """Read the next page; return whether there may be another."""
-        page = ask(self.reader, self.workspace, after=self.cursor, **self.arguments)
-        self.seen += ids(page["conversations"])
-        self.cursor = page["cursor"]
-        return bool(page["has_more"])
-
-
-def write_at_random(chance: random.Random, host: Host, leads: list[str], workspaces: list[str]) -> str:
-    """Write as an application does, about one lead; return the lead."""
-    lead = chance.choice(leads)
-    at = f"2024-06-{chance.randrange(1, 15):02} 12:00:{chance.randrange(3):02}+00"
-    match chance.randrange(9):
-        case 0:
-            lead = host.lead(chance.choice(workspaces), assignedToUserId=chance.choice((SUE, None)), createdAt=at)
-            leads.append(lead)
-        case 1:
-            host.message(lead, sentAt=at)
-            host.update("Lead", lead, lastInboundAt=at, lastMessageAt=at)
-        case 2:
-            host.ai_sent(lead, sentAt=at)
-            host.update("Lead", lead, lastOutboundAt=at, lastMessageAt=at)
-        case 3:
-            host.draft(lead)
-        case 4:
-            host.update("Lead", lead, snoozedUntil=chance.choice((None, BEFORE, LATER)))
-        case 5:
-            host.update("Lead", lead, assignedToUserId=chance.choice((SUE, SAM, GLOBAL, None)))
-        case 6:
-            host.update("Lead", lead, clientId=chance.choice(workspaces))
-        case 7:
-            tag, status = (
-                chance.choice(("Interested", "New", None)),
-                chance.choice(("new", "needs_repair", "blacklisted")),
-            )
-            host.update("Lead", lead, sentimentTag=tag, status=status)
-        case _:
-            host.delete("Lead", lead)
-            leads.remove(lead)
-    return lead
-
-
-@pytest.mark.host_variants("text", "uuid", "wide-mixed")
-def test_paging_while_others_write(database: Database) -> None:
-    """Whatever is written and drained between the pages: a lead that nobody touched comes exactly once."""
-    chance = random.Random(database.host)
-    owner, host = database.connect(), Host(database.writer())
-    leads = [host.lead(HERE, assignedToUserId=(SUE, None)[n % 2], createdAt=BEFORE) for n in range(30)]
-    readers = {user: database.signed_in(user) for user in (ANN, SUE, EVE)}
-    seats = [(ANN, HERE, GLOBAL), (SUE, HERE, SUE), (SUE, THERE, SUE), (EVE, THERE, GLOBAL)]
-    going: list[Pass] = []
-    ended = writes = drains = 0
-    for _ in range(400):
-        step = chance.randrange(10)
-        if step < 4 and leads:
-            lead = write_at_random(chance, host, leads, [HERE, THERE])
-            writes += 1
-            for one in going:
-                one.touched.add(lead)
-        elif step < 5:
-            owner.execute("call inboxdb.drain_dirty()")
-            drains += 1
-        elif len(going) < 4:
-            user, workspace, scope = chance.choice(seats)
-            name = chance.choice(FILTERS)
-            one = Pass(readers[user], workspace, scope, {"filter": name, "page_size": chance.randrange(1, 6)})
-            now = naive_leads(owner, datetime.fromisoformat(NOW))
-            one.members = {lead.id for lead in now if may_see(lead, workspace, scope) and is_in(lead, name)}
-            going.append(one)
-        else:
-            one = chance.choice(going)
-            if not one.go_on():
-                going.remove(one)
-                ended += 1
-                expected = sorted((one.members or set()) - one.touched)
-                assert sorted(lead for lead in one.seen if lead not in one.touched) == expected, one.arguments
-    assert min(ended, writes, drains) > 20
-    owner.execute("call inboxdb.drain_dirty()")
-    for user, workspace, scope in seats:
-        live = live_counts(owner, workspace).get(scope)
-        for name, count in COUNTS.items():
-            found = listed(readers[user], workspace, filter=name, page_size=7)
-            assert len(set(ids(found))) == len(found) == (getattr(live, count) if live else 0)
 
 
 def test_no_write_fails_by_an_index_of_the_lists(database: Database) -> None:

@@ -1,9 +1,11 @@
-"""Random histories of a host: whenever all is drained, stored counts == live counts == those of tests/naive.py.
+"""Random histories of a host: whenever all is drained, stored counts == live counts == those of tests/naive.py, and the
+pages of each list have the leads that its badge counts. Whatever is written or drained between two pages, each page has
+the leads that follow in the list of that moment.
 
-A history is made of steps: of three writers, each in or out of a transaction, and of the drain, which is also stopped
-on its way, cut short, rolled back and robbed of its work list. The database's clock stands still but for the steps
-that move it. One step is taken at a time, and none waits for a lock: whoever would have to wait fails. What is drawn
-never hangs on what the database said, so a seed takes the same steps again.
+A history is made of steps: of three writers, each in or out of a transaction, of clients paging through lists, and of
+the drain, which is also stopped on its way, cut short, rolled back and robbed of its work list. The database's clock
+stands still but for the steps that move it. One step is taken at a time, and none waits for a lock: whoever would have
+to wait fails. What is drawn never hangs on what the database said, so a seed takes the same steps again.
 
 INBOXDB_PROPERTY_HISTORIES (72, over the host variants together) and INBOXDB_PROPERTY_STEPS (50 each) set the size: CI
 takes 200 in a step of their own, in which every kind of operation has to take effect. A failure prints its steps, and
@@ -32,10 +34,14 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from psycopg import errors
 from psycopg.pq import TransactionStatus
 
-from tests.hosts import HOSTS
-from tests.naive import naive_counts
+from inboxdb.install import lists
+from tests.hosts import HOSTS, WIDE_HOSTS
+from tests.naive import Lead, naive_counts, naive_leads
 from tests.rows import BY_AI, GLOBAL, Counts, empty_small_slices, live_counts, set_slice, stored_counts
 from tests.servers import Database
+from tests.test_lists import COUNTS, FILTERS, ask, ids, is_in, listed, may_see
+
+VARIANTS = (*HOSTS, *WIDE_HOSTS)
 
 HISTORIES = int(os.environ.get("INBOXDB_PROPERTY_HISTORIES", "72"))
 STEPS = int(os.environ.get("INBOXDB_PROPERTY_STEPS", "50"))
@@ -86,7 +92,10 @@ def changes_of(**choices: tuple[str | None, ...]) -> st.SearchStrategy[Columns]:
 
 ROLLUP = {"lastInboundAt": MOMENTS, "lastOutboundAt": MOMENTS, "lastZrgOutboundAt": MOMENTS}
 ROLLUP_CHANGES = changes_of(**ROLLUP)
-LEAD_CHANGES = changes_of(status=STATUSES, sentimentTag=TAGS, snoozedUntil=SNOOZES, assignedToUserId=USERS, **ROLLUP)
+LISTED = {"lastMessageAt": MOMENTS, "createdAt": MOMENTS[1:], "updatedAt": MOMENTS[1:]}
+LEAD_CHANGES = changes_of(
+    status=STATUSES, sentimentTag=TAGS, snoozedUntil=SNOOZES, assignedToUserId=USERS, **ROLLUP, **LISTED
+)
 DRAFT_CHANGES = changes_of(
     status=("pending", "pending", "approved"), autoSendAction=("needs_review", "needs_review", None), content=("…",)
 )
@@ -100,6 +109,13 @@ AFTER = (
     *((), (), (), (), ("compare",), ("commit",), ("commit", "compare"), ("commit", "compare")),
     *(("rollback",), ("rollback to savepoint",), ("release savepoint",)),
 )
+
+
+# Who reads lists, and the scope of each: the owner of every workspace, and setters.
+READERS = {row_id(0): GLOBAL, row_id(1): row_id(1), row_id(2): row_id(2)}
+LISTS = (*FILTERS, "updated")
+# Of the two that go by what was counted last, more.
+PAGED = st.sampled_from((*LISTS, *("ai_sent", "ai_review") * 3))
 
 
 @dataclass(frozen=True)
@@ -124,6 +140,8 @@ KINDS = {
     *("announce", "stop drain", "commit drain", "rollback drain"),
     # comparisons of a workspace in which the count was above 0
     *(f"count {name}" for name in Counts._fields),
+    # and comparisons of a list of more pages than one
+    *(f"list {name}" for name in LISTS),
 }
 
 
@@ -175,6 +193,12 @@ POPULATION = re.sub(
     insert into public."Client" (id, name, "userId", "updatedAt")
     values ('#0', '…', '#0', now()), ('#1', '…', '#0', now()), ('#2', '…', '#0', now())
     on conflict (id) do nothing;
+
+    insert into public."ClientMember" (id, "clientId", "userId", role, "updatedAt")
+    values
+      ('#0', '#0', '#1', 'SETTER', now()), ('#1', '#1', '#1', 'SETTER', now()), ('#2', '#2', '#1', 'SETTER', now()),
+      ('#3', '#0', '#2', 'SETTER', now()), ('#4', '#1', '#2', 'SETTER', now())
+    on conflict do nothing;
 
     insert into public."Lead" (
       id, "clientId", "assignedToUserId", status, "sentimentTag", "lastInboundAt", "lastOutboundAt", "snoozedUntil",
@@ -308,6 +332,37 @@ class OpenDrain:
         self.is_open = False
 
 
+def in_order(leads: list[Lead], workspace: str, scope: str, name: str) -> list[tuple[datetime, str]]:
+    """List the leads of a list as they are to come, with the instants by which they are sorted."""
+
+    def at(lead: Lead) -> datetime:
+        columns = lead.columns
+        found: datetime = (
+            columns["updatedAt"] if name == "updated" else columns["lastMessageAt"] or columns["createdAt"]
+        )
+        return found
+
+    filter = "all" if name == "updated" else name
+    there = [lead for lead in leads if may_see(lead, workspace, scope) and is_in(lead, filter)]
+    return sorted(((at(lead), lead.id) for lead in there), reverse=True)
+
+
+def arguments_of(name: str) -> dict[str, str]:
+    return {"sort": "updated"} if name == "updated" else {"filter": name}
+
+
+@dataclass
+class Paging:
+    """A client who pages through a list: whose, which, and behind which lead the next page begins."""
+
+    user: str
+    workspace: str
+    name: str
+    size: int
+    cursor: str | None = None
+    last: tuple[datetime, str] | None = None
+
+
 class World:
     """A database, everyone who is connected to it, and how often each kind of operation took effect."""
 
@@ -318,6 +373,10 @@ class World:
         options = "-c TimeZone=America/St_Johns -c lock_timeout=1ms"
         self.owner = database.connect(options=options)
         self.open_drain = OpenDrain(database, options, thread)
+        self.readers = {user: database.signed_in(user) for user in READERS}
+        for reader in self.readers.values():
+            reader.execute("set lock_timeout = '1ms'")
+        self.lists = itertools.cycle(itertools.product(READERS, LISTS))
         self.lead_columns = [column.name for column in self.owner.execute('table public."Lead"').description or []]
         # or its locks would fail steps that wait for nobody else
         tables = "select oid::regclass::text from pg_class where relkind = 'r' and relowner = current_user::regrole"
@@ -413,11 +472,13 @@ class Histories(RuleBasedStateMachine):
         self.versions: dict[tuple[str, str], int] = {}
         self.counts: dict[str, dict[str, Counts]] = {}
         self.may_have_failed = False  # the open drain, when it was started
+        self.paging: list[Paging] = []
 
     def teardown(self) -> None:
         """End a history that went well: quiet."""
         if sys.exc_info() == (None, None, None):
             self.compare_when_quiet(("commit", "commit", "commit"))
+            self.compare_lists(len(READERS) * len(LISTS))
 
     # The application
 
@@ -448,11 +509,12 @@ class Histories(RuleBasedStateMachine):
 
     @step(turn=TURNS, id=IDS, number=NUMBERS, columns=LEAD_CHANGES)
     def insert_lead(self, turn: Turn, id: str, number: int, columns: Columns) -> bool:
+        columns = {"updatedAt": minute(0), **columns}
         names = ", ".join(f'"{column}"' for column in columns)
         values = ", ".join(f"%({column})s" for column in columns)
         statement = f"""
-            insert into public."Lead" (id, "clientId", "updatedAt", {names})
-            select %(id)s, c.id, now(), {values} from ({nth("Client")}) as c
+            insert into public."Lead" (id, "clientId", {names})
+            select %(id)s, c.id, {values} from ({nth("Client")}) as c
             on conflict (id) do nothing
         """
         return self.write(turn, statement, id=id, number=number, **columns)
@@ -752,6 +814,71 @@ class Histories(RuleBasedStateMachine):
         set_slice(self.world.owner, f"{slice}")
         return True
 
+    # Clients
+
+    @step(
+        number=NUMBERS,
+        user=st.sampled_from(list(READERS)),
+        name=PAGED,
+        size=st.sampled_from((1, 1, 2)),
+    )
+    def begin_paging(self, number: int, user: str, name: str, size: int) -> bool:
+        with self.unhindered():
+            for (workspace,) in self.owner.execute(nth("Client"), {"number": number}).fetchall():
+                self.paging.append(Paging(user, str(workspace), name, size))
+                return self.read_page(self.paging[-1])
+        return False
+
+    @step(number=st.integers(0, 2))
+    def turn_page(self, number: int) -> bool:
+        if not self.paging:
+            return False
+        with self.unhindered():
+            return self.read_page(self.paging[number % len(self.paging)])
+        return False
+
+    def read_page(self, paging: Paging) -> bool:
+        """Read the next page, which has the leads that follow in the list of now; return whether there was one."""
+        if paging.name == "ai_sent" and any(writer.unannounced for writer in self.world.writers):
+            return False
+        reader, scope = self.world.readers[paging.user], READERS[paging.user]
+        arguments = {**arguments_of(paging.name), "page_size": paging.size, "after": paging.cursor}
+        if not self.has_access(paging.user, paging.workspace):
+            with pytest.raises(errors.DatabaseError) as raised:
+                ask(reader, paging.workspace, **arguments)
+            if isinstance(raised.value, errors.LockNotAvailable):
+                raise raised.value
+            assert raised.value.sqlstate == "IB007"
+            self.paging.remove(paging)
+            return False
+        leads = naive_leads(self.owner, self.world.now)
+        following = [
+            lead
+            for lead in in_order(leads, paging.workspace, scope, paging.name)
+            if paging.last is None or lead < paging.last
+        ]
+        page = ask(reader, paging.workspace, **arguments)
+        here = following[: paging.size]
+        assert ids(page["conversations"]) == [lead for _, lead in here], paging
+        assert page["has_more"] or len(following) <= paging.size, paging
+        paging.cursor = page["cursor"]
+        if not page["has_more"]:
+            self.paging.remove(paging)
+        elif here:
+            paging.last = here[-1]
+        return True
+
+    def has_access(self, user: str, workspace: str) -> bool:
+        rows = self.owner.execute(
+            """
+            select from public."Client" where id::text = %(workspace)s and "userId"::text = %(user)s
+            union all
+            select from public."ClientMember" where "clientId"::text = %(workspace)s and "userId"::text = %(user)s
+            """,
+            {"user": user, "workspace": workspace},
+        )
+        return rows.rowcount > 0
+
     # What must hold
 
     @step(ends=st.tuples(ENDS, ENDS, ENDS))
@@ -789,6 +916,7 @@ class Histories(RuleBasedStateMachine):
         changes = " union all ".join(f"select * from inboxdb.change_{number}" for number in range(4))
         assert self.owner.execute(changes).fetchall() == []
         assert self.owner.execute("select client_id from inboxdb.waiting").fetchall() == []
+        self.compare_lists(2)
 
         rows = self.owner.execute("select client_id::text, family, version from inboxdb.cache_version")
         versions = {(workspace, family): version for workspace, family, version in rows}
@@ -803,9 +931,22 @@ class Histories(RuleBasedStateMachine):
                 self.done[f"count {name}"] += count > 0
         return True
 
+    def compare_lists(self, number: int) -> None:
+        """Hold the pages of some lists, in each workspace, to the leads of now, and to what the badge counts."""
+        leads, stored = naive_leads(self.owner, self.world.now), stored_counts(self.owner)
+        for user, name in itertools.islice(self.world.lists, number):
+            for workspace in stored:
+                if self.has_access(user, workspace):
+                    found = ids(listed(self.world.readers[user], workspace, **arguments_of(name), page_size=3))
+                    scope = READERS[user]
+                    assert found == [lead for _, lead in in_order(leads, workspace, scope, name)], (user, name)
+                    if name in COUNTS:
+                        assert len(found) == getattr(stored[workspace].get(scope, Counts()), COUNTS[name])
+                    self.done[f"list {name}"] += len(found) > 3
 
-@pytest.mark.all_hosts
-def test_counts_are_right_after_any_history(database: Database, request: pytest.FixtureRequest) -> None:
+
+@pytest.mark.host_variants(*VARIANTS)
+def test_counts_and_lists_are_right_after_any_history(database: Database, request: pytest.FixtureRequest) -> None:
     size = settings(
         max_examples=PER_RUN,
         stateful_step_count=STEPS,
@@ -816,7 +957,8 @@ def test_counts_are_right_after_any_history(database: Database, request: pytest.
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    runs = -(-HISTORIES // (len(HOSTS) * (PER_RUN - 1)))
+    runs = -(-HISTORIES // (len(VARIANTS) * (PER_RUN - 1)))
+    lists.build(database.direct_dsn)
     first = int(request.config.getoption("--hypothesis-seed") or random.getrandbits(32))
     with ThreadPoolExecutor(1) as thread:
 
@@ -834,6 +976,6 @@ def test_counts_are_right_after_any_history(database: Database, request: pytest.
 
     done = Here.world.done
     # now and then Hypothesis ends one early, which those beyond the size make up for
-    assert done["step"] >= HISTORIES / len(HOSTS) * STEPS
+    assert done["step"] >= HISTORIES / len(VARIANTS) * STEPS
     if HISTORIES >= 200:
         assert {kind for kind in KINDS if not done[kind]} == set()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.bench import bulk, freshness, reads, refresh, steps, writers
+from tests.bench import bulk, freshness, lists, reads, refresh, steps, writers
 from tests.bench.contenders import INBOXDB, NO_TRIGGER
 from tests.bench.results import At, Figure, Results, Target, number
 from tests.bench.sizes import Size
@@ -20,6 +20,7 @@ def judge(results: Results, size: Size) -> list[Target]:
         *judge_writers(results, size),
         *judge_reads(results),
         *judge_small_workspaces(results),
+        *judge_lists(results, size),
         *judge_memory(results),
     ]
 
@@ -100,6 +101,37 @@ def judge_small_workspaces(results: Results) -> Iterator[Target]:
     what = "16 writers in many small workspaces, open 5 ms, while they are drained"
     for percentile, most in ((50, 0.1), (99, 0.3)):
         yield counted_within(results, what, freshness.MANY, percentile, most)
+
+
+def judge_lists(results: Results, size: Size) -> Iterator[Target]:
+    """Hold the slowest page of each kind to a time, and to itself in a small workspace; writers to those without."""
+    measured = next((one for one in results.measures if one.name == "lists"), None)
+    slowest: dict[tuple[str, bool], Figure] = {}
+    for figure in measured.figures if measured else []:
+        kind = str(figure.at["whose"]), figure.at["filter"] in lists.LOOKED_UP
+        if figure.contender == lists.THROUGH_API and figure.at["leads"] == size.judged:
+            slowest[kind] = max(slowest.get(kind, figure), figure, key=lambda one: one.median)
+    for whose, looked_up in (
+        (whose, looked_up) for whose in (lists.MEMBER, lists.SETTER) for looked_up in (False, True)
+    ):
+        most = 20 if looked_up else 5
+        which = " or ".join(lists.LOOKED_UP) if looked_up else "the others"
+        this = slowest.get((whose, looked_up))
+        what = f"a {whose}'s page of conversations in a workspace of {size.judged:,}, the slowest of {which}"
+        seen, met = (f"{number(this.median)} ms", this.median <= most) if this else ("not measured", None)
+        yield Target(what, f"at most {most} ms", seen, met)
+        small = results.find("lists", lists.THROUGH_API, {**this.at, "leads": SMALL}) if this else None
+        yield at_most(what, f"at most 1.5 times as long as in one of {SMALL:,}", this, small, 1.5, "ms")
+    for transaction in lists.TRANSACTIONS:
+        ours, bare = (
+            results.find("list_writers", one, {"transaction": transaction}) for one in (lists.WITH, lists.WITHOUT)
+        )
+        what = f"16 writers, {transaction}, with the lists' indexes: throughput"
+        yield at_least(what, "at least 0.95 of that without", ours, bare, 0.95, "tps")
+    for column in steps.COLUMNS:
+        ours, bare = (results.find("list_update", one, {"column": column}) for one in (lists.WITH, lists.WITHOUT))
+        what = f"processor time of an UPDATE of one lead, {column}, with the lists' indexes"
+        yield at_most(what, "at most 1.05 of that without", ours, bare, 1.05, "µs")
 
 
 def counted_within(results: Results, what: str, probe: str, percentile: int, most: float) -> Target:
