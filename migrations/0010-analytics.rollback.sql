@@ -77,7 +77,7 @@ drop function inboxdb.live_overview(inboxdb.analytics_window);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.window_replies(inboxdb.analytics_window);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.window_messages(inboxdb.analytics_window, interval);
+drop function inboxdb.window_messages(inboxdb.analytics_window, integer);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.window_leads(inboxdb.analytics_window);
 -- squawk-ignore ban-drop-function
