@@ -389,11 +389,11 @@ def test_a_day_is_what_calendars_say(database: Database) -> None:
             host.delete("Message", sent)
     # 23:01 to 24:00 came twice, and the first minute of the next day between
     set_zone(host, HERE, "America/St_Johns")
-    for moment, day in (("02:29", "06"), ("02:30", "07"), ("02:31", "06"), ("03:29", "06"), ("03:30", "07")):
-        sent = host.message(lead, sentAt=f"2010-11-07 {moment}:30+00")
+    for clock, day in (("02:29", "06"), ("02:30", "07"), ("02:31", "06"), ("03:29", "06"), ("03:30", "07")):
+        sent = host.message(lead, sentAt=f"2010-11-07 {clock}:30+00")
         for other in ("06", "07"):
             at = f"2010-11-{other}"
-            assert figures(ann, "analytics_overview", at, at)["responses"] == (day == other), moment
+            assert figures(ann, "analytics_overview", at, at)["responses"] == (day == other), clock
         host.delete("Message", sent)
 
 
@@ -669,7 +669,7 @@ def test_percentiles_are_within_five_percent(database: Database) -> None:
     owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)
     lead = host.lead(HERE)
     chance = random.Random(1)
-    senders = {
+    senders: dict[tuple[str, str | None], dict[str, str | None]] = {
         ("user", SUE): {"sentBy": "setter", "sentByUserId": SUE},
         ("user", ANN): {"sentBy": None, "sentByUserId": ANN},
         ("ai", None): {"sentBy": "ai", "sentByUserId": SUE},

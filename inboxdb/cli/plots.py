@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from inboxdb.cli.render import FUNNEL
 from inboxdb.counts.analytics import Analytics
@@ -48,7 +49,7 @@ def write(found: Analytics, file: Path) -> None:
 
 
 def _by_day(axes: Axes, found: Analytics, names: dict[str, str]) -> None:
-    days = [date.fromisoformat(one["day"]) for one in found.days]
+    days: Any = [date.fromisoformat(one["day"]) for one in found.days]
     for name, label in names.items():
         axes.step(days, [one[name] for one in found.days], where="mid", label=label)
     axes.set_ylim(bottom=0)

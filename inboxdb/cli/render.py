@@ -312,9 +312,8 @@ def analytics(found: Analytics) -> str:
     for day in found.days:
         numbers = (day[name] for name in ("leads_created", "inbound", "outbound", "meetings_booked"))
         days.append((day["day"], *(f"{number:,}" for number in numbers)))
-    return "\n\n".join(
-        (f"{found.from_day} to {found.to_day}, {found.time_zone}", *map(_columns, (days, replies, steps)))
-    )
+    heading = f"{found.from_day} to {found.to_day}, {found.time_zone}"
+    return "\n\n".join([heading, _columns(days), _columns(replies), _columns(steps)])
 
 
 def _wait(milliseconds: float) -> str:

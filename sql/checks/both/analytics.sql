@@ -72,10 +72,11 @@ found (place, part, lack) as (
         then pg_catalog.format('public.%I is missing', c.host_table)
       when c.type_name is null
         then pg_catalog.format('public.%I.%I is missing, or of no type that would do', c.host_table, c.host_column)
-      else pg_catalog.format(
-        'public.%I.%I is not of the type of public.%I.%I', c.host_table, c.host_column, other.host_table,
-        other.host_column
-      )
+      else
+        pg_catalog.format(
+          'public.%I.%I is not of the type of public.%I.%I', c.host_table, c.host_column, other.host_table,
+          other.host_column
+        )
     end
   from typed as c
   left join typed as other on c.same_as = other.place

@@ -44,7 +44,10 @@ used (table_name, relowner, relrowsecurity, relforcerowsecurity, is_ours, severi
         'EmailCampaign', 'FollowUpInstance', 'FollowUpSequence', 'LeadCrmRow', 'ReactivationCampaign',
         'ReactivationEnrollment', 'SmsCampaign', 'WorkspaceSettings'
       )
-      and exists (select from routine as r where r.proname = 'missing_for_analytics')
+      and exists (
+        select from routine as r
+        where r.proname = 'missing_for_analytics'
+      )
     )
 )
 

@@ -60,7 +60,10 @@ used (oid, table_name, relowner, is_ours, severity, needs) as (
         'EmailCampaign', 'FollowUpInstance', 'FollowUpSequence', 'LeadCrmRow', 'ReactivationCampaign',
         'ReactivationEnrollment', 'SmsCampaign', 'WorkspaceSettings'
       )
-      and exists (select from routine as r where r.proname = 'missing_for_analytics')
+      and exists (
+        select from routine as r
+        where r.proname = 'missing_for_analytics'
+      )
     )
 ),
 
