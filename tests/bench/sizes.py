@@ -61,7 +61,7 @@ SIZES = {
         bulk=2_000,
         bulk_rounds=1,
         bulk_limit=5,
-        promise_seconds=3,
+        promise_seconds=1,
         hour=2_000,
     ),
     "quick": Size(
@@ -75,11 +75,11 @@ SIZES = {
         writers=(16, 64),
         seconds=1,
         writer_rounds=2,
-        bulk=50_000,
+        bulk=30_000,
         bulk_rounds=0,
         bulk_limit=10,
         promise_seconds=3,
-        hour=24_000,
+        hour=12_000,
     ),
     "full": Size(
         workspaces=(1_000, 10_000, 100_000, 1_000_000, 5_000_000),
