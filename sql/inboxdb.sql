@@ -85,7 +85,10 @@ create schema if not exists inboxdb;
 \ir log/read_floor.view.sql
 \ir log/change.view.sql
 \ir log/changes_of.sql
+\ir log/text_change.table.sql
+\ir log/is_for_texts.sql
 \ir log/take_changes.sql
+\ir log/floor_above.sql
 \ir log/current_slice.sql
 \ir log/note_change.sql
 \ir log/can_note_in.sql
@@ -229,6 +232,31 @@ create schema if not exists inboxdb;
 \ir access/lead_rls_state.sql
 \ir access/protect_topics.sql
 
+-- search: the TEXTS that searches look in.
+-- Folded, stored apart from the host's rows, kept by triggers and a walk; what judges a lead live.
+\ir search/folding.type.sql
+\ir search/folded.sql
+\ir search/only_digits.sql
+\ir search/digits_asked.sql
+\ir search/exact_hash.sql
+\ir search/like_pattern.sql
+\ir search/missing_for_search.sql
+\ir search/searched_lead.view.sql
+\ir search/lead_text.table.sql
+\ir search/search_state.table.sql
+\ir search/search_state_now.view.sql
+\ir search/noted_texts.sql
+\ir search/text_definitions.sql
+\ir search/note_text_change.sql
+\ir search/lead.trigger.sql
+\ir search/store_texts.sql
+\ir search/fold_noted.sql
+\ir search/walk_texts.sql
+\ir search/refresh_texts.sql
+\ir search/search_indexes.sql
+\ir search/search_candidates.sql
+\ir search/is_found.sql
+
 -- list: the conversations BEHIND the counts.
 -- Filters, the indexes on "Lead" that pages are found by, cursors, and what a page shows.
 \ir list/missing_for_lists.sql
@@ -245,6 +273,8 @@ create schema if not exists inboxdb;
 \ir list/require_index.sql
 \ir list/list_page.type.sql
 \ir list/list_condition.type.sql
+\ir list/search_terms.sql
+\ir list/require_search.sql
 \ir list/require_condition.sql
 \ir list/list_candidates.sql
 \ir list/leads_of.sql

@@ -90,8 +90,8 @@ WAITING = list(USERS)[::2]
 def move_in(database: Database) -> dict[str, str]:
     """Write and count the tenants' rows: in each workspace a lead of nobody's, and a lead of each user's.
 
-    The leads of Globex are `needs_repair`. A third workspace, of Acme's owner, was counted and deleted.
-    Returns the ids of the workspaces by name.
+    The leads of Globex are `needs_repair`; all are called Somebody. A third workspace, of Acme's owner, was counted and
+    deleted. Returns the ids of the workspaces by name.
     """
     owner, host = database.connect(), Host(database.writer())
     owner.execute("""alter type public."ClientMemberRole" add value 'AUDITOR'""")
@@ -99,10 +99,10 @@ def move_in(database: Database) -> dict[str, str]:
     for name, status in ((ACME, "new"), (GLOBEX, "needs_repair")):
         (owned_by,) = (person.user for person in PEOPLE if "OWNER" in person.roles[name])
         workspace = workspaces[name] = host.workspace(userId=owned_by)
-        host.lead(workspace, status=status)
+        host.lead(workspace, status=status, firstName="Somebody")
         for whose, user in USERS.items():
             replied_at = WRITTEN_AT if whose in WAITING else None
-            host.lead(workspace, status=status, assignedToUserId=user, lastInboundAt=replied_at)
+            host.lead(workspace, status=status, firstName="Somebody", assignedToUserId=user, lastInboundAt=replied_at)
         for person in PEOPLE:
             for role in person.roles[name]:
                 if person.user and role != "OWNER":

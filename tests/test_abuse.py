@@ -334,14 +334,18 @@ def test_every_way_to_read_conversations_shows_ones_own(attacked: Database, name
             ", filter => 'ai_sent'",
             ", sort => 'updated'",
             ", page_size => 1",
+            ", search => '00000000-0000'",
+            *(f", search => '{lead}'" for lead in LEADS),
         ):
             page = f"inbox_api.conversations('{workspace}'{arguments}) as p"
             one = f"select c ->> 'lead_id' from {page} cross join jsonb_array_elements(p.conversations) as c"
             listed, whole = attempt(connection, one), attempt(connection, f"select p from {page}")
             assert listed.sqlstate == whole.sqlstate == (None if own else refused), (workspace, arguments)
             assert set(ids(listed)) <= set(own)
-            if own and arguments in ("", ", sort => 'updated'"):
+            if own and arguments in ("", ", sort => 'updated'", ", search => '00000000-0000'"):
                 assert ids(listed) == own
+            if own and (searched := arguments.removeprefix(", search => '").rstrip("'")) in LEADS:
+                assert ids(listed) == [searched] * (searched in own)
             assert_nothing_hidden(viewer, whole)
         filters = attempt(connection, f"select f from inbox_api.conversation_filters('{workspace}') as f")
         assert filters.sqlstate == (None if own else refused)
@@ -786,7 +790,7 @@ CALLS = {
     "inbox_counts": f"select * from inbox_api.inbox_counts('{HERE}')",
     "read_conversations": (
         f"select * from inboxdb.read_conversations('{HERE}', 'ai_review', '{{sms}}', '{{Interested,null}}', null, "
-        "true, '1+', null, 'activity', null, 50)"
+        "true, '1+', null, '000', 'activity', null, 50)"
     ),
     # the first page, and the one behind its cursor
     "conversations": (
@@ -815,7 +819,8 @@ CALLS = {
     "send_all_signals": (
         f"""select inboxdb.send_all_signals('[{{"client_id": "{HERE}", "version": 1, "changed_scopes": ["{ANN}"]}}]')"""
     ),
-    "maintain": "select inboxdb.maintain(null, true)",
+    # all but the clock of what is kept
+    "maintain": "select m.item, m.time_limit, m.outcome from inboxdb.maintain(null, true) as m",
     "seconds_to_next_attempt": "select inboxdb.seconds_to_next_attempt()",
     # all but the size of the log: rolled back changes make the log grow, too
     "drain_status": (
@@ -861,6 +866,9 @@ USES = (
     "table inboxdb.cache_version",
     'table public."Lead"',
     f"select * from inbox_api.inbox_counts('{THERE}')",
+    # of addresses, by the indexes at once; of terms
+    f"select * from inbox_api.conversations('{HERE}', search => 'somebody@example.org')",
+    f"select * from inbox_api.conversations('{HERE}', search => '0000 {SUES} +(000)')",
     f"""insert into public."Lead" (id, "clientId", "updatedAt") values ('{NO_LEAD}', '{HERE}', '{NOW}')""",
     *(
         f"""update public."Lead" set "{column}" = {value}"""
@@ -869,6 +877,8 @@ USES = (
             **dict.fromkeys(("lastInboundAt", "lastOutboundAt", "lastZrgOutboundAt", "snoozedUntil"), f"'{NOW}'"),
             **dict.fromkeys(("clientId", "assignedToUserId"), f"'{THERE}'"),
             "jobTitle": "'other'",
+            **dict.fromkeys(("firstName", "phone"), "'other'"),
+            "alternateEmails": "'{other}'",
         }.items()
     ),
     f"""update public."Lead" set id = '{NO_LEAD}' where id operator(pg_catalog.=) '{SUES}'""",
@@ -1001,7 +1011,8 @@ def working(database: Database) -> Database:
 def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, role: str, user: str) -> None:
     """Nor do lures change the answers of our functions. No cast can be made between types of the server's."""
     owner = working.connect()
-    owner.execute('alter table public."Lead" enable trigger inboxdb_note_compared')
+    for trigger in ("inboxdb_note_compared", "inboxdb_note_compared_text"):
+        owner.execute(f'alter table public."Lead" enable trigger {trigger}'.encode())
     honest, attacker = (enter(working, role, user) for _ in range(2))
     for connection in (honest, attacker):
         claim(connection, json.dumps({"if-none-match": '"x"'}), "request.headers")

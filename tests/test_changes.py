@@ -70,6 +70,17 @@ COUNTED = {
     "snoozedUntil",
     "assignedToUserId",
 }
+# Columns that are searched: an UPDATE that names one is a change of text, and none for the counts.
+SEARCHED = {
+    "firstName",
+    "lastName",
+    "email",
+    "phone",
+    "companyName",
+    "smsCampaignId",
+    "alternateEmails",
+    "currentReplierEmail",
+}
 # An UPDATE that names any of these columns announces a message.
 ROLLUPS = {"lastInboundAt", "lastOutboundAt", "lastZrgOutboundAt"}
 
@@ -306,6 +317,7 @@ def test_before_trigger_changes_a_column_that_the_update_does_not_name(world: Wo
 def test_updates_of_other_columns_call_no_trigger_function(world: World) -> None:
     world.insert("Lead", LEAD_COLUMNS)
     others = {column: other for column, (_, other) in LEAD_COLUMNS.items() if column not in COUNTED}
+    searched = {column: others.pop(column) for column in SEARCHED}
 
     def called(columns: dict[str, str]) -> set[str]:
         statement = f'explain (analyze, format json) update "Lead" set {to_parameters(columns)}'
@@ -313,6 +325,7 @@ def test_updates_of_other_columns_call_no_trigger_function(world: World) -> None
         return {trigger["Trigger Name"] for trigger in report[0]["Triggers"]}
 
     assert not {name for name in called(others) if name.startswith("inboxdb")}
+    assert {name for name in called(searched) if name.startswith("inboxdb")} == {"inboxdb_note_text"}
     assert "inboxdb_note_update" in called({"status": "blacklisted"})
 
 

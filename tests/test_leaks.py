@@ -17,6 +17,7 @@ import pytest
 from psycopg import Error
 
 from inboxdb.database import sources
+from inboxdb.install import lists
 from inboxdb.release import made as objects
 from tests.rows import GLOBAL, new_id
 from tests.servers import WRITER, Database, Server
@@ -241,6 +242,7 @@ class World:
                 owner.execute(f"grant select, insert, update, delete on {LEAD} to {role}".encode())
         owner.execute("select inboxdb.protect_leads(%s, %s)", ([WRITER], [MEMBERS, "anon"]))
         owner.execute("select inboxdb.publish_leads()")
+        lists.build(database.direct_dsn)
         owner.execute(KNOCK.encode())
         # becomes everybody
         self.superuser = database.superuser()
@@ -423,6 +425,23 @@ class World:
                 for name, id_ in self.workspaces.items():
                     refused = "IB020" if person.belongs_to(name) else no_access
                     yield Try(f"{function}()", "execute", refused, call, (id_,))
+
+        # of names of all, and of nobody's
+        for search in (None, "some body", "nobody"):
+            listed = f"""
+                select nullif(c ->> 'assigned_to_user_id', '{GLOBAL}')
+                from inbox_api.conversations(%s, search => %s) as p
+                cross join jsonb_array_elements(p.conversations) as c
+            """
+            yield Try("inbox_api.conversations()", "execute", no_access, listed, (unknown, search))
+            for name, id_ in self.workspaces.items():
+                found = frozenset(
+                    (None if whose == "the sentinel" else whose,)
+                    for whose in (None, *USERS)
+                    if person.may_see(name, whose) and search != "nobody"
+                )
+                refused = no_access if not person.belongs_to(name) else None
+                yield Try("inbox_api.conversations()", "execute", refused or found, listed, (id_, search))
 
     def meddling(self, role: str) -> Iterator[Try]:
         """Use the names in our schemas, make things there or of our types, and read the stream past every policy."""

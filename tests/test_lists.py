@@ -797,6 +797,8 @@ def walk(
         "asked.sms_campaign_id": "null::text",
         "asked.sms_campaign_unattributed": "false",
         "asked.score": "'all'",
+        "asked.terms": "null::text[]",
+        "asked.address": "null::text",
         "candidates": "null::inboxdb.lead_id[]",
         "after_at": "null::timestamptz",
         "after_id": "null::inboxdb.lead_id",

@@ -288,6 +288,7 @@ def test_the_choice_from_installing_on(bare_database: Database) -> None:
     assert {one.object.name.split()[0] for one in lost_or_changed(owner, "trigger")} == {
         "inboxdb_note_update",
         "inboxdb_note_rollup",
+        "inboxdb_note_text",
     }
     is_marked(owner)
     owner.execute("select inboxdb.check_host()")

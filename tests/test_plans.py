@@ -194,14 +194,16 @@ def test_an_update_of_other_columns_calls_no_function(full: Database) -> None:
         writer,
         """
         update public."Lead" set
-          "firstName" = 'Ada', email = 'ada@example.com', phone = null, "overallScore" = 3, "scoredAt" = now(),
-          "lastMessageAt" = now(), "lastMessageDirection" = 'inbound', "assignedAt" = now(),
-          "autoReplyEnabled" = not "autoReplyEnabled", "smsCampaignId" = null, "updatedAt" = now()
+          "overallScore" = 3, "scoredAt" = now(), "lastMessageAt" = now(), "lastMessageDirection" = 'inbound',
+          "assignedAt" = now(), "autoReplyEnabled" = not "autoReplyEnabled", "updatedAt" = now()
         where "clientId" = %s
         """,
         workspace,
     )
     assert [name for name in used if name.endswith("()")] == []
+    # of a searched column one, which the counts have nothing of
+    used = use(writer, """update public."Lead" set email = 'a@example.com' where "clientId" = %s""", workspace)
+    assert [name for name in used if name.endswith("()")] == ["note_text_change()"]
     used = use(writer, """update public."Lead" set status = status || '.' where "clientId" = %s""", workspace)
     [(leads,)] = writer.execute('select count(*) from public."Lead" where "clientId" = %s', [workspace]).fetchall()
     assert used["note_lead_change()"].times == leads > 0

@@ -288,7 +288,7 @@ def test_the_schema_alone(used: Database, tmp_path: Path, protection: str) -> No
         with psycopg.connect(restored) as connection:
             # protection is not lost with the row that says so
             assert connection.execute("select inboxdb.lead_rls()").fetchone() == (protection,)
-        lost = {f"state on inboxdb.{table}" for table in ("installation", "drain_state", "list_key")}
+        lost = {f"state on inboxdb.{table}" for table in ("installation", "drain_state", "list_key", "search_state")}
         assert differing(restored) == {f"row {name}" for name in lost}
         run(owner, "migrate verify --repair\ndrain-dirty\nstatus\nmetrics")
         with psycopg.connect(restored) as connection:
@@ -308,8 +308,8 @@ def test_without_our_schemas(used: Database, tmp_path: Path) -> None:
     file = dump(used, tmp_path, *WITHOUT_OURS)
     with empty_database(used.server) as restored:
         errors = restore(restored, file)
-        # thirteen triggers, and the policy for those who are restricted
-        assert errors == ['schema "inboxdb" does not exist'] * 14
+        # fifteen triggers, and the policy for those who are restricted
+        assert errors == ['schema "inboxdb" does not exist'] * 16
         owner = as_owner(restored, used)
         with psycopg.connect(restored, autocommit=True) as connection:
             [workspace] = connection.execute('select min(id) from "Client"').fetchall()
@@ -385,6 +385,6 @@ def test_data_with_ours_into_an_installation(used: Database, tmp_path: Path) -> 
         access.turn_on(target.dsn, NAMED)
         errors = restore(dsn, file, "--data-only")
         assert all("duplicate key" in error for error in errors)
-        assert differing(dsn) == {"row state on inboxdb.drain_state"}
+        assert differing(dsn) == {f"row state on inboxdb.{table}" for table in ("drain_state", "search_state")}
         run(dsn, "migrate verify --repair\ndrain-dirty")
         assert_sound(dsn)

@@ -51,7 +51,7 @@ def test_each_room_names_only_itself_and_those_above() -> None:
             re.MULTILINE,
         )
     }
-    home |= dict.fromkeys(("client_id", "lead_id", "user_id"), "host")
+    home |= dict.fromkeys(("client_id", "lead_id", "user_id"), "host") | {"folding": "search"}
     upward = []
     for name in sources.contents():
         room = name.partition("/")[0]

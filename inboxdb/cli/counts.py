@@ -32,11 +32,15 @@ def show_counts(call: Call, client_id: str, setter: str | None) -> bool:
 @click.argument("client_id")
 @click.option("--as", "user", metavar="USER_ID", help="As a user sees them; else as who sees the whole workspace.")
 @click.option("--filter", "filter_name", metavar="FILTER", help="all, responses, attention …: see docs/contracts.md.")
+@click.option("--search", metavar="TEXT", help="An e-mail address, or terms: see docs/contracts.md.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many at most.")
-def show_conversations(call: Call, client_id: str, user: str | None, filter_name: str | None, limit: int) -> bool:
+def show_conversations(
+    call: Call, client_id: str, user: str | None, filter_name: str | None, search: str | None, limit: int
+) -> bool:
     """Show the newest conversations of a workspace, read live."""
     with session(call.dsn, application_name="inboxdb conversations") as connection:
-        found, has_more = conversations.read(connection, client_id, user, {"filter": filter_name}, limit)
+        conditions = {"filter": filter_name} | ({"search": search} if search else {})
+        found, has_more = conversations.read(connection, client_id, user, conditions, limit)
     call.answer({"conversations": found, "has_more": has_more}, render.conversations(found, has_more))
     return True
 

@@ -203,9 +203,9 @@ def lists_group() -> None:
 def lists_build(call: Call) -> bool:
     """Build the indexes for lists that are missing, invalid or outdated.
 
-    Five indexes on "Lead" and two on a table of inboxdb's, one after the other, concurrently: no reader and no writer
-    waits, and each takes a scan or two of the table, and the end of transactions that began before. Without them lists
-    are refused (IB020). From now on `inboxdb migrate apply` builds what is missing.
+    Five indexes on "Lead" and up to six on tables of inboxdb's, one after the other, concurrently: no reader and no
+    writer waits, and each takes a scan or two of the table, and the end of transactions that began before. Without them
+    lists are refused (IB020). From now on `inboxdb migrate apply` builds what is missing.
     """
     built = lists.build(call.dsn, report=report)
     call.answer({"built": built}, "\n".join(f"built {name}" for name in built) or "every index is built")

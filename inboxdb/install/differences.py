@@ -26,10 +26,16 @@ LEAD = Object("relation", 'public."Lead"')
 MEMBER, TRUSTED = (Object("policy", f'{name} on public."Lead"') for name in ("inboxdb_member", "inboxdb_trusted"))
 REALTIME = "realtime.messages"
 PUBLICATION = Object("publication", "inboxdb_lead")
-LISTED = "inboxdb.listed_lead"
-COMPARING, *NAMED = (
-    Object("trigger", f'inboxdb_note_{name} on public."Lead"') for name in ("compared", "update", "rollup")
+COMPARING, COMPARING_TEXT, *NAMED = (
+    Object("trigger", f'inboxdb_note_{name} on public."Lead"')
+    for name in ("compared", "compared_text", "update", "rollup", "text")
 )
+
+# Views and triggers that are made only where the host has the columns that a function of sql/ asks for.
+WHERE_THE_HOST_HAS_COLUMNS = {
+    "list/missing_for_lists.sql": ("inboxdb.listed_lead",),
+    "search/missing_for_search.sql": ("inboxdb.searched_lead", "inboxdb_note_text", "inboxdb_note_compared_text"),
+}
 
 # Tables of one row that installing makes, and how the row is made anew. Suspended: our views have stand-ins.
 FILL = {
@@ -43,6 +49,10 @@ FILL = {
             and pg_catalog.starts_with(p.proname, 'suspended_') and p.proname <> 'suspended_since'
         ) then pg_catalog.clock_timestamp() end""",
     "inboxdb.list_key": "insert into inboxdb.list_key (is_only) values (true) on conflict do nothing",
+    "inboxdb.search_state": """
+        delete from inboxdb.search_state;
+        insert into inboxdb.search_state (read_from, server_started_at)
+        values ('0', pg_catalog.pg_postmaster_start_time())""",
     "inboxdb.drain_state": """
         delete from inboxdb.drain_state;
         insert into inboxdb.drain_state (read_from, server_started_at)
@@ -79,7 +89,7 @@ WORDS = {
 # What a file of sql/ makes: a table or a type, or a routine or a view.
 TABLE = re.compile(r"create (?:table|type|domain) (inboxdb\.\w+)")
 ROUTINE = re.compile(r"^create or replace (?:function|procedure|view) (inbox(?:db|_api)\.\w+)", re.MULTILINE)
-TRIGGER = re.compile(r'^create or replace trigger (\w+)\n[^\n]* on (public\."\w+")\n.*?;$', re.MULTILINE | re.DOTALL)
+TRIGGER = re.compile(r'^create or replace trigger (\w+)\n[^;]*? on (public\."\w+")\n.*?;$', re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -157,7 +167,7 @@ def lost_or_changed(connection: Connection, kind: str) -> list[Difference]:
     """
     shipped, installed = catalog.shipped(), _installed(connection, f"o.kind = '{kind}'")
     _expect_as_chosen(connection, shipped, installed)
-    _expect_lists(connection, shipped)
+    _expect_for_columns(connection, shipped)
     remedy = {
         "trigger": _for_trigger,
         "index": _for_index,
@@ -217,7 +227,7 @@ def _read_state(connection: Connection) -> _State:
     installed = {obj: facts for obj, facts in _installed(connection).items() if not lists.is_of_lists(obj)}
     expected = catalog.shipped()
     _expect_as_chosen(connection, expected, installed)
-    _expect_lists(connection, expected)
+    _expect_for_columns(connection, expected)
     decided, drifted, owner, rls, named = _decided(connection)
 
     grantees = {obj: obj.name.rpartition(" to ")[2] for obj in expected if obj.kind == "privilege"}
@@ -263,7 +273,7 @@ def _expect_as_chosen(connection: Connection, expected: Objects, installed: Obje
     """
     must_compare = (sources.SQL / "log" / "must_compare.sql").read_text().split("$$")[1]
     is_comparing = installed.get(COMPARING, {}).get("enabled") == "O"
-    only_changed = is_comparing and all(installed.get(obj, {}).get("enabled") == "D" for obj in NAMED)
+    only_changed = is_comparing and all(installed.get(obj, {}).get("enabled") in ("D", None) for obj in NAMED)
     # the table may be lost, and may not be read by whoever runs the doctor
     with suppress(psycopg.ProgrammingError), transaction(connection):
         setting = "select s.setting_value from inboxdb.setting as s where s.setting_name = 'noted_updates'"
@@ -271,15 +281,16 @@ def _expect_as_chosen(connection: Connection, expected: Objects, installed: Obje
     if only_changed:
         expected |= {obj: expected[obj] | {"enabled": "D"} for obj in NAMED}
     if only_changed or is_comparing or connection.execute(must_compare.encode()).fetchone() == (True,):
-        expected[COMPARING] = expected[COMPARING] | {"enabled": "O"}
+        expected |= {obj: expected[obj] | {"enabled": "O"} for obj in (COMPARING, COMPARING_TEXT)}
 
 
-def _expect_lists(connection: Connection, expected: Objects) -> None:
-    """Expect no view of lists where the host lacks a column that the view reads."""
-    missing_for_lists = (sources.SQL / "list" / "missing_for_lists.sql").read_text().split("$$")[1]
-    if connection.execute(missing_for_lists.encode()).fetchone() != (None,):
-        for obj in [obj for obj in expected if obj.table == LISTED]:
-            del expected[obj]
+def _expect_for_columns(connection: Connection, expected: Objects) -> None:
+    """Expect no view and no trigger for which the host lacks a column."""
+    for file, names in WHERE_THE_HOST_HAS_COLUMNS.items():
+        missing = (sources.SQL / file).read_text().split("$$")[1]
+        if connection.execute(missing.encode()).fetchone() != (None,):
+            for obj in [obj for obj in expected if obj.table in names or obj.name.partition(" on ")[0] in names]:
+                del expected[obj]
 
 
 def _installed(connection: Connection, kinds: str = "true") -> Objects:

@@ -6,13 +6,16 @@ from contextlib import suppress
 from typing import NamedTuple
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from inboxdb.database.connection import Connection, describe, session, transaction
 from inboxdb.database.errors import InboxdbError
 from inboxdb.install import migrate
 from inboxdb.install.catalog import Object
 
-NAME = re.compile(r"public\.inboxdb_list_\w+|inboxdb\.counted_lead_ai_\w+_idx")
+NAME = re.compile(
+    r"public\.inboxdb_list_\w+|inboxdb\.counted_lead_ai_\w+_idx|inboxdb\.lead_text_(exact|trigrams|first_name|last_name)"
+)
 
 THERE = """
 select pg_catalog.format('%I.%I', n.nspname, c.relname)
@@ -55,11 +58,17 @@ def is_of_lists(obj: Object) -> bool:
 
 def indexes(connection: Connection) -> list[Index]:
     """List the indexes that lists have here, built or not: none without lists, or where the host lacks columns."""
-    there = connection.execute("select pg_catalog.to_regproc('inboxdb.list_indexes') is not null").fetchone()
-    if there != (True,):
-        return []
-    with transaction(connection):
-        return [Index(*row) for row in connection.execute("select * from inboxdb.list_indexes()")]
+    found: list[Index] = []
+    for function in ("list_indexes", "search_indexes"):
+        there = connection.execute("select pg_catalog.to_regproc(%s) is not null", (f"inboxdb.{function}",)).fetchone()
+        if there != (True,):
+            break
+        with transaction(connection):
+            rows = list(connection.execute(SQL("select * from {}()").format(Identifier("inboxdb", function))))
+        if not rows:  # no search without lists
+            break
+        found += [Index(*row) for row in rows]
+    return sorted(found)
 
 
 def unbuilt(connection: Connection) -> list[Index]:

@@ -30,9 +30,9 @@ class Made(NamedTuple):
         """The statement to drop the object."""
         if self.kind == "index":
             return f"drop index concurrently if exists {self.name};\n"
-        if self.kind == "view" and self.head.endswith("$"):
-            # made by a statement in quotes, where the host has what the view reads
-            return f"drop view if exists {self.name};\n"
+        if self.kind in ("view", "trigger") and self.head.endswith("$"):
+            # made by a statement in quotes, where the host has the columns
+            return f"drop {self.kind} if exists {self.name};\n"
         return f"drop {self.kind} {self.name};\n"
 
 
@@ -52,7 +52,8 @@ def made(text: str) -> list[Made]:
             case "policy":
                 found.append(Made(kind, f"{name} on {table}", rest))
             case "trigger":
-                found.append(Made(kind, f"{name} on {table}", ""))
+                is_quoted = code[: create.start()].rstrip().endswith("$")
+                found.append(Made(kind, f"{name} on {table}", "$" if is_quoted else ""))
             case "index":
                 if table.startswith("public."):
                     found.append(Made(kind, f"public.{name}", rest))

@@ -151,7 +151,8 @@ def _resting_on(dropped: list[Made], old: dict[str, str], new: dict[str, str], k
         for source in old
         if source in new and source not in known
         for one in made(old[source])
-        if any(is_named(other, one.head) for other in dropped)
+        # nothing rests on a trigger
+        if any(other.kind != "trigger" and is_named(other, one.head) for other in dropped)
     }
 
 

@@ -31,7 +31,8 @@ from (
   (
     'authenticated',
     'function',
-    'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)',
+    'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text,'
+    ' integer)',
     'execute'
   ),
   (
@@ -57,7 +58,7 @@ from (
   (
     'authenticated',
     'function',
-    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text,'
+    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text,'
     ' integer)',
     'execute'
   ),

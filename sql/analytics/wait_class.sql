@@ -2,7 +2,7 @@ create or replace function inboxdb.wait_class(ms numeric) returns integer
 language sql immutable parallel safe
 as $$
   -- Purpose: the class of a wait in a histogram of classes whose bounds grow by a tenth: percentiles from classes are
-  --   wrong by 5 % at most, and classes add up where percentiles do not (D136).
+  --   wrong by 5 % at most, and classes add up where percentiles do not (D144).
   -- Parameters: ms, not negative.
   -- Returns: 0 below a millisecond; class n from 1.1^(n - 1) to below 1.1^n milliseconds.
   -- Inlined, hence no search_path of its own.

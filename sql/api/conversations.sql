@@ -8,6 +8,7 @@ create or replace function inbox_api.conversations(
   sms_campaign_unattributed boolean default false,
   score text default 'all',
   assigned_to text default null,
+  search text default null,
   sort text default 'activity',
   after text default null,
   page_size integer default 50
@@ -20,8 +21,8 @@ as $$
   --   and for PostgREST's GET /rpc/conversations?client_id=... . Read live from the host's tables.
   -- Parameters: client_id, the workspace; filter, one of view list_filter; channels: the lead has a message on one of
   --   these; sentiment_tags, exact, null for leads without a tag; sms_campaign_id, or sms_campaign_unattributed for
-  --   leads without a campaign; score; assigned_to, whose leads, '' for nobody's; sort, activity or updated; after, the
-  --   cursor of the page before; page_size, 1 to 200.
+  --   leads without a campaign; score; assigned_to, whose leads, '' for nobody's; search, an e-mail address or
+  --   terms; sort, activity or updated; after, the cursor of the page before; page_size, 1 to 200.
   -- Returns: one row. conversations, an array of objects; cursor, where the next page begins, null at the end;
   --   has_more, whether the end is not known: where each lead has to be looked at, a page may be short, or empty;
   --   version, the inbox family's cache version; scanned, how many leads were looked at.
@@ -31,7 +32,7 @@ as $$
   -- INVOKER: read_conversations checks access, then reads.
   select *
   from inboxdb.read_conversations(
-    client_id, filter, channels, sentiment_tags, sms_campaign_id, sms_campaign_unattributed, score, assigned_to, sort,
-    after, page_size
+    client_id, filter, channels, sentiment_tags, sms_campaign_id, sms_campaign_unattributed, score, assigned_to, search,
+    sort, after, page_size
   )
 $$;

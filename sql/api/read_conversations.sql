@@ -1,6 +1,7 @@
 create or replace function inboxdb.read_conversations(
   target_client_id inboxdb.client_id, filter text, channels text[], sentiment_tags text[], sms_campaign_id text,
-  sms_campaign_unattributed boolean, score text, assigned_to text, sort text, after text, page_size integer
+  sms_campaign_unattributed boolean, score text, assigned_to text, search text, sort text, after text,
+  page_size integer
 )
 returns inboxdb.conversations_answer
 -- STABLE matters: every statement of a read has the caller's snapshot (D15).
@@ -13,8 +14,8 @@ as $$
 -- Parameters: as of inbox_api.conversations.
 -- Returns: see there.
 -- Errors: those of require_access, before anything else is read; IB021 for a refused argument; IB016 for a cursor of
---   another list; IB020 without lists; 42501 where row-level security would filter what the owner of this function
---   sees.
+--   another list; IB020 without lists, or without search; 42501 where row-level security would filter what the owner
+--   of this function sees.
 -- Reads: list_filter, cache_version; find_page and conversation_rows read the rest.
 -- DEFINER: members may read neither leads nor messages.
 declare
@@ -23,9 +24,10 @@ declare
     when 'drafts' then 'previous_attention' else coalesce(filter, 'all')
   end;
   sort_name constant pg_catalog.text := coalesce(sort, 'activity');
+  asked_for constant pg_catalog.record := inboxdb.search_terms(search);
   asked constant inboxdb.list_condition := (
     inboxdb.clock(), channels, sentiment_tags, sms_campaign_id, coalesce(sms_campaign_unattributed, false),
-    coalesce(score, 'all')
+    coalesce(score, 'all'), asked_for.terms, asked_for.address
   );
   is_looked_at constant boolean := inboxdb.require_condition(asked);
   user_id inboxdb.user_id;
@@ -36,6 +38,9 @@ declare
   answer inboxdb.conversations_answer;
 begin
   perform inboxdb.require_lists();
+  if search is not null then
+    perform inboxdb.require_search();
+  end if;
   if not exists (select from inboxdb.list_filter as f where f.name = filter_name) then
     perform inboxdb.refuse_argument(
       'filter', (select pg_catalog.string_agg(f.name, ', ' order by f.name) from inboxdb.list_filter as f)
@@ -58,7 +63,8 @@ begin
 
   list := pg_catalog.jsonb_build_array(
     'conversations', target_client_id, scope, filter_name, asked.channels, asked.sentiment_tags, asked.sms_campaign_id,
-    asked.sms_campaign_unattributed, asked.score, assigned_to, sort_name, inboxdb.definitions()
+    asked.sms_campaign_unattributed, asked.score, assigned_to, asked.terms, asked.address, sort_name,
+    inboxdb.definitions()
   )::pg_catalog.text;
   select c.sort_at, c.id into after_at, after_id from inboxdb.read_cursor(list, after) as c;
   page := inboxdb.find_page(

@@ -14,50 +14,10 @@ as $$
 -- INVOKER: called by collect only, under its lock.
 begin
   with
-  undrained as materialized (
-    select c.xid from inboxdb.change as c order by c.xid limit 256
-  ),
-  -- read_from is at most here: the 256th undrained change, or the end of the snapshot
-  beyond as (
-    select least(
-      -- at most xmax, although another server may have counted further
-      pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()),
-      case when pg_catalog.count(*) = 256 then pg_catalog.max(u.xid) end
-    ) as xid
-    from undrained as u
-  ),
-  open_xid as materialized (
-    select o.xid, pg_catalog.lead(o.xid, 1, b.xid) over by_xid as next_xid, pg_catalog.row_number() over by_xid as place
-    from beyond as b
-    cross join (
-      select x.xid from pg_catalog.pg_snapshot_xip(pg_catalog.pg_current_snapshot()) as x (xid)
-      union
-      -- the caller's own transaction, not listed in its snapshot: may yet note changes
-      select pg_catalog.pg_current_xact_id_if_assigned()
-      union
-      select u.xid from undrained as u
-    ) as o
-    where o.xid < b.xid
-    window by_xid as (order by o.xid)
-  ),
-  -- up to 64 exceptions in also_read; of more, only the ones before the last wide gap
-  one_by_one as (
-    select coalesce(pg_catalog.max(o.place), 0) as places
-    from open_xid as o
-    where o.place <= 64
-      and (
-        not exists (select from open_xid as further where further.place > 64)
-        or o.next_xid::pg_catalog.text::pg_catalog.int8 - o.xid::pg_catalog.text::pg_catalog.int8 > 1000
-      )
-  ),
   found as (
-    select
-      coalesce(
-        (select o.xid from open_xid as o where o.place = n.places + 1), (select b.xid from beyond as b)
-      ) as read_from,
-      array(select o.xid from open_xid as o where o.place <= n.places) as also_read,
-      (select pg_catalog.count(*) from undrained) as changes_left
-    from one_by_one as n
+    select f.read_from, f.also_read, pg_catalog.cardinality(u.xids) as changes_left
+    from (select array(select c.xid from inboxdb.change as c order by c.xid limit 256) as xids) as u
+    cross join lateral inboxdb.floor_above(u.xids, 256) as f
   )
   update inboxdb.drain_state as s
   set

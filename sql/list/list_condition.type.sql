@@ -4,8 +4,11 @@ create type inboxdb.list_condition as (
   sentiment_tags text [],
   sms_campaign_id text,
   sms_campaign_unattributed boolean,
-  score text
+  score text,
+  terms text [],
+  address text
 );
 
 comment on type inboxdb.list_condition is
-'What is asked of each lead of a list: the instant at which snoozes are judged, and the filters that have no index.';
+'What is asked of each lead of a list: the instant at which snoozes are judged, the filters that have no index, and '
+'the search, as search_terms took it apart.';

@@ -21,6 +21,6 @@ begin
     perform inboxdb.refuse_argument('score', '4, 3+, 2+, 1+, unscored, disqualified or all');
   end if;
   return asked.channels is not null or asked.sentiment_tags is not null or asked.sms_campaign_id is not null
-    or asked.sms_campaign_unattributed or asked.score <> 'all';
+    or asked.sms_campaign_unattributed or asked.score <> 'all' or asked.terms is not null or asked.address is not null;
 end
 $$;

@@ -28,7 +28,7 @@ as $$
 --   leads; after_at, after_id, the cursor; page_size; most, how many leads to look at.
 -- Returns: the page. has_more: not known to be the end.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: listed_lead, "Message".
+-- Reads: listed_lead, "Message"; is_found reads what is searched.
 -- INVOKER: called by find_page only.
 declare
   page inboxdb.list_page;
@@ -74,6 +74,10 @@ begin
               'Blacklist', 'Opt Out', 'Opted Out', 'Unsubscribe', 'Unsubscribed', 'Bounced', 'Bounce'
             ), false
           )
+      end
+      and case
+        when asked.terms is null and asked.address is null then true
+        else inboxdb.is_found(l.lead_id, asked.terms, asked.address)
       end as is_match
     from inboxdb.listed_lead as l
     where l.client_id = target_client_id

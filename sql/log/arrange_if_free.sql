@@ -13,14 +13,14 @@ begin
   if not exists (
     select
     from inboxdb.update_trigger as t
-    cross join (
+    cross join lateral (
       select pg_catalog.bool_or(k.is_enabled) as is_enabled
       from inboxdb.update_trigger as k
-      where k.trigger_name = 'inboxdb_note_compared'
+      where k.is_comparing and k.is_of_texts = t.is_of_texts
     ) as c
     where t.is_enabled <> t.is_to_be_enabled
       and case
-        when t.trigger_name = 'inboxdb_note_compared' then t.is_to_be_enabled
+        when t.is_comparing then t.is_to_be_enabled
         else not t.is_to_be_enabled or c.is_enabled
       end
   ) then

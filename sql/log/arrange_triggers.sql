@@ -23,9 +23,13 @@ begin
       ),
       ', '
     ) filter (where t.is_enabled <> t.is_to_be_enabled),
-    -- nothing was missed while every named column was noted, and the host had no trigger of its own
-    pg_catalog.bool_or(t.is_to_be_enabled and not t.is_enabled)
-    and (inboxdb.must_compare() or not pg_catalog.bool_and(t.is_enabled or t.trigger_name = 'inboxdb_note_compared'))
+    -- nothing was missed while every named column was noted, and the host had no trigger of its own; of texts a walk
+    -- finds what was
+    pg_catalog.bool_or(t.is_to_be_enabled and not t.is_enabled) filter (where not t.is_of_texts)
+    and (
+      inboxdb.must_compare()
+      or not pg_catalog.bool_and(t.is_enabled or t.is_comparing) filter (where not t.is_of_texts)
+    )
   into commands, may_have_missed
   from inboxdb.update_trigger as t
   -- as where a subscription writes "Lead"

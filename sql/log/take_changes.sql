@@ -4,41 +4,67 @@ set search_path = ''
 as $$
 -- Purpose: delete changes from the log. None is taken twice: readers of a workspace's changes hold its lock, and
 --   changes without a workspace are taken under the collector's lock.
+-- Hands leads made, gone or moved on to text_change, and changes of everything, in the statements that delete: no other
+--   statement takes a change out of the log, so none is lost for texts (D132).
 -- Parameters: slices and tids, the place of each change, from changes_of or view change.
--- Writes: the change log.
+-- Writes: the change log, text_change.
 -- INVOKER: called by remember_leads, fill_leads, remember_changed, collapse_changes and assign_changes only.
 begin
   if 0 = any (slices) then
-    delete from inboxdb.change_0 as c
-    where c.ctid = any (array(
-      select p.tid
-      from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
-      where p.slice = 0
-    ));
+    with
+    taken as (
+      delete from inboxdb.change_0 as c
+      where c.ctid = any (array(
+        select p.tid
+        from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+        where p.slice = 0
+      ))
+      returning c.client_id, c.lead_id, c.changed
+    )
+    insert into inboxdb.text_change (client_id, lead_id)
+    select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);
   end if;
   if 1 = any (slices) then
-    delete from inboxdb.change_1 as c
-    where c.ctid = any (array(
-      select p.tid
-      from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
-      where p.slice = 1
-    ));
+    with
+    taken as (
+      delete from inboxdb.change_1 as c
+      where c.ctid = any (array(
+        select p.tid
+        from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+        where p.slice = 1
+      ))
+      returning c.client_id, c.lead_id, c.changed
+    )
+    insert into inboxdb.text_change (client_id, lead_id)
+    select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);
   end if;
   if 2 = any (slices) then
-    delete from inboxdb.change_2 as c
-    where c.ctid = any (array(
-      select p.tid
-      from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
-      where p.slice = 2
-    ));
+    with
+    taken as (
+      delete from inboxdb.change_2 as c
+      where c.ctid = any (array(
+        select p.tid
+        from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+        where p.slice = 2
+      ))
+      returning c.client_id, c.lead_id, c.changed
+    )
+    insert into inboxdb.text_change (client_id, lead_id)
+    select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);
   end if;
   if 3 = any (slices) then
-    delete from inboxdb.change_3 as c
-    where c.ctid = any (array(
-      select p.tid
-      from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
-      where p.slice = 3
-    ));
+    with
+    taken as (
+      delete from inboxdb.change_3 as c
+      where c.ctid = any (array(
+        select p.tid
+        from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
+        where p.slice = 3
+      ))
+      returning c.client_id, c.lead_id, c.changed
+    )
+    insert into inboxdb.text_change (client_id, lead_id)
+    select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);
   end if;
 end
 $$;

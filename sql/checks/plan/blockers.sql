@@ -28,12 +28,12 @@ conflict (mode, held) as (
 ),
 
 blocking as (
+  -- the first of the migrations that would wait for it
   select
-    w.migration, w.host_table, l.pid, p.gid, a.usename, a.application_name, a.state, a.backend_type,
-    coalesce(a.xact_start, p.prepared) as since,
+    pg_catalog.min(w.migration) as migration, w.host_table, l.pid, p.gid, a.usename, a.application_name, a.state,
+    a.backend_type, coalesce(a.xact_start, p.prepared) as since,
     pg_catalog.string_agg(
-      pg_catalog.regexp_replace(l.mode, 'Lock$', '') || case when l.granted then '' else ' (queued)' end, ', '
-      order by l.mode
+      distinct pg_catalog.regexp_replace(l.mode, 'Lock$', '') || case when l.granted then '' else ' (queued)' end, ', '
     ) as modes
   from plan
   cross join
@@ -58,15 +58,14 @@ blocking as (
     )
     and l.pid is distinct from pg_catalog.pg_backend_pid()
   group by
-    w.migration, w.host_table, l.pid, p.gid, a.usename, a.application_name, a.state, a.backend_type, a.xact_start,
-    p.prepared
+    w.host_table, l.pid, p.gid, a.usename, a.application_name, a.state, a.backend_type, a.xact_start, p.prepared
 ),
 
 aged as (
   select
     b.*,
     pg_catalog.clock_timestamp() - b.since as age,
-    pg_catalog.row_number() over (partition by b.migration, b.host_table order by b.since nulls first) as place
+    pg_catalog.row_number() over (partition by b.host_table order by b.since nulls first) as place
   from blocking as b
 )
 

@@ -46,22 +46,25 @@ judged (severity, migration, evidence, remedy) as (
   where t.mode = 'SHARE UPDATE EXCLUSIVE'
     and not pg_catalog.has_schema_privilege(t.relnamespace, 'create')
   union all
+  -- the first of the migrations making triggers on the table
   select
-    'obstacle', t.migration,
+    'obstacle', pg_catalog.min(t.migration),
     pg_catalog.format('role %I may not create triggers on %s', current_user, t.table_name),
     pg_catalog.format('apply as %I, who owns it', pg_catalog.pg_get_userbyid(t.relowner))
   from touched as t
   where t.mode = 'SHARE ROW EXCLUSIVE'
     and not pg_catalog.has_table_privilege(t.oid, 'trigger')
+  group by t.table_name, t.relowner
   union all
   select
-    'warning', t.migration,
+    'warning', pg_catalog.min(t.migration),
     pg_catalog.format('role %I does not own %s, so it could not undo this', current_user, t.table_name),
     pg_catalog.format('apply as %I, who owns it', pg_catalog.pg_get_userbyid(t.relowner))
   from touched as t
   where t.mode = 'SHARE ROW EXCLUSIVE'
     and pg_catalog.has_table_privilege(t.oid, 'trigger')
     and not pg_catalog.pg_has_role(t.relowner, 'usage')
+  group by t.table_name, t.relowner
   union all
   -- the first of the migrations reading the table
   select

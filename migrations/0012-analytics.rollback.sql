@@ -1,4 +1,4 @@
--- Undoes 0010-analytics: puts back what was before.
+-- Undoes 0012-analytics: puts back what was before.
 -- Locks: none on the host's tables.
 
 set local lock_timeout = '2s';
@@ -168,7 +168,7 @@ end
 $$;
 -- <<< 0002-functions:base/set_setting.sql
 
--- >>> 0009-lists:access/grant_matrix.view.sql
+-- >>> 0010-search:access/grant_matrix.view.sql
 create or replace view inboxdb.grant_matrix as
 -- Who may do what with inboxdb, declared here alone. A right not listed is the owner's alone: PUBLIC and anon have
 -- none. apply_grants brings the catalog in line for the roles that exist; the tests compare the two.
@@ -193,7 +193,8 @@ from (
   (
     'authenticated',
     'function',
-    'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)',
+    'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text,'
+    ' integer)',
     'execute'
   ),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
@@ -203,7 +204,7 @@ from (
   (
     'authenticated',
     'function',
-    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text,'
+    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text,'
     ' integer)',
     'execute'
   ),
@@ -273,7 +274,7 @@ cross join lateral pg_catalog.unnest(p.polroles) as bound (role_oid)
 where p.polname = 'inboxdb_member' and p.polrelid = pg_catalog.to_regclass('public."Lead"');
 
 comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole: see apply_grants.';
--- <<< 0009-lists:access/grant_matrix.view.sql
+-- <<< 0010-search:access/grant_matrix.view.sql
 
 -- >>> by hand, after the bodies
 -- <<< by hand

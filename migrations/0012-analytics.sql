@@ -1,9 +1,9 @@
--- inboxdb 0010: analytics, read live: the definitions of their figures, and the reads in inbox_api. Tables of the host's
+-- inboxdb 0012: analytics, read live: the definitions of their figures, and the reads in inbox_api. Tables of the host's
 --   are looked up when a read runs, so that a host without them is left as it is. A setting for days: analytics_time_zone.
 -- Locks: none on the host's tables. Duration: milliseconds.
--- Undo: 0010-analytics.rollback.sql puts back what was before.
--- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0010-analytics.sql (one transaction).
--- depends: 0009-lists
+-- Undo: 0012-analytics.rollback.sql puts back what was before.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0012-analytics.sql (one transaction).
+-- depends: 0011-search-lead-triggers
 
 set local lock_timeout = '2s';
 set local search_path = '';
@@ -139,7 +139,8 @@ from (
   (
     'authenticated',
     'function',
-    'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, integer)',
+    'inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text,'
+    ' integer)',
     'execute'
   ),
   (
@@ -165,7 +166,7 @@ from (
   (
     'authenticated',
     'function',
-    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text,'
+    'inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text,'
     ' integer)',
     'execute'
   ),
@@ -401,7 +402,7 @@ $$;
 create or replace function inboxdb.day_in(asked inboxdb.analytics_window, instant timestamptz) returns date
 language sql immutable parallel safe
 as $$
-  -- Purpose: the day of an instant, known here alone: the local date in the window's time zone (D133).
+  -- Purpose: the day of an instant, known here alone: the local date in the window's time zone (D141).
   -- Parameters: asked, the window; instant.
   -- Returns: the day; null outside the window, and for infinite and null instants.
   -- The bounds first, because the local time of an instant at the end of all time is an error.
@@ -510,7 +511,7 @@ create or replace function inboxdb.wait_class(ms numeric) returns integer
 language sql immutable parallel safe
 as $$
   -- Purpose: the class of a wait in a histogram of classes whose bounds grow by a tenth: percentiles from classes are
-  --   wrong by 5 % at most, and classes add up where percentiles do not (D136).
+  --   wrong by 5 % at most, and classes add up where percentiles do not (D144).
   -- Parameters: ms, not negative.
   -- Returns: 0 below a millisecond; class n from 1.1^(n - 1) to below 1.1^n milliseconds.
   -- Inlined, hence no search_path of its own.

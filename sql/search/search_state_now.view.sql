@@ -1,0 +1,20 @@
+create or replace view inboxdb.search_state_now as
+-- the newest revision first, past dead rows that a held snapshot keeps (D35)
+select
+  s.revision, s.server_started_at, s.read_from, s.also_read, s.definitions, s.filled_at, s.walk_began_at, s.walked_to,
+  s.cleared_to,
+  -- another server may count transactions anew (D12)
+  case when verdict.is_so then s.read_from else '0' end as trusted_from,
+  case when verdict.is_so then s.also_read else '{}' end as trusted_also
+from inboxdb.search_state as s
+cross join
+  lateral (
+    select
+      s.server_started_at = pg_catalog.pg_postmaster_start_time()
+      and s.read_from <= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) as is_so
+  ) as verdict
+order by s.revision desc
+limit 1;
+
+comment on view inboxdb.search_state_now is
+'The row of search_state, found first among its dead rows, and from where on text_change is to be read.';
