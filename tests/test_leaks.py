@@ -423,8 +423,8 @@ class World:
                 call = f"select from {function}(%s, '2024-06-01', '2024-06-30')"
                 yield Try(f"{function}()", "execute", no_access, call, (unknown,))
                 for name, id_ in self.workspaces.items():
-                    refused = "IB020" if person.belongs_to(name) else no_access
-                    yield Try(f"{function}()", "execute", refused, call, (id_,))
+                    said = "IB020" if person.belongs_to(name) else no_access
+                    yield Try(f"{function}()", "execute", said, call, (id_,))
 
         # of names of all, and of nobody's
         for search in (None, "some body", "nobody"):
