@@ -618,6 +618,18 @@ def test_a_right_too_many_is_noticed(world: World, change: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("function", "condition"),
+    [("walk_leads", "whose <> 'scope' or"), ("is_found", "pg_catalog.strpos(lead.words, term) = 0 and")],
+)
+def test_a_list_or_a_search_of_too_much_is_noticed(world: World, function: str, condition: str) -> None:
+    [(definition,)] = world.superuser.execute("select pg_get_functiondef(%s::regproc)", [f"inboxdb.{function}"])
+    words = r"\s+".join(map(re.escape, condition.split()))
+    assert len(re.findall(words, definition)) == 1
+    without = {"or": "true or", "and": "false and"}[condition.split()[-1]]
+    noticed(world, re.sub(words, without, definition), [MEMBERS], ["inbox_api.conversations()"])
+
+
+@pytest.mark.parametrize(
     "change",
     [
         "create table inboxdb.undeclared ()",
