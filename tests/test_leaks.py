@@ -417,6 +417,15 @@ class World:
                 answer = counts if person.belongs_to(name) else no_access
                 yield Try(f"{function}()", "execute", answer, read, (id_,))
 
+        # these hosts have no analytics, which members alone are told; figures are in tests/test_analytics.py
+        for read in (one for one, _ in READS if one.startswith(("analytics_", "crm_summary"))):
+            for function in (f"inboxdb.read_{read}", f"inbox_api.{read}"):
+                call = f"select from {function}(%s, '2024-06-01', '2024-06-30')"
+                yield Try(f"{function}()", "execute", no_access, call, (unknown,))
+                for name, id_ in self.workspaces.items():
+                    said = "IB020" if person.belongs_to(name) else no_access
+                    yield Try(f"{function}()", "execute", said, call, (id_,))
+
         # of names of all, and of nobody's
         for search in (None, "some body", "nobody"):
             listed = f"""
@@ -606,6 +615,18 @@ def test_each_missing_right_is_noticed(world: World) -> None:
 )
 def test_a_right_too_many_is_noticed(world: World, change: str) -> None:
     noticed(world, change, [role for role in LOGINS if role in change] or LOGINS)
+
+
+@pytest.mark.parametrize(
+    ("function", "condition"),
+    [("walk_leads", "whose <> 'scope' or"), ("is_found", "pg_catalog.strpos(lead.words, term) = 0 and")],
+)
+def test_a_list_or_a_search_of_too_much_is_noticed(world: World, function: str, condition: str) -> None:
+    [(definition,)] = world.superuser.execute("select pg_get_functiondef(%s::regproc)", [f"inboxdb.{function}"])
+    words = r"\s+".join(map(re.escape, condition.split()))
+    assert len(re.findall(words, definition)) == 1
+    without = {"or": "true or", "and": "false and"}[condition.split()[-1]]
+    noticed(world, re.sub(words, without, definition), [MEMBERS], ["inbox_api.conversations()"])
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
--- inboxdb 0012: refuse host tables that Citus has, whose rows are written where no trigger of ours notes them.
+-- inboxdb 0013: refuse host tables that Citus has, whose rows are written where no trigger of ours notes them.
 -- Locks: none on the host's tables. Duration: milliseconds.
--- Undo: 0012-refuse-citus.rollback.sql puts back what was before.
--- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0012-refuse-citus.sql (one transaction).
--- depends: 0011-search-lead-triggers
+-- Undo: 0013-refuse-citus.rollback.sql puts back what was before.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0013-refuse-citus.sql (one transaction).
+-- depends: 0012-analytics
 
 set local lock_timeout = '2s';
 set local search_path = '';

@@ -1,4 +1,4 @@
--- Undoes 0012-refuse-citus: puts back what was before.
+-- Undoes 0013-refuse-citus: puts back what was before.
 -- Locks: none on the host's tables.
 
 set local lock_timeout = '2s';
