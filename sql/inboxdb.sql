@@ -18,6 +18,7 @@ create schema if not exists inboxdb;
 \ir base/setting_definition.view.sql
 \ir base/setting.table.sql
 \ir base/setting.sql
+\ir base/is_time_zone.sql
 \ir base/set_setting.sql
 \ir base/installation.table.sql
 \ir base/suspended_since.sql
@@ -282,6 +283,32 @@ create schema if not exists inboxdb;
 \ir list/conversation_rows.sql
 \ir list/require_lead.sql
 
+-- analytics: HOW MUCH was sent, answered and booked.
+-- Windows of days, leads and messages in a window, and the live definitions of all figures.
+\ir analytics/missing_for_analytics.sql
+\ir analytics/require_analytics.sql
+\ir analytics/analytics_window.type.sql
+\ir analytics/workspace_time_zone.sql
+\ir analytics/day_in.sql
+\ir analytics/make_window.sql
+\ir analytics/require_window.sql
+\ir analytics/is_positive.sql
+\ir analytics/wait_class.sql
+\ir analytics/class_ms.sql
+\ir analytics/window_leads.sql
+\ir analytics/window_messages.sql
+\ir analytics/window_replies.sql
+\ir analytics/live_overview.sql
+\ir analytics/live_days.sql
+\ir analytics/live_sentiments.sql
+\ir analytics/live_statuses.sql
+\ir analytics/live_sms_campaigns.sql
+\ir analytics/live_response_times.sql
+\ir analytics/live_workflows.sql
+\ir analytics/live_email_campaigns.sql
+\ir analytics/live_reactivations.sql
+\ir analytics/live_crm_summary.sql
+
 -- operations: watching, and getting out of the way.
 -- How the drain is, whether the counts are true, who holds vacuum up; suspending for the host's own migrations.
 \ir operations/drain_status.sql
@@ -297,22 +324,47 @@ create schema if not exists inboxdb;
 -- Each function beside its DEFINER helper.
 create schema inbox_api;
 -- each file of api/
+\ir api/analytics_answer.type.sql
 \ir api/conversation_answer.type.sql
 \ir api/conversation_filters_answer.type.sql
 \ir api/conversation_messages_answer.type.sql
 \ir api/conversations_answer.type.sql
 \ir api/counts_answer.type.sql
+\ir api/crm_rows_answer.type.sql
+\ir api/answer_window.sql
 \ir api/is_stale.sql
 \ir api/not_modified.sql
+\ir api/read_analytics_days.sql
+\ir api/read_analytics_email_campaigns.sql
+\ir api/read_analytics_overview.sql
+\ir api/read_analytics_reactivations.sql
+\ir api/read_analytics_response_times.sql
+\ir api/read_analytics_sentiments.sql
+\ir api/read_analytics_sms_campaigns.sql
+\ir api/read_analytics_statuses.sql
+\ir api/read_analytics_workflows.sql
 \ir api/read_conversation.sql
 \ir api/read_conversation_filters.sql
 \ir api/read_conversation_messages.sql
 \ir api/read_conversations.sql
+\ir api/read_crm_rows.sql
+\ir api/read_crm_summary.sql
 \ir api/read_inbox_counts.sql
+\ir api/analytics_days.sql
+\ir api/analytics_email_campaigns.sql
+\ir api/analytics_overview.sql
+\ir api/analytics_reactivations.sql
+\ir api/analytics_response_times.sql
+\ir api/analytics_sentiments.sql
+\ir api/analytics_sms_campaigns.sql
+\ir api/analytics_statuses.sql
+\ir api/analytics_workflows.sql
 \ir api/conversation.sql
 \ir api/conversation_filters.sql
 \ir api/conversation_messages.sql
 \ir api/conversations.sql
+\ir api/crm_rows.sql
+\ir api/crm_summary.sql
 \ir api/inbox_counts.sql
 -- end
 

@@ -45,7 +45,7 @@ def naive_leads(connection: Connection[Any], as_of: datetime) -> list[Lead]:
 
     Parameters: connection, which may read the host's tables; as_of, the instant at which snoozes are judged.
     """
-    leads, messages, drafts = (_rows(connection, table) for table in ("Lead", "Message", "AIDraft"))
+    leads, messages, drafts = (rows_of(connection, table) for table in ("Lead", "Message", "AIDraft"))
     sent_by_ai = {str(message["leadId"]) for message in messages if _is_sent_by_ai(message)}
     to_review = {str(draft["leadId"]) for draft in drafts if _is_to_review(draft)}
     return [
@@ -68,7 +68,7 @@ def naive_counts(connection: Connection[Any], as_of: datetime) -> dict[str, dict
     Parameters: as of naive_leads.
     """
     workspaces: dict[str, dict[str, Counts]] = {
-        str(workspace["id"]): {GLOBAL: Counts()} for workspace in _rows(connection, "Client")
+        str(workspace["id"]): {GLOBAL: Counts()} for workspace in rows_of(connection, "Client")
     }
     for lead in naive_leads(connection, as_of):
         scopes = workspaces[lead.workspace]
@@ -118,7 +118,8 @@ def _is_to_review(draft: Row) -> bool:
     return bool(draft["status"] == "pending" and draft["autoSendAction"] == "needs_review")
 
 
-def _rows(connection: Connection[Any], table: str) -> list[Row]:
+def rows_of(connection: Connection[Any], table: str) -> list[Row]:
+    """Read a table of the host's: either kind of time as an instant."""
     cursor = connection.cursor(row_factory=dict_row)
     cursor.adapters.register_loader("timestamp", _InstantLoader)
     cursor.adapters.register_loader("timestamptz", _InstantLoader)

@@ -87,6 +87,10 @@ class Host:
         draft = self.draft(lead, status="approved")
         return self.message(lead, **{**BY_AI, "aiDraftId": draft, **columns})
 
+    def row(self, table: str, **columns: str | None) -> str:
+        """Insert a row of another table."""
+        return self._insert(table, columns)
+
     def update(self, table: str, row: str, **columns: str | None) -> None:
         """Update a row, naming just these columns."""
         changes = SQL(", ").join(SQL("{} = {}").format(Identifier(name), Placeholder(name)) for name in columns)

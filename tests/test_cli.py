@@ -673,15 +673,17 @@ def test_a_malformed_redis_url_is_not_quoted(arguments: list[str], url: str, dat
 
 
 def test_without_an_extra_its_name_is_said(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("redis", "prometheus_client"):
+    for module in ("redis", "prometheus_client", "matplotlib"):
         monkeypatch.setitem(sys.modules, module, None)
-    monkeypatch.delitem(sys.modules, "inboxdb.watch.metrics", raising=False)
-    monkeypatch.delattr("inboxdb.watch.metrics", raising=False)
+    for module in ("inboxdb.watch.metrics", "inboxdb.cli.plots"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+        monkeypatch.delattr(module, raising=False)
     for arguments, extra in {
         ("drain-dirty", "--redis-url", "redis://localhost"): "redis",
         ("publish", "--redis-url", "redis://localhost"): "redis",
         ("metrics",): "metrics",
         ("drain-dirty", "--watch", "--metrics-port", "9178"): "metrics",
+        ("analytics", new_id(), "--plot", "plot.svg"): "plot",
     }.items():
         result = invoke(*arguments, "--dsn", database.dsn)
         assert (result.exit_code, result.stdout) == (1, "")

@@ -144,6 +144,9 @@ def test_in_plain_lines(place: Path) -> None:
     badges = re.findall(r"a badge of ([\d,]+) that need attention, and ([\d,]+) in the list behind the badge", seen)
     assert len(badges) == 2
     assert all(badge == listed for badge, listed in badges)
+    days = re.findall(r"^ +\d{4}-\d\d-\d\d((?: +[\d,]+){4}) *$", said, re.MULTILINE)
+    assert len(days) == 7
+    assert len({*days}) > 1
     assert_nothing_left(place)
 
 

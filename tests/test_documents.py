@@ -232,7 +232,7 @@ class Place:
         with psycopg.connect(self.superuser, autocommit=True) as connection:
             connection.execute(f"create database {name} owner owner")
         with psycopg.connect(self.dsn(OWNER), autocommit=True) as owner:
-            owner.execute(hosts.tables("text"))
+            owner.execute(hosts.tables("wide-text"))
             owner.execute("grant select, insert, update, delete on all tables in schema public to app, authenticated")
             host = Host(owner)
             host.lead(host.workspace(id=WORKSPACE, userId=USER), assignedToUserId=USER)

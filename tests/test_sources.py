@@ -141,7 +141,7 @@ def test_routine_names_types_with_their_schema(routine: re.Match[str]) -> None:
     """Types are looked up in pg_temp even where search_path is empty: a domain there runs code of the caller's."""
     code = QUOTED.sub("''", routine["body"])
     # other types that sql/ names are keywords
-    named = r"(?:text|name|uuid|jsonb?|timestamptz|bytea|oid|tid|xid8|record|reg\w+)"
+    named = r"(?:text|name|uuid|jsonb?|timestamptz|date|bytea|oid|tid|xid8|record|reg\w+)"
     casts = re.findall(rf"::{named}\b", code)
     variables = re.findall(rf"^ +\w+ (?:constant )?{named}(?:\[\])?(?: :=|;)", code, re.MULTILINE)
     assert casts + variables == []

@@ -63,13 +63,14 @@ class Pair:
 def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
     with embedded.server(new_folder(), own_postgres(request.config), settings=SETTINGS) as dsn:
         server = Server(dsn, secrets.token_hex(16))
-        with server.database("text", installed=True) as database, standby(dsn) as address:
+        with server.database("wide-text", installed=True) as database, standby(dsn) as address:
             host = Host(database.writer())
             owner, setter = new_id(), new_id()
             workspace = host.workspace(userId=owner)
             host.member(workspace, setter, "SETTER")
             host.lead(workspace, assignedToUserId=setter)
             host.lead(workspace)
+            host.row("WorkspaceSettings", clientId=workspace, timezone="Pacific/Kiritimati")
             database.connect().execute('grant select on "Lead" to authenticated')
             access.turn_on(database.dsn, access.Named(trusted=["app_writer"], restricted=["authenticated"]))
             drain(database.dsn)
@@ -130,6 +131,8 @@ def test_lists_through_the_api(pair: Pair) -> None:
 def test_commands_that_read(pair: Pair) -> None:
     assert pair.answer("counts", pair.workspace)["total"] == 2
     assert len(pair.answer("conversations", pair.workspace)["conversations"]) == 2
+    figures = pair.answer("analytics", pair.workspace)
+    assert (figures["time_zone"], figures["overview"]["leads_created"]) == ("Pacific/Kiritimati", 2)
     assert pair.answer("status", role=MONITOR)["dirty_workspaces"] == 0
     assert "inboxdb_late_workspaces 0.0" in pair.answer("metrics", role=MONITOR)["metrics"]
     checks = pair.answer("doctor", role="postgres")["checks"]

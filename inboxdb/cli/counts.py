@@ -1,15 +1,19 @@
 """Counts: shown, asked for again, and held to the live ones."""
 
 from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
 
 import click
 
 from inboxdb.cli import render
 from inboxdb.cli.app import Call, command, main
-from inboxdb.counts import conversations, stored
+from inboxdb.counts import analytics, conversations, stored
 from inboxdb.counts.verify import verify
 from inboxdb.database.connection import session, transaction
 from inboxdb.drain import workspaces
+
+DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @command(main, "counts")
@@ -38,6 +42,31 @@ def show_conversations(
         conditions = {"filter": filter_name} | ({"search": search} if search else {})
         found, has_more = conversations.read(connection, client_id, user, conditions, limit)
     call.answer({"conversations": found, "has_more": has_more}, render.conversations(found, has_more))
+    return True
+
+
+@command(main, "analytics")
+@click.argument("client_id")
+@click.option(
+    "--from", "from_day", type=DAY, metavar="DAY", help="The first day; 29 days before the last, if not given."
+)
+@click.option("--to", "to_day", type=DAY, metavar="DAY", help="The last day; today, if not given.")
+@click.option("--as", "user", metavar="USER_ID", help="As a user sees them; else as who sees the whole workspace.")
+@click.option("--plot", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Draw them, as an SVG.")
+def show_analytics(
+    call: Call, client_id: str, from_day: datetime | None, to_day: datetime | None, user: str | None, plot: Path | None
+) -> bool:
+    """Show messages and leads by day, response times and the way to meetings of a workspace, read live.
+
+    Days look like 2024-06-30, and are of the workspace's time zone; both ends are included, 400 days at most.
+    """
+    if plot:
+        from inboxdb.cli import plots  # needs an extra
+    with session(call.dsn, application_name="inboxdb analytics") as connection:
+        found = analytics.read(connection, client_id, user, from_day and from_day.date(), to_day and to_day.date())
+    if plot:
+        plots.write(found, plot)
+    call.answer(asdict(found), f"wrote {plot}" if plot else render.analytics(found))
     return True
 
 

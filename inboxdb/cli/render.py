@@ -4,13 +4,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from time import monotonic
 from typing import Any
 
 import click
 
 from inboxdb import __version__
+from inboxdb.counts.analytics import Analytics
 from inboxdb.counts.conversations import Conversation
 from inboxdb.counts.stored import Counts
 from inboxdb.counts.verify import VerifyResult
@@ -33,6 +34,15 @@ PROGRESS_EVERY = 10.0  # seconds between lines of progress, where there is no te
 
 LONGEST_CELL = 40  # characters
 
+# What a lead comes to, and the figure of the overview that says how many did.
+FUNNEL = {
+    "created": "leads_created",
+    "contacted": "contacted",
+    "responded": "responses",
+    "booked a meeting": "meetings_booked",
+    "kept the meeting": "meetings_kept",
+}
+
 LOGS = "inboxdb.logs"  # key of a context's meta: stderr is a log, so every line has the form of a log
 
 
@@ -43,6 +53,8 @@ def json_value(value: object) -> str:
     """Write values in JSON for which JSON has no type."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
     raise TypeError(type(value).__name__)
 
 
@@ -282,9 +294,36 @@ def conversations(found: list[Conversation], has_more: bool) -> str:
         waits = "attention" if one["requires_attention"] else "reply" if one["open_reply"] else "-"
         said = (one["lead_id"], one["name"], one["status"], one["sentiment_tag"], one["assigned_to_user_id"])
         rows.append((one["sort_at"][:19], *map(_cell, said), waits, _cell(one["last_message"])))
+    return _columns(rows) + ("\nthere may be more: --limit" if has_more else "")
+
+
+def analytics(found: Analytics) -> str:
+    """`analytics`."""
+    whole = found.overview["leads_created"] or found.overview["contacted"]
+    steps = [("STEP", "LEADS", "")]
+    for step, name in FUNNEL.items():
+        number = found.overview[name]
+        steps.append((step, f"{number:,}", "#" * round(LONGEST_CELL * min(1, number / whole)) if whole else ""))
+    replies = [("WHOSE", "WHO", "REPLIES", "MEAN", "HALF WITHIN", "9 OF 10", "IN BUSINESS HOURS")]
+    for one in found.response_times:
+        waits = (one["mean_ms"], one["p50_ms"], one["p90_ms"], one["business_mean_ms"])
+        replies.append((one["side"], _cell(one["user_id"] or one["sender"]), f"{one['replies']:,}", *map(_wait, waits)))
+    days = [("DAY", "LEADS", "INBOUND", "OUTBOUND", "MEETINGS")]
+    for day in found.days:
+        numbers = (day[name] for name in ("leads_created", "inbound", "outbound", "meetings_booked"))
+        days.append((day["day"], *(f"{number:,}" for number in numbers)))
+    heading = f"{found.from_day} to {found.to_day}, {found.time_zone}"
+    return "\n\n".join([heading, _columns(days), _columns(replies), _columns(steps)])
+
+
+def _wait(milliseconds: float) -> str:
+    return str(timedelta(seconds=round(milliseconds / 1000)))
+
+
+def _columns(rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
-    return "\n".join(lines) + ("\nthere may be more: --limit" if has_more else "")
+    return "\n".join(lines)
 
 
 def _cell(value: str | None) -> str:

@@ -1,12 +1,11 @@
 """Read a workspace's conversations, as one of its users sees them."""
 
-import json
 from typing import Any
 
 from psycopg.sql import SQL, Identifier, Placeholder
 
-from inboxdb.database.connection import Connection, naming, transaction
-from inboxdb.database.errors import InboxdbError
+from inboxdb.counts.reader import signed_in
+from inboxdb.database.connection import Connection
 
 LONGEST_PAGE = 200
 
@@ -21,13 +20,10 @@ def read(
     Parameters: client_id; user, whose view, null for that of whoever sees the whole workspace; conditions, further
     arguments of inbox_api.conversations; limit, how many at most.
     Returns the conversations, and whether there may be more.
-    Raises MalformedId; DatabaseRefused (through the session) for what the function refuses; InboxdbError where nobody
-    sees the whole workspace.
+    Raises as signed_in.
     """
     found: list[Conversation] = []
-    with naming(client_id, *filter(None, [user])), transaction(connection):
-        claims = json.dumps({"sub": user or _who_sees_the_whole(connection, client_id)})
-        connection.execute("select pg_catalog.set_config('request.jwt.claims', %s, true)", (claims,))
+    with signed_in(connection, client_id, user):
         after, has_more = None, True
         while has_more and len(found) < limit:
             arguments = conditions | {"after": after, "page_size": min(limit - len(found), LONGEST_PAGE)}
@@ -38,14 +34,3 @@ def read(
             ).fetchall()
             found += page
     return found, has_more
-
-
-def _who_sees_the_whole(connection: Connection, client_id: str) -> str:
-    [(user,)] = connection.execute(
-        "select min(a.user_id::text) from inboxdb.member_access as a where a.client_id = %s and a.sees_whole",
-        (client_id,),
-    ).fetchall()
-    if user is None:
-        connection.execute("select inboxdb.require_workspace(%s)", (client_id,))
-        raise InboxdbError(f"nobody sees the whole workspace {client_id!r}: name a user with --as.")
-    return str(user)

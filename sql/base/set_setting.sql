@@ -12,7 +12,9 @@ declare
     select d.allowed from inboxdb.setting_definition as d where d.setting_name = name
   );
 begin
-  if pattern is null or value !~ ('^(' || pattern || ')$') then
+  if pattern is null or value !~ ('^(' || pattern || ')$')
+    or (name = 'analytics_time_zone' and value is not null and not inboxdb.is_time_zone(value))
+  then
     raise exception using
       errcode = 'IB017',
       message = case

@@ -2,6 +2,10 @@ create or replace view inboxdb.setting_definition as
 select d.setting_name, d.default_value, d.allowed, d.meaning
 from (
   values
+  (
+    'analytics_time_zone', 'UTC', '[A-Za-z0-9_/+-]{1,64}',
+    'the days of analytics, for workspaces without a time zone that the server knows: a name of pg_timezone_names'
+  ),
   ('audit_hours', '6', '[1-9][0-9]{0,3}', 'how many hours after an audit or a recount a workspace is audited again'),
   ('counts_source', inboxdb.default_counts_source(), 'stored|live', 'where inbox_api.inbox_counts answers from'),
   (

@@ -1,5 +1,5 @@
 -- Looks for: rights that the role as which inboxdb works has lost since the install, on schemas, tables and functions.
--- Why: nothing can be counted or noted, although the asking role lacks nothing.
+-- Why: nothing can be counted or noted, although the asking role lacks nothing; or reads of analytics fail (42501).
 -- Evidence: the catalog, readable by everybody.
 -- Source of the rule: sql/, whose functions are DEFINER or called by DEFINER functions; docs/operations.md, Owners and
 -- rights. Also read by `migrate plan`, and by every command that is refused with 42501.
@@ -8,8 +8,8 @@ with ours (oid, nspname, nspowner) as (
   where n.nspname in ('inboxdb', 'inbox_api')
 ),
 
-routine (oid, proowner, prosrc) as (
-  select p.oid, p.proowner, p.prosrc
+routine (oid, proname, proowner, prosrc) as (
+  select p.oid, p.proname, p.proowner, p.prosrc
   from pg_catalog.pg_proc as p
   inner join ours as o on p.pronamespace = o.oid
 ),
@@ -24,9 +24,15 @@ acting (oid, rolname) as (
 ),
 
 -- the ledger, which no function reads, is left out
-used (oid, table_name, relowner, is_ours, needs) as (
+used (oid, table_name, relowner, is_ours, severity, needs) as (
   select
     c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relowner, n.nspname = 'inboxdb',
+    -- counts and lists do without the others
+    case
+      when n.nspname = 'inboxdb' then 'problem'
+      when c.relname in ('Client', 'ClientMember', 'Lead', 'AIDraft', 'Message', 'SmsCampaign') then 'problem'
+      else 'warning'
+    end,
     case
       when n.nspname = 'inboxdb' and c.relname like 'change\__' then '{select,insert,update,delete,truncate}'::text[]
       when n.nspname = 'inboxdb' and c.relkind = 'r' then '{select,insert,update,delete}'
@@ -47,11 +53,23 @@ used (oid, table_name, relowner, is_ours, needs) as (
         where v.relname = 'listed_lead'
       )
     )
+    -- read by analytics
+    or (
+      n.nspname = 'public'
+      and c.relname in (
+        'EmailCampaign', 'FollowUpInstance', 'FollowUpSequence', 'LeadCrmRow', 'ReactivationCampaign',
+        'ReactivationEnrollment', 'SmsCampaign', 'WorkspaceSettings'
+      )
+      and exists (
+        select from routine as r
+        where r.proname = 'missing_for_analytics'
+      )
+    )
 ),
 
-refused (role_name, table_name, is_ours, privileges, is_log) as (
+refused (role_name, table_name, is_ours, severity, privileges, is_log) as (
   select
-    a.rolname, u.table_name, u.is_ours, pg_catalog.string_agg(needed.privilege, ', ' order by needed.place),
+    a.rolname, u.table_name, u.is_ours, u.severity, pg_catalog.string_agg(needed.privilege, ', ' order by needed.place),
     u.table_name like 'inboxdb.change\__'
   from acting as a
   cross join used as u
@@ -60,7 +78,7 @@ refused (role_name, table_name, is_ours, privileges, is_log) as (
     and not pg_catalog.has_table_privilege(a.oid, u.oid, needed.privilege)
     -- for FOR NO KEY UPDATE any column is enough
     and not (needed.privilege = 'update' and pg_catalog.has_any_column_privilege(a.oid, u.oid, 'update'))
-  group by a.rolname, u.table_name, u.is_ours
+  group by a.rolname, u.table_name, u.is_ours, u.severity
 ),
 
 -- materialized: few rows, for which alone the texts of our functions are searched
@@ -81,7 +99,7 @@ found (place, severity, evidence, remedy) as (
   where not pg_catalog.has_schema_privilege(a.oid, n.oid, 'usage')
   union all
   select
-    2, 'problem',
+    2, r.severity,
     pg_catalog.format(
       'role %s, as which inboxdb works, lacks %s on %s', r.role_name, r.privileges,
       pg_catalog.string_agg(r.table_name, ', ' order by r.table_name)
@@ -94,7 +112,7 @@ found (place, severity, evidence, remedy) as (
       case when pg_catalog.bool_or(r.is_log) then ', then `inboxdb mark --all`, since changes may be lost' else '' end
     )
   from refused as r
-  group by r.role_name, r.privileges, r.is_ours
+  group by r.role_name, r.privileges, r.is_ours, r.severity
   union all
   select
     3, 'problem',
@@ -139,4 +157,4 @@ found (place, severity, evidence, remedy) as (
 
 select f.severity, f.evidence, f.remedy
 from found as f
-order by f.place, f.evidence;
+order by f.place, f.severity, f.evidence;

@@ -1,0 +1,23 @@
+create or replace function inboxdb.read_analytics_response_times(
+  target_client_id inboxdb.client_id, from_day date, to_day date
+)
+returns inboxdb.analytics_answer
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable security definer
+set search_path = ''
+-- require_access reads memberships: a policy hiding some would narrow what the caller sees, so raise instead (D37)
+set row_security = off
+as $$
+-- Purpose: the replies of a window by who replied, for a user with access.
+-- Parameters: as of inbox_api.analytics_response_times.
+-- Returns: see there.
+-- Errors: those of require_access, before anything else is read; IB020 where the host lacks columns; IB021 for a
+--   refused argument; 42501 where row-level security would filter what the owner of this function sees.
+-- Reads: as live_response_times; cache_version.
+-- DEFINER: members may read neither leads nor messages.
+declare
+  asked constant inboxdb.analytics_window := inboxdb.require_window(target_client_id, from_day, to_day);
+begin
+  return inboxdb.answer_window('analytics_response_times', asked, inboxdb.live_response_times(asked));
+end
+$$;
