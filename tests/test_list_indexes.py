@@ -51,6 +51,14 @@ WRITTEN = {
 }
 
 
+# That lists sort, filter or show by name.
+COLUMNS = (
+    *(("Lead", name) for name in ("lastMessageAt", "createdAt", "updatedAt", "overallScore", "smsCampaignId")),
+    *(("Message", name) for name in ("id", "sentAt", "body", "subject", "sentByUserId")),
+    ("AIDraft", "channel"),
+    *(("SmsCampaign", name) for name in ("id", "name")),
+)
+
 # Of each index, a filter that does without.
 OTHER = dict.fromkeys(
     ("inboxdb_list_all", "inboxdb_list_all_by_user", "inboxdb_list_tagged", "inboxdb_list_needs_repair"), "responses"
@@ -244,8 +252,54 @@ def test_a_column_that_goes_while_suspended_takes_the_lists_along(database: Data
     assert reader.execute(read, [workspace]).fetchall() == [(1,)]
 
 
-def test_an_index_is_built_of_the_servers_own_functions(database: Database) -> None:
+def test_a_column_renamed_under_the_lists_is_named(database: Database) -> None:
+    """The view follows a rename, the functions do not: no read goes on with nulls, or with the server's own error."""
+    owner, host, user = database.connect(), Host(database.writer()), new_id()
+    lists.build(database.direct_dsn)
+    workspace = host.workspace(userId=user)
+    lead = host.lead(workspace)
+    host.message(lead)
+    reader = database.signed_in(user)
+    reads = (
+        f"conversations('{workspace}')",
+        f"conversation_filters('{workspace}')",
+        f"conversation('{lead}')",
+        f"conversation_messages('{lead}')",
+    )
+
+    def rename(table: str, column: str, name: str) -> None:
+        owner.execute(f'alter table public."{table}" rename column "{column}" to "{name}"'.encode())
+
+    for table, column in COLUMNS:
+        rename(table, column, "former")
+        for read in reads:
+            with pytest.raises(psycopg.Error) as raised:
+                reader.execute(f"select * from inbox_api.{read}".encode())
+            assert raised.value.sqlstate == "IB020", (column, read)
+            assert re.search(rf'"{table}"."?{column}\b', raised.value.diag.message_detail or ""), (column, read)
+        rename(table, "former", column)
+        for read in reads:
+            reader.execute(f"select * from inbox_api.{read}".encode())
+    assert findings(database) == {}
+    for repaired in (False, True):
+        rename("Lead", "lastMessageAt", "former")
+        [finding] = repair.verify(database.direct_dsn).findings
+        assert (finding.object, finding.installed) == ("relation inboxdb.listed_lead", "present")
+        assert "`inboxdb doctor` names it" in finding.command
+        assert '"Lead"."lastMessageAt" is missing' in " ".join(said_by_the_doctor(database))
+        if repaired:
+            assert repair.verify(database.direct_dsn, repair=True).healthy
+            assert findings(database) == {}
+        rename("Lead", "former", "lastMessageAt")
+        assert findings(database) == ({"relation inboxdb.listed_lead": "missing"} if repaired else {})
+    assert repair.verify(database.direct_dsn, repair=True).healthy
+    for read in reads:
+        reader.execute(f"select * from inbox_api.{read}".encode())
+
+
+def test_an_index_is_built_of_the_servers_own_functions(bare_database: Database) -> None:
     """Whatever comes first in search_path: else a writer would call somebody's function, and could be refused."""
+    database = bare_database
     superuser = database.superuser()
     superuser.execute("create schema hostile; grant usage on schema hostile to public")
     superuser.execute(
@@ -255,11 +309,23 @@ def test_an_index_is_built_of_the_servers_own_functions(database: Database) -> N
             "owner_of_tests", database.connect().info.user
         )
     )
-    lists.build(make_conninfo(database.direct_dsn, options="-c search_path=hostile,pg_catalog,public"))
-    host = Host(database.writer())
-    host.lead(host.workspace())
-    definitions = "select pg_get_indexdef(c.oid) from pg_class as c where c.relname like 'inboxdb_list%'"
-    assert not [one for (one,) in database.connect().execute(definitions).fetchall() if "hostile" in one]
+    superuser.execute(
+        "create function hostile.equal(text, text) returns boolean immutable language sql as 'select true';"
+        "create operator hostile.= (leftarg = text, rightarg = text, function = hostile.equal)"
+    )
+    hostile = make_conninfo(database.direct_dsn, options="-c search_path=hostile,pg_catalog,public")
+    migrate.apply(hostile)
+    lists.build(hostile)
+    definitions = "select pg_get_indexdef(c.oid) from pg_class as c where c.relname like 'inboxdb%' and c.relkind = 'i'"
+    for repaired in (False, True):
+        if repaired:
+            database.connect().execute("drop index public.inboxdb_message_ai_sent, public.inboxdb_list_all")
+            assert repair.verify(hostile, repair=True).healthy
+        host = Host(database.writer())
+        host.ai_sent(host.lead(host.workspace()))
+        found = [one for (one,) in database.connect().execute(definitions).fetchall()]
+        assert len(found) == 7
+        assert not [one for one in found if "hostile" in one]
 
 
 def test_they_are_not_built_before_their_migration(bare_database: Database) -> None:

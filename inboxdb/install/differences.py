@@ -8,7 +8,7 @@ about "Lead", whether there is a publication, or Supabase's realtime.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import psycopg
@@ -20,6 +20,7 @@ from inboxdb.install import catalog, lists
 from inboxdb.install.catalog import Facts, Object, Objects
 
 REPAIR = "`inboxdb migrate verify --repair`"
+LACKS_COLUMN = "the host's column back under its name: `inboxdb doctor` names it"
 NAME_THE_ROLES = "name its roles anew with `inboxdb rls on`; `inboxdb rls plan` lists them"
 
 LEAD = Object("relation", 'public."Lead"')
@@ -498,6 +499,9 @@ def _relation_kind(facts: Facts) -> str:
 
 
 def _for_relation(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:
+    if shipped is None and obj.name == LISTED:
+        # loading its file drops it
+        return replace(_loading(obj.name), command=f"{LACKS_COLUMN}, or {REPAIR}, which drops the view")
     if shipped is None:
         return _unknown(f"drop {_relation_kind(installed or {})} {obj.name}")
     if shipped["kind"] == "v":

@@ -45,10 +45,8 @@ class Index(NamedTuple):
     @property
     def statements(self) -> tuple[str, ...]:
         """What builds it, each outside of a transaction."""
-        # a function or an operator of the host's in an index would make writes fail
-        path = "set search_path = ''"
         drop = () if self.state == "missing" else (f"drop index concurrently {self.name}",)
-        return path, *drop, self.statement, f"comment on index {self.name} is '{self.fingerprint}'"
+        return *drop, self.statement, f"comment on index {self.name} is '{self.fingerprint}'"
 
 
 def is_of_lists(obj: Object) -> bool:

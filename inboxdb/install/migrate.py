@@ -83,6 +83,8 @@ begin
     ('quote_all_identifiers', 'off'),
     ('standard_conforming_strings', 'on'),
     ('client_min_messages', 'warning'),
+    -- a function or an operator of the host's in an index would make writes fail
+    ('search_path', ''),
     ('restrict_nonsystem_relation_kind', ''),
     ('plpgsql.extra_errors', 'none'),
     -- Citus would copy our views, and pg_roles with them, to its other servers, which refuse that

@@ -18,7 +18,7 @@ BODY = re.compile(
 GONE = re.compile(r"^-- gone: sql/(\S+)\n", re.MULTILINE)
 BY_HAND = re.compile(r"^-- >>> by hand, (before|after) the bodies\n(.*?)^-- <<< by hand\n", re.MULTILINE | re.DOTALL)
 SETTINGS = "set local lock_timeout = '2s';\nset local search_path = '';\n"
-SETTINGS_OF_BUILDS = "set lock_timeout = 0;\n\nset statement_timeout = 0;\n"
+SETTINGS_OF_BUILDS = "set lock_timeout = 0;\n\nset statement_timeout = 0;\n\nset search_path = '';\n"
 
 # What the names of migrations end with that take up indexes, or one host table's triggers.
 PARTS = ("-indexes", "-triggers")

@@ -6,13 +6,16 @@ as $$
 -- Errors: IB020, naming the columns.
 -- Reads: the system catalog.
 -- INVOKER: called by our DEFINER functions only.
+declare
+  -- asked each time, because the host may have renamed a column since the view was made
+  missing constant pg_catalog.text := inboxdb.missing_for_lists();
 begin
-  if pg_catalog.to_regclass('inboxdb.listed_lead') is null then
+  if missing is not null or pg_catalog.to_regclass('inboxdb.listed_lead') is null then
     raise exception using
       errcode = 'IB020',
       message = 'there are no lists in this database',
-      detail = coalesce('Missing: ' || inboxdb.missing_for_lists(), 'View inboxdb.listed_lead is missing') || '.',
-      hint = 'Once every column is there: `inboxdb migrate verify --repair`, then `inboxdb lists build`.';
+      detail = coalesce('Missing: ' || missing, 'View inboxdb.listed_lead is missing') || '.',
+      hint = 'Once every column is there, under its name: `inboxdb migrate verify --repair`, then `inboxdb lists build`.';
   end if;
 end
 $$;
