@@ -107,22 +107,23 @@ ENDS = st.sampled_from(("commit", "commit", "rollback"))
 BEFORE = (None, "begin isolation level read committed", "begin isolation level repeatable read", "savepoint")
 AFTER = (
     *((), (), (), (), ("compare",), ("commit",), ("commit", "compare"), ("commit", "compare")),
+    *(("turn pages",), ("commit", "turn pages"), ("commit", "turn pages")),
     *(("rollback",), ("rollback to savepoint",), ("release savepoint",)),
 )
 
 
+PAGES = 10  # of lists, read at a time
+
 # Who reads lists, and the scope of each: the owner of every workspace, and setters.
 READERS = {row_id(0): GLOBAL, row_id(1): row_id(1), row_id(2): row_id(2)}
 LISTS = (*FILTERS, "updated")
-# Of the two that go by what was counted last, more.
-PAGED = st.sampled_from((*LISTS, *("ai_sent", "ai_review") * 3))
 
 
 @dataclass(frozen=True)
 class Turn:
     """Who takes a step, and what becomes of its transaction before and after it, where that can be.
 
-    "compare" leaves it as it is, and compares what is committed.
+    "compare" leaves it as it is, and compares what is committed; "turn pages" lets clients read.
     """
 
     writer: int
@@ -136,7 +137,7 @@ TURNS = st.builds(Turn, WRITERS, st.sampled_from(BEFORE), st.sampled_from(AFTER)
 KINDS = {
     *filter(None, BEFORE),
     *("commit", "rollback", "rollback to savepoint", "release savepoint"),
-    *("compare beside open writers", "compare when quiet"),
+    *("compare beside open writers", "compare when quiet", "turn pages"),
     *("announce", "stop drain", "commit drain", "rollback drain"),
     # comparisons of a workspace in which the count was above 0
     *(f"count {name}" for name in Counts._fields),
@@ -211,24 +212,31 @@ POPULATION = re.sub(
       ('#3', '#0', '#1', 'new', 'Interested', '2025-03-01 12:00+00', '2025-03-01 12:00+00', null, now()),
       ('#4', '#1', '#0', 'contacted', 'Interested', '2025-03-01 12:00+00', null, null, now()),
       ('#5', '#2', null, 'new', 'Interested', '2025-03-01 12:00+00', null, '2025-03-01 12:05+00', now()),
-      ('#6', '#0', '#0', 'new', 'Interested', '2025-03-01 12:00+00', null, '2025-03-01 12:04+00', now())
+      ('#6', '#0', '#0', 'new', 'Interested', '2025-03-01 12:00+00', null, '2025-03-01 12:04+00', now()),
+      ('#7', '#0', '#1', 'new', 'Interested', '2025-03-01 12:00+00', null, null, now()),
+      ('#8', '#0', '#1', 'needs_repair', 'Interested', '2025-03-01 12:00+00', null, null, now()),
+      ('#9', '#0', null, 'needs_repair', null, '2025-03-01 12:00+00', null, null, now())
     on conflict (id) do nothing;
 
     insert into public."AIDraft" (id, "leadId", content, "autoSendAction", "updatedAt")
     values
       ('#0', '#0', '…', 'needs_review', now()),
       ('#1', '#1', '…', 'needs_review', now()),
-      ('#2', '#2', '…', 'needs_review', now())
+      ('#2', '#2', '…', 'needs_review', now()),
+      ('#3', '#7', '…', 'needs_review', now()),
+      ('#4', '#8', '…', 'needs_review', now())
     on conflict (id) do nothing;
 
     -- to leads of other workspaces than the drafts'
     insert into public."Message" (id, "leadId", "aiDraftId", body, channel, direction, source, "sentBy")
     values
       ('#0', '#4', '#0', '…', 'email', 'outbound', 'zrg', 'ai'),
-      ('#1', '#5', '#1', '…', 'email', 'outbound', 'zrg', 'ai')
+      ('#1', '#5', '#1', '…', 'email', 'outbound', 'zrg', 'ai'),
+      ('#2', '#7', '#0', '…', 'email', 'outbound', 'zrg', 'ai'),
+      ('#3', '#9', '#0', '…', 'email', 'outbound', 'zrg', 'ai')
     on conflict (id) do nothing;
 
-    update public."Lead" set "lastOutboundAt" = "lastOutboundAt" where id in ('#4', '#5');
+    update public."Lead" set "lastOutboundAt" = "lastOutboundAt" where id in ('#4', '#5', '#7', '#9');
     """,
 ).encode()
 
@@ -376,7 +384,6 @@ class World:
         self.readers = {user: database.signed_in(user) for user in READERS}
         for reader in self.readers.values():
             reader.execute("set lock_timeout = '1ms'")
-        self.lists = itertools.cycle(itertools.product(READERS, LISTS))
         self.lead_columns = [column.name for column in self.owner.execute('table public."Lead"').description or []]
         # or its locks would fail steps that wait for nobody else
         tables = "select oid::regclass::text from pg_class where relkind = 'r' and relowner = current_user::regrole"
@@ -472,7 +479,8 @@ class Histories(RuleBasedStateMachine):
         self.versions: dict[tuple[str, str], int] = {}
         self.counts: dict[str, dict[str, Counts]] = {}
         self.may_have_failed = False  # the open drain, when it was started
-        self.paging: list[Paging] = []
+        self.lists = itertools.cycle(itertools.product(LISTS, READERS))
+        self.paging = [Paging(user, row_id(0), name, 1) for name in LISTS for user in READERS]
 
     def teardown(self) -> None:
         """End a history that went well: quiet."""
@@ -493,6 +501,8 @@ class Histories(RuleBasedStateMachine):
             for command in turn.after:
                 if command == "compare":
                     self.compare()
+                elif command == "turn pages":
+                    self.turn_pages()
                 else:
                     writer.control(command)
         except REFUSALS as error:
@@ -816,30 +826,26 @@ class Histories(RuleBasedStateMachine):
 
     # Clients
 
-    @step(
-        number=NUMBERS,
-        user=st.sampled_from(list(READERS)),
-        name=PAGED,
-        size=st.sampled_from((1, 1, 2)),
-    )
-    def begin_paging(self, number: int, user: str, name: str, size: int) -> bool:
+    @step(number=NUMBERS, user=st.sampled_from(list(READERS)), names=st.sets(st.sampled_from(LISTS), min_size=1))
+    def begin_paging(self, number: int, user: str, names: set[str]) -> bool:
         with self.unhindered():
             for (workspace,) in self.owner.execute(nth("Client"), {"number": number}).fetchall():
-                self.paging.append(Paging(user, str(workspace), name, size))
-                return self.read_page(self.paging[-1])
+                self.paging += [Paging(user, str(workspace), name, 1 + number % 2) for name in sorted(names)]
+                return self.turn_pages()
         return False
 
-    @step(number=st.integers(0, 2))
-    def turn_page(self, number: int) -> bool:
-        if not self.paging:
-            return False
+    def turn_pages(self) -> bool:
+        """Read the next page of some lists, in turn; return whether there was one."""
         with self.unhindered():
-            return self.read_page(self.paging[number % len(self.paging)])
+            leads = naive_leads(self.owner, self.world.now)
+            now, self.paging = self.paging[:PAGES], self.paging[PAGES:]
+            return any([self.read_page(paging, leads) for paging in now])
         return False
 
-    def read_page(self, paging: Paging) -> bool:
-        """Read the next page, which has the leads that follow in the list of now; return whether there was one."""
+    def read_page(self, paging: Paging, leads: list[Lead]) -> bool:
+        """Read the next page, or the first again behind the last: it has the leads that follow in the list of now."""
         if paging.name == "ai_sent" and any(writer.unannounced for writer in self.world.writers):
+            self.paging.append(paging)
             return False
         reader, scope = self.world.readers[paging.user], READERS[paging.user]
         arguments = {**arguments_of(paging.name), "page_size": paging.size, "after": paging.cursor}
@@ -849,9 +855,7 @@ class Histories(RuleBasedStateMachine):
             if isinstance(raised.value, errors.LockNotAvailable):
                 raise raised.value
             assert raised.value.sqlstate == "IB007"
-            self.paging.remove(paging)
             return False
-        leads = naive_leads(self.owner, self.world.now)
         following = [
             lead
             for lead in in_order(leads, paging.workspace, scope, paging.name)
@@ -862,10 +866,12 @@ class Histories(RuleBasedStateMachine):
         assert ids(page["conversations"]) == [lead for _, lead in here], paging
         assert page["has_more"] or len(following) <= paging.size, paging
         paging.cursor = page["cursor"]
-        if not page["has_more"]:
-            self.paging.remove(paging)
-        elif here:
+        self.done["turn pages"] += paging.last is not None
+        if here:
             paging.last = here[-1]
+        if not page["has_more"]:
+            paging.last = None
+        self.paging.append(paging)
         return True
 
     def has_access(self, user: str, workspace: str) -> bool:
@@ -934,7 +940,7 @@ class Histories(RuleBasedStateMachine):
     def compare_lists(self, number: int) -> None:
         """Hold the pages of some lists, in each workspace, to the leads of now, and to what the badge counts."""
         leads, stored = naive_leads(self.owner, self.world.now), stored_counts(self.owner)
-        for user, name in itertools.islice(self.world.lists, number):
+        for name, user in itertools.islice(self.lists, number):
             for workspace in stored:
                 if self.has_access(user, workspace):
                     found = ids(listed(self.world.readers[user], workspace, **arguments_of(name), page_size=3))
