@@ -504,6 +504,61 @@ def test_ids_as_nobody_writes_them_show_no_more(database: Database) -> None:
         assert listed(ann, sentiment_tags=[text]) == listed(ann, sms_campaign_id=text) == []
 
 
+@pytest.mark.host_variants("text", "uuid", "wide-mixed")
+def test_infinite_equal_and_missing_times_come_in_this_order(database: Database) -> None:
+    """Infinities first and last; of one instant the higher id first; without a message by when the lead was made."""
+    host, owner = Host(database.writer()), database.connect()
+    times = {
+        "8": ("infinity", BEFORE),
+        "2": ("infinity", "infinity"),
+        "1": (None, "infinity"),
+        "9": (None, LATER),
+        "7": (NOW, BEFORE),
+        "5": (NOW, "-infinity"),
+        "3": (None, NOW),
+        "6": (BEFORE, NOW),
+        "4": ("-infinity", NOW),
+        "0": (None, "-infinity"),
+    }
+    for digit in sorted(times):
+        last, created = times[digit]
+        host.lead(HERE, id=digit + new_id()[1:], lastMessageAt=last, createdAt=created, assignedToUserId=SUE)
+    for user in (ANN, SUE):
+        for size in (1, 2, 50):
+            found = listed(database.signed_in(user), page_size=size)
+            assert "".join(one["lead_id"][0] for one in found) == "8219753640", (user, size)
+            assert (found[0]["sort_at"], found[-1]["sort_at"]) == ("infinity", "-infinity")
+    owner.execute('update public."Lead" set "updatedAt" = %s', ["infinity"])
+    assert (
+        "".join(lead[0] for lead in ids(listed(database.signed_in(ANN), sort="updated", page_size=3))) == "9876543210"
+    )
+
+
+@pytest.mark.host_variants("text", "uuid", "wide-mixed")
+def test_whose_leads_a_setter_sees(database: Database) -> None:
+    """Their own, by the very id: not nobody's, the sentinel's, or those of an id that looks like theirs."""
+    host = Host(database.writer())
+    hers = host.lead(HERE, assignedToUserId=SUE)
+    nobodys = [host.lead(HERE), host.lead(HERE, assignedToUserId=GLOBAL)]
+    as_uuid = database.host != "text"
+    if not as_uuid:
+        for strange in ("", " ", SUE.upper(), f" {SUE}", f"{SUE} "):
+            host.lead(HERE, assignedToUserId=strange)
+    sue, ann = database.signed_in(SUE), database.signed_in(ANN)
+    assert ids(listed(sue)) == [hers]
+    assert sorted(ids(listed(ann, assigned_to=""))) == sorted(nobodys)
+    whole = {one["lead_id"]: one["assigned_to_user_id"] for one in listed(ann)}
+    assert len(whole) == (3 if as_uuid else 8)
+    assert [whole[lead] for lead in (hers, *nobodys)] == [SUE, None, None]
+    for subject in (None, "", " ", f" {SUE}", GLOBAL, SUE.upper()):
+        found = leads_or_code(database.claiming(json.dumps({"sub": subject})), HERE)
+        if as_uuid and subject == SUE.upper():
+            assert found == [hers]
+        else:
+            assert found in ("IB005", "IB006", "IB007"), subject
+    assert leads_or_code(database.claiming("{}"), HERE) == "IB006"
+
+
 def test_a_workspace_deleted_and_made_again(database: Database) -> None:
     """Nothing of before is seen, by whoever had access before or has now; whether drained between or not."""
     owner, host = database.connect(), Host(database.writer())

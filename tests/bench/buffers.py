@@ -32,7 +32,10 @@ LOOKED_AT = 2_000  # leads that a call looks at, at most
 FIND = """
 select * from inboxdb.find_page(
   '{workspace}', '{name}', '{sort}', {user}, false,
-  (inboxdb.clock(), null, null, null, false, 'all')::inboxdb.list_condition, false, {after}, 50
+  pg_catalog.jsonb_populate_record(
+    null::inboxdb.list_condition,
+    pg_catalog.jsonb_build_object('as_of', inboxdb.clock(), 'sms_campaign_unattributed', false, 'score', 'all')
+  ), false, {after}, 50
 )
 """
 FAR_BEHIND = f"""
