@@ -120,7 +120,7 @@ def measure_writers(host: Host, results: Results, contender: str) -> None:
         note=f"One lead a transaction, anywhere in the workspace of {host.size.judged:,}; no drain at work.",
     )
     session = steps.Session(host)
-    for _ in range(host.size.rounds):
+    for _ in range(host.size.writer_rounds):
         host.drain()
         host.connection.execute('vacuum public."Lead"')
         for column, name in steps.COLUMNS.items():
