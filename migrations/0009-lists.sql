@@ -764,7 +764,8 @@ begin
       errcode = 'IB020',
       message = 'there are no lists in this database',
       detail = coalesce('Missing: ' || missing, 'View inboxdb.listed_lead is missing') || '.',
-      hint = 'Once every column is there, under its name: `inboxdb migrate verify --repair`, then `inboxdb lists build`.';
+      hint = 'Once every column is there, by its name: `inboxdb migrate verify --repair`, then'
+        ' `inboxdb lists build`.';
   end if;
 end
 $$;
