@@ -137,9 +137,9 @@ def test_roles_that_may_not_be_dropped_remain(database: Database) -> None:
 
 
 FOREIGN = {
-    "view badges": "create view public.badges as select * from inboxdb.inbox_counts",
+    "view public.badges": "create view public.badges as select * from inboxdb.inbox_counts",
     "column ofs": "create table public.theirs (ofs inboxdb.client_id)",
-    "function asks": "create function public.asks(a inboxdb.lead_id) returns int language sql as 'select 1'",
+    "function public.asks": "create function public.asks(a inboxdb.lead_id) returns int language sql as 'select 1'",
     "policy their": 'create policy their on public."Message" using (inboxdb.has_client_access(null))',
     "trigger their": 'create trigger their after truncate on public."Lead" execute function inboxdb.note_truncate()',
     "relation inboxdb.notes": "create table inboxdb.notes (id int)",
