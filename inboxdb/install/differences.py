@@ -499,7 +499,7 @@ def _relation_kind(facts: Facts) -> str:
 
 
 def _for_relation(obj: Object, shipped: Facts | None, installed: Facts | None) -> Remedy:
-    if shipped is None and any(obj.name in names for names in WHERE_THE_HOST_HAS_COLUMNS.values()):
+    if shipped is None and obj.name == "inboxdb.listed_lead":
         # loading its file drops it
         return replace(_loading(obj.name), command=f"{LACKS_COLUMN}, or {REPAIR}, which drops the view")
     if shipped is None:
