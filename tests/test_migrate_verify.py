@@ -39,7 +39,7 @@ def on_lead(*names: str) -> set[str]:
     return {f'trigger inboxdb_note_{name} on public."Lead"' for name in names}
 
 
-ALL_OF_LEAD = on_lead("insert", "delete", "update", "rollup", "truncate")
+ALL_OF_LEAD = on_lead("insert", "delete", "update", "rollup", "truncate", "text")
 
 MENDED = {
     "trigger disabled": Damage(
@@ -110,6 +110,7 @@ MENDED = {
             "column inboxdb.freshness.sampled_at",
             "column inboxdb.drift.found_at",
             *(f"column inboxdb.change_{number}.noted_at" for number in range(4)),
+            "column inboxdb.text_change.noted_at",
         },
         "default inboxdb.clock()",
     ),
