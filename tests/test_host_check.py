@@ -44,7 +44,7 @@ REQUIRED = {
 }
 
 # Types that a host may well have instead: one for every column, further ones for some.
-UNFIT = {"id": "bigint", "text": '"ClientMemberRole"', "time": "date"}
+UNFIT = {"id": "bigint", "text": 'public."ClientMemberRole"', "time": "date"}
 UNFIT_TOO = [
     (("Lead", "id"), "integer"),
     (("Client", "id"), "character(36)"),
@@ -324,7 +324,7 @@ UNFOLLOWED = {
     "domain": (
         "create domain public.email_status as text;"
         'alter table public."Lead" alter column status drop default, alter column status type public.email_status',
-        'column public."Lead".status is email_status, not text',
+        'column public."Lead".status is public.email_status, not text',
         'alter table public."Lead" alter column status type text',
     ),
     "virtual column in an index of ours": (

@@ -8,6 +8,8 @@ declare
   problems text;
   remedies text;
 begin
+  -- until the transaction ends: an operator of the host's could judge otherwise, and types get their schemas' names
+  perform pg_catalog.set_config('search_path', '', true);
   with required (place, host_table, host_column, kind, equals) as (
     -- kind: id, text or time. equals: the column of the same type, because the two are compared; or the domain that has
     -- its type from the column, which is not there yet.
