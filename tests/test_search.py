@@ -551,7 +551,11 @@ def test_what_no_index_knows_is_looked_for(host: Host, owner: Connection[Any], a
 def test_what_was_found_by_looking_stays_on_the_page(host: Host, owner: Connection[Any], ann: Connection[Any]) -> None:
     """A text that lead_text does not know, beside an old lead that only lead_text finds."""
     look_at_few(owner)
-    old, _, _, newest = (host.lead(HERE, firstName=name) for name in ("Noether", "Ada", "Grace", "Sofia"))
+    names = ("Noether", "Ada", "Grace", "Sofia")
+    old, _, _, newest = (
+        host.lead(HERE, firstName=name, lastMessageAt=f"2024-01-0{day} 00:00:00+00")
+        for day, name in enumerate(names, 1)
+    )
     fold(owner)
     owner.execute('alter table public."Lead" disable trigger inboxdb_note_text')
     host.update("Lead", newest, lastName="Noethers")
