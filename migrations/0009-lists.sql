@@ -288,6 +288,7 @@ comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole:
 create or replace function inboxdb.missing_for_lists() returns text
 language sql stable
 set search_path = ''
+set quote_all_identifiers = off
 as $$
   -- Purpose: find out whether the host has the columns by which lists sort and filter, in types that do. Columns only
   --   shown may be missing: their keys are null then.

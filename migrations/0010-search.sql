@@ -362,12 +362,12 @@ from (
   ('empty-slice', '5 s', '5 s', null, null, null, 'inboxdb.empty_slice'),
   ('prune', '5 s', '5 s', null, null, null, 'inboxdb.prune'),
   ('refresh-texts', '5 s', '5 s', null, null, null, 'inboxdb.refresh_texts'),
-  ('refresh-texts-at-rest', '1 s', '5 s', 0.5, '1 s', null, 'inboxdb.refresh_texts'),
+  ('refresh-texts-at-rest', '1 s', '5 s', 0.25, '1 s', null, 'inboxdb.refresh_texts'),
   ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')
 ) as m (item, run_every, time_limit, time_share, burst, chooser, function_name);
 
 comment on view inboxdb.maintenance is 'The work of drains besides refreshes: see function maintain.';
-comment on column inboxdb.maintenance.run_every is 'How long after its end the item is due again, in each run.';
+comment on column inboxdb.maintenance.run_every is 'How long after its end the item is due again, in each run; at rest at once where the function says that there is more.';
 comment on column inboxdb.maintenance.time_limit is
 'The runner cancels the function after so long; with a workspace after the time limit of a refresh, if longer.';
 comment on column inboxdb.maintenance.time_share is
@@ -376,7 +376,7 @@ comment on column inboxdb.maintenance.burst is 'The time that a worker may save 
 comment on column inboxdb.maintenance.chooser is
 'A function that returns a workspace, null if none is due; committed before the work. Null without workspaces.';
 comment on column inboxdb.maintenance.function_name is
-'A function without parameters; after a chooser of the workspace, and returning outcome, version and changed_scopes.';
+'A function without parameters, may return whether there is more to do; after a chooser a function of the workspace that returns outcome, version and changed_scopes.';
 -- <<< sql/jobs/maintenance.view.sql
 
 -- >>> sql/jobs/maintenance_credit.sql
@@ -402,13 +402,15 @@ $$;
 -- <<< sql/jobs/maintenance_credit.sql
 
 -- >>> sql/jobs/after_maintenance.sql
-create or replace function inboxdb.after_maintenance(kept jsonb, item inboxdb.maintenance, now double precision)
+create or replace function inboxdb.after_maintenance(
+  kept jsonb, item inboxdb.maintenance, outcome text, now double precision
+)
 returns jsonb
 language sql immutable
 set search_path = ''
 as $$
   -- Purpose: put the item at hand down: note when it ended, and subtract the time that it took from its credit.
-  -- Parameters: kept, as maintain keeps it; item, as in view maintenance; now, in seconds since 1970.
+  -- Parameters: kept, as maintain keeps it; item, as in view maintenance; outcome, of maintain; now, in seconds since 1970.
   -- Returns: kept, with nothing at hand.
   -- Seconds are kept as numeric, because the text of a double precision follows extra_float_digits of the session.
   -- INVOKER: reads nothing.
@@ -421,11 +423,115 @@ as $$
             inboxdb.maintenance_credit(kept, item, now)
             - greatest(now - (kept #>> '{at_hand,began_at}')::double precision, 0)
           )::numeric
-      end
+      end,
+      'more', item.time_share is not null and outcome = 'more'
     )
   )
 $$;
 -- <<< sql/jobs/after_maintenance.sql
+
+-- >>> sql/jobs/maintain.sql
+create or replace function inboxdb.maintain(
+  inout kept jsonb, at_rest boolean, error_code text default null,
+  out item text, out time_limit double precision, out client_id inboxdb.client_id, out outcome text,
+  out version bigint, out changed_scopes inboxdb.user_id[]
+)
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: the next step of maintenance, to be called in a transaction of its own until item is null. Steps alternate:
+--   one chooses a due item, one runs the chosen item; so the choice is committed before the work that may kill its
+--   backend, and the runner knows the time limit.
+-- Parameters: kept, of the last step, null at first; at_rest, whether items with a share are meant, while no workspace
+--   is due; error_code, why the last step did not come back: its SQLSTATE.
+-- Returns: kept, for the next step: clocks and credits of this caller, so that nothing is written and no drain waits
+--   for another; the item, null if none is due. After a choice, time_limit in seconds. After the work, its outcome:
+--   done, failed, more where the function returned true, or with a workspace the outcome, version and changed_scopes of
+--   a refresh, for send_signals. After more at rest the item is due at once: refreshes come between, if the caller makes
+--   them.
+-- Errors: IB004 above READ COMMITTED; 57014 when cancelled, to be given as error_code.
+-- Reads: maintenance. Writes: maintenance_failure; as the function of the item.
+-- DEFINER: its callers have no rights in inboxdb.
+declare
+  now double precision := pg_catalog.date_part('epoch', pg_catalog.clock_timestamp());
+  chosen inboxdb.maintenance;
+  answer pg_catalog.text;
+begin
+  perform inboxdb.require_read_committed();
+  kept := coalesce(kept, '{}');
+  if kept ? 'at_hand' then
+    item := kept #>> '{at_hand,item}';
+    client_id := kept #>> '{at_hand,client_id}';
+    select m.* into chosen from inboxdb.maintenance as m where m.item = maintain.item;
+    if not found then
+      -- the row is gone since: an upgrade
+      kept := kept - 'at_hand';
+      outcome := 'failed';
+      return;
+    end if;
+    outcome := 'done';
+    begin
+      if error_code is not null then
+        outcome := 'failed';
+      elsif chosen.chooser is null then
+        execute pg_catalog.format('select %s()', chosen.function_name) into answer;
+        if answer in ('true', 't') then
+          outcome := 'more';
+        end if;
+      else
+        execute pg_catalog.format(
+          'select d.outcome, d.version, d.changed_scopes from %s($1) as d', chosen.function_name
+        ) into outcome, version, changed_scopes using client_id;
+      end if;
+    exception when others then
+      get stacked diagnostics error_code = returned_sqlstate;
+      outcome := 'failed';
+    end;
+    if error_code is not null then
+      perform inboxdb.record_maintenance_failure(item, pg_catalog.left(error_code, 5));
+    end if;
+    kept := inboxdb.after_maintenance(
+      kept, chosen, outcome, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())
+    );
+    return;
+  end if;
+
+  for chosen in
+    select m.*
+    from inboxdb.maintenance as m
+    where (m.time_share is not null) = at_rest
+      and inboxdb.maintenance_credit(kept, m, now) > 0
+      -- not ahead: a clock that went back stops no maintenance
+      and coalesce(
+        (kept #>> array[m.item, 'more'])::boolean
+        or (kept #>> array[m.item, 'at'])::double precision
+        not between now - pg_catalog.date_part('epoch', m.run_every) + 0.001 and now,
+        true
+      )
+    order by m.item
+  loop
+    if chosen.chooser is not null then
+      begin
+        execute pg_catalog.format('select %s()', chosen.chooser) into client_id;
+      exception when others then
+        get stacked diagnostics error_code = returned_sqlstate;
+        perform inboxdb.record_maintenance_failure(chosen.item, error_code);
+      end;
+      continue when client_id is null;
+    end if;
+    item := chosen.item;
+    time_limit := greatest(
+      pg_catalog.date_part('epoch', chosen.time_limit),
+      case when client_id is not null then inboxdb.time_limit(client_id, 0) end
+    );
+    kept := kept || pg_catalog.jsonb_build_object(
+      'at_hand', pg_catalog.jsonb_build_object('item', item, 'client_id', client_id, 'began_at', now::numeric)
+    );
+    return;
+  end loop;
+end
+$$;
+-- <<< sql/jobs/maintain.sql
 
 -- >>> sql/drain/raise_floor.sql
 create or replace function inboxdb.raise_floor(now timestamptz, floor_of_claims timestamptz) returns void
@@ -703,6 +809,7 @@ $$;
 create or replace function inboxdb.missing_for_search() returns text
 language sql stable
 set search_path = ''
+set quote_all_identifiers = off
 as $$
   -- Purpose: find out whether the host has the columns that are searched, in types that do.
   -- Returns: the names of missing columns; null where every column is there.
@@ -733,10 +840,7 @@ as $$
       where pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = a.attrelid
         and a.attname = n.host_column
         and not a.attisdropped
-        -- without the quotes of a session that quotes all identifiers
-        and pg_catalog.replace(
-          pg_catalog.translate(pg_catalog.format_type(a.atttypid, null), '"', ''), 'character varying', 'text'
-        ) like n.types
+        and pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text') like n.types
     )
 $$;
 -- <<< sql/search/missing_for_search.sql
@@ -1183,15 +1287,16 @@ $$;
 -- <<< sql/search/walk_texts.sql
 
 -- >>> sql/search/refresh_texts.sql
-create or replace function inboxdb.refresh_texts() returns void
+create or replace function inboxdb.refresh_texts() returns boolean
 language plpgsql volatile
 set search_path = ''
 set enable_seqscan = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
--- Purpose: bring lead_text up to date: first by changes, then by the walk where due; for half a second, so that no
---   other work of the caller is late. Then raise the floor of text_change (D10).
+-- Purpose: bring lead_text up to date: first by changes, then by the walk where due; for some 50 ms, so that no other
+--   work of the caller is late. Then raise the floor of text_change (D10).
+-- Returns: whether there is more to do, for maintain.
 -- Nothing is done beside another session doing the same, or while inboxdb is suspended; where there is no search, the
 --   changes are thrown away.
 -- Errors: IB004 above READ COMMITTED; those of fold_noted and walk_texts.
@@ -1199,25 +1304,27 @@ as $$
 -- Locks: an advisory lock, see lock_class. No row of the host's, and no row of the counts.
 -- INVOKER: called by maintain, by its name in view maintenance.
 declare
-  stop_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '0.5 s';
+  stop_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '50 ms';
   most constant integer := 1000;
   today constant pg_catalog.text := inboxdb.text_definitions();
   taken integer;
   has_taken boolean := false;
+  has_more boolean := true;
 begin
   perform inboxdb.require_read_committed();
   if inboxdb.suspended_since() is not null then
-    return;
+    return false;
   end if;
   -- in a statement before the taking of changes (D14)
   if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('texts'), 0) then
-    return;
+    return false;
   end if;
 
   loop
     taken := inboxdb.fold_noted(most);
     has_taken := has_taken or taken > 0;
-    exit when taken < most or pg_catalog.clock_timestamp() > stop_at;
+    has_more := taken = most;
+    exit when not has_more or pg_catalog.clock_timestamp() > stop_at;
   end loop;
   if today is not null then
     -- texts by other definitions are not trusted
@@ -1226,8 +1333,10 @@ begin
       revision = s.revision + 1, definitions = today, filled_at = null, walk_began_at = null, walked_to = null,
       cleared_to = null
     where s.revision = (select n.revision from inboxdb.search_state_now as n) and s.definitions is distinct from today;
-    while pg_catalog.clock_timestamp() < stop_at and inboxdb.walk_texts(most) loop
-      null;
+    -- a step at least, unless changes are left
+    while not has_more or pg_catalog.clock_timestamp() < stop_at loop
+      has_more := inboxdb.walk_texts(most);
+      exit when not has_more;
     end loop;
   end if;
 
@@ -1245,6 +1354,7 @@ begin
   ) as f
   where s.revision = (select n.revision from inboxdb.search_state_now as n)
     and (has_taken or s.server_started_at <> pg_catalog.pg_postmaster_start_time());
+  return has_more;
 end
 $$;
 -- <<< sql/search/refresh_texts.sql

@@ -9,7 +9,9 @@ from psycopg.types.json import Jsonb
 
 from inboxdb.drain import run as drain_run
 from inboxdb.drain.run import drain as run
+from tests.interleave import until
 from tests.rows import Host
+from tests.running import watching
 from tests.servers import DRAINER, Database
 
 DRAINS = ["the procedure", "a run"]
@@ -21,9 +23,11 @@ def register(database: Database) -> Callable[..., None]:
     owner = database.connect()
     owner.execute("create table inboxdb.swept (by text)")
 
-    def registers(body: str, *, every: str = "5 s", limit: str = "1 s", share: str = "null") -> None:
+    def registers(
+        body: str, *, every: str = "5 s", limit: str = "1 s", share: str = "null", returns: str = "void"
+    ) -> None:
         owner.execute(
-            "create or replace function inboxdb.sweep() returns void language plpgsql security definer "
+            f"create or replace function inboxdb.sweep() returns {returns} language plpgsql security definer "
             f"set search_path = '' as $$ begin {body} end $$"
         )
         [(shipped,)] = owner.execute("select pg_get_viewdef('inboxdb.maintenance'::regclass)").fetchall()
@@ -118,7 +122,7 @@ def test_audits_get_a_tenth_of_the_time_saved_up_to_a_second(database: Database)
     owner = database.connect()
     assert credit(owner, 100, {}) == 1, "a single run may audit for a second"
     [(kept,)] = owner.execute(
-        "select inboxdb.after_maintenance(%s, m, 200) from inboxdb.maintenance as m where m.item = 'audit'",
+        "select inboxdb.after_maintenance(%s, m, 'done', 200) from inboxdb.maintenance as m where m.item = 'audit'",
         [Jsonb({"at_hand": {"item": "audit", "began_at": 198.5}})],
     ).fetchall()
     assert credit(owner, 200, kept) == -0.5, "an audit is not broken off"
@@ -138,3 +142,34 @@ def test_no_drain_waits_for_anothers_failure(database: Database, register: Calla
     other.execute(record)
     one.commit()
     assert other.execute("select from inboxdb.maintenance_failure").rowcount == 1
+
+
+@pytest.mark.parametrize(("share", "turns"), [("null", 1), ("0.9", 3)], ids=["beside refreshes", "at rest"])
+@pytest.mark.parametrize("by", DRAINS)
+def test_more_to_do_at_rest_is_due_at_once(
+    database: Database, register: Callable[..., None], by: str, share: str, turns: int
+) -> None:
+    body = "insert into inboxdb.swept values (null); return (select pg_catalog.count(*) < 3 from inboxdb.swept);"
+    register(body, share=share, returns="boolean")
+    drain(database, by)
+    assert database.connect().execute("select from inboxdb.swept").rowcount == turns
+
+
+def test_a_watching_run_refreshes_between_turns_of_what_has_more_to_do(
+    database: Database, host: Host, register: Callable[..., None]
+) -> None:
+    """Each turn notes how many workspaces wait, and makes one wait."""
+    owner = database.connect()
+    workspace = host.workspace()
+    owner.execute("call inboxdb.drain_dirty()")
+    register(
+        "insert into inboxdb.swept select pg_catalog.count(*) from inboxdb.waiting;"
+        f"perform inboxdb.mark_inbox_counts_dirty('{workspace}');"
+        "return (select pg_catalog.count(*) < 10 from inboxdb.swept);",
+        share="0.9",
+        returns="boolean",
+    )
+    with watching(database.dsn):
+        until(lambda: owner.execute("select from inboxdb.swept").rowcount >= 10)
+    waited = owner.execute("select by from inboxdb.swept").fetchall()
+    assert waited[:10] == [("0",)] * 10

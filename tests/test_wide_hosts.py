@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 
 from inboxdb.database import sources
+from inboxdb.install import migrate
 from tests.hosts import WIDE_HOSTS
 from tests.naive import naive_counts
 from tests.rows import Host, live_counts, set_clock, stored_counts
@@ -62,3 +63,18 @@ def test_generated_rows_are_counted(database: Database) -> None:
     expected = naive_counts(owner, datetime.fromisoformat(NOW))
     assert stored_counts(owner) == expected
     assert {workspace: live_counts(owner, workspace) for workspace in expected} == expected
+
+
+@pytest.mark.host_variants("wide-text")
+def test_nothing_is_missing_to_a_session_that_quotes_all_names(bare_database: Database) -> None:
+    """Ids of campaigns are varchar, where leads refer to them as text: the server compares the two, quotes or none."""
+    owner = bare_database.connect()
+    for table in ("SmsCampaign", "EmailCampaign", "ReactivationCampaign"):
+        owner.execute(f'alter table public."{table}" alter column id type varchar'.encode())
+    migrate.apply(bare_database.dsn)
+    owner.execute("set quote_all_identifiers = on")
+    parts = ("figures", "workflows", "email campaigns", "reactivations", "CRM", "time zones")
+    asked = [f"inboxdb.missing_for_analytics('{part}')" for part in parts]
+    asked += ["inboxdb.missing_for_lists()", "inboxdb.missing_for_search()"]
+    for call in asked:
+        assert owner.execute(f"select {call}".encode()).fetchone() == (None,), call

@@ -50,7 +50,7 @@ class Refresher:
         A steady run collects changes once a pass, because a second time would refresh a busy workspace twice as often,
         at twice the cost to its writers, while its changes are counted as soon as promised anyway.
 
-        Returns whether there was anything to refresh; if not, the pass was a single query.
+        Returns whether there was anything to refresh, or maintenance is left to do; if not, the pass was a single query.
         Raises psycopg.Error; the next pass, on another connection, records the workspace at hand as failed.
         """
         self._record_lost(connection)
@@ -75,8 +75,8 @@ class Refresher:
                 self._refresh(connection, claims[0], claims_next=claims_next)
                 is_last = is_last or (is_steady and claims_next and not self._at_hand)
             self._rest(monotonic() - began)
-        self._maintain(connection)
-        return bool(seen)
+        has_more = self._maintain(connection)
+        return bool(seen) or has_more
 
     def _record_lost(self, connection: Connection) -> None:
         """Record that the last connection was lost with a workspace at hand; with a set at hand, whose fault that was
@@ -172,15 +172,18 @@ class Refresher:
         self._keep_at_hand(following)
         self._finish(connection, refresh)
 
-    def _maintain(self, connection: Connection) -> None:
-        """Do what is done at rest, as audits: the database keeps the share of this worker's time."""
+    def _maintain(self, connection: Connection) -> bool:
+        """Do what is done at rest, as audits: the database keeps the share of this worker's time.
+
+        Returns whether a steady run left more to do: what is due by then is refreshed before.
+        """
         limit = self.options.time_limit
         while self.state.may_claim:
             began = monotonic()
             with self._bounded(limit):
                 item = self._maintenance.choose(connection, limit)
             if item is None:
-                break
+                return False
             try:
                 with self._bounded(max(item.time_limit, limit)):
                     outcome = self._maintenance.run(connection, item, limit)
@@ -194,6 +197,9 @@ class Refresher:
                 refresh = Refresh(item.client_id, outcome.outcome, outcome.version, outcome.changed_scopes)
                 self._finish_audit(refresh)
             self._rest(monotonic() - began)
+            if outcome.outcome == "more" and self.options.schedule.is_steady:
+                return True
+        return False
 
     def _keep_at_hand(self, rows: list[tuple[Any, ...]]) -> None:
         """Keep claimed workspaces at hand, if the claim found any."""

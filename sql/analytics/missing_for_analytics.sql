@@ -1,6 +1,7 @@
 create or replace function inboxdb.missing_for_analytics(this_part text) returns text
 language sql stable
 set search_path = ''
+set quote_all_identifiers = off
 as $$
   -- Purpose: find out whether the host has the tables and columns that a part of analytics reads, in types that do.
   -- Parameters: this_part: figures, workflows, email campaigns, reactivations, CRM, or time zones.

@@ -13,13 +13,16 @@ as $$
 --   is due; error_code, why the last step did not come back: its SQLSTATE.
 -- Returns: kept, for the next step: clocks and credits of this caller, so that nothing is written and no drain waits
 --   for another; the item, null if none is due. After a choice, time_limit in seconds. After the work, its outcome:
---   done, failed, or with a workspace the outcome, version and changed_scopes of a refresh, for send_signals.
+--   done, failed, more where the function returned true, or with a workspace the outcome, version and changed_scopes of
+--   a refresh, for send_signals. After more at rest the item is due at once: refreshes come between, if the caller makes
+--   them.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, to be given as error_code.
 -- Reads: maintenance. Writes: maintenance_failure; as the function of the item.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   now double precision := pg_catalog.date_part('epoch', pg_catalog.clock_timestamp());
   chosen inboxdb.maintenance;
+  answer pg_catalog.text;
 begin
   perform inboxdb.require_read_committed();
   kept := coalesce(kept, '{}');
@@ -38,7 +41,10 @@ begin
       if error_code is not null then
         outcome := 'failed';
       elsif chosen.chooser is null then
-        execute pg_catalog.format('select %s()', chosen.function_name);
+        execute pg_catalog.format('select %s()', chosen.function_name) into answer;
+        if answer in ('true', 't') then
+          outcome := 'more';
+        end if;
       else
         execute pg_catalog.format(
           'select d.outcome, d.version, d.changed_scopes from %s($1) as d', chosen.function_name
@@ -51,7 +57,9 @@ begin
     if error_code is not null then
       perform inboxdb.record_maintenance_failure(item, pg_catalog.left(error_code, 5));
     end if;
-    kept := inboxdb.after_maintenance(kept, chosen, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp()));
+    kept := inboxdb.after_maintenance(
+      kept, chosen, outcome, pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())
+    );
     return;
   end if;
 
@@ -62,7 +70,8 @@ begin
       and inboxdb.maintenance_credit(kept, m, now) > 0
       -- not ahead: a clock that went back stops no maintenance
       and coalesce(
-        (kept #>> array[m.item, 'at'])::double precision
+        (kept #>> array[m.item, 'more'])::boolean
+        or (kept #>> array[m.item, 'at'])::double precision
         not between now - pg_catalog.date_part('epoch', m.run_every) + 0.001 and now,
         true
       )

@@ -1,6 +1,7 @@
 create or replace function inboxdb.missing_for_lists() returns text
 language sql stable
 set search_path = ''
+set quote_all_identifiers = off
 as $$
   -- Purpose: find out whether the host has the columns by which lists sort and filter, in types that do. Columns only
   --   shown may be missing: their keys are null then.
