@@ -75,7 +75,7 @@ select t.tgrelid::regclass::text, t.tgname, n.nspname
 from pg_trigger as t
 inner join pg_proc as p on p.oid = t.tgfoid
 inner join pg_namespace as n on n.oid = p.pronamespace
-where not t.tgisinternal and n.nspname = any (%s) and t.tgname <> 'inboxdb_note_compared'
+where not t.tgisinternal and n.nspname = any (%s) and t.tgname not like 'inboxdb_note_compared%%'
 """
 
 DIFFERENCES = """
@@ -170,10 +170,14 @@ class Host:
         self.writer: Connection = psycopg.connect(self.writer_dsn, autocommit=True)
 
     def install(self) -> None:
-        """Install inboxdb and its rivals, each with its first counts, and leave inboxdb's triggers on alone."""
+        """Install inboxdb, with searched texts, and its rivals, each with its first counts; leave inboxdb's triggers on
+        alone.
+        """
         migrate.apply(self.dsn)
         self.connection.execute("vacuum analyze")
         self.drain()
+        while self.value("select inboxdb.refresh_texts()"):
+            pass
         for rival in CONTENDERS:
             if rival.schema and rival is not INBOXDB:
                 self.connection.execute((RIVALS / f"{rival.schema.removeprefix('rival_')}.sql").read_bytes())
