@@ -367,7 +367,8 @@ from (
 ) as m (item, run_every, time_limit, time_share, burst, chooser, function_name);
 
 comment on view inboxdb.maintenance is 'The work of drains besides refreshes: see function maintain.';
-comment on column inboxdb.maintenance.run_every is 'How long after its end the item is due again, in each run; at rest at once where the function says that there is more.';
+comment on column inboxdb.maintenance.run_every is
+'How long after its end the item is due again, in each run; at rest at once where its function has more to do.';
 comment on column inboxdb.maintenance.time_limit is
 'The runner cancels the function after so long; with a workspace after the time limit of a refresh, if longer.';
 comment on column inboxdb.maintenance.time_share is
@@ -376,7 +377,8 @@ comment on column inboxdb.maintenance.burst is 'The time that a worker may save 
 comment on column inboxdb.maintenance.chooser is
 'A function that returns a workspace, null if none is due; committed before the work. Null without workspaces.';
 comment on column inboxdb.maintenance.function_name is
-'A function without parameters, may return whether there is more to do; after a chooser a function of the workspace that returns outcome, version and changed_scopes.';
+'A function without parameters, which may return whether there is more to do; after a chooser of the workspace, and'
+' returning outcome, version and changed_scopes.';
 -- <<< sql/jobs/maintenance.view.sql
 
 -- >>> sql/jobs/maintenance_credit.sql
@@ -410,7 +412,8 @@ language sql immutable
 set search_path = ''
 as $$
   -- Purpose: put the item at hand down: note when it ended, and subtract the time that it took from its credit.
-  -- Parameters: kept, as maintain keeps it; item, as in view maintenance; outcome, of maintain; now, in seconds since 1970.
+  -- Parameters: kept, as maintain keeps it; item, as in view maintenance; outcome, as maintain returns it; now, in
+  --   seconds since 1970.
   -- Returns: kept, with nothing at hand.
   -- Seconds are kept as numeric, because the text of a double precision follows extra_float_digits of the session.
   -- INVOKER: reads nothing.
@@ -447,8 +450,7 @@ as $$
 -- Returns: kept, for the next step: clocks and credits of this caller, so that nothing is written and no drain waits
 --   for another; the item, null if none is due. After a choice, time_limit in seconds. After the work, its outcome:
 --   done, failed, more where the function returned true, or with a workspace the outcome, version and changed_scopes of
---   a refresh, for send_signals. After more at rest the item is due at once: refreshes come between, if the caller makes
---   them.
+--   a refresh, for send_signals. After more at rest the item is due at once, as long as its share of time lasts.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, to be given as error_code.
 -- Reads: maintenance. Writes: maintenance_failure; as the function of the item.
 -- DEFINER: its callers have no rights in inboxdb.

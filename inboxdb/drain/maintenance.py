@@ -19,7 +19,9 @@ class Item:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of an item: done, failed, more where more is left to do, or a refresh, with the version and the users whose counts changed."""
+    """The outcome of an item: done, failed, more where it has more to do, or a refresh, with the version and the users
+    whose counts changed.
+    """
 
     outcome: str
     version: int | None = None

@@ -50,7 +50,7 @@ class Refresher:
         A steady run collects changes once a pass, because a second time would refresh a busy workspace twice as often,
         at twice the cost to its writers, while its changes are counted as soon as promised anyway.
 
-        Returns whether there was anything to refresh, or maintenance is left to do; if not, the pass was a single query.
+        Returns whether there was anything to refresh, or to maintain; if not, the pass was a single query.
         Raises psycopg.Error; the next pass, on another connection, records the workspace at hand as failed.
         """
         self._record_lost(connection)

@@ -6,7 +6,8 @@ language sql immutable
 set search_path = ''
 as $$
   -- Purpose: put the item at hand down: note when it ended, and subtract the time that it took from its credit.
-  -- Parameters: kept, as maintain keeps it; item, as in view maintenance; outcome, of maintain; now, in seconds since 1970.
+  -- Parameters: kept, as maintain keeps it; item, as in view maintenance; outcome, as maintain returns it; now, in
+  --   seconds since 1970.
   -- Returns: kept, with nothing at hand.
   -- Seconds are kept as numeric, because the text of a double precision follows extra_float_digits of the session.
   -- INVOKER: reads nothing.

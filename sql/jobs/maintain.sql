@@ -14,8 +14,7 @@ as $$
 -- Returns: kept, for the next step: clocks and credits of this caller, so that nothing is written and no drain waits
 --   for another; the item, null if none is due. After a choice, time_limit in seconds. After the work, its outcome:
 --   done, failed, more where the function returned true, or with a workspace the outcome, version and changed_scopes of
---   a refresh, for send_signals. After more at rest the item is due at once: refreshes come between, if the caller makes
---   them.
+--   a refresh, for send_signals. After more at rest the item is due at once, as long as its share of time lasts.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, to be given as error_code.
 -- Reads: maintenance. Writes: maintenance_failure; as the function of the item.
 -- DEFINER: its callers have no rights in inboxdb.

@@ -16,7 +16,8 @@ from (
 ) as m (item, run_every, time_limit, time_share, burst, chooser, function_name);
 
 comment on view inboxdb.maintenance is 'The work of drains besides refreshes: see function maintain.';
-comment on column inboxdb.maintenance.run_every is 'How long after its end the item is due again, in each run; at rest at once where the function says that there is more.';
+comment on column inboxdb.maintenance.run_every is
+'How long after its end the item is due again, in each run; at rest at once where its function has more to do.';
 comment on column inboxdb.maintenance.time_limit is
 'The runner cancels the function after so long; with a workspace after the time limit of a refresh, if longer.';
 comment on column inboxdb.maintenance.time_share is
@@ -25,4 +26,5 @@ comment on column inboxdb.maintenance.burst is 'The time that a worker may save 
 comment on column inboxdb.maintenance.chooser is
 'A function that returns a workspace, null if none is due; committed before the work. Null without workspaces.';
 comment on column inboxdb.maintenance.function_name is
-'A function without parameters, may return whether there is more to do; after a chooser a function of the workspace that returns outcome, version and changed_scopes.';
+'A function without parameters, which may return whether there is more to do; after a chooser of the workspace, and'
+' returning outcome, version and changed_scopes.';
