@@ -34,6 +34,7 @@ ci: ## all that CI runs
 	.ci/run
 
 migration: .venv/test ## write migrations/ anew from sql/ (NAME=...: the next one), the catalogs that tests compare with, the runbook's table
+	$(BIN)/python -m tests.routing --write
 	$(BIN)/python -m tests.lists --write
 	$(BIN)/python -m inboxdb.release.migration $(NAME)
 	$(BIN)/python -m tests.catalog --write

@@ -368,6 +368,30 @@ create schema inbox_api;
 \ir api/inbox_counts.sql
 -- end
 
+-- shard: called by a router in front of several databases, or a gateway.
+-- Each read in one call: the request as arguments, a refusal as data.
+-- each file of shard/
+\ir shard/shard_answer.type.sql
+\ir shard/set_request.sql
+\ir shard/shard_analytics_days.sql
+\ir shard/shard_analytics_email_campaigns.sql
+\ir shard/shard_analytics_overview.sql
+\ir shard/shard_analytics_reactivations.sql
+\ir shard/shard_analytics_response_times.sql
+\ir shard/shard_analytics_sentiments.sql
+\ir shard/shard_analytics_sms_campaigns.sql
+\ir shard/shard_analytics_statuses.sql
+\ir shard/shard_analytics_workflows.sql
+\ir shard/shard_conversation.sql
+\ir shard/shard_conversation_filters.sql
+\ir shard/shard_conversation_messages.sql
+\ir shard/shard_conversations.sql
+\ir shard/shard_crm_rows.sql
+\ir shard/shard_crm_summary.sql
+\ir shard/shard_inbox_counts.sql
+\ir shard/shard_workspaces.sql
+-- end
+
 -- Rights, once everything is there.
 \ir access/revoke_public.sql
 \ir access/apply.sql

@@ -4,7 +4,8 @@ A list of counts, written from view count, stands between a line ``-- each count
 once for each count, with ``{name}``, ``{bit}``, ``{of_snoozed}`` and ``{place}`` (in the vector, from 1); a list at the
 end is ``-- each count, with commas: FORM``. Between ``-- list: NAME, as in FILE`` and ``-- end`` stands a copy
 of what stands between ``-- list: NAME`` and ``-- end`` in FILE. Between ``-- each read: FORM`` and ``-- end`` stands
-FORM for each function of schema inbox_api and its helper, with ``{routine}``; between ``-- each file of ROOM/`` and
+FORM for each function of schema inbox_api and its helper, with ``{routine}``, and between ``-- each function of a shard:
+FORM`` and ``-- end`` for each of those that routers call; between ``-- each file of ROOM/`` and
 ``-- end`` the room's files in load order; between ``-- query of FILE`` and ``-- end`` the query of FILE's view.
 counts/definitions.sql has the hash of what defines the counts.
 """
@@ -29,7 +30,12 @@ COPY = re.compile(
     r"^(?P<mark>(?P<indent> *)-- list: (?P<name>.*), as in (?P<file>.*)\n)(?:.*\n)*?(?P<end> *-- end\n)", re.MULTILINE
 )
 
-READS = re.compile(r"^(?P<mark>(?P<indent> *)-- each read: (?P<form>.*)\n)(?:.*\n)*?(?P<end> *-- end\n)", re.MULTILINE)
+ROUTINES = re.compile(
+    r"^(?P<mark>(?P<indent> *)-- each (?P<kind>read|function of a shard): (?P<form>.*)\n)(?:.*\n)*?(?P<end> *-- end\n)",
+    re.MULTILINE,
+)
+# the room of each kind, and how the names begin
+KINDS = {"read": ("api", ("inbox_api.", "inboxdb.read_")), "function of a shard": ("shard", ("inboxdb.shard_",))}
 FILES = re.compile(r"^(?P<mark>-- each file of (?P<room>\w+)/\n)(?:.*\n)*?(?P<end>-- end\n)", re.MULTILINE)
 
 QUERY = re.compile(r"^(?P<mark> *-- query of (?P<file>.*)\n)(?:.*\n)*?(?P<end> *-- end\n)", re.MULTILINE)
@@ -94,11 +100,12 @@ def with_queries(text: str, folder: Path) -> str:
     return QUERY.sub(query, text)
 
 
-def reads(folder: Path) -> list[str]:
-    """List the routines that members call, with their parameters' types: each function of inbox_api, and its helper."""
-    files = sorted((folder / "api").glob("*.sql"))
-    routines = [made.name for file in files for made in objects.made(file.read_text()) if made.kind == "function"]
-    return [routine for routine in routines if routine.startswith(("inbox_api.", "inboxdb.read_"))]
+def routines(folder: Path, kind: str) -> list[str]:
+    """List the routines of a kind, with their parameters' types."""
+    room, names = KINDS[kind]
+    files = sorted((folder / room).glob("*.sql"))
+    made = [one.name for file in files for one in objects.made(file.read_text()) if one.kind == "function"]
+    return [routine for routine in made if routine.startswith(names)]
 
 
 def folded(line: str) -> str:
@@ -125,12 +132,15 @@ def load_order(room: Path) -> list[str]:
     return [f"{room.name}/{file.name}" for file in sorted(room.glob("*.sql"), key=key)]
 
 
-def with_reads(text: str, folder: Path) -> str:
-    """Return a source's text with its lists of reads, and of files, as sql/ is."""
-    text = READS.sub(
+def with_routines(text: str, folder: Path) -> str:
+    """Return a source's text with its lists of routines, and of files, as sql/ is."""
+    text = ROUTINES.sub(
         lambda found: (
             found["mark"]
-            + "".join(folded(found["indent"] + found["form"].format(routine=routine)) for routine in reads(folder))
+            + "".join(
+                folded(found["indent"] + found["form"].format(routine=routine))
+                for routine in routines(folder, found["kind"])
+            )
             + found["end"]
         ),
         text,
@@ -164,7 +174,7 @@ def written(folder: Path = sources.SQL) -> dict[Path, str]:
     counted = counts(folder)
     texts = {file: file.read_text() for file in sorted(folder.rglob("*.sql"))}
     new = {file: with_lists(text, counted) for file, text in texts.items()}
-    for copied in (with_copies, with_queries, with_reads):
+    for copied in (with_copies, with_queries, with_routines):
         new = {file: copied(text, folder) for file, text in new.items()}
     defining = "".join(new[file] for file in defining_files(new))
     digest = hashlib.md5(defining.encode(), usedforsecurity=False).hexdigest()[:8]

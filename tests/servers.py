@@ -28,11 +28,18 @@ WRITER = "app_writer"  # the application: writes the host's tables, owns nothing
 MEMBER = "app_member"  # connects for browsers, as PostgREST does: nothing of its own, becomes authenticated or anon
 DRAINER = "cron"  # nothing but inboxdb_drainer
 MONITOR = "watcher"  # nothing but inboxdb_monitor
+ROUTER = "gateway"  # nothing but inboxdb_router
 
-LOGINS = (OWNER, WRITER, MEMBER, DRAINER, MONITOR)
+LOGINS = (OWNER, WRITER, MEMBER, DRAINER, MONITOR, ROUTER)
 
 # Roles with rights in inboxdb, and the login roles that are members.
-HELD = {"anon": MEMBER, "authenticated": MEMBER, "inboxdb_drainer": DRAINER, "inboxdb_monitor": MONITOR}
+HELD = {
+    "anon": MEMBER,
+    "authenticated": MEMBER,
+    "inboxdb_drainer": DRAINER,
+    "inboxdb_monitor": MONITOR,
+    "inboxdb_router": ROUTER,
+}
 
 SETTINGS = {
     "fsync": "off",
@@ -149,7 +156,7 @@ class Server:
         self._admin = psycopg.connect(dsn, autocommit=True, application_name="inboxdb tests")
         with self._admin.transaction():
             self._admin.execute("select pg_advisory_xact_lock(0)")  # xdist's workers all come this way
-            options = dict.fromkeys((OWNER, WRITER, DRAINER, MONITOR), f"login password '{password}'")
+            options = dict.fromkeys((OWNER, WRITER, DRAINER, MONITOR, ROUTER), f"login password '{password}'")
             options |= {MEMBER: f"login noinherit password '{password}'"} | dict.fromkeys(HELD, "nologin")
             for role, option in options.items():
                 known = self._admin.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone()

@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
 from tests.rows import GLOBAL, WRITTEN_AT, Host
-from tests.servers import DRAINER, MEMBER, MONITOR, WRITER, Database
+from tests.servers import DRAINER, MEMBER, MONITOR, ROUTER, WRITER, Database
 
 ACME, GLOBEX = "Acme", "Globex"
 
@@ -46,6 +46,7 @@ LOGINS = {
     "PUBLIC": MEMBER,
     "inboxdb_drainer": DRAINER,
     "inboxdb_monitor": MONITOR,
+    "inboxdb_router": ROUTER,
     WRITER: WRITER,
 }
 

@@ -19,10 +19,11 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
 from inboxdb.install import lists
+from tests import routing
 from tests.hosts import WIDE_HOSTS
 from tests.naive_analytics import READS
 from tests.rows import GLOBAL, Host, live_counts, new_id, set_clock, stored_counts
-from tests.servers import DRAINER, HELD, MEMBER, MONITOR, OWNER, WRITER, Database, Server
+from tests.servers import DRAINER, HELD, MEMBER, MONITOR, OWNER, ROUTER, WRITER, Database, Server
 from tests.test_identity import claim, fields_of
 
 ANN = "00000000-0000-4000-8000-00000000000a"  # manages HERE
@@ -735,7 +736,7 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("role", ["authenticated", "anon", MEMBER, WRITER, DRAINER, MONITOR])
+@pytest.mark.parametrize("role", ["authenticated", "anon", MEMBER, WRITER, DRAINER, MONITOR, ROUTER])
 def test_what_a_role_that_owns_nothing_is_refused(attacked: Database, role: str) -> None:
     connection = enter(attacked, role, ANN)
     connection.execute("create table mine.parent (like pg_catalog.pg_class)")
@@ -749,7 +750,7 @@ def test_what_a_member_may_become(attacked: Database) -> None:
     """The two granted roles, from either; nobody else, and nothing by going back."""
     connection = attacked.connect(MEMBER)
     mine = (MEMBER, "anon", "authenticated")
-    others = (OWNER, WRITER, DRAINER, MONITOR, "inboxdb_drainer", "inboxdb_monitor", "postgres")
+    others = (OWNER, WRITER, DRAINER, MONITOR, ROUTER, "postgres", *(HELD.keys() - {*mine}))
     for start, end in product(mine, mine):
         connection.execute(f"set role {start}")
         connection.execute(f"set role {end}")
@@ -860,6 +861,13 @@ ANALYTICS = {
     ),
 }
 CALLS |= ANALYTICS
+FOR_ROUTERS = {"client_id": HERE, "lead_id": SUES, "from_day": "2024-06-01", "to_day": "2024-06-30"}
+CALLS |= {
+    f"shard_{read.name}": f"""select * from inboxdb.shard_{read.name}('{{"sub": "{ANN}"}}', '{{}}', 'GET', """
+    + ", ".join(f"'{FOR_ROUTERS[one.name]}'" for one in read.parameters if not one.default)
+    + ")"
+    for read in routing.reads()
+} | {"shard_workspaces": "select inboxdb.shard_workspaces()"}
 # Other ways to our functions: policies, triggers and refusals.
 USES = (
     "table inboxdb.inbox_counts",
@@ -1005,7 +1013,7 @@ def working(database: Database) -> Database:
     [
         ("authenticated", ANN),
         ("authenticated", SUE),
-        *((role, ANN) for role in ("anon", MEMBER, WRITER, DRAINER, MONITOR)),
+        *((role, ANN) for role in ("anon", MEMBER, WRITER, DRAINER, MONITOR, ROUTER)),
     ],
 )
 def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, role: str, user: str) -> None:
@@ -1029,7 +1037,7 @@ def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, ro
     ).fetchall()
     called = {name for (name,) in may_call}
     assert called <= CALLS.keys(), "say how to call it"
-    assert bool(called) == (role in ("authenticated", DRAINER, MONITOR))
+    assert bool(called) == (role in ("authenticated", DRAINER, MONITOR, ROUTER))
 
     for source in ("stored", "live"):
         owner.execute("select inboxdb.set_setting('counts_source', %s)", [source])

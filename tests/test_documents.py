@@ -218,7 +218,7 @@ class Place:
         (folder / "prisma/schema.prisma").symlink_to(sources.HOST / "schema.prisma")
         with psycopg.connect(superuser) as connection:
             connection.execute("create role owner login; create role authenticated")
-            connection.execute("create role app login in role authenticated")
+            connection.execute("create role app login in role authenticated; create role gateway login")
 
     def dsn(self, role: str) -> str:
         """Return a role's connection string."""
@@ -242,6 +242,7 @@ class Place:
                 for role, text in (
                     (OWNER, "inboxdb migrate apply --trust app --restrict authenticated"),
                     (SUPERUSER, "inboxdb roles --create"),
+                    (SUPERUSER, "psql -c 'grant inboxdb_router to gateway' $INBOXDB_DSN"),
                     (OWNER, "inboxdb drain-dirty"),
                 ):
                     self.run(Step("beforehand", 0, "", role, False, text))

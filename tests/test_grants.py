@@ -182,7 +182,7 @@ def test_rights_passed_on_are_taken_back_too(superuser: Connection[Any]) -> None
         require_as_declared(superuser)
 
 
-@pytest.mark.parametrize("role", ["authenticated", "inboxdb_drainer", "inboxdb_monitor"])
+@pytest.mark.parametrize("role", ["authenticated", "inboxdb_drainer", "inboxdb_monitor", "inboxdb_router"])
 def test_a_role_made_later_gets_its_rights(superuser: Connection[Any], role: str) -> None:
     """Before row-level security is on, the missing right stops nobody."""
     with superuser.transaction(force_rollback=True):

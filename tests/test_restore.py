@@ -337,7 +337,7 @@ def test_without_our_roles(used: Database, tmp_path: Path, owned: bool) -> None:
             admin.execute(f"create database restored owner {OWNER}".encode())
         superuser, owner = (make_conninfo(dsn, dbname="restored", user=user) for user in ("postgres", OWNER))
         errors = restore(superuser, file) if owned else restore(owner, file, "--no-owner", "--no-acl")
-        unknown = {f'role "{role}" does not exist' for role in ("authenticated", "inboxdb_drainer", "inboxdb_monitor")}
+        unknown = {f'role "{role}" does not exist' for role in access.ROLES}
         assert 'role "authenticated" does not exist' in errors
         assert set(errors) <= unknown
 

@@ -109,6 +109,63 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.held_snapshot()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.lead_rls_state()', 'execute'),
+  -- roles of routers and gateways: these may speak for any user
+  ('inboxdb_router', 'schema', 'inboxdb', 'usage'),
+  -- each function of a shard: ('inboxdb_router', 'function', '{routine}', 'execute'),
+  ('inboxdb_router', 'function', 'inboxdb.shard_analytics_days(text, text, text, text, date, date)', 'execute'),
+  (
+    'inboxdb_router',
+    'function',
+    'inboxdb.shard_analytics_email_campaigns(text, text, text, text, date, date)',
+    'execute'
+  ),
+  ('inboxdb_router', 'function', 'inboxdb.shard_analytics_overview(text, text, text, text, date, date)', 'execute'),
+  (
+    'inboxdb_router',
+    'function',
+    'inboxdb.shard_analytics_reactivations(text, text, text, text, date, date)',
+    'execute'
+  ),
+  (
+    'inboxdb_router',
+    'function',
+    'inboxdb.shard_analytics_response_times(text, text, text, text, date, date)',
+    'execute'
+  ),
+  ('inboxdb_router', 'function', 'inboxdb.shard_analytics_sentiments(text, text, text, text, date, date)', 'execute'),
+  (
+    'inboxdb_router',
+    'function',
+    'inboxdb.shard_analytics_sms_campaigns(text, text, text, text, date, date)',
+    'execute'
+  ),
+  ('inboxdb_router', 'function', 'inboxdb.shard_analytics_statuses(text, text, text, text, date, date)', 'execute'),
+  ('inboxdb_router', 'function', 'inboxdb.shard_analytics_workflows(text, text, text, text, date, date)', 'execute'),
+  ('inboxdb_router', 'function', 'inboxdb.shard_conversation(text, text, text, text)', 'execute'),
+  ('inboxdb_router', 'function', 'inboxdb.shard_conversation_filters(text, text, text, text)', 'execute'),
+  (
+    'inboxdb_router',
+    'function',
+    'inboxdb.shard_conversation_messages(text, text, text, text, text, text, integer)',
+    'execute'
+  ),
+  (
+    'inboxdb_router',
+    'function',
+    'inboxdb.shard_conversations(text, text, text, text, text, text[], text[], text, boolean, text, text, text, text,'
+    ' text, integer)',
+    'execute'
+  ),
+  (
+    'inboxdb_router',
+    'function',
+    'inboxdb.shard_crm_rows(text, text, text, text, text, text, text, text, date, date, text, integer)',
+    'execute'
+  ),
+  ('inboxdb_router', 'function', 'inboxdb.shard_crm_summary(text, text, text, text, date, date)', 'execute'),
+  ('inboxdb_router', 'function', 'inboxdb.shard_inbox_counts(text, text, text, text)', 'execute'),
+  ('inboxdb_router', 'function', 'inboxdb.shard_workspaces()', 'execute'),
+  -- end
   -- roles of monitoring: no counts
   ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_monitor', 'function', 'inboxdb.failing_maintenance()', 'execute'),
