@@ -4,9 +4,9 @@ A list of counts, written from view count, stands between a line ``-- each count
 once for each count, with ``{name}``, ``{bit}``, ``{of_snoozed}`` and ``{place}`` (in the vector, from 1); a list at the
 end is ``-- each count, with commas: FORM``. Between ``-- list: NAME, as in FILE`` and ``-- end`` stands a copy
 of what stands between ``-- list: NAME`` and ``-- end`` in FILE. Between ``-- each read: FORM`` and ``-- end`` stands
-FORM for each function of schema inbox_api and its helper, with ``{routine}``, and between ``-- each function of a shard:
-FORM`` and ``-- end`` for each of those that routers call; between ``-- each file of ROOM/`` and
-``-- end`` the room's files in load order; between ``-- query of FILE`` and ``-- end`` the query of FILE's view.
+FORM for each function of schema inbox_api and its helper, with ``{routine}``; between ``-- each function of a shard:
+FORM`` and ``-- end`` the same for those that routers call; between ``-- each file of ROOM/`` and ``-- end`` the room's
+files in load order; between ``-- query of FILE`` and ``-- end`` the query of FILE's view.
 counts/definitions.sql has the hash of what defines the counts.
 """
 

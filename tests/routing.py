@@ -61,8 +61,8 @@ $$;
 
 
 HEADER = """\
-Purpose: inbox_api.{name} in a single call, for a router or a gateway: the request as arguments, a refusal as data, because a \
-raised one costs more, and a router then drops its connection (D151).
+Purpose: inbox_api.{name} in a single call, for a router or a gateway: the request as arguments, a refusal as data, \
+because a raised one costs more, and a router then drops its connection (D151).
 Parameters: claims, headers, method, as of set_request; the others as of inbox_api.{name}, ids as text.
 Returns: see shard_answer.
 Errors: 57014 where the call is cancelled or out of time; any other is data.

@@ -242,7 +242,7 @@ class Place:
                 for role, text in (
                     (OWNER, "inboxdb migrate apply --trust app --restrict authenticated"),
                     (SUPERUSER, "inboxdb roles --create"),
-                    (SUPERUSER, "psql -c 'grant inboxdb_router to gateway' $INBOXDB_DSN"),
+                    (SUPERUSER, "psql -c 'grant inboxdb_router to gateway' \"$INBOXDB_DSN\""),
                     (OWNER, "inboxdb drain-dirty"),
                 ):
                     self.run(Step("beforehand", 0, "", role, False, text))
