@@ -1,4 +1,4 @@
-"""The shard's functions: each read in one call, the request as arguments, a refusal as data; all as a direct call has it."""
+"""The shard's functions: each read in one call, the request as arguments, a refusal as data, else as a direct call."""
 
 import json
 import re
