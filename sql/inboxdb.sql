@@ -205,7 +205,7 @@ create schema if not exists inboxdb;
 \ir drain/drain_dirty.sql
 
 -- access: WHO sees what.
--- The caller and their workspaces, policies, the grants matrix, and the owner's decision about "Lead".
+-- The caller and their workspaces, flags, policies, the grants matrix, and the owner's decision about "Lead".
 \ir access/grant_matrix.view.sql
 \ir access/apply_grants.sql
 \ir access/claimed_user_id.sql
@@ -216,6 +216,13 @@ create schema if not exists inboxdb;
 \ir access/setter_workspaces.sql
 \ir access/has_client_access.sql
 \ir access/has_topic_access.sql
+\ir access/flag_definition.view.sql
+\ir access/flag.table.sql
+\ir access/flag_override.table.sql
+\ir access/flag_history.table.sql
+\ir access/flag_cohort.sql
+\ir access/is_on_for.sql
+\ir access/set_flag.sql
 \ir access/require_access.sql
 \ir access/inbox_counts.policy.sql
 \ir access/cache_version.policy.sql
@@ -331,6 +338,7 @@ create schema inbox_api;
 \ir api/conversations_answer.type.sql
 \ir api/counts_answer.type.sql
 \ir api/crm_rows_answer.type.sql
+\ir api/flags_answer.type.sql
 \ir api/answer_window.sql
 \ir api/is_stale.sql
 \ir api/not_modified.sql
@@ -349,6 +357,7 @@ create schema inbox_api;
 \ir api/read_conversations.sql
 \ir api/read_crm_rows.sql
 \ir api/read_crm_summary.sql
+\ir api/read_flags.sql
 \ir api/read_inbox_counts.sql
 \ir api/analytics_days.sql
 \ir api/analytics_email_campaigns.sql
@@ -365,6 +374,7 @@ create schema inbox_api;
 \ir api/conversations.sql
 \ir api/crm_rows.sql
 \ir api/crm_summary.sql
+\ir api/flags.sql
 \ir api/inbox_counts.sql
 -- end
 
@@ -388,6 +398,7 @@ create schema inbox_api;
 \ir shard/shard_conversations.sql
 \ir shard/shard_crm_rows.sql
 \ir shard/shard_crm_summary.sql
+\ir shard/shard_flags.sql
 \ir shard/shard_inbox_counts.sql
 \ir shard/shard_workspaces.sql
 -- end

@@ -730,7 +730,11 @@ REFUSED = {
     "count live": f"select * from inboxdb.live_inbox_counts('{HERE}')",
     "recompute": f"select inboxdb.recompute_inbox_counts('{HERE}')",
     "take the policies off": "select inboxdb.unprotect_leads()",
-    "ask without being checked": f"select inboxdb.require_access('{HERE}')",
+    "ask without being checked": f"select inboxdb.require_access('{HERE}', null)",
+    "switch reads off": "select inboxdb.set_flag('counts_read', 'off', 'mine')",
+    "switch one off": "update inboxdb.flag_override set is_on = false",
+    "read the flags": "select * from inboxdb.flag",
+    "read who set a flag": "select * from inboxdb.flag_history",
     "tag": "select inboxdb.not_modified('[]')",
     "read what a table is made of": "select * from pg_statistic",
 }
@@ -789,6 +793,8 @@ CALLS = {
     "has_topic_access": f"select inboxdb.has_topic_access('inbox:v1:{HERE}:{SUE}')",
     "read_inbox_counts": f"select * from inboxdb.read_inbox_counts('{HERE}')",
     "inbox_counts": f"select * from inbox_api.inbox_counts('{HERE}')",
+    "read_flags": f"select * from inboxdb.read_flags('{HERE}')",
+    "flags": f"select * from inbox_api.flags('{HERE}')",
     "read_conversations": (
         f"select * from inboxdb.read_conversations('{HERE}', 'ai_review', '{{sms}}', '{{Interested,null}}', null, "
         "true, '1+', null, '000', 'activity', null, 50)"

@@ -159,7 +159,17 @@ def test_owner_sees_all_but_the_age_of_others_sessions(database: Database) -> No
 
 def test_monitor_is_told_what_was_not_looked_at(database: Database) -> None:
     found = complaints(database, role=MONITOR)
-    assert found.keys() == {"drift", "grants", "horizon", "ids", "lists", "missed", "noted_updates", "versions"}
+    assert found.keys() == {
+        "drift",
+        "flags",
+        "grants",
+        "horizon",
+        "ids",
+        "lists",
+        "missed",
+        "noted_updates",
+        "versions",
+    }
     assert {one["severity"] for findings in found.values() for one in findings} == {"not looked at"}
     assert all("42501" in found[check][0]["evidence"] for check in ("drift", "grants", "ids", "missed", "versions"))
 
@@ -875,6 +885,30 @@ def test_maintenance_failed(database: Database) -> None:
     assert finding["evidence"].startswith("prune failed at ")
     assert finding["evidence"].endswith(": 42883")
     owner.execute("update inboxdb.maintenance_failure set failed_at = failed_at - interval '1 hour'")
+    assert complaints(database) == {}
+
+
+def test_reads_are_switched_off(database: Database) -> None:
+    """For all workspaces, for some, or for one; not where a workspace is on by itself."""
+    owner = database.connect()
+    workspace = Host(database.writer()).workspace()
+    drain(database.dsn)
+
+    def switch(state: str, whose: str | None = None) -> None:
+        owner.execute("select inboxdb.set_flag('inbox_read', %s, 'PERSONAL', %s)", [state, whose])
+
+    for state, said in (("off", "off"), ("25%", "on for 25% of workspaces")):
+        switch(state)
+        [finding] = only_complaint(database, "flags", "note")
+        assert finding["evidence"].startswith(f"flag inbox_read is {said}, set last at 2")
+        assert finding["evidence"].endswith(f" by {OWNER}")
+    mend(database, [finding])
+    switch("on", workspace)
+    assert complaints(database) == {}
+    switch("off", workspace)
+    [finding] = only_complaint(database, "flags", "note")
+    assert "is on, and 1 workspaces have a state of their own, 1 of them off, " in finding["evidence"]
+    switch("default", workspace)
     assert complaints(database) == {}
 
 

@@ -341,7 +341,7 @@ as $$
   -- Returns: see inbox_api.inbox_scope.
   -- Errors: those of require_access.
   -- DEFINER: members may not call require_access.
-  select inboxdb.require_access(target_client_id)
+  select inboxdb.require_access(target_client_id, 'counts_read')
 $$;
 """
 
@@ -365,7 +365,10 @@ def test_read(copy: Copy) -> None:
     copy.write("sql/api/read_inbox_scope.sql", HELPER_OF_READ)
     copy.write("tests/test_inbox_scope.py", TEST_OF_READ)
     row = "| `inbox_api.inbox_scope(client_id)` | `authenticated` | the scope alone |\n"
-    copy.insert("docs/contracts.md", "\n## Reading counts\n", row)
+    copy.insert("docs/contracts.md", "\n## Flags\n", row)
+    copy.replace(
+        "docs/contracts.md", "| `counts_read` | `inbox_counts` |", "| `counts_read` | `inbox_counts`, `inbox_scope` |"
+    )
     copy.tell("Added", "`inbox_api.inbox_scope(client_id)`.")
     copy.make("migration", "NAME=inbox-scope")
     copy.pytest("tests/test_inbox_scope.py", "tests/test_sources.py", "tests/test_grants.py")

@@ -21,6 +21,7 @@ from inboxdb.drain.run import DrainResult
 from inboxdb.drain.state import Progress
 from inboxdb.install.access import LeadAccess, Named, RoleRights
 from inboxdb.install.apply import Installed
+from inboxdb.install.flags import Entry, Flag
 from inboxdb.install.migrate import MigrationStatus, Undone
 from inboxdb.install.plan import Lock, Plan, Step
 from inboxdb.install.repair import Outcome, Verification
@@ -272,6 +273,29 @@ def roles(listed: Sequence[RoleRights]) -> str:
     return table({role.role: words[role.exists, role.created] for role in listed})
 
 
+def flags(found: Sequence[Flag]) -> str:
+    """`flags list`, and of one flag `flags set`."""
+    rows = [("FLAG", "STATE", "ON BY THEMSELVES", "OFF BY THEMSELVES", "HERE", "SET AT", "BY", "WHY")]
+    for flag in found:
+        percentage = 100 if flag.percentage is None else flag.percentage
+        state = {0: "off", 100: "on"}.get(percentage, f"{percentage}%")
+        here = {None: "-", True: "on", False: "off"}[flag.is_on]
+        since = instant(flag.changed_at) if flag.changed_at else "-"
+        numbers = (f"{flag.on_for:,}", f"{flag.off_for:,}")
+        rows.append((flag.flag_name, state, *numbers, here, since, _cell(flag.changed_by), _line(flag.why)))
+    return _columns(rows)
+
+
+def flag_history(found: Sequence[Entry]) -> str:
+    """`flags history`."""
+    rows = [("SET AT", "FLAG", "WORKSPACE", "STATE", "BY", "WHY")]
+    for entry in found:
+        whose = "all others" if entry.client_id is None else _cell(entry.client_id)
+        said = (_cell(entry.state), _cell(entry.changed_by), _line(entry.why))
+        rows.append((instant(entry.changed_at), entry.flag_name, whose, *said))
+    return _columns(rows)
+
+
 # Counts
 
 
@@ -326,9 +350,14 @@ def _columns(rows: Sequence[tuple[str, ...]]) -> str:
     return "\n".join(lines)
 
 
+def _line(value: str | None) -> str:
+    """Write a text of others in a line: a terminal would obey control characters."""
+    return "".join(character if character.isprintable() else " " for character in value or "-")
+
+
 def _cell(value: str | None) -> str:
-    """Write a text of the host's in a line: a terminal would obey control characters."""
-    text = "".join(character if character.isprintable() else " " for character in value or "-")
+    """Write such a text in a column."""
+    text = _line(value)
     return text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 1] + "…"
 
 

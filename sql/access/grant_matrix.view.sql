@@ -42,6 +42,7 @@ from (
     'execute'
   ),
   ('authenticated', 'function', 'inbox_api.crm_summary(inboxdb.client_id, date, date)', 'execute'),
+  ('authenticated', 'function', 'inbox_api.flags(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inbox_api.inbox_counts(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_analytics_days(inboxdb.client_id, date, date)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_analytics_email_campaigns(inboxdb.client_id, date, date)', 'execute'),
@@ -69,6 +70,7 @@ from (
     'execute'
   ),
   ('authenticated', 'function', 'inboxdb.read_crm_summary(inboxdb.client_id, date, date)', 'execute'),
+  ('authenticated', 'function', 'inboxdb.read_flags(inboxdb.client_id)', 'execute'),
   ('authenticated', 'function', 'inboxdb.read_inbox_counts(inboxdb.client_id)', 'execute'),
   -- end
   -- roles of drains
@@ -163,6 +165,7 @@ from (
     'execute'
   ),
   ('inboxdb_router', 'function', 'inboxdb.shard_crm_summary(text, text, text, text, date, date)', 'execute'),
+  ('inboxdb_router', 'function', 'inboxdb.shard_flags(text, text, text, text)', 'execute'),
   ('inboxdb_router', 'function', 'inboxdb.shard_inbox_counts(text, text, text, text)', 'execute'),
   ('inboxdb_router', 'function', 'inboxdb.shard_workspaces()', 'execute'),
   -- end

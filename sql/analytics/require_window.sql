@@ -18,7 +18,7 @@ as $$
 declare
   -- how many leads of a setter are read live
   most constant integer := 200000;
-  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
+  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id, 'analytics_read');
   asked inboxdb.analytics_window;
 begin
   perform inboxdb.require_analytics(part);

@@ -10,8 +10,8 @@ as $$
   -- Returns: a single row. figures, an object: meetings_booked, after_sequence, without_sequence, sequences;
   --   the days and the time zone; computed_at; version, the analytics family's cache version; is_stale.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
-  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB020 where the host
-  --   lacks columns; IB021 a refused argument.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB015 switched off
+  --   by a flag; IB020 where the host lacks columns; IB021 a refused argument.
   -- INVOKER: read_analytics_workflows checks access, then reads.
   select * from inboxdb.read_analytics_workflows(client_id, from_day, to_day)
 $$;

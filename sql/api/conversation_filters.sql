@@ -11,8 +11,8 @@ as $$
   --   leads of the user's; campaigns without are left out; unattributed, the number of leads without a campaign;
   --   version, the inbox family's cache version.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
-  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB020
-  --   without lists.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB015 switched off
+  --   by a flag; IB020 without lists.
   -- INVOKER: read_conversation_filters checks access, then reads.
   select * from inboxdb.read_conversation_filters(client_id)
 $$;

@@ -12,8 +12,8 @@ as $$
   -- Returns: one row. messages, an array of objects, fewer than page_size where their bodies have more than 32 MiB
   --   together; cursor, where the next page begins, null at the end; has_more.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
-  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such lead; IB016 a cursor of another
-  --   list; IB020 without lists; IB021 a refused argument.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such lead; IB015 switched off by a
+  --   flag; IB016 a cursor of another list; IB020 without lists; IB021 a refused argument.
   -- INVOKER: read_conversation_messages checks access, then reads.
   select * from inboxdb.read_conversation_messages(lead_id, channel, before, page_size)
 $$;

@@ -27,8 +27,8 @@ as $$
   --   has_more, whether the end is not known: where each lead has to be looked at, a page may be short, or empty;
   --   version, the inbox family's cache version; scanned, how many leads were looked at.
   --   Under PostgREST also an ETag, and status 304, as for inbox_counts.
-  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB016 a cursor of
-  --   another list; IB020 without lists; IB021 a refused argument.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB015 switched off
+  --   by a flag; IB016 a cursor of another list; IB020 without lists; IB021 a refused argument.
   -- INVOKER: read_conversations checks access, then reads.
   select *
   from inboxdb.read_conversations(

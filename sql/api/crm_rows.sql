@@ -22,8 +22,8 @@ as $$
   -- Returns: a single row. crm_rows, an array of objects; cursor, where the next page begins, null at the end;
   --   has_more; version, the analytics family's cache version. Under PostgREST also an ETag, and status 304, as for
   --   inbox_counts.
-  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB016 a cursor of
-  --   another list; IB020 where the host lacks columns; IB021 a refused argument.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB015 switched off
+  --   by a flag; IB016 a cursor of another list; IB020 where the host lacks columns; IB021 a refused argument.
   -- INVOKER: read_crm_rows checks access, then reads.
   select *
   from inboxdb.read_crm_rows(client_id, campaign, category, status, mode, from_day, to_day, after, page_size)

@@ -15,7 +15,8 @@ as $$
   --   source: stored, or live where the setting counts_source says so (then computed_at is now, and nothing is stale).
   --   Under PostgREST (where request.headers is set) it also sets response.headers to an ETag of workspace, scope,
   --   version and is_stale, and response.status to 304 for a client with the same ETag; neither in live mode.
-  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace.
+  -- Errors: IB005 malformed claims; IB006 nobody signed in; IB007 no access, or no such workspace; IB015 switched off
+  --   by a flag.
   -- INVOKER: read_inbox_counts checks access, then reads.
   select * from inboxdb.read_inbox_counts(client_id)
 $$;

@@ -17,7 +17,7 @@ as $$
 -- Reads: listed_lead, "SmsCampaign", cache_version.
 -- DEFINER: members may not read leads.
 declare
-  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
+  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id, 'inbox_read');
   as_of constant pg_catalog.timestamptz := inboxdb.clock();
   answer inboxdb.conversation_filters_answer;
 begin

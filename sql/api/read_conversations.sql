@@ -19,7 +19,7 @@ as $$
 -- Reads: list_filter, cache_version; find_page and conversation_rows read the rest.
 -- DEFINER: members may read neither leads nor messages.
 declare
-  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
+  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id, 'inbox_read');
   filter_name constant pg_catalog.text := case filter
     when 'drafts' then 'previous_attention' else coalesce(filter, 'all')
   end;

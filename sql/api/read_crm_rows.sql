@@ -21,7 +21,7 @@ as $$
 -- Reads: "Lead", "LeadCrmRow", cache_version.
 -- DEFINER: members may not read leads.
 declare
-  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
+  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id, 'analytics_read');
   asked inboxdb.analytics_window;
   list pg_catalog.text;
   after_place pg_catalog.record;

@@ -19,7 +19,7 @@ as $$
 --   workspace.
 -- DEFINER: members may read neither the work list nor the settings.
 declare
-  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id);
+  scope constant inboxdb.user_id := inboxdb.require_access(target_client_id, 'counts_read');
   collected_at pg_catalog.timestamptz;
   dirty_since pg_catalog.timestamptz;
   source pg_catalog.text;

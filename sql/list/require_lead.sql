@@ -19,6 +19,6 @@ begin
   from public."Lead" as l
   inner join inboxdb.member_access as a on l."clientId" = a.client_id
   where l.id = target_lead_id and a.user_id = me and (a.sees_whole or l."assignedToUserId" = me);
-  scope := inboxdb.require_access(client_id);
+  scope := inboxdb.require_access(client_id, 'inbox_read');
 end
 $$;

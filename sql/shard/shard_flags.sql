@@ -1,0 +1,40 @@
+-- Written by `make migration`, from sql/api/flags.sql.
+create or replace function inboxdb.shard_flags(
+  claims text, headers text, method text, client_id text
+)
+returns inboxdb.shard_answer
+language plpgsql volatile security definer
+set search_path = ''
+as $$
+-- Purpose: inbox_api.flags in a single call, for a router or a gateway: the request as arguments, a refusal as data,
+--   because a raised one costs more, and a router then drops its connection (D151).
+-- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.flags, ids as text.
+-- Returns: see shard_answer.
+-- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Reads: as read_flags. Writes: the settings of the request, which are empty afterwards.
+-- DEFINER: inboxdb_router may call this function, and none that is called here.
+declare
+  answer inboxdb.shard_answer;
+begin
+  perform inboxdb.set_request(claims, headers, method);
+  begin
+    answer.answer := (
+      select pg_catalog.row_to_json(r)
+      from inboxdb.read_flags(
+        client_id::inboxdb.client_id
+      ) as r
+    );
+    answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
+    answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
+  exception
+    when others then
+      get stacked diagnostics
+        answer.sqlstate = returned_sqlstate,
+        answer.message = message_text,
+        answer.detail = pg_exception_detail,
+        answer.hint = pg_exception_hint;
+  end;
+  perform inboxdb.set_request(null, null, null);
+  return answer;
+end
+$$;
