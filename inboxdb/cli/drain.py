@@ -1,4 +1,4 @@
-"""Drain, and publish to Redis."""
+"""Drain, by hand or for callers over HTTP, and publish to Redis."""
 
 import functools
 import logging
@@ -14,10 +14,13 @@ from inboxdb.cli.app import Call, Seconds, command, main, options
 from inboxdb.database import logs
 from inboxdb.database.connection import session, transaction
 from inboxdb.database.logs import logger, output
-from inboxdb.drain.options import ONCE, TIME_LIMIT, DrainOptions, Schedule
+from inboxdb.drain.options import BOUNDED_ONCE, ONCE, TIME_LIMIT, DrainOptions, Schedule
 from inboxdb.drain.publish import Publisher
 from inboxdb.drain.redis import Cache
 from inboxdb.drain.run import DrainResult, drain
+from inboxdb.drain.state import Progress
+
+ANSWER_WITHIN = 20.0  # seconds: longer than it takes to find out that a database does not answer
 
 
 def uses_redis(function: Callable[..., bool]) -> Callable[..., bool]:
@@ -46,37 +49,49 @@ def uses_redis(function: Callable[..., bool]) -> Callable[..., bool]:
     return connected
 
 
+# Of every run, whoever begins it.
+BOUNDS = options(
+    click.option("--limit", type=click.IntRange(1, 2**31 - 1), metavar="N", help="Refresh N workspaces at most."),
+    click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        default=1,
+        show_default=True,
+        help="Connections side by side.",
+    ),
+    click.option(
+        "--time-limit",
+        type=Seconds(min=1, max=86400),
+        metavar="SECONDS",
+        default=TIME_LIMIT,
+        show_default=True,
+        help="What every workspace has; one that took longer has twice that the next time, up to 900.",
+    ),
+    click.option(
+        "--pace",
+        type=Seconds(min=0.01, max=1),
+        metavar="SHARE",
+        default=1.0,
+        show_default=True,
+        help="Of its time, how much each worker may refresh; it rests in between.",
+    ),
+    click.option(
+        "--for", "seconds", type=Seconds(min=1, max=86400), metavar="SECONDS", help="Go on draining for so long."
+    ),
+)
+LOG_STYLES = click.Choice(["plain", "json"])
+
+
 @command(main, "drain-dirty")
-@click.option("--limit", type=click.IntRange(1, 2**31 - 1), metavar="N", help="Refresh N workspaces at most.")
-@click.option(
-    "--workers", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Connections side by side."
-)
-@click.option(
-    "--time-limit",
-    type=Seconds(min=1, max=86400),
-    metavar="SECONDS",
-    default=TIME_LIMIT,
-    show_default=True,
-    help="What every workspace has; one that took longer has twice that the next time, up to 900.",
-)
-@click.option(
-    "--pace",
-    type=Seconds(min=0.01, max=1),
-    metavar="SHARE",
-    default=1.0,
-    show_default=True,
-    help="Of its time, how much each worker may refresh; it rests in between.",
-)
-@click.option("--for", "seconds", type=Seconds(min=1, max=86400), metavar="SECONDS", help="Go on draining for so long.")
+@BOUNDS
 @click.option(
     "--every", type=Seconds(min=0.1), metavar="SECONDS", help="With --for (default 1) or --watch: a pass so often."
 )
 @click.option("--watch", is_flag=True, help="Go on draining until SIGTERM or SIGINT.")
 @click.option("--metrics-port", type=click.IntRange(1, 65535), metavar="PORT", help="With --watch: serve `metrics`.")
 @uses_redis
-@click.option(
-    "--log-format", type=click.Choice(["plain", "json"]), help="How to log to stderr; a single run only logs with this."
-)
+@click.option("--log-format", type=LOG_STYLES, help="How to log to stderr; a single run only logs with this.")
 def drain_dirty(
     call: Call,
     limit: int | None,
@@ -99,18 +114,82 @@ def drain_dirty(
     """
     schedule = _schedule(seconds, every, watch, limit, metrics_port)
     asked = DrainOptions(schedule, limit, workers, time_limit, pace, cache)
-    _log(call, asked, log_format)
+    _log(call, log_format, asked.run_id, always=schedule is not ONCE)
     stop = _stopped_by_signals(watch)
     if metrics_port is not None:
         from inboxdb.watch import metrics  # needs an extra
 
         metrics.serve(call.dsn, metrics_port)
-    logger.info("draining", action="start", database=call.database, kind=schedule.kind, workers=workers)
     with render.progress("draining", schedule is ONCE) as on_progress:
-        result = drain(call.dsn, asked, stop=stop, on_progress=on_progress)
-    _log_end(result)
+        result = _drain(call, asked, stop, on_progress)
     call.answer(asdict(result), render.drained(result))
-    return (watch or (result.failed == 0 and result.suspended_because is None)) and not output.lost
+    return (watch or result.is_healthy) and not output.lost
+
+
+@command(main, "serve-trigger")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", required=True, help="Listen there.")
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    default="127.0.0.1",
+    show_default=True,
+    help="Listen on this address; beyond this machine only behind something that speaks TLS.",
+)
+@click.option(
+    "--answer-within",
+    type=Seconds(min=0, max=3600),
+    metavar="SECONDS",
+    default=ANSWER_WITHIN,
+    show_default=True,
+    help="Answer 202 to a caller whose run takes longer, and go on with the run.",
+)
+@BOUNDS
+@uses_redis
+@click.option("--log-format", type=LOG_STYLES, default="plain", show_default=True, help="How to log to stderr.")
+def serve_trigger(
+    call: Call,
+    port: int,
+    host: str,
+    answer_within: float,
+    limit: int | None,
+    workers: int,
+    time_limit: float,
+    pace: float,
+    seconds: float | None,
+    cache: Cache | None,
+    log_format: str,
+) -> bool:
+    """Serve HTTP to schedulers that can send requests only; it needs the extra `trigger`.
+
+    POST /drain begins a run as `inboxdb drain-dirty` does, with the options given here; without --for it starts no
+    workspace after five minutes. POST /maintenance does a drain's work besides refreshes. Both want the secret in
+    INBOXDB_TRIGGER_SECRET, as in "Authorization: Bearer SECRET". Answers: 200 the run has ended, 202 it goes on, 409
+    another is under way, 503 the database is away, or this server about to end. GET /healthz asks for no secret, and
+    no database. SIGTERM lets the workspace at hand be finished.
+    """
+    from inboxdb.serve import http  # needs an extra
+
+    schedule = _schedule(seconds, None, False, limit, None)
+    asked = DrainOptions(BOUNDED_ONCE if schedule is ONCE else schedule, limit, workers, time_limit, pace, cache)
+    secret = http.read_secret()
+    stop = _stopped_by_signals(watch=True)
+
+    def carry_out(run: DrainOptions) -> DrainResult:
+        _log(call, log_format, run.run_id)
+        return _drain(call, run, stop)
+
+    _log(call, log_format)
+    http.serve(asked, carry_out, stop, address=(host, port), secret=secret, answer_within=answer_within)
+    return not output.lost
+
+
+def _drain(call: Call, asked: DrainOptions, stop: Event, on_progress: Progress | None = None) -> DrainResult:
+    """Drain, and log how it began and ended."""
+    kind = asked.schedule.kind if asked.refreshes else "maintenance"
+    logger.info("draining", action="start", database=call.database, kind=kind, workers=asked.workers)
+    result = drain(call.dsn, asked, stop=stop, on_progress=on_progress)
+    _log_end(result)
+    return result
 
 
 def _schedule(
@@ -129,14 +208,14 @@ def _schedule(
     return Schedule("watch", every=every) if watch else ONCE
 
 
-def _log(call: Call, asked: DrainOptions, log_format: str | None) -> None:
-    """Make stderr a log; a single run without --log-format logs errors only."""
+def _log(call: Call, log_format: str | None, run_id: str | None = None, *, always: bool = True) -> None:
+    """Make stderr a log; unless always, and without --log-format, of errors only."""
     level = logging.DEBUG if call.debug else logging.INFO
-    if log_format or asked.schedule is not ONCE:
+    if log_format or always:
         click.get_current_context().meta[render.LOGS] = True
     else:
         level = logging.ERROR
-    logs.configure(log_format or "plain", level=level, run_id=asked.run_id)
+    logs.configure(log_format or "plain", level=level, run_id=run_id)
 
 
 def _log_end(result: DrainResult) -> None:

@@ -123,6 +123,29 @@ class MissingExtra(InboxdbError):
         super().__init__(f"{purpose} needs an extra: install it with `pip install 'inboxdb[{extra}]'`.")
 
 
+class UnusableSecret(InboxdbError):
+    """A secret that is not there, or that would protect nothing."""
+
+    def __init__(self, variable: str, least: int, *, is_set: bool) -> None:
+        """Name the variable, and what a secret has at least; the secret itself is not quoted."""
+        trouble = "holds no secret that can be used" if is_set else "is not set"
+        super().__init__(
+            f"{variable} {trouble}. Set it in the environment, never on the command line, to {least} or more letters, "
+            "digits and signs of ASCII without blanks, as `openssl rand -hex 32` makes them."
+        )
+
+
+class CannotListen(InboxdbError):
+    """An address that cannot be listened on."""
+
+    def __init__(self, host: str, port: int) -> None:
+        """Name the address."""
+        super().__init__(
+            f"cannot listen on {host}, port {port}: it is taken, not allowed, or no address of this machine. Choose "
+            "another --host or --port."
+        )
+
+
 class UnusableCacheUrl(InboxdbError):
     """The URL of a Redis that cannot be read."""
 

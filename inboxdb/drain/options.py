@@ -12,8 +12,8 @@ TIME_LIMIT = 60.0  # seconds for one workspace; counting 1,000,000 leads takes a
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long a run goes on: `kind` is once, for or watch; `seconds` is for a run of kind for, the least time between
-    two passes, `every`, for the last two kinds.
+    """How long a run goes on: `kind` is once, for or watch; no workspace is started after `seconds`; the least time
+    between two passes, `every`, is for the last two kinds.
     """
 
     kind: str = "once"
@@ -32,6 +32,7 @@ class Schedule:
 
 
 ONCE = Schedule()
+BOUNDED_ONCE = Schedule(seconds=300.0)  # a call that begins a run has no end of its own
 WATCH = Schedule("watch")
 
 
@@ -44,7 +45,7 @@ def new_run_id() -> str:
 class DrainOptions:
     """How to drain: the schedule; limit, how many workspaces at most; workers, how many connections work side by side;
     time_limit, what each workspace has at least, in seconds; pace, the share of its time that a worker refreshes, above
-    0 and at most 1; cache, where versions are published, None for nowhere.
+    0 and at most 1; cache, where versions are published, None for nowhere; refreshes, False for maintenance alone.
     """
 
     schedule: Schedule = ONCE
@@ -53,6 +54,7 @@ class DrainOptions:
     time_limit: float = TIME_LIMIT
     pace: float = 1.0
     cache: Cache | None = None
+    refreshes: bool = True
     run_id: str = field(default_factory=new_run_id)
 
     @property

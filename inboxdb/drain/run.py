@@ -51,6 +51,11 @@ class DrainResult:
     suspended_since: datetime | None = None
     suspended_because: str | None = None
 
+    @property
+    def is_healthy(self) -> bool:
+        """Whether no workspace failed, and inboxdb did not suspend itself."""
+        return self.failed == 0 and self.suspended_because is None
+
 
 def drain(
     dsn: str,
@@ -150,7 +155,15 @@ class _Run:
             raise
 
     def heartbeat(self, connection: Connection, *, is_over: bool = False) -> None:
-        """Send a heartbeat, and do the maintenance beside refreshes."""
+        """Send a heartbeat, and do the maintenance beside refreshes; a run without refreshes is no sign of a drain."""
+        if self.options.refreshes:
+            self.send_heartbeat(connection, is_over=is_over)
+        self.maintain(connection)
+        if self.state.on_progress and not is_over:
+            self.estimate(connection)
+
+    def send_heartbeat(self, connection: Connection, *, is_over: bool) -> None:
+        """Say that the run is alive, how far it is, and what it cannot do."""
         state, options = self.state, self.options
         samples = state.samples[:]
         undone_by = state.undone_by
@@ -166,9 +179,6 @@ class _Run:
         in_one_trip(connection, (HEARTBEAT_LIMIT, heartbeat))
         del state.samples[: len(samples)]
         state.undone_is_told(undone_by)
-        self.maintain(connection)
-        if state.on_progress and not is_over:
-            self.estimate(connection)
 
     def maintain(self, connection: Connection) -> None:
         """Do the due maintenance; an item past its time limit is recorded, and left."""

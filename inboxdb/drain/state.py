@@ -64,7 +64,7 @@ class RunState:
     def reserve_claims(self, most: int) -> int:
         """Use up claims of the run's limit, a share of what is left; return how many."""
         with self.lock:
-            if not self.may_claim:
+            if not (self.may_claim and self.options.refreshes):
                 return 0
             if self.options.limit is not None:
                 most = min(most, -(-(self.options.limit - self.claims) // self.options.workers))

@@ -1,0 +1,1 @@
+"""Runs that a scheduler asks for, over HTTP."""
