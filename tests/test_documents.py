@@ -104,6 +104,7 @@ PLACEHOLDERS = {
     "CLIENT_ID": WORKSPACE,
     "'f3a1…'": f"'{WORKSPACE}'",
     "'7c0e…'": f"'{USER}'",
+    "9c4e…": "9c4e" * 16,
     "password '…'": "password 'secret'",
     "(PID)": "({pid})",
     "'SLOT'": "'forgotten_slot'",

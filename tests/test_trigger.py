@@ -250,7 +250,7 @@ def test_an_internal_error_ends_the_run_alone() -> None:
 def test_who_does_not_show_the_secret_is_refused(shown: str | None) -> None:
     with serving(never) as port:
         for path in ("/drain", "/maintenance"):
-            answer = post(port, path, {} if shown is None else {"Authorization": shown.encode("latin-1").decode("latin-1")})
+            answer = post(port, path, {} if shown is None else {"Authorization": shown})
             assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
             assert SECRET not in answer.text
 
@@ -419,21 +419,20 @@ def test_a_flood_begins_one_run() -> None:
         until(lambda: asked)
         statuses = sorted(connection.recv(12)[9:] for connection in flood[1:])
         assert statuses == [b"409"] * (len(flood) - 1)
+        # a connection is closed once it is answered: what is under way is the first alone
         go_on.set()
         assert flood[0].recv(12)[9:] == b"200"
     assert len(asked) == 1
 
 
 def test_connections_that_send_nothing_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "HEAD_WITHIN", 1.0)
+    monkeypatch.setattr(http, "HEAD_WITHIN", 0.3)
     with serving(never) as port, ExitStack() as stack:
         idle = [
             stack.enter_context(socket.create_connection(("127.0.0.1", port), DEADLINE))
             for _ in range(2 * http.CONNECTIONS_MOST)
         ]
         idle[0].sendall(b"POST /drain HTTP/1.1\r\nHost: x\r\n")
-        refused = Answer(port, "GET", "/healthz", {}, None) if len(idle) < http.CONNECTIONS_MOST else None
-        assert refused is None
         for connection in idle:
             try:
                 assert connection.recv(1) == b""
