@@ -1,14 +1,16 @@
-"""`inboxdb serve-trigger`: who may ask for a run over HTTP, what is answered, and what it bears; on the loopback alone."""
+"""`inboxdb serve-trigger`: who may ask for a run over HTTP, what is answered, what it bears; on the loopback alone."""
 
 import json
 import os
+import re
+import select
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
@@ -16,6 +18,7 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
+import yaml  # type: ignore[import-untyped]
 from click.testing import CliRunner
 
 from inboxdb import cli
@@ -24,12 +27,16 @@ from inboxdb.drain.options import DrainOptions, Schedule
 from inboxdb.drain.run import DrainResult, drain
 from inboxdb.serve import http
 from tests.interleave import DEADLINE, until
+from tests.programs import program
 from tests.rows import Host, live_counts, set_clock, stored_counts
 from tests.running import Program, Start, hold_up, programs, until_held_up
 from tests.servers import DRAINER, Database
 
+DEPLOY = Path(__file__).parents[1] / "docs/deploy"
+
 SECRET = "synthetic-secret-0123456789-abcdef"
 BEARER = {"Authorization": f"Bearer {SECRET}"}
+HEAD = f"POST /drain HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n".encode()
 
 
 def free_port() -> int:
@@ -113,6 +120,13 @@ def serving(carry_out: Callable[[DrainOptions], DrainResult], answer_within: flo
 def never(options: DrainOptions) -> DrainResult:
     """Carry out a run that nobody was to begin."""
     raise AssertionError(options)
+
+
+@pytest.fixture(scope="module")
+def idle() -> Iterator[int]:
+    """The port of a server in this process, of which nobody is to get a run."""
+    with serving(never) as port:
+        yield port
 
 
 def counted(owner: Connection, workspaces: list[str]) -> bool:
@@ -247,12 +261,11 @@ def test_an_internal_error_ends_the_run_alone() -> None:
         "Bearer é",
     ],
 )
-def test_who_does_not_show_the_secret_is_refused(shown: str | None) -> None:
-    with serving(never) as port:
-        for path in ("/drain", "/maintenance"):
-            answer = post(port, path, {} if shown is None else {"Authorization": shown})
-            assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
-            assert SECRET not in answer.text
+def test_who_does_not_show_the_secret_is_refused(idle: int, shown: str | None) -> None:
+    for path in ("/drain", "/maintenance"):
+        answer = post(idle, path, {} if shown is None else {"Authorization": shown})
+        assert (answer.status, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert SECRET not in answer.text
 
 
 def test_wrong_secrets_are_logged_once(database: Database, dirty: list[str], start: Start, owner: Connection) -> None:
@@ -268,15 +281,19 @@ def test_wrong_secrets_are_logged_once(database: Database, dirty: list[str], sta
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        *(("GET", "/drain", 405), ("PUT", "/drain", 405), ("DELETE", "/maintenance", 405), ("GET", "/maintenance", 405)),
+        *(
+            ("GET", "/drain", 405),
+            ("PUT", "/drain", 405),
+            ("DELETE", "/maintenance", 405),
+            ("GET", "/maintenance", 405),
+        ),
         *(("POST", "/healthz", 405), ("TRACE", "/drain", 405), ("MADE-UP", "/drain", 405)),
         *(("POST", "/drain/", 404), ("POST", "/", 404), ("POST", "//drain", 404), ("POST", "/drain%2f", 404)),
         *(("HEAD", "/healthz", 200), ("GET", "/healthz", 200)),
     ],
 )
-def test_other_methods_and_paths(method: str, path: str, status: int) -> None:
-    with serving(never) as port:
-        assert Answer(port, method, path, BEARER, None).status == status
+def test_other_methods_and_paths(idle: int, method: str, path: str, status: int) -> None:
+    assert Answer(idle, method, path, BEARER, None).status == status
 
 
 @pytest.mark.parametrize("secret", ["", "   ", "hunter2", "x" * 31, "with a blank " * 5, "ä" * 40, "line\n" * 10])
@@ -337,7 +354,7 @@ def test_a_database_without_inboxdb(bare_database: Database) -> None:
 
 
 def send(port: int, sent: bytes) -> bytes:
-    """Send some bytes and then nothing more; return the answer, or what there was of one before the connection ended."""
+    """Send some bytes and then nothing more; return the answer, or what there was of one before the end."""
     with socket.create_connection(("127.0.0.1", port), DEADLINE) as connection:
         answer = b""
         try:
@@ -357,25 +374,24 @@ def memory(pid: int) -> int:
 
 def bad_request(chance: Random) -> bytes:
     """Make up a request that nobody is to get a run for."""
-    head = f"POST /drain HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n".encode()
     stranger = b"POST /drain HTTP/1.1\r\nHost: x\r\n"
     return chance.choice(
         [
             chance.randbytes(200),
             b"\r\n" * 50,
-            head[: chance.randrange(len(head))],
+            HEAD[: chance.randrange(len(HEAD))],
             b"GET / HTTP/9.9\r\n\r\n",
             b"POST /drain HTTP/1.1\r\n\r\n",  # no Host
             stranger + b"X: " + b"a" * 20_000 + b"\r\n\r\n",
             stranger + b"".join(b"X-%d: a\r\n" % number for number in range(2_000)) + b"\r\n",
             stranger + b"Authorization: Bearer " + chance.randbytes(40).hex().encode() + b"\r\n\r\n",
-            head + b"Content-Length: -1\r\n\r\n",
-            head + b"Content-Length: 1e9\r\n\r\n",
-            head + b"Content-Length: 99999999999\r\n\r\n" + b"a" * 50_000,
-            head + b"Content-Length: 10\r\n\r\nshort",
-            head + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
-            head + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-            head + b"Transfer-Encoding: chunked\r\n\r\n" + b"1000\r\n%s\r\n" % (b"a" * 4096) * 10,
+            HEAD + b"Content-Length: -1\r\n\r\n",
+            HEAD + b"Content-Length: 1e9\r\n\r\n",
+            HEAD + b"Content-Length: 99999999999\r\n\r\n" + b"a" * 50_000,
+            HEAD + b"Content-Length: 10\r\n\r\nshort",
+            HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+            HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+            HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1000\r\n%s\r\n" % (b"a" * 4096) * 10,
             stranger + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
             b"POST /drain\x00 HTTP/1.1\r\nHost: x\r\n\r\n",
             b"POST http://other.example/drain HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -399,8 +415,19 @@ def test_five_hundred_bad_requests(database: Database, owner: Connection, dirty:
     assert post(served.port).data["refreshed"] == 3
 
 
+@contextmanager
+def connections(port: int, number: int) -> Iterator[list[socket.socket]]:
+    """Hold so many connections open."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(socket.create_connection(("127.0.0.1", port), DEADLINE)) for _ in range(number)]
+
+
+def status(connection: socket.socket) -> bytes:
+    """Wait for the answer to a request; return its status."""
+    return connection.recv(12)[9:]
+
+
 def test_a_flood_begins_one_run() -> None:
-    """All requests are there before the run ends; those beyond a bound are refused, and connections beyond another cut."""
     asked: list[DrainOptions] = []
     go_on = Event()
 
@@ -409,35 +436,40 @@ def test_a_flood_begins_one_run() -> None:
         assert go_on.wait(DEADLINE)
         return DrainResult(options.run_id, 0, 0, 0, 0, 0, 0, [])
 
-    with serving(carry_out) as port, ExitStack() as stack:
-        flood = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), DEADLINE))
-            for _ in range(http.REQUESTS_MOST - 1)
-        ]
-        for connection in flood:
-            connection.sendall(f"POST /drain HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n\r\n".encode())
+    with serving(carry_out) as port, connections(port, http.REQUESTS_MOST - 1) as flood:
+        first, *others = flood
+        first.sendall(HEAD + b"\r\n")
         until(lambda: asked)
-        statuses = sorted(connection.recv(12)[9:] for connection in flood[1:])
-        assert statuses == [b"409"] * (len(flood) - 1)
-        # a connection is closed once it is answered: what is under way is the first alone
+        for connection in others:
+            connection.sendall(HEAD + b"\r\n")
+        assert [status(connection) for connection in others] == [b"409"] * len(others)
         go_on.set()
-        assert flood[0].recv(12)[9:] == b"200"
+        assert status(first) == b"200"
     assert len(asked) == 1
 
 
-def test_connections_that_send_nothing_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_beyond_a_bound_are_refused() -> None:
+    with serving(never) as port:
+        with connections(port, http.REQUESTS_MOST):
+            assert post(port).status == 503
+        until(lambda: health(port) == 200)
+
+
+def test_connections_beyond_a_bound_are_cut() -> None:
+    with serving(never) as port, connections(port, http.CONNECTIONS_MOST + 20) as flood:
+        ended = select.poll()
+        for connection in flood:
+            ended.register(connection, select.POLLIN)
+        until(lambda: len(ended.poll(0)) == 20)
+
+
+def test_connections_that_send_no_head_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "HEAD_WITHIN", 0.3)
-    with serving(never) as port, ExitStack() as stack:
-        idle = [
-            stack.enter_context(socket.create_connection(("127.0.0.1", port), DEADLINE))
-            for _ in range(2 * http.CONNECTIONS_MOST)
-        ]
-        idle[0].sendall(b"POST /drain HTTP/1.1\r\nHost: x\r\n")
+    with serving(never) as port, connections(port, 20) as idle:
+        idle[0].sendall(HEAD)
         for connection in idle:
-            try:
+            with suppress(ConnectionResetError):
                 assert connection.recv(1) == b""
-            except ConnectionResetError:
-                pass
         assert health(port) == 200
 
 
@@ -445,19 +477,22 @@ def test_connections_that_send_nothing_are_cut(monkeypatch: pytest.MonkeyPatch) 
 def test_a_slow_body(monkeypatch: pytest.MonkeyPatch, body: bytes) -> None:
     monkeypatch.setattr(http, "BODY_WITHIN", 0.1)
     with serving(never) as port, socket.create_connection(("127.0.0.1", port), DEADLINE) as connection:
-        connection.sendall(f"POST /drain HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n".encode() + body)
-        assert connection.recv(12)[9:] == b"408"
+        connection.sendall(HEAD + body)
+        assert status(connection) == b"408"
 
 
-def test_a_body_that_is_too_large() -> None:
-    head = f"POST /drain HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {SECRET}\r\n".encode()
-    with serving(never) as port:
-        declared = head + b"Content-Length: 1000000000\r\n\r\n"
-        chunked = head + b"Transfer-Encoding: chunked\r\n\r\n" + b"5000\r\n" + b"a" * 0x5000
-        for sent in (declared, chunked):
-            with socket.create_connection(("127.0.0.1", port), DEADLINE) as connection:
-                connection.sendall(sent)
-                assert connection.recv(12)[9:] == b"413"
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"Content-Length: 1000000000\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"5000\r\n" + b"a" * 0x5000,
+    ],
+    ids=["declared", "chunked"],
+)
+def test_a_body_that_is_too_large(idle: int, body: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", idle), DEADLINE) as connection:
+        connection.sendall(HEAD + body)
+        assert status(connection) == b"413"
 
 
 # The end
@@ -526,3 +561,123 @@ def test_sigterm_without_a_run(database: Database, start: Start) -> None:
     served = Served(start)
     served.program.signal(signal.SIGTERM)
     assert served.program.end()[0] == 0
+
+
+# The schedulers of docs/deploy/
+
+
+def ask_as_github(folder: Path, port: int, secret: str = SECRET) -> subprocess.CompletedProcess[str]:
+    """Run the workflow's only step, as GitHub runs it."""
+    program("curl", "curl")
+    workflow = yaml.safe_load((DEPLOY / "github-actions.yaml").read_text())
+    [step] = workflow["jobs"]["drain"]["steps"]
+    assert step["env"] == {
+        "URL": "${{ vars.INBOXDB_TRIGGER_URL }}",
+        "SECRET": "${{ secrets.INBOXDB_TRIGGER_SECRET }}",
+    }
+    environment = {"PATH": os.environ["PATH"], "URL": f"http://127.0.0.1:{port}", "SECRET": secret}
+    command = ["bash", "-e", "-c", step["run"]]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=DEADLINE)
+
+
+def test_github_takes_the_workflow() -> None:
+    schema = ["--builtin-schema", "vendor.github-workflows"]
+    command = [sys.executable, "-m", "check_jsonschema", *schema, str(DEPLOY / "github-actions.yaml")]
+    checked = subprocess.run(command, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stdout
+
+
+def test_github_asks(tmp_path: Path, owner: Connection, dirty: list[str], start: Start) -> None:
+    served = Served(start)
+    asked = ask_as_github(tmp_path, served.port)
+    assert (asked.returncode, asked.stderr) == (0, "")
+    assert json.loads(asked.stdout)["refreshed"] == 3
+    assert counted(owner, dirty)
+    for port, secret in ((served.port, "wrong"), (free_port(), SECRET)):
+        failed = ask_as_github(tmp_path, port, secret)
+        assert failed.returncode != 0
+        assert secret not in failed.stdout + failed.stderr
+
+
+def test_vercel_asks(owner: Connection, dirty: list[str], start: Start) -> None:
+    node = program("node", "nodejs")
+    served, nobody = Served(start), free_port()
+    code = """
+        const { GET } = await import(process.argv[1]);
+        for (const authorization of ["Bearer of-vercel", "Bearer of-nobody", null]) {
+          const headers = authorization ? { authorization } : {};
+          const answer = await GET(new Request("https://app.example/api/inboxdb-drain", { headers }));
+          console.log(answer.status, await answer.text());
+        }
+    """
+
+    def ask(port: int, secret: str = "of-vercel") -> list[str]:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "CRON_SECRET": secret,
+            "INBOXDB_TRIGGER_URL": f"http://127.0.0.1:{port}",
+            "INBOXDB_TRIGGER_SECRET": SECRET,
+        }
+        command = [node, "--input-type=module", "-e", code, str(DEPLOY / "vercel-drain.mjs")]
+        asked = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=DEADLINE)
+        assert (asked.returncode, asked.stderr) == (0, "")
+        assert SECRET not in asked.stdout
+        return asked.stdout.splitlines()
+
+    drained, *refused = ask(served.port)
+    assert drained.startswith("200 ")
+    assert json.loads(drained[4:])["refreshed"] == 3
+    assert counted(owner, dirty)
+    assert [line[:3] for line in refused] == ["401", "401"]
+    assert ask(nobody)[0] == '503 {"error":"inboxdb serve-trigger does not answer"}'
+    assert [line[:3] for line in ask(nobody, secret="")] == ["401"] * 3
+
+
+def test_vercels_cron_calls_the_function() -> None:
+    config = json.loads((DEPLOY / "vercel.json").read_text())
+    [cron] = config["crons"]
+    [function] = config["functions"]
+    assert (DEPLOY / "vercel-drain.mjs").read_text().startswith(f"// {function}: ")
+    assert f"{cron['path']}.mjs" == f"/{function}"
+    assert re.fullmatch(r"\S+( \S+){4}", cron["schedule"])
+
+
+# What Supabase has besides PostgreSQL, with the names and parameters of pg_cron 1.6, pg_net 0.20 and the vault.
+SUPABASE = """
+create schema cron;
+create table cron.job (jobname text primary key, schedule text, command text);
+create function cron.schedule(job_name text, schedule text, command text) returns bigint language sql as $$
+  insert into cron.job values ($1, $2, $3) on conflict (jobname) do update set command = $3;
+  select 1::bigint
+$$;
+create schema net;
+create table net.request (url text, body jsonb, headers jsonb, timeout_milliseconds integer);
+create function net.http_post(
+  url text, body jsonb default '{}'::jsonb, params jsonb default '{}'::jsonb,
+  headers jsonb default '{"Content-Type": "application/json"}'::jsonb, timeout_milliseconds integer default 1000
+) returns bigint language sql as $$
+  insert into net.request values (url, body, headers, timeout_milliseconds);
+  select 1::bigint
+$$;
+create schema vault;
+create table vault.decrypted_secrets (name text, decrypted_secret text);
+"""
+
+
+def test_supabase_asks(database: Database, owner: Connection, dirty: list[str], start: Start) -> None:
+    served, superuser = Served(start), database.superuser()
+    superuser.execute(SUPABASE)
+    superuser.execute(
+        "insert into vault.decrypted_secrets values ('inboxdb_trigger_url', %s), ('inboxdb_trigger_secret', %s)",
+        [f"http://127.0.0.1:{served.port}", SECRET],
+    )
+    for _ in range(2):
+        superuser.execute((DEPLOY / "pg_net.sql").read_bytes())
+    [(command,)] = superuser.execute("select command from cron.job").fetchall()
+    assert SECRET not in command
+    superuser.execute(command)
+    [(url, body, headers)] = superuser.execute("select url, body::text, headers from net.request").fetchall()
+    assert url == f"http://127.0.0.1:{served.port}/drain"
+    answer = post(served.port, "/drain", headers, body)
+    assert (answer.status, answer.data["refreshed"]) == (200, 3)
+    assert counted(owner, dirty)
