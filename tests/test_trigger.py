@@ -298,9 +298,12 @@ def test_other_methods_and_paths(idle: int, method: str, path: str, status: int)
 
 @pytest.mark.parametrize("secret", ["", "   ", "hunter2", "x" * 31, "with a blank " * 5, "ä" * 40, "line\n" * 10])
 def test_it_does_not_start_without_a_good_secret(secret: str) -> None:
-    result = CliRunner().invoke(
-        cli.main, ["serve-trigger", "--port", "1"], env={"INBOXDB_TRIGGER_SECRET": secret, "INBOXDB_DSN": "host=x"}
-    )
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        result = CliRunner().invoke(
+            cli.main,
+            ["serve-trigger", "--port", str(taken.getsockname()[1])],
+            env={"INBOXDB_TRIGGER_SECRET": secret, "INBOXDB_DSN": "host=x"},
+        )
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (1, "", 1)
     assert result.stderr.startswith("inboxdb: INBOXDB_TRIGGER_SECRET ")
     assert not secret.strip() or secret.strip() not in result.stderr
