@@ -288,7 +288,6 @@ comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole:
 create or replace function inboxdb.missing_for_lists() returns text
 language sql stable
 set search_path = ''
-set quote_all_identifiers = off
 as $$
   -- Purpose: find out whether the host has the columns by which lists sort and filter, in types that do. Columns only
   --   shown may be missing: their keys are null then.
@@ -318,7 +317,10 @@ as $$
     select
       n.place, pg_catalog.format('public.%I.%I', n.host_table, n.host_column),
       (
-        select pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+        -- without the quotes of a session that quotes all identifiers
+        select pg_catalog.replace(
+            pg_catalog.translate(pg_catalog.format_type(a.atttypid, null), '"', ''), 'character varying', 'text'
+          )
         from pg_catalog.pg_attribute as a
         where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
           and a.attname = n.host_column

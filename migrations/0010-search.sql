@@ -811,7 +811,6 @@ $$;
 create or replace function inboxdb.missing_for_search() returns text
 language sql stable
 set search_path = ''
-set quote_all_identifiers = off
 as $$
   -- Purpose: find out whether the host has the columns that are searched, in types that do.
   -- Returns: the names of missing columns; null where every column is there.
@@ -842,7 +841,10 @@ as $$
       where pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table)) = a.attrelid
         and a.attname = n.host_column
         and not a.attisdropped
-        and pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text') like n.types
+        -- without the quotes of a session that quotes all identifiers
+        and pg_catalog.replace(
+          pg_catalog.translate(pg_catalog.format_type(a.atttypid, null), '"', ''), 'character varying', 'text'
+        ) like n.types
     )
 $$;
 -- <<< sql/search/missing_for_search.sql

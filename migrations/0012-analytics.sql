@@ -249,7 +249,6 @@ comment on view inboxdb.grant_matrix is 'Who may do what with inboxdb, in whole:
 create or replace function inboxdb.missing_for_analytics(this_part text) returns text
 language sql stable
 set search_path = ''
-set quote_all_identifiers = off
 as $$
   -- Purpose: find out whether the host has the tables and columns that a part of analytics reads, in types that do.
   -- Parameters: this_part: figures, workflows, email campaigns, reactivations, CRM, or time zones.
@@ -308,7 +307,10 @@ as $$
     select
       n.place, n.part, pg_catalog.format('public.%I.%I', n.host_table, n.host_column), n.same_as,
       (
-        select pg_catalog.replace(pg_catalog.format_type(a.atttypid, null), 'character varying', 'text')
+        -- without the quotes of a session that quotes all identifiers
+        select pg_catalog.replace(
+            pg_catalog.translate(pg_catalog.format_type(a.atttypid, null), '"', ''), 'character varying', 'text'
+          )
         from pg_catalog.pg_attribute as a
         where a.attrelid = pg_catalog.to_regclass(pg_catalog.format('public.%I', n.host_table))
           and a.attname = n.host_column
