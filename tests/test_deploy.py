@@ -137,6 +137,27 @@ def test_systemd_runs_the_worker(inbox: Inbox) -> None:
         stop(machine, unit)
 
 
+def test_systemd_runs_the_trigger(inbox: Inbox) -> None:
+    unit = DEPLOY / "inboxdb-trigger.service"
+    secret = "synthetic-secret-0123456789-abcdef"
+    [port] = re.findall(r"^ExecStart=.* --port (\d+) ", unit.read_text(), re.M)
+    etc: dict[str, Path | str] = {
+        f"systemd/system/{unit.name}": unit,
+        "inboxdb/inboxdb.env": f"INBOXDB_DSN='{inbox.dsn}'\nINBOXDB_TRIGGER_SECRET='{secret}'\n",
+    }
+    with machine(etc, inbox.server, program("systemd", "systemd"), f"--unit={unit.name}") as one:
+        until(lambda: "serving" in one.run("journalctl", "--unit", unit.name))
+        ask = (
+            "LD_LIBRARY_PATH=/opt/python/lib /opt/python/bin/python3 -c 'import sys, urllib.request as u; "
+            'u.urlopen(u.Request(sys.argv[1], b"", {"Authorization": "Bearer " + sys.argv[2]}))\''
+        )
+        asking = f"{ask} http://127.0.0.1:{port}/drain {secret}"
+        one.run("sh", "-c", f"({asking}) > /dev/null 2>&1 &")
+        inbox.wait(PROMISE)
+        inbox.write_and_wait()
+        stop(one, unit)
+
+
 @pytest.mark.slow
 def test_systemd_runs_the_timer(inbox: Inbox) -> None:
     timer, unit = DEPLOY / "inboxdb-drain.timer", DEPLOY / "inboxdb-drain.service"
