@@ -268,14 +268,16 @@ def test_who_does_not_show_the_secret_is_refused(idle: int, shown: str | None) -
         assert SECRET not in answer.text
 
 
-def test_wrong_secrets_are_logged_once(database: Database, dirty: list[str], start: Start, owner: Connection) -> None:
+def test_wrong_secrets_are_logged_once(database: Database, dirty: list[str], start: Start) -> None:
     served = Served(start)
+    assert post(served.port, headers={"authorization": f"bearer   {SECRET} "}).data["refreshed"] == 3
     for _ in range(3):
         assert post(served.port, headers={"Authorization": "Bearer guessed-by-somebody"}).status == 401
-    assert served.program.stderr.count("refused a request without the secret") == 1
+    serving, *of_the_run, refused = served.program.stderr.splitlines()
+    assert refused.endswith(" refused a request without the secret action=call")
+    assert "run=" not in serving
+    assert ["run=" in line for line in of_the_run] == [True] * 2
     assert "guessed" not in served.program.stderr
-    assert not stored_counts(owner)
-    assert post(served.port, headers={"authorization": f"bearer   {SECRET} "}).status == 200
 
 
 @pytest.mark.parametrize(
@@ -339,6 +341,7 @@ def test_a_database_that_is_away_is_not_named_to_the_caller() -> None:
             answer = post(served.port, path)
             assert (answer.status, answer.headers["Retry-After"]) == (503, "60")
             assert "the database cannot be reached" in answer.text
+            assert served.program.stderr.splitlines()[-1].endswith(f"run={answer.data['run_id']}")
             for secret in ("hush-hush", "somebody", "127.0.0.1", "nowhere", str(port)):
                 assert secret not in answer.text
         assert health(served.port) == 200

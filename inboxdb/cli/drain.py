@@ -173,14 +173,19 @@ def serve_trigger(
     asked = DrainOptions(BOUNDED_ONCE if schedule is ONCE else schedule, limit, workers, time_limit, pace, cache)
     secret = http.read_secret()
     stop = _stopped_by_signals(watch=True)
-
-    def carry_out(run: DrainOptions) -> DrainResult:
-        _log(call, log_format, run.run_id)
-        return _drain(call, run, stop)
-
     _log(call, log_format)
+    carry_out = functools.partial(_drain_for_caller, call, log_format, stop)
     http.serve(asked, carry_out, stop, address=(host, port), secret=secret, answer_within=answer_within)
     return not output.lost
+
+
+def _drain_for_caller(call: Call, log_format: str, stop: Event, asked: DrainOptions) -> DrainResult:
+    """Drain, with the run's id in lines of the log, which those of the server do not have."""
+    _log(call, log_format, asked.run_id)
+    try:
+        return _drain(call, asked, stop)
+    finally:
+        _log(call, log_format)
 
 
 def _drain(call: Call, asked: DrainOptions, stop: Event, on_progress: Progress | None = None) -> DrainResult:

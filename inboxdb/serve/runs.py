@@ -91,8 +91,12 @@ class Runs:
         try:
             run.outcome.set_result(self._carry_out(run.options))
         except InboxdbError as error:
-            logger.error("gave up", action="end", reason=str(error), sqlstate=error.sqlstate)
+            self._tell(run, str(error), error.sqlstate)
             run.outcome.set_exception(error)
         except Exception as error:
-            logger.error("gave up", action="end", reason=f"internal error: {type(error).__name__}")
+            self._tell(run, f"internal error: {type(error).__name__}", None)
             run.outcome.set_exception(error)
+
+    @staticmethod
+    def _tell(run: Run, reason: str, sqlstate: str | None) -> None:
+        logger.error("gave up", action="end", run=run.options.run_id, reason=reason, sqlstate=sqlstate)
