@@ -238,7 +238,7 @@ create table inboxdb.flag (
 );
 
 comment on table inboxdb.flag is
-'Flags that were ever set, by inboxdb.set_flag; a flag without a row is on. View flag_definition has all of them.';
+'Flags that are set, by inboxdb.set_flag, for all workspaces or for some; a flag without a row is on. View flag_definition has all of them.';
 comment on column inboxdb.flag.percentage is
 'For how many workspaces of a hundred the flag is on, those with a state of their own aside; null by default: on.';
 -- <<< sql/access/flag.table.sql
@@ -389,6 +389,11 @@ begin
     ),
     target_client_id::pg_catalog.text, state, why
   );
+  -- without a row again, because reads then ask no further (D147)
+  delete from inboxdb.flag as f
+  where f.flag_name = name collate "C"
+    and f.percentage is null
+    and not exists (select from inboxdb.flag_override as o where o.flag_name = f.flag_name);
 end
 $$;
 -- <<< sql/access/set_flag.sql
@@ -406,8 +411,8 @@ as $$
 -- Errors: IB006 without an identity; IB007 without access, and word for word the same for an unknown workspace; IB015
 --   for who has access, where the flag is off, so that nobody else learns in which cohort a workspace is; those of
 --   claimed_user_id.
--- Reads: flag and "Client", and of who is not the owner "ClientMember", by key; flag_override only where the flag was
---   ever set (D147). Members as member_access has them, in one or two lookups, because the view's two lookups and its
+-- Reads: flag and "Client", and of who is not the owner "ClientMember", by key; flag_override only where the flag
+--   is set (D147). Members as member_access has them, in one or two lookups, because the view's two lookups and its
 --   aggregate cost each reader of counts twice as much (D124).
 -- INVOKER: called by our DEFINER functions only, with search_path = '' and row_security = off.
 declare

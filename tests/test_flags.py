@@ -231,6 +231,8 @@ def test_a_workspace_beats_the_percentage_which_beats_the_default(database: Data
             assert told(here) == ALL_ON | {"counts_read": own}
             assert counts_code(there, THERE) == (None if whole else "IB015"), "another workspace's is no concern"
             assert told(there, THERE) == ALL_ON | {"counts_read": whole}
+        is_set = owner.execute("select from inboxdb.flag").rowcount == 1
+        assert is_set == (percentage != "default"), "a read asks no further where nothing is set"
 
 
 def test_a_percentage_that_grows_only_adds_workspaces(owner: Connection[Any]) -> None:
@@ -358,14 +360,15 @@ def test_a_read_that_is_under_way_ends_as_it_began(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("was_set", [False, True])
+@pytest.mark.parametrize("state", ["off", "default"])
 @pytest.mark.parametrize("ends", ["commit", "rollback"])
-def test_changes_of_a_flag_follow_each_other(stage: Stage, was_set: bool, ends: str) -> None:
-    """The history has the order in which they came into force."""
+def test_changes_of_a_flag_follow_each_other(stage: Stage, was_set: bool, state: str, ends: str) -> None:
+    """The history has the order in which they came into force, also where the first takes the flag's row away."""
     first, second = stage.database.connect(autocommit=False), stage.session()
     second.execute("set lock_timeout = 0")
     if was_set:
         switch(stage.owner, "inbox_read", "50%", why="before")
-    switch(first, "inbox_read", "off", why="first")
+    switch(first, "inbox_read", state, why="first")
     waiting = stage.start(second, "select inboxdb.set_flag('inbox_read', 'on', 'second', %s)", [HERE])
     waiting.wait_until_it_waits_for(first)
     switch(stage.session(), "counts_read", "off", why="another flag does not wait")
@@ -376,7 +379,7 @@ def test_changes_of_a_flag_follow_each_other(stage: Stage, was_set: bool, ends: 
     ).fetchall()
     expected = [*(["before"] if was_set else []), *(["first"] if ends == "commit" else []), "second"]
     assert history == list(enumerate(expected, start=1))
-    percentage = 0 if ends == "commit" else 50 if was_set else None
+    percentage = {"off": 0, "default": None}[state] if ends == "commit" else 50 if was_set else None
     assert stage.owner.execute("select percentage from inboxdb.flag where flag_name = 'inbox_read'").fetchall() == [
         (percentage,)
     ]

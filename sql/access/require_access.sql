@@ -10,8 +10,8 @@ as $$
 -- Errors: IB006 without an identity; IB007 without access, and word for word the same for an unknown workspace; IB015
 --   for who has access, where the flag is off, so that nobody else learns in which cohort a workspace is; those of
 --   claimed_user_id.
--- Reads: flag and "Client", and of who is not the owner "ClientMember", by key; flag_override only where the flag was
---   ever set (D147). Members as member_access has them, in one or two lookups, because the view's two lookups and its
+-- Reads: flag and "Client", and of who is not the owner "ClientMember", by key; flag_override only where the flag
+--   is set (D147). Members as member_access has them, in one or two lookups, because the view's two lookups and its
 --   aggregate cost each reader of counts twice as much (D124).
 -- INVOKER: called by our DEFINER functions only, with search_path = '' and row_security = off.
 declare

@@ -73,5 +73,10 @@ begin
     ),
     target_client_id::pg_catalog.text, state, why
   );
+  -- without a row again, because reads then ask no further (D147)
+  delete from inboxdb.flag as f
+  where f.flag_name = name collate "C"
+    and f.percentage is null
+    and not exists (select from inboxdb.flag_override as o where o.flag_name = f.flag_name);
 end
 $$;
