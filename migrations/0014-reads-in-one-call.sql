@@ -262,7 +262,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_days, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_analytics_days. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -279,7 +279,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -306,7 +306,7 @@ as $$
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_email_campaigns, ids as
 --   text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_analytics_email_campaigns. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -323,7 +323,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -349,7 +349,7 @@ as $$
 --   refusal as data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_overview, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_analytics_overview. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -366,7 +366,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -393,7 +393,7 @@ as $$
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_reactivations, ids as
 --   text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_analytics_reactivations. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -410,7 +410,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -437,7 +437,7 @@ as $$
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_response_times, ids as
 --   text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_analytics_response_times. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -454,7 +454,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -480,7 +480,7 @@ as $$
 --   refusal as data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_sentiments, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_analytics_sentiments. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -497,7 +497,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -524,7 +524,7 @@ as $$
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_sms_campaigns, ids as
 --   text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_analytics_sms_campaigns. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -541,7 +541,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -567,7 +567,7 @@ as $$
 --   refusal as data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_statuses, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_analytics_statuses. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -584,7 +584,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -610,7 +610,7 @@ as $$
 --   refusal as data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_workflows, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_analytics_workflows. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -627,7 +627,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -653,7 +653,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.conversation, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_conversation. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -670,7 +670,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -696,7 +696,7 @@ as $$
 --   refusal as data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.conversation_filters, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_conversation_filters. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -713,7 +713,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -741,7 +741,7 @@ as $$
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.conversation_messages, ids as
 --   text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_conversation_messages. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -758,7 +758,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -787,7 +787,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.conversations, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_conversations. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -805,7 +805,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -833,7 +833,7 @@ as $$
 --   because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.crm_rows, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_crm_rows. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -850,7 +850,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -876,7 +876,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.crm_summary, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_crm_summary. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -893,7 +893,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -919,7 +919,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.inbox_counts, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_inbox_counts. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -936,7 +936,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,

@@ -1,11 +1,12 @@
 """What is written from the reads of inbox_api: ``python -m tests.routing --write`` (``make migration``).
 
 Each read is defined once, in sql/api/. sql/shard/ has a function for each, which takes the request as arguments and
-returns a refusal as data.
+returns a refusal as data; docs/deploy/router/reads.sql has what a router answers by.
 """
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import indent, wrap
 from typing import NamedTuple
@@ -18,7 +19,12 @@ READ = re.compile(
     r"^  select \*\s+from inboxdb\.read_(?P=name)\((?P<arguments>[^()]*)\)\n\$\$;$",
     re.MULTILINE | re.DOTALL,
 )
+ANSWER = re.compile(
+    r"^create type inboxdb\.(?P<name>\w+_answer) as \(\n(?P<columns>.*?)\n\);\n", re.MULTILINE | re.DOTALL
+)
 IDS = ("inboxdb.client_id", "inboxdb.lead_id")  # of a type of the host's, which a router does not know
+
+ROUTER = sources.ROOT / "docs/deploy/router/reads.sql"
 
 LONGEST = 120  # characters of a line
 
@@ -46,7 +52,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
@@ -60,12 +66,96 @@ $$;
 """
 
 
+TOP = """\
+-- Written by `make migration`, from sql/api/: part of router.sql.
+drop schema if exists inbox_api cascade;
+create schema inbox_api;
+"""
+
+TYPE = """
+drop type if exists inbox_router.{name} cascade;
+create type inbox_router.{name} as (
+{columns}
+);
+"""
+
+WORKSPACES = """
+create or replace function inbox_router.ask_workspaces(shard integer) returns setof text
+language plproxy
+as $$
+  cluster 'inbox_shards';
+  run on shard;
+  select w from inboxdb.shard_workspaces() as w;
+$$;
+"""
+
+ROUTED = """
+create or replace function inbox_router.ask_{name}(
+{asked}
+)
+returns inbox_router.shard_answer
+language plproxy
+as $$
+  cluster 'inbox_shards';
+  run on shard;
+  select * from inboxdb.shard_{name}(
+{arguments}
+  );
+$$;
+
+create function inbox_api.{name}(
+{parameters}
+)
+returns setof inbox_router.{answer}
+language plpgsql stable security definer
+rows 1
+set search_path = ''
+-- a caller who asks for more would see the log's words, and PL/Proxy's
+set client_min_messages = error
+as $$
+declare
+  claims constant pg_catalog.text := pg_catalog.current_setting('request.jwt.claims', true);
+  headers constant pg_catalog.text := pg_catalog.current_setting('request.headers', true);
+  method constant pg_catalog.text := pg_catalog.current_setting('request.method', true);
+  shard integer;
+  answer inbox_router.shard_answer;
+  kept inbox_router.shard_answer;
+begin
+  foreach shard in array inbox_router.shards_by_{first}({first}) loop
+    -- again, because a connection from before a restart of the shard's fails once
+    for attempt in 1..2 loop
+      begin
+        answer := inbox_router.ask_{name}(
+{arguments_here}
+        );
+        exit;
+      exception
+        when query_canceled then
+          perform inbox_router.refuse_late(sqlerrm);
+        when others then
+          answer := inbox_router.away(shard, sqlstate, sqlerrm);
+      end;
+    end loop;
+    -- a shard that is away may have what the others have not
+    if kept.sqlstate is distinct from '08001' or answer.sqlstate is distinct from 'IB007' then
+      kept := answer;
+    end if;
+    exit when answer.sqlstate is null or answer.sqlstate not in ('08001', 'IB007');
+  end loop;
+  return query
+  select *
+  from pg_catalog.json_populate_record(null::inbox_router.{answer}, inbox_router.deliver(kept));
+end
+$$;
+"""
+
+
 HEADER = """\
 Purpose: inbox_api.{name} in a single call, for a router or a gateway: the request as arguments, a refusal as data, \
 because a raised one costs more, and a router then drops its connection (D151).
 Parameters: claims, headers, method, as of set_request; the others as of inbox_api.{name}, ids as text.
 Returns: see shard_answer.
-Errors: 57014 where the call is cancelled or out of time; any other is data.
+Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 Reads: as read_{name}. Writes: the settings of the request, which are empty afterwards.
 DEFINER: inboxdb_router may call this function, and none that is called here.
 """
@@ -132,9 +222,41 @@ def of_a_shard(read: Read) -> str:
     )
 
 
+def answers(folder: Path = sources.SQL) -> Iterator[str]:
+    """Write the types of answers anew, where ids are text: that of a shard's function, and those of the reads."""
+    for file in [folder / "shard/shard_answer.type.sql", *sorted((folder / "api").glob("*_answer.type.sql"))]:
+        for found in ANSWER.finditer(file.read_text()):
+            columns = re.sub(r"\binboxdb\.\w+", "text", re.sub(r"^ *--.*\n?", "", found["columns"], flags=re.MULTILINE))
+            yield TYPE.format(name=found["name"], columns=columns.rstrip())
+
+
+def routed(read: Read) -> str:
+    """Write what a router answers a read by."""
+    request = ["claims", "headers", "method"]
+    names = [*request, *(one.name for one in read.parameters)]
+    declared = [*(f"{name} text" for name in request), *(one.declaration for one in read.parameters)]
+    [first] = (one.name for one in read.parameters if one.is_id)
+    return ROUTED.format(
+        name=read.name,
+        answer=read.answer,
+        first=first,
+        asked=lines(["shard integer", *declared], "  "),
+        arguments=lines(names, "    "),
+        parameters=lines([one.declaration for one in read.parameters], "  "),
+        arguments_here=lines(["shard", *names], "          "),
+    )
+
+
+def of_the_router() -> str:
+    """Write the router's part that is made of the reads."""
+    return "".join([TOP, *answers(), WORKSPACES, *map(routed, reads())])
+
+
 def written(folder: Path = sources.SQL) -> dict[Path, str]:
     """Return the files that are not as they should be, with the text that they should have."""
     texts = {folder / f"shard/shard_{read.name}.sql": of_a_shard(read) for read in reads(folder)}
+    if folder == sources.SQL:
+        texts[ROUTER] = of_the_router()
     return {file: text for file, text in texts.items() if not file.exists() or file.read_text() != text}
 
 

@@ -4,7 +4,6 @@ import json
 import re
 from typing import Any, NamedTuple
 
-import psycopg
 import pytest
 from psycopg import Connection
 from psycopg.rows import dict_row
@@ -206,13 +205,15 @@ def test_nothing_of_a_request_is_left_in_its_transaction(tenants: Tenants, user:
     assert dict(router.execute(SETTINGS).fetchall()) == own
 
 
-def test_a_call_out_of_time_is_cancelled(tenants: Tenants) -> None:
-    """And no data, so that who waits for a reason to stop gets it; the session's settings are its own again."""
+def test_a_call_out_of_time_is_refused_as_a_direct_one(tenants: Tenants) -> None:
     with tenants.database.connect() as other, other.transaction():
         other.execute('lock table public."Client"')
-        tenants.router.execute("set statement_timeout = 50")
-        with pytest.raises(psycopg.errors.QueryCanceled):
-            tenants.by_shard(signed_in(OWNER), "inbox_counts")
+        for connection in (tenants.router, tenants.member):
+            connection.execute("set statement_timeout = 50")
+        late = tenants.by_shard(signed_in(OWNER), "inbox_counts")
+        assert late == tenants.direct(signed_in(OWNER), "inbox_counts")
+        assert late.refusal
+        assert late.refusal[0] == "57014"
     assert {value for _, value in tenants.router.execute(SETTINGS)} <= {None, ""}
     tenants.router.execute("set statement_timeout = 0")
     assert tenants.by_shard(signed_in(OWNER), "inbox_counts").answer

@@ -10,7 +10,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_days, ids as text.
 -- Returns: see shard_answer.
--- Errors: 57014 where the call is cancelled or out of time; any other is data.
+-- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
 -- Reads: as read_analytics_days. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -27,7 +27,7 @@ begin
     answer.response_headers := nullif(pg_catalog.current_setting('response.headers'), '');
     answer.response_status := nullif(pg_catalog.current_setting('response.status'), '');
   exception
-    when others then
+    when query_canceled or others then
       get stacked diagnostics
         answer.sqlstate = returned_sqlstate,
         answer.message = message_text,
