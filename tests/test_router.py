@@ -28,6 +28,7 @@ from tests.programs import lacking
 from tests.rows import new_id, set_clock
 from tests.servers import MEMBER, OWNER, SETTINGS, WRITER, Database, Server, new_folder
 from tests.tenants import ACME, PEOPLE, move_in
+from tests.test_api import set_collected
 from tests.test_identity import fields_of
 from tests.test_shard import CHOSEN
 
@@ -161,12 +162,13 @@ def shard(dsn: str, stack: ExitStack) -> Database:
     lists.build(database.dsn)
     with psycopg.connect(database.dsn) as owner:
         set_clock(owner, "2024-06-15 12:00:00+00")
+        set_collected(owner, 3600)  # stale, and so it stays
     return Database(server, "postgres", "wide-text", database.connections, prepared)
 
 
 def psql(*arguments: str) -> None:
     """Run psql."""
-    command = [PROGRAMS / "psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments]
+    command = [str(PROGRAMS / "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *arguments]
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 

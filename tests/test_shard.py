@@ -15,6 +15,7 @@ from tests.asking import DAYS, Outcome, Request, arguments, ask, call, signed_in
 from tests.rows import Host, new_id, set_clock
 from tests.servers import MEMBER, ROUTER, Database
 from tests.tenants import ACME, PEOPLE, move_in
+from tests.test_api import set_collected
 
 READS = {read.name: read for read in routing.reads()}
 OWNER = PEOPLE[0].user  # of Acme
@@ -77,6 +78,7 @@ def prepare(database: Database) -> dict[str, str]:
     workspaces = move_in(database)
     lists.build(database.direct_dsn)
     set_clock(database.connect(), "2024-06-15 12:00:00+00")
+    set_collected(database.connect(), 3600)  # stale, and so it stays
     return workspaces
 
 
