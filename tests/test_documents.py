@@ -333,10 +333,11 @@ GLOBS = (
     "docs/*.md",
     "docs/benchmarks/*.md",
     "docs/deploy/*",
+    "docs/deploy/router/*",
     "sql/checks/doctor/*.sql",
     "sql/checks/both/*.sql",
 )
-SPEAKING = [file for glob in GLOBS for file in ROOT.glob(glob)]
+SPEAKING = [file for glob in GLOBS for file in ROOT.glob(glob) if file.is_file()]
 
 
 def options(command: click.Command) -> set[str]:
