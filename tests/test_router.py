@@ -124,6 +124,27 @@ class Fleet:
         self.stack.enter_context(self.cluster.started())
 
     @contextmanager
+    def exchanged(self) -> Iterator[None]:
+        """Number the shards the other way round for as long as the `with` block lasts."""
+        superuser = self.connect("postgres")
+        exchange = """
+            do $$
+            declare
+              p text[] := array(
+                select o.option_value
+                from pg_foreign_server as s cross join pg_options_to_table(s.srvoptions) as o
+                where o.option_name in ('p0', 'p1') order by o.option_name
+              );
+            begin
+              execute format('alter server inbox_shards options (set p0 %L, set p1 %L)', p[2], p[1]);
+            end
+            $$
+        """
+        superuser.execute(exchange)
+        yield
+        superuser.execute(exchange)
+
+    @contextmanager
     def frozen(self) -> Iterator[None]:
         """Let every process of the second server stand still for as long as the `with` block lasts."""
         postmaster = int((self.cluster.data / "postmaster.pid").read_text().splitlines()[0])
@@ -198,7 +219,8 @@ def test_everybody_gets_what_the_shard_answers(fleet: Fleet) -> None:
 
 
 def test_arguments_tags_and_refusals_go_along(fleet: Fleet) -> None:
-    routed = fleet.member()
+    """In transactions that only read, too, as PostgREST's for GET."""
+    routed = fleet.member(options="-c default_transaction_read_only=on")
     for number in (0, 1):
         direct = fleet.direct(number)
         given = {
@@ -218,6 +240,25 @@ def test_arguments_tags_and_refusals_go_along(fleet: Fleet) -> None:
             expected = ask(direct, request, "inbox_counts", given["inbox_counts"])
             assert ask(routed, request, "inbox_counts", given["inbox_counts"]) == expected
             assert expected.refusal
+
+
+def test_headers_that_are_set_already_stay(fleet: Fleet) -> None:
+    found, given = [], {"client_id": fleet.workspaces[1][ACME]}
+    for connection in (fleet.direct(1), fleet.member()):
+        with connection.transaction():
+            connection.execute("""select set_config('response.headers', '[{"X-Own": "1"}]', true)""")
+            found.append(ask(connection, signed_in(BOSS, accept="*/*"), "inbox_counts", given).headers)
+    assert found[0] == found[1]
+    assert found[0]
+    assert found[0][0] == {"X-Own": "1"}
+
+
+def test_a_shard_older_than_the_read_does_not_answer(fleet: Fleet) -> None:
+    owner, routed = fleet.shards[1].connect(), fleet.member()
+    owner.execute("alter function inboxdb.shard_inbox_counts rename to elsewhere")
+    assert fleet.counts(routed, 1).refusal == AWAY
+    owner.execute("alter function inboxdb.elsewhere rename to shard_inbox_counts")
+    assert fleet.counts(routed, 1).answer
 
 
 def test_the_router_has_each_read_with_its_parameters_and_columns(fleet: Fleet) -> None:
@@ -355,6 +396,9 @@ def test_a_shard_that_is_restarted_stopped_or_hangs(fleet: Fleet) -> None:
         for lead in (leads[1]["lead_id"], new_id()):
             assert ask(routed, signed_in(BOSS), "conversation", {"lead_id": lead}).refusal == AWAY
         assert "does not answer: " in (fleet.folders[0] / "log").read_text()
+        with fleet.exchanged():  # the one that is away is asked first
+            assert ask(routed, signed_in(BOSS), "conversation", leads[0]).answer
+            assert ask(routed, signed_in(BOSS), "conversation", {"lead_id": new_id()}).refusal == AWAY
     assert fleet.counts(routed, 1) == before[1]
     assert ask(routed, signed_in(BOSS), "conversation", leads[1]).answer
 

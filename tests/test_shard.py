@@ -172,6 +172,8 @@ def test_each_argument_goes_along(tenants: Tenants) -> None:
 
 
 def test_answers_are_tagged_and_not_modified_as_direct_ones(tenants: Tenants) -> None:
+    """In transactions that only read, too, as PostgREST's for GET."""
+    tenants.router.execute("set default_transaction_read_only = on")
     for read in READS:
         direct = tenants.direct(signed_in(OWNER, accept="application/json"), read)
         assert tenants.by_shard(signed_in(OWNER, accept="application/json"), read) == direct
