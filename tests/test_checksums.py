@@ -53,6 +53,7 @@ def test_the_checksums_are_those_of_the_files() -> None:
     assert subprocess.run(check, cwd=sources.MIGRATIONS, capture_output=True, text=True).returncode == 0
 
 
+@pytest.mark.slow
 def test_making_the_migrations_writes_the_checksums(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

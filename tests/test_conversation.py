@@ -200,6 +200,7 @@ def test_what_messages_are_refused_for(database: Database) -> None:
         assert raised.value.sqlstate == code, arguments
 
 
+@pytest.mark.slow
 def test_bodies_longer_than_an_answer_can_be(database: Database) -> None:
     """The server refuses an answer of 256 MB: a page ends before, and each message comes once."""
     host = Host(database.writer())

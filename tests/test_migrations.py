@@ -25,6 +25,7 @@ from inboxdb.install import migrate
 from inboxdb.release import frozen, migration
 from tests.catalog import COMMITTED, HOW_TO_WRITE, catalog, difference
 from tests.interleave import DEADLINE, until
+from tests.parts import one_in
 from tests.rows import GLOBAL, Host, live_counts, new_id, stored_counts
 from tests.running import python, python_ends
 from tests.servers import OWNER, Database
@@ -330,7 +331,7 @@ def test_killed_runner_leaves_no_lock(bare_database: Database) -> None:
     assert migrate.apply(bare_database.dsn) == FROM_LEADS
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", one_in(4, NAMES))
 def test_runner_killed_before_a_migration(name: str, bare_database: Database, database: Database) -> None:
     apply = (
         "import os, signal, sys; from inboxdb.install import migrate\n"
@@ -342,7 +343,7 @@ def test_runner_killed_before_a_migration(name: str, bare_database: Database, da
     resumes(bare_database, database, NAMES[NAMES.index(name) :])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", one_in(4, NAMES))
 def test_runner_killed_at_the_end_of_a_migration(name: str, bare_database: Database, database: Database) -> None:
     migrate.apply(bare_database.dsn, batch=NAMES.index(name))
     # its statements have run, and it is about to be recorded
@@ -366,7 +367,7 @@ def test_runner_killed_while_it_builds_an_index(bare_database: Database, databas
 UNDO = "import sys; from inboxdb.install import migrate; migrate.rollback(sys.argv[1], count=None)"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", one_in(4, NAMES))
 def test_runner_killed_before_it_undoes_a_migration(name: str, bare_database: Database, database: Database) -> None:
     bare = catalog(bare_database.connect())
     undo = (
@@ -379,7 +380,7 @@ def test_runner_killed_before_it_undoes_a_migration(name: str, bare_database: Da
     goes_on_undoing(database, bare, name)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", one_in(4, NAMES))
 def test_runner_killed_at_the_end_of_undoing_a_migration(
     name: str, bare_database: Database, database: Database
 ) -> None:

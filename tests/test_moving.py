@@ -167,6 +167,7 @@ def test_logical_replication(database: Database, elsewhere: Server, tmp_path: Pa
             assert drift(connection) == []
 
 
+@pytest.mark.slow
 def test_replication_of_the_hosts_tables_alone(
     database: Database, elsewhere: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -228,7 +229,7 @@ PARTS = [
 
 @pytest.mark.parametrize(
     "part",
-    [*PARTS[:2], *(pytest.param(part, marks=pytest.mark.slow) for part in PARTS[2:])],
+    [*PARTS[:1], *(pytest.param(part, marks=pytest.mark.slow) for part in PARTS[1:])],
     ids=lambda part: part[0].partition(".")[2],
 )
 def test_a_dump_without_some_rows(database: Database, tmp_path: Path, part: list[str]) -> None:
@@ -336,6 +337,7 @@ def test_promotion(elsewhere: Server, caplog: pytest.LogCaptureFixture) -> None:
         assert warned(caplog) == 0
 
 
+@pytest.mark.slow
 def test_a_point_in_time(elsewhere: Server, caplog: pytest.LogCaptureFixture) -> None:
     home = Path(str(conninfo_to_dict(elsewhere.dsn)["host"]))
     running = Cluster(home, 18)

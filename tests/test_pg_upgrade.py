@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg.conninfo import make_conninfo
 
 from inboxdb.demo import embedded
@@ -18,6 +19,7 @@ from tests.test_restore import NAMED, assert_sound, leave_waiting, next_xid, run
 OLD, NEW = 16, 18  # those at hand with a pg_upgrade and of one age: Debian's 15 is newer than either
 
 
+@pytest.mark.slow
 def test_inboxdb_goes_along() -> None:
     from_folder, to_folder = new_folder(), new_folder()
     with (

@@ -61,8 +61,10 @@ def test_an_upgraded_installation_is_as_a_new_one(
     [
         # where the release's change has to be counted by its upgrade
         ("truncate table inboxdb.change_0, inboxdb.change_1, inboxdb.change_2, inboxdb.change_3", "was not counted"),
-        ("update inboxdb.cache_version set version = version + 10 ^ 12", ""),
-        ("update inboxdb.cache_version set version = version - 10 ^ 12", "went back"),
+        pytest.param("update inboxdb.cache_version set version = version + 10 ^ 12", "", marks=pytest.mark.slow),
+        pytest.param(
+            "update inboxdb.cache_version set version = version - 10 ^ 12", "went back", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_what_an_upgrade_loses_is_found(

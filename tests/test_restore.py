@@ -21,6 +21,7 @@ from inboxdb.drain.run import drain
 from inboxdb.install import access, migrate, repair
 from inboxdb.watch import doctor
 from tests.interleave import DEADLINE
+from tests.parts import one_in
 from tests.rows import Host, new_id, stored_counts
 from tests.running import watching
 from tests.servers import OWNER, SETTINGS, WRITER, Database, Server, find, new_folder, version_of
@@ -261,7 +262,7 @@ def test_an_old_dump_in_place_of_the_database(used: Database, tmp_path: Path) ->
 # The schema alone
 
 
-@pytest.mark.parametrize("protection", ["enabled", "joined", "undecided"])
+@pytest.mark.parametrize("protection", one_in(3, ["enabled", "joined", "undecided"]))
 def test_the_schema_alone(used: Database, tmp_path: Path, protection: str) -> None:
     if protection != "enabled":
         access.turn_off(used.dsn)

@@ -182,7 +182,10 @@ def test_delays_double_up_to_five_minutes_and_a_quarter_of_them_is_chance(
     assert 0.99 * seconds < most <= seconds
 
 
-@pytest.mark.parametrize(("sqlstate", "kind"), KINDS.items())
+@pytest.mark.parametrize(
+    ("sqlstate", "kind"),
+    [pytest.param(*one, marks=pytest.mark.slow if place % 4 else ()) for place, one in enumerate(KINDS.items())],
+)
 def test_transient_errors_get_more_attempts_than_permanent_ones(stage: Stage, sqlstate: str | None, kind: str) -> None:
     Host(stage.session(WRITER)).lead(HERE)
     now = 0.0

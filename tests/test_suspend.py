@@ -20,6 +20,7 @@ from inboxdb.watch import status
 from inboxdb.watch.doctor import examine
 from tests.catalog import catalog, difference
 from tests.interleave import DEADLINE, until
+from tests.parts import one_in
 from tests.rows import GLOBAL, Host, live_counts, new_id, stored_counts
 from tests.running import python_ends
 from tests.servers import WRITER, Database
@@ -271,7 +272,7 @@ STEPS = ["views", "Client", "AIDraft", "Lead"]
 
 
 @pytest.mark.parametrize("command", ["suspend", "resume"])
-@pytest.mark.parametrize("step", range(6))
+@pytest.mark.parametrize("step", one_in(3, range(6)))
 def test_killed_between_steps_and_gone_on(database: Database, command: str, step: int) -> None:
     owner = database.connect()
     protect(database)

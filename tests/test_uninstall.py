@@ -18,6 +18,7 @@ from inboxdb.install.suspend import suspend
 from inboxdb.install.uninstall import uninstall
 from tests.catalog import SUPABASE, catalog, difference
 from tests.interleave import until
+from tests.parts import one_in
 from tests.rows import Host
 from tests.running import python_ends
 from tests.servers import WRITER, Database
@@ -63,7 +64,7 @@ def test_host_is_as_it_was(bare_database: Database, suspended: bool) -> None:
     assert migrate.apply(bare_database.dsn)
 
 
-@pytest.mark.parametrize("migrations", range(len(FILES)))
+@pytest.mark.parametrize("migrations", one_in(4, range(len(FILES))))
 def test_part_of_the_migrations(bare_database: Database, migrations: int) -> None:
     owner = bare_database.connect()
     before = catalog(owner)
@@ -230,7 +231,7 @@ def test_table_that_is_not_free(database: Database, monkeypatch: pytest.MonkeyPa
     assert not owner.execute("select from pg_namespace where nspname in ('inboxdb', 'inbox_api')").rowcount
 
 
-@pytest.mark.parametrize("step", range(8))
+@pytest.mark.parametrize("step", one_in(4, range(8)))
 def test_killed_between_steps_and_gone_on(bare_database: Database, step: int) -> None:
     owner: Any = bare_database.connect()
     owner.execute(f'grant select on public."Lead" to {READERS}')

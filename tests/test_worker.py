@@ -33,6 +33,7 @@ from inboxdb.drain.state import RunState
 from inboxdb.watch import status
 from tests.chaos import MortalServer, mortal_database
 from tests.interleave import DEADLINE, Stage, until
+from tests.parts import one_in
 from tests.redis_server import RedisServer
 from tests.rows import Host, set_clock, stored_counts
 from tests.running import Start, drains, hold_up, own_postgres, programs, until_held_up, watching
@@ -474,7 +475,7 @@ def all_backends(owner: Connection) -> list[int]:
 
 
 @pytest.mark.usefixtures("hasty")
-@pytest.mark.parametrize("chosen", [one_of_them, worker_backends, announcer_backend, all_backends])
+@pytest.mark.parametrize("chosen", one_in(2, [one_of_them, worker_backends, announcer_backend, all_backends]))
 def test_lost_connections_are_made_anew(
     chosen: Callable[[Connection], list[int]], database: Database, host: Host, owner: Connection, said: Said
 ) -> None:
