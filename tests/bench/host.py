@@ -170,9 +170,9 @@ class Host:
         self.writer: Connection = psycopg.connect(self.writer_dsn, autocommit=True)
 
     def install(self) -> None:
-        """Install inboxdb, with searched texts, and its rivals, each with its first counts; leave inboxdb's triggers on
-        alone.
-        """
+        """Install inboxdb, texts filled, and its rivals, each with first counts; leave inboxdb's triggers on alone."""
+        for extension in ("pg_trgm", "btree_gin"):
+            self.connection.execute(f"create extension {extension}".encode())
         migrate.apply(self.dsn)
         self.connection.execute("vacuum analyze")
         self.drain()

@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from inboxdb.database.connection import Connection
 from inboxdb.install import lists
-from tests.bench import steps
+from tests.bench import searches, steps
 from tests.bench.contenders import INBOXDB, RIVALS
 from tests.bench.host import READER, Host
 from tests.bench.results import At, Measure, Results
@@ -163,8 +163,11 @@ def measure_pages(host: Host, results: Results) -> None:
             if leads >= SMALLEST:
                 [(owner,)] = host.connection.execute('select "userId" from "Client" where id = %s', [workspace])
                 [(setter,)] = host.connection.execute(SETTER_OF, [workspace, workspace])
-                for whose, user in ((MEMBER, owner), (SETTER, setter)):
+                users = {MEMBER: owner, SETTER: setter}
+                for whose, user in users.items():
                     measure_list(host, reader, pages, List(leads, workspace, whose, user))
+                if leads == host.size.judged:
+                    searches.measure(host, results, users)
 
 
 class List(NamedTuple):

@@ -66,7 +66,7 @@ SIZES = {
     ),
     "quick": Size(
         workspaces=(1_000, 10_000, 100_000, 1_000_000),
-        messages=2,
+        messages=1,
         anywhere=400,
         anywhere_leads=200_000,
         rounds=3,

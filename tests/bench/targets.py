@@ -21,6 +21,7 @@ def judge(results: Results, size: Size) -> list[Target]:
         *judge_reads(results),
         *judge_small_workspaces(results),
         *judge_lists(results, size),
+        *judge_searches(results, size),
         *judge_memory(results),
     ]
 
@@ -132,6 +133,20 @@ def judge_lists(results: Results, size: Size) -> Iterator[Target]:
         ours, bare = (results.find("list_update", one, {"column": column}) for one in (lists.WITH, lists.WITHOUT))
         what = f"processor time of an UPDATE of one lead, {column}, with the lists' indexes"
         yield at_most(what, "at most 1.05 of that without", ours, bare, 1.05, "µs")
+
+
+def judge_searches(results: Results, size: Size) -> Iterator[Target]:
+    """Hold the slowest search of each kind of user to a time."""
+    measured = next((one for one in results.measures if one.name == "searches"), None)
+    for whose in (lists.MEMBER, lists.SETTER):
+        of = [figure for figure in measured.figures if figure.at["whose"] == whose] if measured else []
+        slowest = max(of, key=lambda one: one.median, default=None)
+        seen, met = (
+            (f"{number(slowest.median)} ms ({slowest.at['search']})", slowest.median <= 150)
+            if slowest
+            else ("not measured", None)
+        )
+        yield Target(f"a {whose}'s search in a workspace of {size.judged:,}, the slowest", "at most 150 ms", seen, met)
 
 
 def counted_within(results: Results, what: str, probe: str, percentile: int, most: float) -> Target:
