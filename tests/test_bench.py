@@ -66,6 +66,10 @@ JUST_MET: list[tuple[str, str, At, float, str]] = [
         for column in steps.COLUMNS
         for contender, took, worse in ((lists.WITH, 105.0, "more"), (lists.WITHOUT, 100.0, "less"))
     ),
+    *(
+        ("searches", INBOXDB.name, {"search": "a company", "whose": whose}, 150.0, "more")
+        for whose in (lists.MEMBER, lists.SETTER)
+    ),
     ("reads", reads.THROUGH_API, {"readers": 8, "beside": reads.ALONE}, 350.0, "less"),
     ("reads", reads.BY_KEY, {"readers": 8, "beside": reads.ALONE}, 1000.0, "more"),
     ("reads_p50", reads.THROUGH_API, {"readers": 1, "beside": reads.ALONE}, 1.7, "more"),
