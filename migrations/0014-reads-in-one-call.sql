@@ -262,7 +262,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_days, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_analytics_days. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -306,7 +306,7 @@ as $$
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_email_campaigns, ids as
 --   text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_analytics_email_campaigns. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -349,7 +349,7 @@ as $$
 --   refusal as data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_overview, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_analytics_overview. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -393,7 +393,7 @@ as $$
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_reactivations, ids as
 --   text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_analytics_reactivations. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -437,7 +437,7 @@ as $$
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_response_times, ids as
 --   text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_analytics_response_times. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -480,7 +480,7 @@ as $$
 --   refusal as data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_sentiments, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_analytics_sentiments. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -524,7 +524,7 @@ as $$
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_sms_campaigns, ids as
 --   text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_analytics_sms_campaigns. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -567,7 +567,7 @@ as $$
 --   refusal as data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_statuses, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_analytics_statuses. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -610,7 +610,7 @@ as $$
 --   refusal as data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.analytics_workflows, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_analytics_workflows. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -653,7 +653,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.conversation, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_conversation. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -696,7 +696,7 @@ as $$
 --   refusal as data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.conversation_filters, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_conversation_filters. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -741,7 +741,7 @@ as $$
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.conversation_messages, ids as
 --   text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_conversation_messages. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -787,7 +787,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.conversations, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_conversations. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -833,7 +833,7 @@ as $$
 --   because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.crm_rows, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_crm_rows. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -876,7 +876,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.crm_summary, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_crm_summary. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
@@ -919,7 +919,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.inbox_counts, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_inbox_counts. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare

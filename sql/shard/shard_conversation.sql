@@ -10,7 +10,7 @@ as $$
 --   data, because a raised one costs more, and a router then drops its connection (D151).
 -- Parameters: claims, headers, method, as of set_request; the others as of inbox_api.conversation, ids as text.
 -- Returns: see shard_answer.
--- Errors: data. A cancellation too, because PL/Proxy waits for a connection where one was raised to say so once more.
+-- Errors: none is raised. A cancellation is data, too, because PL/Proxy waits for good after one that is raised (D151).
 -- Reads: as read_conversation. Writes: the settings of the request, which are empty afterwards.
 -- DEFINER: inboxdb_router may call this function, and none that is called here.
 declare
