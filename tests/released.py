@@ -7,13 +7,13 @@ with a checkout of the release.
 import os
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from threading import Event
+from zipfile import ZipFile
 
 import psycopg
 from psycopg.sql import SQL, Identifier
@@ -38,10 +38,11 @@ def fetch(release: str, folder: Path, repository: Path = sources.ROOT) -> Path:
     if Path(release).is_dir():
         return Path(release).absolute()
     archive = subprocess.run(
-        [program("git", "git"), "archive", release], cwd=repository, check=True, capture_output=True
+        [program("git", "git"), "archive", "--format=zip", release], cwd=repository, check=True, capture_output=True
     ).stdout
-    with tarfile.open(fileobj=BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
+    # not a tar: Python 3.11 before 3.11.4 unpacks none as later ones are to
+    with ZipFile(BytesIO(archive)) as packed:
+        packed.extractall(folder)
     return folder
 
 

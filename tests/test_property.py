@@ -7,8 +7,8 @@ the drain, which is also stopped on its way, cut short, rolled back and robbed o
 stands still but for the steps that move it. One step is taken at a time, and none waits for a lock: whoever would have
 to wait fails. What is drawn never hangs on what the database said, so a seed takes the same steps again.
 
-INBOXDB_PROPERTY_HISTORIES (72, over the host variants together) and INBOXDB_PROPERTY_STEPS (50 each) set the size: CI
-takes 200 in a step of their own, in which every kind of operation has to take effect. A failure prints its steps, and
+INBOXDB_PROPERTY_HISTORIES (48, over the host variants together) and INBOXDB_PROPERTY_STEPS (50 each) set the size: CI
+takes 60 in a step of their own. From 200 on every kind of operation has to take effect. A failure prints its steps, and
 the --hypothesis-seed with which a run begins shortly before them.
 """
 
@@ -43,7 +43,7 @@ from tests.test_lists import COUNTS, FILTERS, ask, ids, is_in, listed, may_see
 
 VARIANTS = (*HOSTS, *WIDE_HOSTS)
 
-HISTORIES = int(os.environ.get("INBOXDB_PROPERTY_HISTORIES", "72"))
+HISTORIES = int(os.environ.get("INBOXDB_PROPERTY_HISTORIES", "48"))
 STEPS = int(os.environ.get("INBOXDB_PROPERTY_STEPS", "50"))
 
 # Histories that Hypothesis makes in one run: the simplest, then random ones. In longer runs most repeat one another.

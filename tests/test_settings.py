@@ -284,6 +284,7 @@ def findings(database: Database) -> dict[str, str]:
     return {one.evidence.split()[0]: f"{one.evidence}; {one.remedy}" for one in check.findings}
 
 
+@pytest.mark.slow
 def test_plan_and_doctor_say_what_is_done_about_settings(database: Database) -> None:
     admin = database.superuser()
     admin.execute("create access method another type table handler heap_tableam_handler")
