@@ -109,6 +109,7 @@ MENDED = {
             "relation inboxdb.waiting",
             "column inboxdb.freshness.sampled_at",
             "column inboxdb.drift.found_at",
+            "column inboxdb.flag_history.changed_at",
             *(f"column inboxdb.change_{number}.noted_at" for number in range(4)),
             "column inboxdb.text_change.noted_at",
         },
