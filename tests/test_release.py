@@ -251,7 +251,8 @@ def test_an_upgraded_installation_passes_the_tests(followed: Repository) -> None
 
 @pytest.mark.slow
 def test_an_upgraded_installation_passes_many_more_tests(followed: Repository) -> None:
-    names = ("by_change", "changes", "checksums", "grants", "migrate_verify", "migrations", "plan", "signals")
+    # others on installations of the real release, in CI's step on 15
+    names = ("by_change", "changes", "checksums", "grants", "plan", "signals")
     files = (f"tests/test_{name}.py" for name in names)
     followed.pytest("--upgraded-from", followed.release[2], *files, "-k", "text and not killed")
 
