@@ -20,6 +20,7 @@ from inboxdb.drain.run import drain
 from inboxdb.watch import status
 from tests.clusters import Cluster
 from tests.interleave import Stage, until
+from tests.parts import one_in
 from tests.rows import Host, drift, new_id
 from tests.servers import SETTINGS, Database, Server, new_folder
 from tests.standby import caught_up, standby
@@ -229,7 +230,7 @@ PARTS = [
 
 @pytest.mark.parametrize(
     "part",
-    [*PARTS[:1], *(pytest.param(part, marks=pytest.mark.slow) for part in PARTS[1:])],
+    one_in(len(PARTS), PARTS),
     ids=lambda part: part[0].partition(".")[2],
 )
 def test_a_dump_without_some_rows(database: Database, tmp_path: Path, part: list[str]) -> None:

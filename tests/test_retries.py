@@ -18,6 +18,7 @@ import pytest
 from psycopg import Connection
 
 from tests.interleave import Stage, until
+from tests.parts import one_in
 from tests.rows import GLOBAL, Host, new_id, set_clock, stored_counts
 from tests.servers import WRITER, Database
 from tests.test_races import (
@@ -182,11 +183,9 @@ def test_delays_double_up_to_five_minutes_and_a_quarter_of_them_is_chance(
     assert 0.99 * seconds < most <= seconds
 
 
-@pytest.mark.parametrize(
-    ("sqlstate", "kind"),
-    [pytest.param(*one, marks=pytest.mark.slow if place % 4 else ()) for place, one in enumerate(KINDS.items())],
-)
-def test_transient_errors_get_more_attempts_than_permanent_ones(stage: Stage, sqlstate: str | None, kind: str) -> None:
+@pytest.mark.parametrize("sqlstate", one_in(4, KINDS))
+def test_transient_errors_get_more_attempts_than_permanent_ones(stage: Stage, sqlstate: str | None) -> None:
+    kind = KINDS[sqlstate]
     Host(stage.session(WRITER)).lead(HERE)
     now = 0.0
     for attempt in range(1, ATTEMPTS[kind] + 1):

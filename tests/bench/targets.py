@@ -106,9 +106,8 @@ def judge_small_workspaces(results: Results) -> Iterator[Target]:
 
 def judge_lists(results: Results, size: Size) -> Iterator[Target]:
     """Hold the slowest page of each kind to a time, and to itself in a small workspace; writers to those without."""
-    measured = next((one for one in results.measures if one.name == "lists"), None)
     slowest: dict[tuple[str, bool], Figure] = {}
-    for figure in measured.figures if measured else []:
+    for figure in figures(results, "lists"):
         kind = str(figure.at["whose"]), figure.at["filter"] in lists.LOOKED_UP
         if figure.contender == lists.THROUGH_API and figure.at["leads"] == size.judged:
             slowest[kind] = max(slowest.get(kind, figure), figure, key=lambda one: one.median)
@@ -137,9 +136,8 @@ def judge_lists(results: Results, size: Size) -> Iterator[Target]:
 
 def judge_searches(results: Results, size: Size) -> Iterator[Target]:
     """Hold the slowest search of each kind of user to a time."""
-    measured = next((one for one in results.measures if one.name == "searches"), None)
     for whose in (lists.MEMBER, lists.SETTER):
-        of = [figure for figure in measured.figures if figure.at["whose"] == whose] if measured else []
+        of = [figure for figure in figures(results, "searches") if figure.at["whose"] == whose]
         slowest = max(of, key=lambda one: one.median, default=None)
         seen, met = (
             (f"{number(slowest.median)} ms ({slowest.at['search']})", slowest.median <= 150)
@@ -147,6 +145,11 @@ def judge_searches(results: Results, size: Size) -> Iterator[Target]:
             else ("not measured", None)
         )
         yield Target(f"a {whose}'s search in a workspace of {size.judged:,}, the slowest", "at most 150 ms", seen, met)
+
+
+def figures(results: Results, name: str) -> list[Figure]:
+    """Return the figures of a measure, none where it was not taken."""
+    return [figure for measure in results.measures if measure.name == name for figure in measure.figures]
 
 
 def counted_within(results: Results, what: str, probe: str, percentile: int, most: float) -> Target:
