@@ -326,6 +326,11 @@ def test_every_way_to_read_counts_shows_ones_own(attacked: Database, name: str) 
 def test_every_way_to_read_conversations_shows_ones_own(attacked: Database, name: str) -> None:
     viewer = READERS[name]
     connection = enter(attacked, viewer.role, viewer.user)
+    assert_conversations_are_ones_own(connection, viewer)
+
+
+def assert_conversations_are_ones_own(connection: Connection[Any], viewer: Viewer) -> None:
+    """Read conversations in every way, of one's own workspace and of the other."""
     refused = "IB007" if viewer.user else "IB006"
     for workspace in (HERE, THERE):
         own = sorted(lead for lead in viewer.leads if LEADS[lead][0] == workspace)

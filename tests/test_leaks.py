@@ -7,7 +7,7 @@ and many that give more than they should; each sees the matrix fail.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
@@ -405,46 +405,7 @@ class World:
         """
         yield Try("inboxdb.has_topic_access()", "execute", heard, hear, (topics,))
 
-        no_access = "IB007" if signed_in else "IB006"
-        for function in ("inboxdb.read_inbox_counts", "inbox_api.inbox_counts"):
-            read = f"""
-                select nullif(scope_user_id::text, '{GLOBAL}'), total, needs_repair, all_responses from {function}(%s)
-            """
-            yield Try(f"{function}()", "execute", no_access, read, (unknown,))
-            for name, id_ in self.workspaces.items():
-                if person.sees[name] == "own":
-                    whose, leads, waiting = person.name, 1, int(person.name in WAITING)
-                else:
-                    whose, leads, waiting = None, len(USERS) + 1, len(WAITING)
-                counts = frozenset({(whose, leads, leads if name == GLOBEX else 0, waiting)})
-                answer = counts if person.belongs_to(name) else no_access
-                yield Try(f"{function}()", "execute", answer, read, (id_,))
-
-        # these hosts have no analytics, which members alone are told; figures are in tests/test_analytics.py
-        for read in (one for one, _ in READS if one.startswith(("analytics_", "crm_summary"))):
-            for function in (f"inboxdb.read_{read}", f"inbox_api.{read}"):
-                call = f"select from {function}(%s, '2024-06-01', '2024-06-30')"
-                yield Try(f"{function}()", "execute", no_access, call, (unknown,))
-                for name, id_ in self.workspaces.items():
-                    said = "IB020" if person.belongs_to(name) else no_access
-                    yield Try(f"{function}()", "execute", said, call, (id_,))
-
-        # of names of all, and of nobody's
-        for search in (None, "some body", "nobody"):
-            listed = f"""
-                select nullif(c ->> 'assigned_to_user_id', '{GLOBAL}')
-                from inbox_api.conversations(%s, search => %s) as p
-                cross join jsonb_array_elements(p.conversations) as c
-            """
-            yield Try("inbox_api.conversations()", "execute", no_access, listed, (unknown, search))
-            for name, id_ in self.workspaces.items():
-                found = frozenset(
-                    (None if whose == "the sentinel" else whose,)
-                    for whose in (None, *USERS)
-                    if person.may_see(name, whose) and search != "nobody"
-                )
-                refused = no_access if not person.belongs_to(name) else None
-                yield Try("inbox_api.conversations()", "execute", refused or found, listed, (id_, search))
+        yield from reading(person, self.workspaces, ("inboxdb.read_", "inbox_api."))
 
     def meddling(self, role: str) -> Iterator[Try]:
         """Use the names in our schemas, make things there or of our types, and read the stream past every policy."""
@@ -468,6 +429,56 @@ class World:
         owned = {name for name in sequences if re.sub(r"_[a-z]+_seq$", "", name) in MADE}
         assert found - owned - {LEAD} == MADE
         assert MAY.keys() <= found | {"schema inboxdb", "schema inbox_api"}
+
+
+def reading(
+    person: Person, workspaces: Mapping[str, str], prefixes: tuple[str, ...], *, analytics: str | None = "IB020"
+) -> Iterator[Try]:
+    """Call the reads for workspaces by name, and for an unknown one.
+
+    Parameters: prefixes, of the functions' names; analytics, how they end for a member: refused, or an answer's rows.
+    """
+    unknown = new_id()
+    no_access = "IB006" if person.name in ("nobody", "the sentinel") else "IB007"
+    for function in (f"{prefix}inbox_counts" for prefix in prefixes):
+        read = f"""
+            select nullif(scope_user_id::text, '{GLOBAL}'), total, needs_repair, all_responses from {function}(%s)
+        """
+        yield Try(f"{function}()", "execute", no_access, read, (unknown,))
+        for name, id_ in workspaces.items():
+            if person.sees[name] == "own":
+                whose, leads, waiting = person.name, 1, int(person.name in WAITING)
+            else:
+                whose, leads, waiting = None, len(USERS) + 1, len(WAITING)
+            counts = frozenset({(whose, leads, leads if name == GLOBEX else 0, waiting)})
+            answer = counts if person.belongs_to(name) else no_access
+            yield Try(f"{function}()", "execute", answer, read, (id_,))
+
+    # figures are in tests/test_analytics.py
+    for read in (one for one, _ in READS if one.startswith(("analytics_", "crm_summary"))):
+        for function in (f"{prefix}{read}" for prefix in prefixes):
+            call = f"select from {function}(%s, '2024-06-01', '2024-06-30')"
+            yield Try(f"{function}()", "execute", no_access, call, (unknown,))
+            for name, id_ in workspaces.items():
+                said = (analytics or frozenset({()})) if person.belongs_to(name) else no_access
+                yield Try(f"{function}()", "execute", said, call, (id_,))
+
+    # of names of all, and of nobody's
+    for search in (None, "some body", "nobody"):
+        listed = f"""
+            select nullif(c ->> 'assigned_to_user_id', '{GLOBAL}')
+            from inbox_api.conversations(%s, search => %s) as p
+            cross join jsonb_array_elements(p.conversations) as c
+        """
+        yield Try("inbox_api.conversations()", "execute", no_access, listed, (unknown, search))
+        for name, id_ in workspaces.items():
+            found = frozenset(
+                (None if whose == "the sentinel" else whose,)
+                for whose in (None, *USERS)
+                if person.may_see(name, whose) and search != "nobody"
+            )
+            refused = no_access if not person.belongs_to(name) else None
+            yield Try("inbox_api.conversations()", "execute", refused or found, listed, (id_, search))
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,10 @@
-"""The router of docs/deploy/router/, set up as its README says, in front of two shards on PostgreSQL 15: each answer is
-the shard's own, nobody gets past the router, and a shard that is away costs a refusal, in no more than its time.
+"""The router of docs/deploy/router/, set up as its README says, in front of three shards on PostgreSQL 15: each answer
+is the shard's own, nobody gets past the router, and a shard that is away costs a refusal, in no more than its time.
+
+Shards 0 and 1 have the tenants of tests/tenants.py, the last one those of test_abuse.py.
 """
 
+import json
 import os
 import random
 import re
@@ -9,6 +12,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +23,20 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from inboxdb.demo import embedded
 from inboxdb.install import lists, migrate
-from tests import hosts, routing
+from tests import hosts, routing, test_abuse
 from tests.asking import Outcome, arguments, ask, signed_in
 from tests.clusters import Cluster
 from tests.interleave import until
+from tests.parts import one_in
 from tests.pooler import pooler
 from tests.programs import lacking
 from tests.rows import new_id, set_clock
 from tests.servers import MEMBER, OWNER, SETTINGS, WRITER, Database, Server, new_folder
-from tests.tenants import ACME, PEOPLE, move_in
+from tests.tenants import ACME, PEOPLE, USERS, move_in
+from tests.test_abuse import HERE, LEADS, READERS, THERE, assert_conversations_are_ones_own
 from tests.test_api import set_collected
-from tests.test_identity import fields_of
+from tests.test_identity import claim, fields_of
+from tests.test_leaks import reading
 from tests.test_shard import CHOSEN
 
 FOLDER = Path(__file__).parents[1] / "docs/deploy/router"
@@ -55,15 +62,15 @@ LIMITS = {"query_timeout": "1", "query_wait_timeout": "1", "server_connect_timeo
 
 
 class Fleet:
-    """Two servers: one with shard 0 and the router, and one with shard 1, which can be stopped."""
+    """Three servers: one with shard 0 and the router, one with shard 1, which can be stopped, and one with shard 2."""
 
     def __init__(self, stack: ExitStack) -> None:
         """Start the servers, install inboxdb in both shards, let the tenants move in, and set up the router."""
         self.stack = stack
-        self.folders = [new_folder(), new_folder()]
+        self.folders = [new_folder() for _ in range(3)]
         self.dsns = [stack.enter_context(embedded.server(one, PROGRAMS, settings=SETTINGS)) for one in self.folders]
-        self.cluster = Cluster(self.folders[1], 15, programs=PROGRAMS)
-        self.shards = [shard(dsn, stack) for dsn in self.dsns]
+        self.clusters = [Cluster(folder, 15, programs=PROGRAMS) for folder in self.folders]
+        self.shards = [shard(dsn, stack, attacked=dsn == self.dsns[2]) for dsn in self.dsns]
         self.workspaces = [one.prepared for one in self.shards]
         self.set_up_router()
 
@@ -86,6 +93,9 @@ class Fleet:
             else:
                 assert text.startswith("-- on the router")
                 psql("-d", self.dsn_of("postgres"), "-c", text)
+        # a further shard, as the README says
+        further = make_conninfo(host=places[2]["host"], port=places[2]["port"], dbname="postgres")
+        psql("-d", self.dsn_of("postgres"), "-c", f"alter server inbox_shards options (add p2 '{further}')", "-c", text)
 
     def dsn_of(self, role: str) -> str:
         """Return a role's connection string for the router."""
@@ -119,9 +129,9 @@ class Fleet:
         """Ask for BOSS's counts of Acme of a shard."""
         return ask(connection, signed_in(BOSS), "inbox_counts", {"client_id": self.workspaces[number][ACME]})
 
-    def start(self) -> None:
-        """Start the second server again."""
-        self.stack.enter_context(self.cluster.started())
+    def start(self, number: int = 1) -> None:
+        """Start a server again."""
+        self.stack.enter_context(self.clusters[number].started())
 
     @contextmanager
     def exchanged(self) -> Iterator[None]:
@@ -147,7 +157,7 @@ class Fleet:
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Let every process of the second server stand still for as long as the `with` block lasts."""
-        postmaster = int((self.cluster.data / "postmaster.pid").read_text().splitlines()[0])
+        postmaster = int((self.clusters[1].data / "postmaster.pid").read_text().splitlines()[0])
         children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
         processes = [postmaster, *map(int, children)]
         for pid in processes:
@@ -161,13 +171,13 @@ class Fleet:
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Stop the second server for as long as the `with` block lasts."""
-        self.cluster.stop()
+        self.clusters[1].stop()
         yield
         self.start()
 
 
-def shard(dsn: str, stack: ExitStack) -> Database:
-    """Make a server's database postgres a shard, with the tenants in it."""
+def shard(dsn: str, stack: ExitStack, *, attacked: bool) -> Database:
+    """Make a server's database postgres a shard, with the tenants in it; `attacked`: those of test_abuse.py."""
     server = Server(dsn, "secret")
     server.close()  # it would not outlive a restart
     database = Database(server, "postgres", "wide-text", stack.enter_context(ExitStack()))
@@ -179,7 +189,11 @@ def shard(dsn: str, stack: ExitStack) -> Database:
         superuser.execute(f"grant select, insert, update, delete on all tables in schema public to {WRITER}")
     migrate.apply(database.dsn)
     with ExitStack() as connections:
-        prepared = move_in(Database(server, "postgres", "wide-text", connections))
+        lent = Database(server, "postgres", "wide-text", connections)
+        if attacked:
+            test_abuse.fill(lent)
+            return Database(server, "postgres", "wide-text", database.connections, {"here": HERE, "there": THERE})
+        prepared = move_in(lent)
     lists.build(database.dsn)
     with psycopg.connect(database.dsn) as owner:
         set_clock(owner, "2024-06-15 12:00:00+00")
@@ -215,6 +229,14 @@ def test_everybody_gets_what_the_shard_answers(fleet: Fleet) -> None:
                     expected = ask(direct, signed_in(person.user), read.name, given)
                     if ask(routed, signed_in(person.user), read.name, given) != expected:
                         unlike.append((number, person.name, read.name, client_id))
+    direct = fleet.direct(2)
+    for viewer, read in product(READERS.values(), READS.values()):
+        given = arguments(read, chance.choice([HERE, THERE]), chance.choice(list(LEADS)))
+        tagged = ask(direct, signed_in(viewer.user, accept="*/*"), read.name, given)
+        again = signed_in(viewer.user, **{"if-none-match": tagged.tag if tagged.answer else "none"})
+        for request in (signed_in(viewer.user, accept="*/*"), again):
+            if ask(routed, request, read.name, given) != ask(direct, request, read.name, given):
+                unlike.append((2, viewer.user or "nobody", read.name, str(given)))
     assert unlike == []
 
 
@@ -240,6 +262,32 @@ def test_arguments_tags_and_refusals_go_along(fleet: Fleet) -> None:
             expected = ask(direct, request, "inbox_counts", given["inbox_counts"])
             assert ask(routed, request, "inbox_counts", given["inbox_counts"]) == expected
             assert expected.refusal
+
+
+@pytest.mark.parametrize("name", one_in(5, [person.name for person in PEOPLE]))
+def test_everybody_gets_what_is_declared(fleet: Fleet, name: str) -> None:
+    """The leak matrix's reads, of workspaces of two shards."""
+    member = fleet.member()
+    [person] = (person for person in PEOPLE if person.name == name)
+    for workspaces in fleet.workspaces[:2]:
+        names = {id_: name for name, id_ in USERS.items()}
+        claim(member, json.dumps({"sub": person.user}) if person.user else "")
+        for tried in reading(person, workspaces, ("inbox_api.",), analytics=None):
+            found: object
+            try:
+                rows = member.execute(tried.statement.encode(), tried.parameters)
+                found = frozenset(tuple(names.get(value, value) for value in row) for row in rows)
+            except psycopg.Error as error:
+                found = error.sqlstate
+            assert found == tried.expected, tried
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_way_to_read_conversations_shows_ones_own(fleet: Fleet, name: str) -> None:
+    """The attacks of somebody free to run any SQL: not a word of another's lead, however they ask."""
+    member = fleet.member()
+    claim(member, json.dumps({"sub": READERS[name].user}))
+    assert_conversations_are_ones_own(member, READERS[name])
 
 
 def test_headers_that_are_set_already_stay(fleet: Fleet) -> None:
@@ -294,7 +342,7 @@ def test_running_the_file_again_keeps_the_directory_and_the_time_limit(fleet: Fl
     superuser.execute("alter database router set statement_timeout = '20s'")
     psql("-d", fleet.dsn_of("postgres"), "-1", "-f", str(FOLDER / "router.sql"))
     assert superuser.execute("select * from inbox_router.placement order by 1").fetchall() == placed
-    assert len(placed) == 4
+    assert len(placed) == 6
     assert fleet.member().execute("show statement_timeout").fetchall() == [("20s",)]
     superuser.execute("alter database router set statement_timeout = '15s'")
 
@@ -311,8 +359,8 @@ def test_the_directory_says_where_and_is_checked(fleet: Fleet) -> None:
     superuser.execute(move, [0, workspace])
     assert fleet.counts(routed, 1).refusal == fleet.counts(fleet.direct(0), 1).refusal
     assert superuser.execute(check).fetchall() == [(workspace, 0, 1, "on another shard")]
-    superuser.execute(move, [2, workspace])
-    assert superuser.execute(check).fetchall() == [(workspace, 2, 1, "no such shard")]
+    superuser.execute(move, [3, workspace])
+    assert superuser.execute(check).fetchall() == [(workspace, 3, 1, "no such shard")]
     superuser.execute("delete from inbox_router.placement where client_id = %s", [workspace])
     assert superuser.execute(check).fetchall() == [(workspace, None, 1, "not in the directory")]
     superuser.execute("insert into inbox_router.placement values (%s, 1), ('gone', 0)", [workspace])
@@ -422,6 +470,19 @@ def test_a_shard_that_is_restarted_stopped_or_hangs(fleet: Fleet) -> None:
             assert fleet.counts(routed, 0) == before[0]
             until(lambda: there.execute(at_work).fetchall() == [])
         assert fleet.counts(routed, 1) == before[1]
+
+
+def test_a_router_that_is_restarted(fleet: Fleet) -> None:
+    """Its sessions end, and the next one is answered as before; the shard beside it on the server likewise."""
+    before = [fleet.counts(fleet.member(), number) for number in (0, 1)]
+    open_before = fleet.member()
+    fleet.clusters[0].stop()
+    with pytest.raises(psycopg.OperationalError):
+        open_before.execute("select 1")
+    with pytest.raises(psycopg.OperationalError):
+        fleet.member()
+    fleet.start(0)
+    assert [fleet.counts(fleet.member(), number) for number in (0, 1)] == before
 
 
 def test_a_shard_that_says_nothing_at_all_behind_pgbouncer(fleet: Fleet) -> None:
