@@ -403,6 +403,12 @@ create schema inbox_api;
 \ir shard/shard_workspaces.sql
 -- end
 
+-- rollout: whether a read that is rolled out IS right.
+-- Samples of reads as the application saw them.
+\ir rollout/read_sample.table.sql
+\ir rollout/note_reads.sql
+\ir rollout/prune_samples.sql
+
 -- Rights, once everything is there.
 \ir access/revoke_public.sql
 \ir access/apply.sql

@@ -29,8 +29,9 @@ MEMBER = "app_member"  # connects for browsers, as PostgREST does: nothing of it
 DRAINER = "cron"  # nothing but inboxdb_drainer
 MONITOR = "watcher"  # nothing but inboxdb_monitor
 ROUTER = "gateway"  # nothing but inboxdb_router
+OBSERVER = "reporter"  # nothing but inboxdb_observer
 
-LOGINS = (OWNER, WRITER, MEMBER, DRAINER, MONITOR, ROUTER)
+LOGINS = (OWNER, WRITER, MEMBER, DRAINER, MONITOR, ROUTER, OBSERVER)
 
 # Roles with rights in inboxdb, and the login roles that are members.
 HELD = {
@@ -39,6 +40,7 @@ HELD = {
     "inboxdb_drainer": DRAINER,
     "inboxdb_monitor": MONITOR,
     "inboxdb_router": ROUTER,
+    "inboxdb_observer": OBSERVER,
 }
 
 SETTINGS = {
@@ -156,7 +158,7 @@ class Server:
         self._admin = psycopg.connect(dsn, autocommit=True, application_name="inboxdb tests")
         with self._admin.transaction():
             self._admin.execute("select pg_advisory_xact_lock(0)")  # xdist's workers all come this way
-            options = dict.fromkeys((OWNER, WRITER, DRAINER, MONITOR, ROUTER), f"login password '{password}'")
+            options = dict.fromkeys((OWNER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER), f"login password '{password}'")
             options |= {MEMBER: f"login noinherit password '{password}'"} | dict.fromkeys(HELD, "nologin")
             for role, option in options.items():
                 known = self._admin.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone()

@@ -23,7 +23,7 @@ from tests import routing
 from tests.hosts import WIDE_HOSTS
 from tests.naive_analytics import READS
 from tests.rows import GLOBAL, Host, live_counts, new_id, set_clock, stored_counts
-from tests.servers import DRAINER, HELD, MEMBER, MONITOR, OWNER, ROUTER, WRITER, Database, Server
+from tests.servers import DRAINER, HELD, MEMBER, MONITOR, OBSERVER, OWNER, ROUTER, WRITER, Database, Server
 from tests.test_identity import claim, fields_of
 
 ANN = "00000000-0000-4000-8000-00000000000a"  # manages HERE
@@ -740,12 +740,14 @@ REFUSED = {
     "switch one off": "update inboxdb.flag_override set is_on = false",
     "read the flags": "select * from inboxdb.flag",
     "read who set a flag": "select * from inboxdb.flag_history",
+    "read what others' reads took": "select * from inboxdb.read_sample",
+    "make up samples": "insert into inboxdb.read_sample default values",
     "tag": "select inboxdb.not_modified('[]')",
     "read what a table is made of": "select * from pg_statistic",
 }
 
 
-@pytest.mark.parametrize("role", ["authenticated", "anon", MEMBER, WRITER, DRAINER, MONITOR, ROUTER])
+@pytest.mark.parametrize("role", ["authenticated", "anon", MEMBER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER])
 def test_what_a_role_that_owns_nothing_is_refused(attacked: Database, role: str) -> None:
     connection = enter(attacked, role, ANN)
     connection.execute("create table mine.parent (like pg_catalog.pg_class)")
@@ -759,7 +761,7 @@ def test_what_a_member_may_become(attacked: Database) -> None:
     """The two granted roles, from either; nobody else, and nothing by going back."""
     connection = attacked.connect(MEMBER)
     mine = (MEMBER, "anon", "authenticated")
-    others = (OWNER, WRITER, DRAINER, MONITOR, ROUTER, "postgres", *(HELD.keys() - {*mine}))
+    others = (OWNER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER, "postgres", *(HELD.keys() - {*mine}))
     for start, end in product(mine, mine):
         connection.execute(f"set role {start}")
         connection.execute(f"set role {end}")
@@ -798,6 +800,9 @@ CALLS = {
     "has_topic_access": f"select inboxdb.has_topic_access('inbox:v1:{HERE}:{SUE}')",
     "read_inbox_counts": f"select * from inboxdb.read_inbox_counts('{HERE}')",
     "inbox_counts": f"select * from inbox_api.inbox_counts('{HERE}')",
+    "note_reads": (
+        """select inbox_api.note_reads('[{"client_id": "one", "function": "inbox_counts", "ms": 1, "outcome": "ok"}]')"""
+    ),
     "read_flags": f"select * from inboxdb.read_flags('{HERE}')",
     "flags": f"select * from inbox_api.flags('{HERE}')",
     "read_conversations": (
@@ -1024,7 +1029,7 @@ def working(database: Database) -> Database:
     [
         ("authenticated", ANN),
         ("authenticated", SUE),
-        *((role, ANN) for role in ("anon", MEMBER, WRITER, DRAINER, MONITOR, ROUTER)),
+        *((role, ANN) for role in ("anon", MEMBER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER)),
     ],
 )
 def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, role: str, user: str) -> None:
@@ -1048,7 +1053,7 @@ def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, ro
     ).fetchall()
     called = {name for (name,) in may_call}
     assert called <= CALLS.keys(), "say how to call it"
-    assert bool(called) == (role in ("authenticated", DRAINER, MONITOR, ROUTER))
+    assert bool(called) == (role in ("authenticated", DRAINER, MONITOR, ROUTER, OBSERVER))
 
     for source in ("stored", "live"):
         owner.execute("select inboxdb.set_setting('counts_source', %s)", [source])

@@ -40,7 +40,7 @@ select
   (select coalesce(jsonb_agg(h order by h.flag_name, h.number), '[]') from inboxdb.flag_history as h)
 """
 
-# Every function of inbox_api, with a call of each: of a workspace or a lead, in June, and all else by default.
+# Every read of inbox_api, with a call of each: of a workspace or a lead, in June, and all else by default.
 CALLS = """
 select
   p.proname::text,
@@ -60,7 +60,7 @@ select
     )
   )
 from pg_proc as p
-where p.pronamespace = 'inbox_api'::regnamespace
+where p.pronamespace = 'inbox_api'::regnamespace and p.provolatile <> 'v'
 """
 
 

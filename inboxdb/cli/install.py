@@ -245,7 +245,7 @@ def noted_updates(call: Call, noted: str, lock_timeout: float) -> bool:
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 @click.option("--dry-run", is_flag=True, help="Only list what would go.")
 @click.option("--rls-off", is_flag=True, help='Let inboxdb\'s policies on "Lead" go, too: see `inboxdb rls off`.')
-@click.option("--drop-roles", is_flag=True, help="Drop inboxdb_drainer, inboxdb_monitor and inboxdb_router, too.")
+@click.option("--drop-roles", is_flag=True, help="Drop the roles whose names begin with inboxdb_, too.")
 @WRITERS_WAIT
 def run_uninstall(call: Call, yes: bool, dry_run: bool, rls_off: bool, drop_roles: bool, lock_timeout: float) -> bool:
     """Remove every trace of inboxdb from the database, counts included, and say what went and what remains.

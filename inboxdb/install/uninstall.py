@@ -66,8 +66,8 @@ def uninstall(
     """Remove inboxdb: triggers, indexes, policies, the publication, and the schemas with all that is in them.
 
     Parameters: dsn; rls_off, whether its policies on "Lead" may go, after which restricted roles see what they saw
-    before; drop_roles, whether to drop inboxdb_drainer, inboxdb_monitor and inboxdb_router, which other databases may
-    use; dry_run, only to say what would go; lock_timeout, how many seconds to wait at a time for a lock; on_step,
+    before; drop_roles, whether to drop our roles (ROLES), which other databases may use; dry_run, only to say what
+    would go; lock_timeout, how many seconds to wait at a time for a lock; on_step,
     called with what is about to be removed.
     Raises, before anything is changed: InboxdbError where "Lead" has policies of ours and rls_off is not given, or
     where something that is not ours depends on it or stands in its schemas, naming it; MigrationsBusy. DatabaseRefused

@@ -169,6 +169,9 @@ from (
   ('inboxdb_router', 'function', 'inboxdb.shard_inbox_counts(text, text, text, text)', 'execute'),
   ('inboxdb_router', 'function', 'inboxdb.shard_workspaces()', 'execute'),
   -- end
+  -- roles of the application or its gateway that report reads
+  ('inboxdb_observer', 'schema', 'inbox_api', 'usage'),
+  ('inboxdb_observer', 'function', 'inbox_api.note_reads(jsonb)', 'execute'),
   -- roles of monitoring: no counts
   ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_monitor', 'function', 'inboxdb.failing_maintenance()', 'execute'),

@@ -17,6 +17,10 @@ from (
     'noted_updates', 'named', 'named|changed',
     'which UPDATEs of "Lead" are changes: those that name a counted column, or those that change one; set by '
     'inboxdb.set_noted_updates'
+  ),
+  (
+    'read_sample_days', '7', '[1-9]|[1-8][0-9]|90',
+    'for how many days the samples of reads are kept that inbox_api.note_reads is given'
   )
 ) as d (setting_name, default_value, allowed, meaning);
 

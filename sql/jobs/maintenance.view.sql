@@ -10,6 +10,7 @@ from (
   ('check-host', '5 s', '5 s', null, null, null, 'inboxdb.check_host'),
   ('empty-slice', '5 s', '5 s', null, null, null, 'inboxdb.empty_slice'),
   ('prune', '5 s', '5 s', null, null, null, 'inboxdb.prune'),
+  ('prune-samples', '5 s', '5 s', null, null, null, 'inboxdb.prune_samples'),
   ('refresh-texts', '5 s', '5 s', null, null, null, 'inboxdb.refresh_texts'),
   ('refresh-texts-at-rest', '1 s', '5 s', 0.25, '1 s', null, 'inboxdb.refresh_texts'),
   ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')
