@@ -801,7 +801,7 @@ CALLS = {
     "read_inbox_counts": f"select * from inboxdb.read_inbox_counts('{HERE}')",
     "inbox_counts": f"select * from inbox_api.inbox_counts('{HERE}')",
     "note_reads": (
-        """select inbox_api.note_reads('[{"client_id": "one", "function": "inbox_counts", "ms": 1, "outcome": "ok"}]')"""
+        """select inbox_api.note_reads('[{"client_id": "a", "function": "flags", "ms": 1, "outcome": "ok"}]')"""
     ),
     "read_flags": f"select * from inboxdb.read_flags('{HERE}')",
     "flags": f"select * from inbox_api.flags('{HERE}')",
