@@ -15,6 +15,7 @@ class Proxy:
         self._path = path
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._deaf: set[socket.socket] = set()
+        self._cuts = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._thread = threading.Thread(target=self._accept)
@@ -35,6 +36,9 @@ class Proxy:
     def _copy(self, source: socket.socket, target: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(65536):
+                if self._cuts and source.family == socket.AF_UNIX:
+                    self._cuts = False
+                    break
                 if source not in self._deaf:
                     target.sendall(data)
         if source not in self._deaf:
@@ -55,6 +59,10 @@ class Proxy:
             _shut(server)
             with suppress(OSError):
                 client.close()
+
+    def cut_next_answer(self) -> None:
+        """End the connection that the server answers next, in place of passing the answer on."""
+        self._cuts = True
 
     def forget(self) -> None:
         """Go on taking what today's connections send, and answer nothing; new connections work."""

@@ -27,6 +27,7 @@ from tests.programs import program
 from tests.redis_server import RedisServer, free_ports, redis_program, redis_server, redis_servers
 from tests.rows import Host, set_clock
 from tests.servers import DRAINER, Database
+from tests.tcp_proxy import proxy
 
 VERSION = 1_767_225_600_000  # as of 2026
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -238,6 +239,15 @@ def test_a_restart_that_nobody_noticed(redis: RedisServer, cache: Cache) -> None
     redis.start()
     cache.write([version(VERSION)])
     assert redis.contents() == {VERSION_KEY: str(VERSION)}
+
+
+def test_a_connection_that_is_closed_before_the_answer(redis: RedisServer) -> None:
+    with proxy(redis.url.removeprefix("unix://")) as between:
+        cache = Cache(f"redis://127.0.0.1:{between.port}")
+        for number in range(2):
+            between.cut_next_answer()  # to a new connection's greeting, then to a connection in use
+            assert cache.write([version(VERSION + number)]) == {}
+    assert redis.contents() == {VERSION_KEY: str(VERSION + 1)}
 
 
 def test_forgotten_scripts(redis: RedisServer, cache: Cache) -> None:

@@ -1,10 +1,12 @@
 """Connections that were closed while they were idle: no error, and nothing is lost."""
 
+import logging
 import socket
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from functools import partial
-from threading import Event
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -12,12 +14,13 @@ import structlog
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from inboxdb.database import logs
 from inboxdb.database.connection import Connection, connect
-from inboxdb.drain import announce, passes, run
+from inboxdb.drain import announce, pace, passes, run
 from inboxdb.drain.options import DrainOptions, Schedule
 from inboxdb.drain.redis import Cache
 from inboxdb.drain.run import drain
-from tests.interleave import until
+from tests.interleave import DEADLINE, until
 from tests.redis_server import RedisServer
 from tests.rows import Host
 from tests.running import drains, watching
@@ -29,9 +32,44 @@ Said = list[MutableMapping[str, Any]]
 
 
 @pytest.fixture
-def said() -> Any:
+def said() -> Iterator[Said]:
+    """The lines that drains in this process log."""
+    logs.configure(level=logging.DEBUG)
     with structlog.testing.capture_logs() as lines:
         yield lines
+    logs.configure()
+
+
+class Rests:
+    """Holds the worker of a watching run at the rest after a pass, its connection idle, for as long as a test wants."""
+
+    def __init__(self) -> None:
+        """Begin without."""
+        self._is_wanted = False
+        self._meeting = Barrier(2)
+
+    def idle_pause(self, last: float, worked: bool) -> float:
+        """Stand for pace's function of this name."""
+        if self._is_wanted and not worked:
+            self._meeting.wait(DEADLINE)
+            self._meeting.wait(DEADLINE)
+        return pace.IDLE_FIRST
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Begin a rest, which lasts as long as the `with` block."""
+        self._is_wanted = True
+        self._meeting.wait(DEADLINE)
+        self._is_wanted = False
+        yield
+        self._meeting.wait(DEADLINE)
+
+
+@pytest.fixture
+def rests(monkeypatch: pytest.MonkeyPatch) -> Rests:
+    made = Rests()
+    monkeypatch.setattr(pace, "idle_pause", made.idle_pause)
+    return made
 
 
 def warnings(said: Said) -> Said:
@@ -47,6 +85,11 @@ def signals(ear: Ear, host: Host, owner: Connection, workspace: str, leads: int)
     assert heard["workspace"] == workspace
     while ear.next(timeout=0.1):
         pass
+
+
+def terminate(owner: Connection) -> None:
+    """Terminate the backends of drains."""
+    owner.execute("select pg_terminate_backend(pid, 5000) from unnest(%s::integer[]) as pid", [drains(owner)])
 
 
 @pytest.fixture
@@ -81,14 +124,15 @@ def test_a_server_with_an_idle_session_timeout(database: Database, host: Host, s
 
 
 @pytest.mark.usefixtures("no_heartbeats")
-def test_backends_that_somebody_terminates(database: Database, host: Host, said: Said) -> None:
+def test_backends_that_somebody_terminates(database: Database, host: Host, said: Said, rests: Rests) -> None:
     owner, ear = database.connect(), Ear(database)
     with watching(database.dsn):
         workspace = host.workspace()
         until_counted(owner, workspace, 0)
         assert ear.next()
         for leads in (1, 2):
-            owner.execute("select pg_terminate_backend(pid, 5000) from unnest(%s::integer[]) as pid", [drains(owner)])
+            with rests.one():
+                terminate(owner)
             signals(ear, host, owner, workspace, leads)
     assert warnings(said) == []
 
@@ -96,7 +140,7 @@ def test_backends_that_somebody_terminates(database: Database, host: Host, said:
 @pytest.mark.usefixtures("no_heartbeats")
 @pytest.mark.parametrize("end", [Proxy.finish, Proxy.reset], ids=["finish", "reset"])
 def test_a_proxy_that_ends_idle_connections(
-    end: Callable[[Proxy], None], database: Database, host: Host, said: Said
+    end: Callable[[Proxy], None], database: Database, host: Host, said: Said, rests: Rests
 ) -> None:
     owner, ear = database.connect(), Ear(database)
     with proxy(socket_of(database)) as between, watching(through(between, database)):
@@ -104,7 +148,8 @@ def test_a_proxy_that_ends_idle_connections(
         until_counted(owner, workspace, 0)
         assert ear.next()
         for leads in (1, 2):
-            end(between)
+            with rests.one():
+                end(between)
             signals(ear, host, owner, workspace, leads)
     assert warnings(said) == []
 
@@ -174,13 +219,16 @@ def _finds(owner: Connection, query: sql.Composed) -> bool:
     return owner.execute(query).rowcount > 0
 
 
-def test_signs_of_life_go_on(database: Database, host: Host, said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_signs_of_life_go_on(
+    database: Database, host: Host, said: Said, rests: Rests, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(announce, "HEARTBEAT", 0.5)
     owner = database.connect()
     with watching(database.dsn):
         until(lambda: drains(owner))
         for _ in range(2):
-            owner.execute("select pg_terminate_backend(pid, 5000) from unnest(%s::integer[]) as pid", [drains(owner)])
+            with rests.one():
+                terminate(owner)
             [(before,)] = owner.execute("select clock_timestamp()").fetchall()
             seen = sql.SQL("select from inboxdb.run where seen_at > {}").format(before)
             until(partial(_finds, owner, seen))
@@ -230,6 +278,7 @@ def test_the_kernel_watches_over_idle_connections(database: Database) -> None:
                 own.detach()
 
 
+@pytest.mark.usefixtures("no_heartbeats")
 @pytest.mark.parametrize("end", ["finish", "reset", "forget", "timeout"])
 def test_a_redis_that_closes_idle_connections(
     end: str, database: Database, host: Host, redis: RedisServer, said: Said, monkeypatch: pytest.MonkeyPatch
@@ -241,13 +290,28 @@ def test_a_redis_that_closes_idle_connections(
         workspace = host.workspace()
         for leads in range(3):
             until_counted(owner, workspace, leads)
-            until(lambda: _is_published(owner, redis, workspace))
+            # the publisher's last words: its connection is idle from then on
+            until(lambda: _is_published(owner, redis, workspace) and said[-1]["event"] == "published")
             if end == "timeout":
                 redis.client.client_kill_filter(_type="normal", skipme=True)
             else:
                 getattr(between, end)()
             host.lead(workspace)
     assert warnings(said) == []
+
+
+@pytest.mark.usefixtures("no_heartbeats")
+def test_a_redis_that_was_away_is_tried_again_after_a_rest_though_nothing_happens(
+    database: Database, host: Host, redis: RedisServer, said: Said, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(announce, "REST", 0.1)
+    owner = database.connect()
+    redis.kill()
+    with watching(database.dsn, cache=Cache(redis.url)):
+        workspace = host.workspace()
+        until(lambda: warnings(said))
+        redis.start()
+        until(lambda: _is_published(owner, redis, workspace))
 
 
 def _is_published(owner: Connection, redis: RedisServer, workspace: str) -> bool:

@@ -114,13 +114,18 @@ class Announcer(Thread):
         """Wait for news; return all refreshes to announce, once per workspace, and whether the run has ended."""
         batch: dict[str, Refresh] = {}
         try:
-            refresh = self._queue.get(timeout=max(self._heartbeat_at - monotonic(), 0))
+            refresh = self._queue.get(timeout=self._pause(monotonic()))
             while refresh:
                 batch[refresh.client_id] = _merged(batch.get(refresh.client_id), refresh)
                 refresh = self._queue.get_nowait()
         except Empty:
             return list(batch.values()), False
         return list(batch.values()), True
+
+    def _pause(self, now: float) -> float:
+        """Give the seconds until the next heartbeat, or until Redis is tried again after a rest, if that is earlier."""
+        ends_at = self._publish_at if self._publish_at > now else self._heartbeat_at
+        return max(min(ends_at, self._heartbeat_at) - now, 0)
 
     def _announce(self, batch: list[Refresh]) -> None:
         """Tell what there is, over a new connection if the last one was closed while it was idle."""

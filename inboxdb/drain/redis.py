@@ -89,7 +89,7 @@ class Cache:
         if keys and monotonic() - self._used_at > IDLE:
             self._client.close()
         answers = self._send(keys)
-        if self._finds_nodes_anew(answers):
+        if self._finds_nodes_anew(answers) or _is_cut(answers):
             answers |= self._send([key for key in keys if isinstance(answers[key], Exception)])
 
         failed = {key: answer for key, answer in answers.items() if isinstance(answer, Exception)}
@@ -145,13 +145,21 @@ class Cache:
         return True
 
 
+def _is_cut(answers: dict[Key, Any]) -> bool:
+    """Say whether a connection was closed before it answered: another one may answer at once."""
+    from redis import ConnectionError
+
+    # exactly: one that loads, refuses a password or cannot be found, as its subclasses say, is not asked twice
+    return any(type(answer) is ConnectionError for answer in answers.values())
+
+
 def _exactly(text: str) -> bytes:
     """Encode text, and give bytes of an id that are not UTF-8 as the database has them."""
     return text.encode(errors="surrogateescape")
 
 
 def _options() -> dict[str, Any]:
-    """Give the options of all clients: no second try, because publishing is repeated anyway."""
+    """Give the options of all clients: no second try of theirs, which would ask sentinels that hang again."""
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
