@@ -19,6 +19,7 @@ from inboxdb.database.connection import Connection, connect
 from inboxdb.drain import announce, pace, passes, run
 from inboxdb.drain.options import DrainOptions, Schedule
 from inboxdb.drain.redis import Cache
+from inboxdb.drain.refresh import Refresh
 from inboxdb.drain.run import drain
 from tests.interleave import DEADLINE, until
 from tests.redis_server import RedisServer
@@ -41,24 +42,40 @@ def said() -> Iterator[Said]:
 
 
 class Rests:
-    """Holds the worker of a watching run at the rest after a pass, its connection idle, for as long as a test wants."""
+    """Holds the worker and the announcer of a watching run while their connections are idle."""
 
-    def __init__(self) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Begin without."""
         self._is_wanted = False
-        self._meeting = Barrier(2)
+        self._meeting = Barrier(3)  # worker, announcer, test
+        self._announcer: announce.Announcer | None = None
+        announcers_pause = announce.Announcer._pause
 
-    def idle_pause(self, last: float, worked: bool) -> float:
-        """Stand for pace's function of this name."""
-        if self._is_wanted and not worked:
+        def workers_rest(last: float, worked: bool) -> float:
+            if not worked:
+                self._hold()
+            return pace.IDLE_FIRST
+
+        def announcers_rest(announcer: announce.Announcer, now: float) -> float:
+            self._announcer = announcer
+            self._hold()
+            return announcers_pause(announcer, now)
+
+        monkeypatch.setattr(pace, "idle_pause", workers_rest)
+        monkeypatch.setattr(announce.Announcer, "_pause", announcers_rest)
+
+    def _hold(self) -> None:
+        if self._is_wanted:
             self._meeting.wait(DEADLINE)
             self._meeting.wait(DEADLINE)
-        return pace.IDLE_FIRST
 
     @contextmanager
     def one(self) -> Iterator[None]:
         """Begin a rest, which lasts as long as the `with` block."""
+        until(lambda: self._announcer)
+        assert self._announcer
         self._is_wanted = True
+        self._announcer.enqueue(Refresh("nothing to tell", "skipped"))  # wakes the announcer, which rests anew
         self._meeting.wait(DEADLINE)
         self._is_wanted = False
         yield
@@ -67,9 +84,7 @@ class Rests:
 
 @pytest.fixture
 def rests(monkeypatch: pytest.MonkeyPatch) -> Rests:
-    made = Rests()
-    monkeypatch.setattr(pace, "idle_pause", made.idle_pause)
-    return made
+    return Rests(monkeypatch)
 
 
 def warnings(said: Said) -> Said:
@@ -156,7 +171,7 @@ def test_a_proxy_that_ends_idle_connections(
 
 @pytest.mark.usefixtures("no_heartbeats")
 def test_a_proxy_that_forgets_connections_without_a_word(
-    database: Database, host: Host, said: Said, monkeypatch: pytest.MonkeyPatch
+    database: Database, host: Host, said: Said, rests: Rests, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(announce, "SILENCE", 1.0)
     monkeypatch.setattr(passes, "GRACE", 0.0)
@@ -165,7 +180,8 @@ def test_a_proxy_that_forgets_connections_without_a_word(
         workspace = host.workspace()
         until_counted(owner, workspace, 0)
         assert ear.next()
-        between.forget()
+        with rests.one():
+            between.forget()
         signals(ear, host, owner, workspace, 1)
     assert [line for line in warnings(said) if line.get("action") == "announce"] == []
 
