@@ -71,6 +71,8 @@ drop view inboxdb.list_filter;
 drop view if exists inboxdb.listed_lead;
 -- squawk-ignore ban-drop-function
 drop function inboxdb.missing_for_lists();
+-- squawk-ignore ban-drop-view
+drop view inboxdb.grant_matrix;
 -- squawk-ignore ban-drop-function
 drop function inboxdb.id_bytes(uuid);
 -- squawk-ignore ban-drop-function
@@ -95,8 +97,6 @@ drop function inboxdb.first_time(timestamp, timestamptz);
 drop function inboxdb.first_time(timestamptz, timestamptz);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.first_time(timestamp, timestamp);
--- squawk-ignore ban-drop-view
-drop view inboxdb.grant_matrix;
 -- squawk-ignore ban-drop-view
 drop view inboxdb.setting_definition;
 

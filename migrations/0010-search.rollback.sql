@@ -5,6 +5,10 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- squawk-ignore ban-drop-function
+drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text, integer);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text, integer);
+-- squawk-ignore ban-drop-function
 drop function inboxdb.require_search();
 -- squawk-ignore ban-drop-function
 drop function inboxdb.search_terms(text);
@@ -50,16 +54,6 @@ drop function inboxdb.only_digits(text);
 drop function inboxdb.folded(text);
 -- squawk-ignore ban-drop-domain
 drop domain inboxdb.folding;
--- squawk-ignore ban-drop-function
-drop function inboxdb.floor_above(xid8[], integer);
--- squawk-ignore ban-drop-function
-drop function inboxdb.is_for_texts(inboxdb.client_id, inboxdb.lead_id, smallint);
--- squawk-ignore ban-drop-table
-drop table inboxdb.text_change;
--- squawk-ignore ban-drop-function
-drop function inbox_api.conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text, integer);
--- squawk-ignore ban-drop-function
-drop function inboxdb.read_conversations(inboxdb.client_id, text, text[], text[], text, boolean, text, text, text, text, text, integer);
 -- squawk-ignore ban-drop-view
 drop view inboxdb.grant_matrix;
 -- squawk-ignore ban-drop-function
@@ -70,6 +64,12 @@ drop function inboxdb.maintenance_credit(jsonb, inboxdb.maintenance, double prec
 drop view inboxdb.maintenance;
 -- squawk-ignore ban-drop-view
 drop view inboxdb.update_trigger;
+-- squawk-ignore ban-drop-function
+drop function inboxdb.floor_above(xid8[], integer);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.is_for_texts(inboxdb.client_id, inboxdb.lead_id, smallint);
+-- squawk-ignore ban-drop-table
+drop table inboxdb.text_change;
 
 -- >>> by hand, before the bodies
 -- squawk-ignore ban-drop-column

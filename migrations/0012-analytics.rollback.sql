@@ -100,10 +100,10 @@ drop type inboxdb.analytics_window;
 drop function inboxdb.require_analytics(text);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.missing_for_analytics(text);
--- squawk-ignore ban-drop-function
-drop function inboxdb.is_time_zone(text);
 -- squawk-ignore ban-drop-view
 drop view inboxdb.grant_matrix;
+-- squawk-ignore ban-drop-function
+drop function inboxdb.is_time_zone(text);
 -- squawk-ignore ban-drop-view
 drop view inboxdb.setting_definition;
 

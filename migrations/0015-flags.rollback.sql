@@ -14,6 +14,8 @@ drop function inboxdb.read_flags(inboxdb.client_id);
 -- squawk-ignore ban-drop-type
 drop type inboxdb.flags_answer;
 -- squawk-ignore ban-drop-function
+drop function inboxdb.require_access(inboxdb.client_id, text);
+-- squawk-ignore ban-drop-function
 drop function inboxdb.set_flag(text, text, text, inboxdb.client_id);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.is_on_for(text, integer, text);
@@ -29,8 +31,6 @@ drop table inboxdb.flag;
 drop view inboxdb.flag_definition;
 -- squawk-ignore ban-drop-view
 drop view inboxdb.grant_matrix;
--- squawk-ignore ban-drop-function
-drop function inboxdb.require_access(inboxdb.client_id, text);
 
 -- >>> by hand, before the bodies
 -- <<< by hand

@@ -112,6 +112,19 @@ create schema if not exists inboxdb;
 \ir log/least_size_to_empty.sql
 \ir log/empty_slice.sql
 
+-- upkeep: WHAT of the host's tables is mended and pruned.
+-- Each item off until its setting is on; run by maintenance, or by hand.
+\ir upkeep/upkeep.view.sql
+\ir upkeep/missing_for_upkeep.sql
+\ir upkeep/recover_stale_drafts.sql
+\ir upkeep/prune_lead_memory.sql
+\ir upkeep/prune_workspace_memory.sql
+\ir upkeep/prune_ai_interactions.sql
+\ir upkeep/draft_run_walk.table.sql
+\ir upkeep/prune_draft_runs.sql
+\ir upkeep/list_upkeep.sql
+\ir upkeep/run_upkeep.sql
+
 -- jobs: shared by every job per workspace.
 -- How its last run went, time limits, retries, the runs at work and their heartbeat.
 \ir jobs/job.view.sql

@@ -30,14 +30,16 @@ DRAINER = "cron"  # nothing but inboxdb_drainer
 MONITOR = "watcher"  # nothing but inboxdb_monitor
 ROUTER = "gateway"  # nothing but inboxdb_router
 OBSERVER = "reporter"  # nothing but inboxdb_observer
+MAINTAINER = "caretaker"  # nothing but inboxdb_maintainer
 
-LOGINS = (OWNER, WRITER, MEMBER, DRAINER, MONITOR, ROUTER, OBSERVER)
+LOGINS = (OWNER, WRITER, MEMBER, DRAINER, MONITOR, ROUTER, OBSERVER, MAINTAINER)
 
 # Roles with rights in inboxdb, and the login roles that are members.
 HELD = {
     "anon": MEMBER,
     "authenticated": MEMBER,
     "inboxdb_drainer": DRAINER,
+    "inboxdb_maintainer": MAINTAINER,
     "inboxdb_monitor": MONITOR,
     "inboxdb_router": ROUTER,
     "inboxdb_observer": OBSERVER,
@@ -158,7 +160,9 @@ class Server:
         self._admin = psycopg.connect(dsn, autocommit=True, application_name="inboxdb tests")
         with self._admin.transaction():
             self._admin.execute("select pg_advisory_xact_lock(0)")  # xdist's workers all come this way
-            options = dict.fromkeys((OWNER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER), f"login password '{password}'")
+            options = dict.fromkeys(
+                (OWNER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER, MAINTAINER), f"login password '{password}'"
+            )
             options |= {MEMBER: f"login noinherit password '{password}'"} | dict.fromkeys(HELD, "nologin")
             for role, option in options.items():
                 known = self._admin.execute("select 1 from pg_roles where rolname = %s", (role,)).fetchone()

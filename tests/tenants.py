@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
 from tests.rows import GLOBAL, WRITTEN_AT, Host
-from tests.servers import DRAINER, MEMBER, MONITOR, OBSERVER, ROUTER, WRITER, Database
+from tests.servers import DRAINER, MAINTAINER, MEMBER, MONITOR, OBSERVER, ROUTER, WRITER, Database
 
 ACME, GLOBEX = "Acme", "Globex"
 
@@ -45,6 +45,7 @@ LOGINS = {
     "anon": MEMBER,
     "PUBLIC": MEMBER,
     "inboxdb_drainer": DRAINER,
+    "inboxdb_maintainer": MAINTAINER,
     "inboxdb_monitor": MONITOR,
     "inboxdb_router": ROUTER,
     "inboxdb_observer": OBSERVER,

@@ -23,7 +23,7 @@ from tests import routing
 from tests.hosts import WIDE_HOSTS
 from tests.naive_analytics import READS
 from tests.rows import GLOBAL, Host, live_counts, new_id, set_clock, stored_counts
-from tests.servers import DRAINER, HELD, MEMBER, MONITOR, OBSERVER, OWNER, ROUTER, WRITER, Database, Server
+from tests.servers import DRAINER, HELD, MAINTAINER, MEMBER, MONITOR, OBSERVER, OWNER, ROUTER, WRITER, Database, Server
 from tests.test_identity import claim, fields_of
 
 ANN = "00000000-0000-4000-8000-00000000000a"  # manages HERE
@@ -747,7 +747,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("role", ["authenticated", "anon", MEMBER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER])
+@pytest.mark.parametrize(
+    "role", ["authenticated", "anon", MEMBER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER, MAINTAINER]
+)
 def test_what_a_role_that_owns_nothing_is_refused(attacked: Database, role: str) -> None:
     connection = enter(attacked, role, ANN)
     connection.execute("create table mine.parent (like pg_catalog.pg_class)")
@@ -761,7 +763,7 @@ def test_what_a_member_may_become(attacked: Database) -> None:
     """The two granted roles, from either; nobody else, and nothing by going back."""
     connection = attacked.connect(MEMBER)
     mine = (MEMBER, "anon", "authenticated")
-    others = (OWNER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER, "postgres", *(HELD.keys() - {*mine}))
+    others = (OWNER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER, MAINTAINER, "postgres", *(HELD.keys() - {*mine}))
     for start, end in product(mine, mine):
         connection.execute(f"set role {start}")
         connection.execute(f"set role {end}")
@@ -846,6 +848,8 @@ CALLS = {
         "counts_source from inboxdb.drain_status()"
     ),
     "failing_maintenance": "select * from inboxdb.failing_maintenance()",
+    "list_upkeep": "select * from inboxdb.list_upkeep()",
+    "run_upkeep": "select inboxdb.run_upkeep('recover-stale-drafts', true)",
     "work_left": "select workspaces from inboxdb.work_left()",
     "failing_workspaces": "select * from inboxdb.failing_workspaces()",
     "held_snapshot": "select all_seen from inboxdb.held_snapshot()",
@@ -1029,7 +1033,7 @@ def working(database: Database) -> Database:
     [
         ("authenticated", ANN),
         ("authenticated", SUE),
-        *((role, ANN) for role in ("anon", MEMBER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER)),
+        *((role, ANN) for role in ("anon", MEMBER, WRITER, DRAINER, MONITOR, ROUTER, OBSERVER, MAINTAINER)),
     ],
 )
 def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, role: str, user: str) -> None:
@@ -1053,7 +1057,7 @@ def test_code_of_the_callers_runs_with_nobody_elses_rights(working: Database, ro
     ).fetchall()
     called = {name for (name,) in may_call}
     assert called <= CALLS.keys(), "say how to call it"
-    assert bool(called) == (role in ("authenticated", DRAINER, MONITOR, ROUTER, OBSERVER))
+    assert bool(called) == (role in ("authenticated", DRAINER, MONITOR, ROUTER, OBSERVER, MAINTAINER))
 
     for source in ("stored", "live"):
         owner.execute("select inboxdb.set_setting('counts_source', %s)", [source])

@@ -182,7 +182,9 @@ def test_rights_passed_on_are_taken_back_too(superuser: Connection[Any]) -> None
         require_as_declared(superuser)
 
 
-@pytest.mark.parametrize("role", ["authenticated", "inboxdb_drainer", "inboxdb_monitor", "inboxdb_router"])
+@pytest.mark.parametrize(
+    "role", ["authenticated", "inboxdb_drainer", "inboxdb_maintainer", "inboxdb_monitor", "inboxdb_router"]
+)
 def test_a_role_made_later_gets_its_rights(superuser: Connection[Any], role: str) -> None:
     """Before row-level security is on, the missing right stops nobody."""
     with superuser.transaction(force_rollback=True):
@@ -374,7 +376,9 @@ EXECUTES = {
     "inboxdb.arrange_triggers",  # view update_trigger
     "inboxdb.empty_slice",  # the catalog
     "inboxdb.maintain",  # view maintenance
+    "inboxdb.prune_draft_runs",  # literals, quoted
     "inboxdb.protect_leads",  # for the owner, with the owner's rights
+    "inboxdb.run_upkeep",  # view upkeep
     "inboxdb.send_signals",  # a literal
     "inboxdb.suspend_table",
     "inboxdb.suspend_views",

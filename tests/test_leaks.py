@@ -26,56 +26,58 @@ from tests.tenants import GLOBEX, LOGINS, PEOPLE, USERS, WAITING, Person, become
 ROOT = Path(__file__).parents[1]
 
 # Who may select, insert, update, delete (siud), execute (x), use (u). Which rows they then see is in tests/tenants.py;
-# the application's role sees all. An object without a line is its owner's alone. Reads: see READS. Four roles' names
+# the application's role sees all. An object without a line is its owner's alone. Reads: see READS. Five roles' names
 # begin with inboxdb_.
 RIGHTS = """
-                                 |authenticated|anon|PUBLIC|drainer|monitor|router|observer|app_writer
-public."Lead"                    |siud         |siud|      |       |       |      |        |siud
-inboxdb.inbox_counts             |s            |    |      |       |       |      |        |
-inboxdb.cache_version            |s            |    |      |       |       |      |        |
-inboxdb.job_status               |s            |    |      |       |       |      |        |
-schema inbox_api                 |u            |    |      |       |       |      |u       |
-schema inboxdb                   |u            |    |      |u      |u      |u     |        |
-inboxdb.current_user_id()        |x            |    |      |       |       |      |        |
-inboxdb.has_client_access()      |x            |    |      |       |       |      |        |
-inboxdb.has_topic_access()       |x            |    |      |       |       |      |        |
-inboxdb.member_workspaces()      |x            |    |      |       |       |      |        |
-inboxdb.setter_workspaces()      |x            |    |      |       |       |      |        |
-inboxdb.claim_next()             |             |    |      |x      |       |      |        |
-inboxdb.claim_set()              |             |    |      |x      |       |      |        |
-inboxdb.clock()                  |             |    |      |x      |       |      |        |
-inboxdb.collect()                |             |    |      |x      |       |      |        |
-inboxdb.confirm_published()      |             |    |      |x      |       |      |        |
-inboxdb.drain_dirty()            |             |    |      |x      |       |      |        |
-inboxdb.drain_next()             |             |    |      |x      |       |      |        |
-inboxdb.drain_set()              |             |    |      |x      |       |      |        |
-inboxdb.heartbeat()              |             |    |      |x      |       |      |        |
-inboxdb.keys_at_random()         |             |    |      |x      |       |      |        |
-inboxdb.lock_class()             |             |    |      |x      |       |      |        |
-inboxdb.maintain()               |             |    |      |x      |       |      |        |
-inboxdb.next_transaction()       |             |    |      |x      |       |      |        |
-inboxdb.mark_all_unpublished()   |             |    |      |x      |       |      |        |
-inboxdb.record_failure()         |             |    |      |x      |       |      |        |
-inboxdb.seconds_to_next_attempt()|             |    |      |x      |       |      |        |
-inboxdb.send_all_signals()       |             |    |      |x      |       |      |        |
-inboxdb.send_signals()           |             |    |      |x      |       |      |        |
-inboxdb.why_suspended()          |             |    |      |x      |       |      |        |
-inboxdb.suspended_since()        |             |    |      |x      |       |      |        |
-inboxdb.time_limit()             |             |    |      |x      |       |      |        |
-inboxdb.unpublished()            |             |    |      |x      |       |      |        |
-inboxdb.work_left()              |             |    |      |x      |       |      |        |
-inboxdb.drain_status()           |             |    |      |x      |x      |      |        |
-inboxdb.failing_maintenance()    |             |    |      |       |x      |      |        |
-inboxdb.failing_workspaces()     |             |    |      |x      |x      |      |        |
-inboxdb.held_snapshot()          |             |    |      |x      |x      |      |        |
-inboxdb.lead_rls_state()         |             |    |      |x      |x      |      |        |
-inbox_api.note_reads()           |             |    |      |       |       |      |x       |
-inboxdb.shard_workspaces()       |             |    |      |       |       |x     |        |
+                                 |authenticated|anon|PUBLIC|drainer|maintainer|monitor|router|observer|app_writer
+public."Lead"                    |siud         |siud|      |       |          |       |      |        |siud
+inboxdb.inbox_counts             |s            |    |      |       |          |       |      |        |
+inboxdb.cache_version            |s            |    |      |       |          |       |      |        |
+inboxdb.job_status               |s            |    |      |       |          |       |      |        |
+schema inbox_api                 |u            |    |      |       |          |       |      |u       |
+schema inboxdb                   |u            |    |      |u      |u         |u      |u     |        |
+inboxdb.current_user_id()        |x            |    |      |       |          |       |      |        |
+inboxdb.has_client_access()      |x            |    |      |       |          |       |      |        |
+inboxdb.has_topic_access()       |x            |    |      |       |          |       |      |        |
+inboxdb.member_workspaces()      |x            |    |      |       |          |       |      |        |
+inboxdb.setter_workspaces()      |x            |    |      |       |          |       |      |        |
+inboxdb.claim_next()             |             |    |      |x      |          |       |      |        |
+inboxdb.claim_set()              |             |    |      |x      |          |       |      |        |
+inboxdb.clock()                  |             |    |      |x      |          |       |      |        |
+inboxdb.collect()                |             |    |      |x      |          |       |      |        |
+inboxdb.confirm_published()      |             |    |      |x      |          |       |      |        |
+inboxdb.drain_dirty()            |             |    |      |x      |          |       |      |        |
+inboxdb.drain_next()             |             |    |      |x      |          |       |      |        |
+inboxdb.drain_set()              |             |    |      |x      |          |       |      |        |
+inboxdb.heartbeat()              |             |    |      |x      |          |       |      |        |
+inboxdb.keys_at_random()         |             |    |      |x      |          |       |      |        |
+inboxdb.lock_class()             |             |    |      |x      |          |       |      |        |
+inboxdb.maintain()               |             |    |      |x      |          |       |      |        |
+inboxdb.next_transaction()       |             |    |      |x      |          |       |      |        |
+inboxdb.mark_all_unpublished()   |             |    |      |x      |          |       |      |        |
+inboxdb.record_failure()         |             |    |      |x      |          |       |      |        |
+inboxdb.seconds_to_next_attempt()|             |    |      |x      |          |       |      |        |
+inboxdb.send_all_signals()       |             |    |      |x      |          |       |      |        |
+inboxdb.send_signals()           |             |    |      |x      |          |       |      |        |
+inboxdb.why_suspended()          |             |    |      |x      |          |       |      |        |
+inboxdb.suspended_since()        |             |    |      |x      |          |       |      |        |
+inboxdb.time_limit()             |             |    |      |x      |          |       |      |        |
+inboxdb.unpublished()            |             |    |      |x      |          |       |      |        |
+inboxdb.work_left()              |             |    |      |x      |          |       |      |        |
+inboxdb.drain_status()           |             |    |      |x      |          |x      |      |        |
+inboxdb.failing_maintenance()    |             |    |      |       |          |x      |      |        |
+inboxdb.failing_workspaces()     |             |    |      |x      |          |x      |      |        |
+inboxdb.held_snapshot()          |             |    |      |x      |          |x      |      |        |
+inboxdb.lead_rls_state()         |             |    |      |x      |          |x      |      |        |
+inbox_api.note_reads()           |             |    |      |       |          |       |      |x       |
+inboxdb.list_upkeep()            |             |    |      |       |x         |x      |      |        |
+inboxdb.run_upkeep()             |             |    |      |       |x         |       |      |        |
+inboxdb.shard_workspaces()       |             |    |      |       |          |       |x     |        |
 """
 
 
 DECLARED = [[cell.strip() for cell in line.split("|")] for line in RIGHTS.splitlines()[1:]]
-OURS = ("drainer", "monitor", "router", "observer")
+OURS = ("drainer", "maintainer", "monitor", "router", "observer")
 HOLDERS = [f"inboxdb_{name}" if name in OURS else name for name in DECLARED[0][1:]]
 MAY = {name: dict(zip(HOLDERS, cells, strict=True)) for name, *cells in DECLARED[1:]}
 

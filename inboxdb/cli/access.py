@@ -108,9 +108,9 @@ def show_roles(call: Call, create: bool) -> bool:
     """Give inboxdb's roles exactly the rights of the matrix.
 
     authenticated: a signed-in user, who sees what the policies let through. anon: nothing. inboxdb_drainer: may drain.
-    inboxdb_monitor: may read the status. inboxdb_router: may read for any user, for a router or a gateway alone.
-    inboxdb_observer: may report reads. Grant them to the roles that log in. Rights given by hand on inboxdb's schemas
-    are taken away.
+    inboxdb_maintainer: may run upkeep. inboxdb_monitor: may read the status. inboxdb_router: may read for any user, for
+    a router or a gateway alone. inboxdb_observer: may report reads. Grant them to the roles that log in. Rights given
+    by hand on inboxdb's schemas are taken away.
     """
     listed = access.roles(call.dsn, create=create)
     call.answer({"roles": list(map(asdict, listed))}, render.roles(listed))

@@ -19,6 +19,7 @@ from inboxdb.database.checks import OBSTACLE
 from inboxdb.database.logs import logger, output
 from inboxdb.drain.run import DrainResult
 from inboxdb.drain.state import Progress
+from inboxdb.drain.upkeep import Done, Upkeep
 from inboxdb.install.access import LeadAccess, Named, RoleRights
 from inboxdb.install.apply import Installed
 from inboxdb.install.flags import Entry, Flag
@@ -294,6 +295,24 @@ def flag_history(found: Sequence[Entry]) -> str:
         said = (_cell(entry.state), _cell(entry.changed_by), _line(entry.why))
         rows.append((instant(entry.changed_at), entry.flag_name, whose, *said))
     return _columns(rows)
+
+
+def upkeep(found: Sequence[Upkeep]) -> str:
+    """`upkeep list`."""
+    rows = [("ITEM", "STATE", "SETTING", "DOES", "MISSING")]
+    for one in found:
+        state = "not possible" if one.missing else "on" if one.is_on else "off"
+        rows.append((one.item, state, one.setting_name, one.meaning, one.missing or "-"))
+    return _columns(rows)
+
+
+def upkeep_done(done: Done) -> str:
+    """`upkeep run`."""
+    if done.dry_run:
+        return (
+            f"{done.item}: {plural(done.touched, 'row')}{' or more' if done.has_more else ''} due; nothing was changed"
+        )
+    return f"{done.item}: {plural(done.touched, 'row')} done"
 
 
 # Counts

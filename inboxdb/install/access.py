@@ -13,7 +13,15 @@ from inboxdb.database.checks import run_one
 from inboxdb.database.connection import LOCK_TIMEOUT, Connection, retrying, session, transaction
 from inboxdb.database.errors import InboxdbError
 
-ROLES = ("anon", "authenticated", "inboxdb_drainer", "inboxdb_monitor", "inboxdb_router", "inboxdb_observer")
+ROLES = (
+    "anon",
+    "authenticated",
+    "inboxdb_drainer",
+    "inboxdb_maintainer",
+    "inboxdb_monitor",
+    "inboxdb_router",
+    "inboxdb_observer",
+)
 
 SET_LOCK_TIMEOUT = "select pg_catalog.set_config('lock_timeout', %s, true)"
 

@@ -137,7 +137,7 @@ def _texts(file: Path, previous: str, before: State, after: State, order: list[s
     rollback = file.with_suffix(".rollback.sql")
     text = file.read_text() if file.exists() else step.top(file.stem, previous)
     undo = rollback.read_text() if rollback.exists() else step.top_of_rollback(file.stem)
-    return {file: step.forward(text, before, after, order), rollback: step.backward(undo, before, after)}
+    return {file: step.forward(text, before, after, order), rollback: step.backward(undo, before, after, order)}
 
 
 if __name__ == "__main__":

@@ -99,11 +99,14 @@ def forward(text: str, before: State, after: State, order: Iterable[str]) -> str
     return _step(text, before.texts, after.texts, order, markers)
 
 
-def backward(text: str, before: State, after: State) -> str:
+def backward(text: str, before: State, after: State, order: list[str]) -> str:
     """Write a rollback anew, from after its migration to before it; parameters as of forward."""
     markers = {source: f"{carrier}:" for source, carrier in before.carriers.items()}
+    # what is dropped in the load order backwards, since a body from before may rest on a source that is new
+    known = {source: place for place, source in enumerate(order)}
+    old = {source: after.texts[source] for source in sorted(after.texts, key=lambda one: known.get(one, -1))}
     # as carried: a body comes after what it rests on
-    return _step(text, after.texts, before.texts, before.texts, markers)
+    return _step(text, old, before.texts, before.texts, markers)
 
 
 def _step(text: str, old: dict[str, str], new: dict[str, str], order: Iterable[str], markers: dict[str, str]) -> str:

@@ -172,9 +172,14 @@ from (
   -- roles of the application or its gateway that report reads
   ('inboxdb_observer', 'schema', 'inbox_api', 'usage'),
   ('inboxdb_observer', 'function', 'inbox_api.note_reads(jsonb)', 'execute'),
+  -- roles of upkeep: the host's tables by these functions alone
+  ('inboxdb_maintainer', 'schema', 'inboxdb', 'usage'),
+  ('inboxdb_maintainer', 'function', 'inboxdb.list_upkeep()', 'execute'),
+  ('inboxdb_maintainer', 'function', 'inboxdb.run_upkeep(text, boolean)', 'execute'),
   -- roles of monitoring: no counts
   ('inboxdb_monitor', 'schema', 'inboxdb', 'usage'),
   ('inboxdb_monitor', 'function', 'inboxdb.failing_maintenance()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.list_upkeep()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.held_snapshot()', 'execute'),

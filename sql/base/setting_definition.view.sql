@@ -18,9 +18,20 @@ from (
     'which UPDATEs of "Lead" are changes: those that name a counted column, or those that change one; set by '
     'inboxdb.set_noted_updates'
   ),
+  ('prune_ai_interactions', 'off', 'on|off', 'whether old rows of "AIInteraction" are deleted: see view upkeep'),
+  ('prune_draft_runs', 'off', 'on|off', 'whether old rows of "DraftPipelineRun" are deleted: see view upkeep'),
+  ('prune_lead_memory', 'off', 'on|off', 'whether expired rows of "LeadMemoryEntry" are deleted: see view upkeep'),
+  (
+    'prune_workspace_memory', 'off', 'on|off',
+    'whether expired rows of "WorkspaceMemoryEntry" are deleted: see view upkeep'
+  ),
   (
     'read_sample_days', '7', '[1-9]|[1-8][0-9]|90',
     'for how many days the samples of reads are kept that inbox_api.note_reads is given'
+  ),
+  (
+    'recover_stale_drafts', 'off', 'on|off',
+    'whether rows of "AIDraft" are taken out of status sending: see view upkeep'
   )
 ) as d (setting_name, default_value, allowed, meaning);
 

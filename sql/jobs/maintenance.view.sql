@@ -14,7 +14,18 @@ from (
   ('refresh-texts', '5 s', '5 s', null, null, null, 'inboxdb.refresh_texts'),
   ('refresh-texts-at-rest', '1 s', '5 s', 0.25, '1 s', null, 'inboxdb.refresh_texts'),
   ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')
-) as m (item, run_every, time_limit, time_share, burst, chooser, function_name);
+) as m (item, run_every, time_limit, time_share, burst, chooser, function_name)
+union all
+-- the host's tables: what is on, and possible
+select
+  u.item, p.run_every::interval as run_every, p.time_limit::interval as time_limit, null as time_share, null as burst,
+  null as chooser, u.function_name
+from inboxdb.upkeep as u
+cross join (values ('10 s', '5 s')) as p (run_every, time_limit)
+where case
+    when inboxdb.setting(u.setting_name) = 'on' and inboxdb.suspended_since() is null
+      then inboxdb.missing_for_upkeep(u.item) is null
+  end;
 
 comment on view inboxdb.maintenance is 'The work of drains besides refreshes: see function maintain.';
 comment on column inboxdb.maintenance.run_every is

@@ -1,0 +1,47 @@
+create or replace function inboxdb.prune_ai_interactions(
+  dry_run boolean default false, out touched integer, out has_more boolean
+)
+language plpgsql volatile
+set search_path = ''
+set lock_timeout = '100ms'
+set enable_seqscan = off
+set jit = off
+as $$
+-- Purpose: delete records of interactions after 30 days, 1,000 at a time, by the index on the time.
+-- Parameters: dry_run: count them, up to 10,000, and delete none.
+-- Returns: the rows, and whether there may be more.
+-- Reads, writes: "AIInteraction".
+-- Locks: the deleted rows; rows locked by others are skipped; where a foreign key's action would wait, all are left.
+-- INVOKER: called by maintain and run_upkeep, by its name in view upkeep.
+declare
+  most constant integer := case when dry_run then 10000 else 1000 end;
+  since constant pg_catalog.timestamptz := inboxdb.clock() - interval '30 days';
+begin
+  if dry_run then
+    select pg_catalog.count(*) into touched
+    from (
+      select
+      from public."AIInteraction" as h
+      where h."createdAt" < inboxdb.host_time(since, h."createdAt")
+      limit most
+    ) as due;
+  else
+    with
+    due as materialized (
+      select h.id
+      from public."AIInteraction" as h
+      where h."createdAt" < inboxdb.host_time(since, h."createdAt")
+      order by h."createdAt"
+      limit most
+      for update skip locked
+    )
+    delete from public."AIInteraction" as h using due
+    where h.id = due.id;
+    get diagnostics touched = row_count;
+  end if;
+  has_more := touched = most;
+exception when lock_not_available then
+  touched := 0;
+  has_more := false;
+end
+$$;
