@@ -8,6 +8,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from inboxdb.drain import run as drain_run
+from inboxdb.drain.options import DrainOptions, Schedule
 from inboxdb.drain.run import drain as run
 from tests.interleave import until
 from tests.rows import Host
@@ -24,14 +25,20 @@ def register(database: Database) -> Callable[..., None]:
     owner.execute("create table inboxdb.swept (by text)")
 
     def registers(
-        body: str, *, every: str = "5 s", limit: str = "1 s", share: str = "null", returns: str = "void"
+        body: str,
+        *,
+        every: str = "5 s",
+        limit: str = "1 s",
+        share: str = "null",
+        burst: str = "1 s",
+        returns: str = "void",
     ) -> None:
         owner.execute(
             f"create or replace function inboxdb.sweep() returns {returns} language plpgsql security definer "
             f"set search_path = '' as $$ begin {body} end $$"
         )
         [(shipped,)] = owner.execute("select pg_get_viewdef('inboxdb.maintenance'::regclass)").fetchall()
-        burst = "null" if share == "null" else "'1 s'"
+        burst = "null" if share == "null" else f"'{burst}'"
         owner.execute(
             f"create or replace view inboxdb.maintenance as {shipped.rstrip(';')} union all select "
             f"'a-sweep', interval '{every}', interval '{limit}', {share}::float8, {burst}::interval, null, "
@@ -153,6 +160,17 @@ def test_more_to_do_at_rest_is_due_at_once(
     register(body, share=share, returns="boolean")
     drain(database, by)
     assert database.connect().execute("select from inboxdb.swept").rowcount == turns
+
+
+@pytest.mark.parametrize("schedule", [Schedule("for", 60, 0.1), Schedule("for", 60)], ids=["by pace", "steady"])
+def test_maintenance_alone_goes_on_while_there_is_more(
+    database: Database, register: Callable[..., None], schedule: Schedule
+) -> None:
+    """A turn uses up the item's share of time: a run for a time waits for more, and ends where nothing is left."""
+    body = "insert into inboxdb.swept values (null); return (select pg_catalog.count(*) < 3 from inboxdb.swept);"
+    register(body, share="0.9", burst="1 microsecond", returns="boolean")
+    run(database.dsn, DrainOptions(schedule, refreshes=False))
+    assert database.connect().execute("select from inboxdb.swept").rowcount == 3
 
 
 def test_a_watching_run_refreshes_between_turns_of_what_has_more_to_do(

@@ -175,15 +175,17 @@ class Refresher:
     def _maintain(self, connection: Connection) -> bool:
         """Do what is done at rest, as audits: the database keeps the share of this worker's time.
 
-        Returns whether a steady run left more to do: what is due by then is refreshed before.
+        Returns whether more is left to do: by a steady run, which refreshes before what is due by then, or by one
+        without refreshes, which waits until its share of time allows more.
         """
         limit = self.options.time_limit
+        unfinished: set[str] = set()
         while self.state.may_claim:
             began = monotonic()
             with self._bounded(limit):
                 item = self._maintenance.choose(connection, limit)
             if item is None:
-                return False
+                return bool(unfinished) and not self.options.refreshes
             try:
                 with self._bounded(max(item.time_limit, limit)):
                     outcome = self._maintenance.run(connection, item, limit)
@@ -197,8 +199,11 @@ class Refresher:
                 refresh = Refresh(item.client_id, outcome.outcome, outcome.version, outcome.changed_scopes)
                 self._finish_audit(refresh)
             self._rest(monotonic() - began)
-            if outcome.outcome == "more" and self.options.schedule.is_steady:
-                return True
+            unfinished.discard(item.name)
+            if outcome.outcome == "more":
+                unfinished.add(item.name)
+                if self.options.schedule.is_steady:
+                    return True
         return False
 
     def _keep_at_hand(self, rows: list[tuple[Any, ...]]) -> None:

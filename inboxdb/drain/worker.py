@@ -103,7 +103,7 @@ class Worker:
     def _pause(self, connection: Connection, worked: bool, took: float) -> float | None:
         """Return how long to pause after a pass; None after the last pass."""
         schedule = self._options.schedule
-        if not self._options.refreshes:
+        if not self._options.refreshes and (schedule.kind == "once" or not worked):
             return None
         if schedule.kind == "once" or schedule.is_sparse:
             return self._wait_for_attempt(connection)
