@@ -32,9 +32,10 @@ from tests.pooler import pooler
 from tests.programs import lacking
 from tests.rows import new_id, set_clock
 from tests.servers import MEMBER, OWNER, SETTINGS, WRITER, Database, Server, new_folder
-from tests.tenants import ACME, PEOPLE, USERS, move_in
+from tests.tenants import ACME, GLOBEX, PEOPLE, USERS, move_in
 from tests.test_abuse import HERE, LEADS, READERS, THERE, assert_conversations_are_ones_own
 from tests.test_api import set_collected
+from tests.test_cli import invoke
 from tests.test_identity import claim, fields_of
 from tests.test_leaks import reading
 from tests.test_shard import CHOSEN
@@ -470,6 +471,32 @@ def test_a_shard_that_is_restarted_stopped_or_hangs(fleet: Fleet) -> None:
             assert fleet.counts(routed, 0) == before[0]
             until(lambda: there.execute(at_work).fetchall() == [])
         assert fleet.counts(routed, 1) == before[1]
+
+
+def test_a_workspace_moves_behind_the_router(fleet: Fleet) -> None:
+    """There and back: each read of an open session is answered as before, by the shard that has the workspace."""
+    routed, superuser = fleet.member(), fleet.connect("postgres")
+    workspace = fleet.workspaces[1][GLOBEX]
+    asked = [(person, read) for person in PEOPLE[-6:] for read in ("inbox_counts", "analytics_overview", "crm_rows")]
+
+    def told() -> list[Any]:
+        passing = ("version", "computed_at", "is_stale", "dirty_since", "cursor")
+        outcomes = [
+            ask(routed, signed_in(person.user), read, arguments(READS[read], workspace, "")) for person, read in asked
+        ]
+        return [(one.refusal, {k: v for k, v in (one.answer or {}).items() if k not in passing}) for one in outcomes]
+
+    before = told()
+    placed = "select shard from inbox_router.placement where client_id = %s"
+    for source, to in ((1, 0), (0, 1)):
+        result = invoke(
+            *("workspace", "move", workspace, "--from", fleet.shards[source].dsn, "--to", fleet.shards[to].dsn),
+            *("--router", fleet.dsn_of("postgres"), "--shard", str(to)),
+        )
+        assert result.exit_code == 0, result.output
+        assert told() == before
+        assert superuser.execute(placed, [workspace]).fetchall() == [(to,)]
+        assert superuser.execute("select * from inbox_router.placement_check()").fetchall() == []
 
 
 def test_a_router_that_is_restarted(fleet: Fleet) -> None:

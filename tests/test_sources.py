@@ -11,6 +11,7 @@ from inboxdb.drain import announce, pace
 from inboxdb.install import migrate
 from inboxdb.install.catalog import shipped
 from inboxdb.install.differences import FILL, watched
+from inboxdb.move import fence
 from inboxdb.watch import facts
 from tests import lists
 
@@ -148,7 +149,8 @@ def test_routine_names_types_with_their_schema(routine: re.Match[str]) -> None:
 
 
 def test_errors_are_documented() -> None:
-    raised = {code for text in [*TEXTS.values(), *ROLLBACKS] for code in re.findall(r"errcode = '(IB\d{3})'", text)}
+    texts = [*TEXTS.values(), *ROLLBACKS, fence.MAKE]
+    raised = {code for text in texts for code in re.findall(r"errcode = '(IB\d{3})'", text)}
     table = re.findall(r"^\| `(IB\d{3})` \| `\w+` \| .+ \| .+ \|$", documented(), re.MULTILINE)
     assert len(table) == len(set(table))
     assert set(table) == raised

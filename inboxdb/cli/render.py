@@ -28,6 +28,9 @@ from inboxdb.install.plan import Lock, Plan, Step
 from inboxdb.install.repair import Outcome, Verification
 from inboxdb.install.suspend import Resumption, Suspension
 from inboxdb.install.uninstall import Uninstalled
+from inboxdb.move.fence import READY
+from inboxdb.move.steps import Moved
+from inboxdb.move.steps import Plan as MovePlan
 from inboxdb.watch.doctor import STATUSES, Check
 from inboxdb.watch.facts import Fact, Status, Unit
 from inboxdb.watch.status import FailingWorkspace
@@ -465,3 +468,33 @@ def examination(checks: Sequence[Check], database: str) -> str:
     number = Counter(check.status for check in checks)
     tally = ", ".join(f"{number[status]} {status}" for status in STATUSES if number[status])
     return f"{text}{database}: {plural(len(checks), 'check')}, {tally}"
+
+
+# Moving a workspace
+
+
+def move_plan(plan: MovePlan) -> str:
+    """Write what a move would do."""
+    lines = [
+        table(
+            {called: f"{number:,}" for called, number in plan.rows.items()} | {"rows": f"{sum(plan.rows.values()):,}"}
+        )
+    ]
+    lines.append(f"its writers would be refused for about {plan.stop:.0f} s")
+    if plan.step:
+        lines.append(f"a move of it is under way: {plan.step}")
+    lines += [f"in the way: {one.what}. Remedy: {one.remedy}." for one in plan.obstacles]
+    return "\n".join(lines)
+
+
+def moved(done: Moved) -> str:
+    """Write what a move has come to."""
+    if done.step == READY:
+        return (
+            f"workspace {done.client_id} is at the target, and its writers are refused: switch the directory now, then "
+            "call this again with --switched"
+        )
+    if done.step == "undone":
+        return f"the move of workspace {done.client_id} is given up: the source has it, as before"
+    stop = f", its writers refused for {done.stop:.1f} s" if done.stop is not None else ""
+    return f"moved workspace {done.client_id}{stop}"

@@ -24,7 +24,8 @@ def signed_in(connection: Connection, client_id: str, user: str | None) -> Itera
 
 def _who_sees_the_whole(connection: Connection, client_id: str) -> str:
     [(user,)] = connection.execute(
-        "select min(a.user_id::text) from inboxdb.member_access as a where a.client_id = %s and a.sees_whole",
+        "select min(a.user_id::text) from inboxdb.member_access as a "
+        "where a.client_id = %s and a.sees_whole and a.user_id <> inboxdb.sentinel()",
         (client_id,),
     ).fetchall()
     if user is None:

@@ -93,15 +93,15 @@ LIVENESS = {
 }
 
 
-def resolve_dsn(explicit: str | None) -> str:
+def resolve_dsn(explicit: str | None, option: str = "--dsn") -> str:
     """Say which database to use.
 
-    Parameters: explicit, the value of ``--dsn``, preferred to INBOXDB_DSN, DATABASE_URL and libpq's PG* variables.
+    Parameters: explicit, the value of an option, preferred to INBOXDB_DSN, DATABASE_URL and libpq's PG* variables.
     Returns a libpq connection string, empty where only PG* variables are set.
     Raises UnusableDsn where the string cannot be read; the message never quotes the string, which may hold a password.
     """
     given = {
-        "--dsn": explicit,
+        option: explicit,
         "INBOXDB_DSN": os.environ.get("INBOXDB_DSN"),
         "DATABASE_URL": os.environ.get("DATABASE_URL"),
     }

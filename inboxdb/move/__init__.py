@@ -1,0 +1,1 @@
+"""Moving a workspace, whole, from one database to another."""
