@@ -488,6 +488,7 @@ def test_rows_of_others_under_its_keys(database: Database, target: Database, hos
     there.delete("Lead", there.lead(there.workspace()))
 
 
+@pytest.mark.slow
 def test_the_command(database: Database, target: Database, host: Host) -> None:
     """Each with its answer in words and in JSON; an error is one line, without a password."""
     workspace = host.workspace(userId=ANN)
