@@ -417,10 +417,25 @@ create schema inbox_api;
 -- end
 
 -- rollout: whether a read that is rolled out IS right.
--- Samples of reads as the application saw them.
+-- Samples of reads as the application saw them; canaries: their stages, looks, gates and evidence.
 \ir rollout/read_sample.table.sql
 \ir rollout/note_reads.sql
 \ir rollout/prune_samples.sql
+\ir rollout/read_target.view.sql
+\ir rollout/canary.table.sql
+\ir rollout/canary_stage.table.sql
+\ir rollout/canary_look.table.sql
+\ir rollout/canary_samples.sql
+\ir rollout/judge_canary.sql
+\ir rollout/refuse_canary.sql
+\ir rollout/start_canary.sql
+\ir rollout/end_canary.sql
+\ir rollout/hold_canary.sql
+\ir rollout/look_at_canary.sql
+\ir rollout/look_at_canaries.sql
+\ir rollout/advance_canary.sql
+\ir rollout/abort_canary.sql
+\ir rollout/canary_evidence.sql
 
 -- Rights, once everything is there.
 \ir access/revoke_public.sql

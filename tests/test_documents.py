@@ -68,6 +68,14 @@ ELSEWHERE = {
     "make bench": ("it takes ten minutes; a tiny one runs", ".ci/run"),
     'make bench ARGS="--size full"': ("it takes hours; a tiny one runs", ".ci/run"),
     'make bench ARGS="--size tiny"': ("it takes minutes", ".ci/run"),
+    "inboxdb canary watch inbox_read --auto --out packets/": (
+        "it looks for half an hour and longer",
+        "tests/test_canary.py::test_a_watcher_that_is_killed_loses_nothing",
+    ),
+    "inboxdb canary advance inbox_read": (
+        "a stage takes half an hour",
+        "tests/test_canary.py::test_a_clean_run_to_a_hundred",
+    ),
     "pip install .": ("it would change what the tests run", "tests/test_wheel.py::test_it_runs_from_another_folder"),
     "create policy inboxdb_member on realtime.messages": (
         "it needs Supabase's realtime",

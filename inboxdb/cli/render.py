@@ -31,6 +31,7 @@ from inboxdb.install.uninstall import Uninstalled
 from inboxdb.move.fence import READY
 from inboxdb.move.steps import Moved
 from inboxdb.move.steps import Plan as MovePlan
+from inboxdb.rollout.canary import Canary
 from inboxdb.watch.doctor import STATUSES, Check
 from inboxdb.watch.facts import Fact, Status, Unit
 from inboxdb.watch.status import FailingWorkspace
@@ -316,6 +317,34 @@ def upkeep_done(done: Done) -> str:
             f"{done.item}: {plural(done.touched, 'row')}{' or more' if done.has_more else ''} due; nothing was changed"
         )
     return f"{done.item}: {plural(done.touched, 'row')} done"
+
+
+# Canaries
+
+
+def canaries(found: Sequence[Canary]) -> str:
+    """`canary status`, and of one canary `start`, `advance`, `abort` and `watch`."""
+    text = []
+    for canary in found:
+        stages = " -> ".join(
+            f"[{one}%]" if number == canary.stage_number else f"{one}%"
+            for number, one in enumerate(canary.percentages, 1)
+        )
+        rows = {
+            "canary": f"{canary.canary_number} of {canary.flag_name}",
+            "stage": f"{stages}, since {instant(canary.began_at)}",
+            "state": canary.state + (f": {canary.why}" if canary.why else ""),
+            "looked at": instant(canary.looked_at)
+            if canary.looked_at
+            else "not yet: `inboxdb canary watch`, or a drain",
+        }
+        gates = [("GATE", "READ", "SAMPLES", "MEASURED", "ALLOWED", "VERDICT")]
+        for gate in canary.gates:
+            read = " ".join(filter(None, (gate.function_name, gate.read_class))) or "-"
+            measured, allowed = ("-" if one is None else f"{one:,.3f}" for one in (gate.measured, gate.allowed))
+            gates.append((gate.gate, read, f"{gate.samples:,}", measured, allowed, gate.verdict))
+        text.append(table(rows) + ("\n" + _columns(gates) if canary.gates else ""))
+    return "\n\n".join(text) or "no canary yet"
 
 
 # Counts

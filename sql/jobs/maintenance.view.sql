@@ -10,6 +10,7 @@ from (
   ('check-host', '5 s', '5 s', null, null, null, 'inboxdb.check_host'),
   ('empty-slice', '5 s', '5 s', null, null, null, 'inboxdb.empty_slice'),
   ('prune', '5 s', '5 s', null, null, null, 'inboxdb.prune'),
+  ('look-at-canaries', '1 min', '10 s', null, null, null, 'inboxdb.look_at_canaries'),
   ('prune-samples', '5 s', '5 s', null, null, null, 'inboxdb.prune_samples'),
   ('refresh-texts', '5 s', '5 s', null, null, null, 'inboxdb.refresh_texts'),
   ('refresh-texts-at-rest', '1 s', '5 s', 0.25, '1 s', null, 'inboxdb.refresh_texts'),

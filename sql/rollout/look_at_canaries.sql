@@ -1,0 +1,26 @@
+create or replace function inboxdb.look_at_canaries() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: look at each canary at work without a look for half a minute: drains take flags back, too.
+-- Reads: canary, canary_look. Writes: as look_at_canary; a canary held by another session is passed over.
+-- INVOKER: called by maintain, by its name in view maintenance.
+declare
+  number integer;
+begin
+  for number in
+    select c.canary_number
+    from inboxdb.canary as c
+    where c.ended_at is null
+      and not exists (
+        select
+        from inboxdb.canary_look as l
+        where l.canary_number = c.canary_number and l.looked_at > inboxdb.clock() - interval '30 seconds'
+      )
+    order by c.canary_number
+    for update skip locked
+  loop
+    perform inboxdb.look_at_canary(number);
+  end loop;
+end
+$$;
