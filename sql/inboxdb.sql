@@ -18,6 +18,7 @@ create schema if not exists inboxdb;
 \ir base/setting_definition.view.sql
 \ir base/setting.table.sql
 \ir base/setting.sql
+\ir base/environment.sql
 \ir base/is_time_zone.sql
 \ir base/set_setting.sql
 \ir base/installation.table.sql

@@ -848,6 +848,7 @@ CALLS = {
         "counts_source from inboxdb.drain_status()"
     ),
     "failing_maintenance": "select * from inboxdb.failing_maintenance()",
+    "environment": "select inboxdb.environment()",
     "list_upkeep": "select * from inboxdb.list_upkeep()",
     "run_upkeep": "select inboxdb.run_upkeep('recover-stale-drafts', true)",
     "work_left": "select workspaces from inboxdb.work_left()",

@@ -113,7 +113,8 @@ def test_the_units_are_well_formed(tmp_path: Path) -> None:
     shutil.copytree(UNITS, tmp_path / UNITS.relative_to("/"), symlinks=True)
     shutil.copytree(DEPLOY, tmp_path / "etc/systemd/system")
     (tmp_path / "usr/local/bin").mkdir(parents=True)
-    shutil.copy("/bin/true", tmp_path / "usr/local/bin/inboxdb")
+    for name in ("inboxdb", "uvicorn"):
+        shutil.copy("/bin/true", tmp_path / "usr/local/bin" / name)
     names = [unit.name for unit in SYSTEMD]
     assert check(program("systemd-analyze", "systemd"), f"--root={tmp_path}", "verify", *names) == ""
 

@@ -60,6 +60,7 @@ inboxdb.seconds_to_next_attempt()|             |    |      |x      |          | 
 inboxdb.send_all_signals()       |             |    |      |x      |          |       |      |        |
 inboxdb.send_signals()           |             |    |      |x      |          |       |      |        |
 inboxdb.why_suspended()          |             |    |      |x      |          |       |      |        |
+inboxdb.environment()            |             |    |      |x      |          |       |      |        |
 inboxdb.suspended_since()        |             |    |      |x      |          |       |      |        |
 inboxdb.time_limit()             |             |    |      |x      |          |       |      |        |
 inboxdb.unpublished()            |             |    |      |x      |          |       |      |        |

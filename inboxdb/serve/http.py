@@ -6,7 +6,6 @@ import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict
 from hashlib import sha256
 from hmac import compare_digest
 from threading import Event, Thread
@@ -17,7 +16,7 @@ from inboxdb.database.errors import CannotListen, InboxdbError, MissingExtra, Un
 from inboxdb.database.logs import logger
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.run import DrainResult
-from inboxdb.serve.runs import Ending, Runs, UnderWay
+from inboxdb.serve.runs import Ending, Runs, UnderWay, told
 
 try:
     import uvicorn
@@ -40,9 +39,6 @@ REQUESTS_MOST = 64  # connections, beyond which a request is answered with 503
 CONNECTIONS_MOST = 128  # beyond which one is cut off at once: the runs need file descriptors, too
 LAST_ANSWERS = 10  # seconds, at the end of the process
 TOLD_EVERY = 60.0  # seconds between two lines of the log about wrong secrets
-
-# Kept from callers: ids of workspaces, since a scheduler's own log may be public.
-UNTOLD = ("failures", "suspended_since", "suspended_because")
 
 # Both would write to stderr, past our log.
 for library in ("uvicorn", "asyncio"):
@@ -182,8 +178,7 @@ class _Answers:
             return _ending()
         match outcome.exception():
             case None:
-                told = {name: value for name, value in asdict(outcome.result()).items() if name not in UNTOLD}
-                return JSONResponse(told | {"healthy": outcome.result().is_healthy})
+                return JSONResponse(told(outcome.result()))
             case InboxdbError() as error:
                 return _said(
                     503,

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from queue import Empty, SimpleQueue
 from threading import Event, Lock
+from typing import Any
 
 from inboxdb.database.errors import InboxdbError
 from inboxdb.database.logs import logger
@@ -13,6 +14,16 @@ from inboxdb.drain.options import DrainOptions, new_run_id
 from inboxdb.drain.run import DrainResult
 
 LOOK_EVERY = 0.2  # seconds between two looks whether the process is to end
+
+# Kept from callers: ids of workspaces, since a scheduler's own log may be public.
+UNTOLD = ("failures", "suspended_since", "suspended_because")
+
+
+def told(result: DrainResult) -> dict[str, Any]:
+    """Say what a caller is told of a run."""
+    return {name: value for name, value in asdict(result).items() if name not in UNTOLD} | {
+        "healthy": result.is_healthy
+    }
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,7 @@ from (
   ('inboxdb_drainer', 'procedure', 'inboxdb.drain_dirty(integer, integer)', 'execute'),
   ('inboxdb_drainer', 'procedure', 'inboxdb.next_transaction()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.clock()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.environment()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.suspended_since()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.why_suspended()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.lock_class(text)', 'execute'),

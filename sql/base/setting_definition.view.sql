@@ -9,6 +9,10 @@ from (
   ('audit_hours', '6', '[1-9][0-9]{0,3}', 'how many hours after an audit or a recount a workspace is audited again'),
   ('counts_source', inboxdb.default_counts_source(), 'stored|live', 'where inbox_api.inbox_counts answers from'),
   (
+    'environment', 'unnamed', '[a-zA-Z0-9_.-]{1,64}',
+    'to which environment the database belongs, as production: programs of another one are refused'
+  ),
+  (
     'lists', 'undecided', 'built|left_out|undecided',
     'whether `inboxdb migrate apply` builds the indexes of lists, unless left_out; set by it, and by `inboxdb lists '
     'build` and `drop`'

@@ -2,14 +2,14 @@ create or replace function inboxdb.missing_for_upkeep(this_item text) returns te
 language sql stable
 set search_path = ''
 as $$
-  -- Purpose: find out whether the host has what an item of upkeep needs: columns of types that do, an index that begins
-  --   with those by which rows are found, the foreign key by which messages lock their draft, and rights.
+  -- Purpose: find out whether the host has what an item of upkeep needs: columns of fit types, indexes on the columns
+  --   by which rows are found, the foreign key by which messages lock their draft, and rights.
   -- Parameters: this_item, of view upkeep.
-  -- Returns: the names of what is missing; null where all is there.
+  -- Returns: the names of all missing; null where nothing is.
   -- Reads: the system catalog.
   -- INVOKER: reads the catalog only.
   with needed (place, item, host_table, host_column, types, same_as, is_found_by) as (
-    -- same_as: the place of the column of the same type, because the two are compared
+    -- same_as: the place of a column of the same type, because the two are compared
     values
     (1, 'recover-stale-drafts', 'AIDraft', 'id', '%', null, true),
     (2, 'recover-stale-drafts', 'AIDraft', 'status', 'text', null, true),
@@ -33,7 +33,7 @@ as $$
     select
       n.place, n.item, n.same_as, n.is_found_by, n.host_column, c.oid, a.attnum,
       pg_catalog.format('public.%I', n.host_table) as table_name,
-      -- without the quotes of a session that quotes all identifiers, or the schema that a temporary type text brings in
+      -- no quotes from a session with quote_all_identifiers, and no schema from beside a temporary type text
       pg_catalog.replace(
         pg_catalog.replace(
           pg_catalog.translate(pg_catalog.format_type(a.atttypid, null), '"', ''), 'character varying', 'text'

@@ -20,7 +20,7 @@ declare
   since constant pg_catalog.timestamptz := inboxdb.clock() - interval '30 days';
   walked_to pg_catalog.text;
   next_to pg_catalog.text;
-  -- a condition with the ids as literals, which take the type of the column
+  -- a condition with ids as literals, because literals take the column's type
   ahead pg_catalog.text;
 begin
   touched := 0;

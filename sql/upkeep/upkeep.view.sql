@@ -1,6 +1,6 @@
 create or replace view inboxdb.upkeep as
 -- Maintenance of the host's tables, a row each: off until the item's setting is on. Item, setting and function have one
--- name; view maintenance runs those that are on, run_upkeep one by hand.
+-- name; view maintenance runs the items switched on, run_upkeep an item by hand.
 select
   u.item,
   pg_catalog.replace(u.item, '-', '_') as setting_name,
