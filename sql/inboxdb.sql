@@ -437,6 +437,7 @@ create schema inbox_api;
 \ir rollout/advance_canary.sql
 \ir rollout/abort_canary.sql
 \ir rollout/canary_evidence.sql
+\ir rollout/rollout_state.sql
 
 -- Rights, once everything is there.
 \ir access/revoke_public.sql

@@ -805,6 +805,7 @@ CALLS = {
     "note_reads": (
         """select inbox_api.note_reads('[{"client_id": "a", "function": "flags", "ms": 1, "outcome": "ok"}]')"""
     ),
+    "rollout_state": "select * from inboxdb.rollout_state()",
     "read_flags": f"select * from inboxdb.read_flags('{HERE}')",
     "flags": f"select * from inbox_api.flags('{HERE}')",
     "read_conversations": (

@@ -15,7 +15,7 @@ from psycopg.types.json import Jsonb
 from tests.interleave import Stage, until
 from tests.rows import Host, new_id, set_clock
 from tests.running import Start
-from tests.servers import DRAINER, OBSERVER, WRITER, Database
+from tests.servers import DRAINER, MONITOR, OBSERVER, WRITER, Database
 from tests.test_cli import answer, invoke, quarantine, refusal
 from tests.test_flags import FLAGS
 
@@ -545,3 +545,41 @@ def test_canaries_are_for_the_owner(rollout: Rollout, role: str) -> None:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(f"select inboxdb.{call}".encode())
     assert rollout.state["state"] == "observing"
+
+
+# Watching
+
+
+def test_status_knows_flags_and_canaries(rollout: Rollout) -> None:
+    """As a monitor may ask; a canary that nobody looks at breaks a promise."""
+    monitor = rollout.database.server.dsn_of(rollout.database.name, MONITOR)
+
+    def told(status: int = 0) -> dict[str, Any]:
+        said = invoke("status", "--json", "--dsn", monitor)
+        assert said.exit_code == status, said.output
+        names = ("flags_off", "canaries", "undecided_canaries", "unwatched_canary_seconds", "taken_back_canaries")
+        found = json.loads(said.stdout)
+        assert found["broken_promises"] == (["nobody looks at a canary"] if status else [])
+        return {name: found[name] for name in names}
+
+    nothing = dict.fromkeys(told(), 0)
+    assert told() == nothing
+    rollout.owner.execute("select inboxdb.set_flag('counts_read', 'off', 'a test')")
+    rollout.start("5", "--observe", "10m", "--at-most", "10m")
+    rollout.turn_to(5)
+    assert told() == nothing | {"flags_off": 2, "canaries": 1, "unwatched_canary_seconds": 300}
+    rollout.turn_to(10)
+    assert told(3)["unwatched_canary_seconds"] == 600
+    assert rollout.look() == "undecided"
+    assert told() == nothing | {"flags_off": 2, "canaries": 1, "undecided_canaries": 1}
+    rollout.report(60, outcome="IB007")
+    assert rollout.look() == "taken_back"
+    assert told() == nothing | {"flags_off": 2, "taken_back_canaries": 1}
+    rollout.turn_to(10 + 24 * 60)
+    assert told() == nothing | {"flags_off": 2}
+
+
+def test_status_of_an_installation_before_canaries(rollout: Rollout) -> None:
+    rollout.owner.execute("drop function inboxdb.rollout_state()")
+    found = answer(rollout.database, "status")
+    assert (found["canaries"], found["taken_back_canaries"]) == (None, None)

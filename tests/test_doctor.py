@@ -160,6 +160,7 @@ def test_owner_sees_all_but_the_age_of_others_sessions(database: Database) -> No
 def test_monitor_is_told_what_was_not_looked_at(database: Database) -> None:
     found = complaints(database, role=MONITOR)
     assert found.keys() == {
+        "canary",
         "drift",
         "flags",
         "grants",
@@ -910,6 +911,29 @@ def test_reads_are_switched_off(database: Database) -> None:
     assert "is on, and 1 workspaces have a state of their own, 1 of them off, " in finding["evidence"]
     switch("default", workspace)
     assert complaints(database) == {}
+
+
+def test_canaries_want_somebody(database: Database) -> None:
+    """Who looks at them, reports reads, or reads why one was taken back."""
+    owner = database.connect()
+    drain(database.dsn)
+    owner.execute("select inboxdb.start_canary('inbox_read', '{100}', '1 minute', '1 minute', '1 second')")
+    assert complaints(database) == {}
+    set_clock_ahead(database, "4 minutes")
+    owner.execute("select inboxdb.look_at_canary(1)")
+    [finding] = complaints(database)["canary"]
+    assert (finding["severity"], "is undecided" in finding["evidence"]) == ("note", True)
+    set_clock_ahead(database, "10 minutes")
+    [finding] = complaints(database)["canary"]
+    assert finding["severity"] == "problem"
+    assert finding["evidence"] == (
+        "canary 1 of flag inbox_read had no look for five minutes, so that no breach is seen"
+    )
+    owner.execute("update inboxdb.canary set ended_at = inboxdb.clock(), ended_as = 'taken_back', why = 'so'")
+    [finding] = complaints(database)["canary"]
+    assert (finding["severity"], finding["evidence"].endswith(": so")) == ("note", True)
+    set_clock_ahead(database, "25 hours")
+    assert "canary" not in complaints(database)
 
 
 def test_counts_drifted_and_were_mended(database: Database) -> None:

@@ -431,7 +431,9 @@ def promises() -> list[str]:
     """Break every promise of `inboxdb status`; return the line about each."""
     worst: dict[str, Any] = {field.name: 1 for field in fields(Status)}
     return Status(
-        **worst | {"unpublished_seconds": 1e9, "oldest_audit_seconds": 1e9, "lead_rls": "drifted"}
+        **worst
+        | {"unpublished_seconds": 1e9, "oldest_audit_seconds": 1e9, "lead_rls": "drifted"}
+        | {"unwatched_canary_seconds": 1e9}
     ).broken_promises
 
 

@@ -73,6 +73,7 @@ inboxdb.lead_rls_state()         |             |    |      |x      |          |x
 inbox_api.note_reads()           |             |    |      |       |          |       |      |x       |
 inboxdb.list_upkeep()            |             |    |      |       |x         |x      |      |        |
 inboxdb.run_upkeep()             |             |    |      |       |x         |       |      |        |
+inboxdb.rollout_state()          |             |    |      |x      |          |x      |      |        |
 inboxdb.shard_workspaces()       |             |    |      |       |          |       |x     |        |
 """
 

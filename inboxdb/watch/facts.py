@@ -9,6 +9,9 @@ from enum import Enum, auto
 from typing import Annotated, get_type_hints
 
 UNPUBLISHED_LIMIT = 60.0  # seconds: Redis is behind, not just about to be told
+UNWATCHED_LIMIT = 300.0  # seconds: drains look each minute
+
+NO_ROLLOUTS = "unknown: the installation is older"
 
 LEAD_RLS = {
     "undecided": 'not decided for "Lead": see `inboxdb rls plan`',
@@ -279,6 +282,49 @@ class Status:
             "the host's column that is not as it was, where inboxdb suspended itself",
             Unit.WORDS,
             none="not suspended, or by command",
+        ),
+    ]
+    flags_off: Annotated[
+        int | None,
+        Fact(
+            "flags off",
+            "flags that are off for a workspace at least: reads behind them are refused there",
+            metric="inboxdb_flags_off",
+            none=NO_ROLLOUTS,
+        ),
+    ]
+    canaries: Annotated[
+        int | None,
+        Fact("canaries", "canaries at work", metric="inboxdb_canaries", none=NO_ROLLOUTS),
+    ]
+    undecided_canaries: Annotated[
+        int | None,
+        Fact(
+            "undecided canaries",
+            "canaries whose stage was observed for as long as it may be, and is not passed",
+            metric="inboxdb_undecided_canaries",
+            none=NO_ROLLOUTS,
+        ),
+    ]
+    unwatched_canary_seconds: Annotated[
+        float | None,
+        Fact(
+            "longest since a look",
+            "time since the last look at the canary that nobody has looked at for longest",
+            Unit.SECONDS,
+            metric="inboxdb_unwatched_canary_seconds",
+            none=NO_ROLLOUTS,
+            broken="nobody looks at a canary",
+            breaks=lambda now: (now.unwatched_canary_seconds or 0) > UNWATCHED_LIMIT,
+        ),
+    ]
+    taken_back_canaries: Annotated[
+        int | None,
+        Fact(
+            "taken back, last day",
+            "canaries whose flag was taken back in the last day, after a breach",
+            metric="inboxdb_taken_back_canaries",
+            none=NO_ROLLOUTS,
         ),
     ]
     lead_rls: Annotated[

@@ -4,10 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from psycopg.rows import class_row
+from psycopg.sql import SQL
 
 from inboxdb.database.connection import Connection, transaction
 from inboxdb.database.errors import RowsLost
 from inboxdb.watch.facts import Status
+
+ROLLOUTS = SQL("inboxdb.rollout_state()")
+NO_ROLLOUTS = SQL("""
+  (
+    select
+      null::integer as flags_off, null::integer as canaries, null::integer as undecided_canaries,
+      null::float8 as unwatched_canary_seconds, null::integer as taken_back_canaries
+  )
+""")
 
 SHOWN = 20  # failing workspaces, at most
 
@@ -32,17 +42,21 @@ def read(connection: Connection) -> Status:
     Raises RowsLost.
     """
     with transaction(connection), connection.cursor(row_factory=class_row(Status)) as cursor:
+        # asked before, because this program may be newer than the installation
+        there = connection.execute("select pg_catalog.to_regprocedure('inboxdb.rollout_state()') is not null")
+        rollouts = ROLLOUTS if there.fetchone() == (True,) else NO_ROLLOUTS
         now = cursor.execute(
-            """
+            SQL("""
             select
               s.*,
               h.seconds as held_snapshot_seconds, h.holder as held_snapshot_by, h.all_seen as snapshots_all_seen,
-              r.state as lead_rls
+              r.state as lead_rls, o.*
             from inboxdb.drain_status() as s
             cross join inboxdb.held_snapshot() as h
             cross join inboxdb.lead_rls_state() as r (state)
+            cross join {rollouts} as o
             where s.workers_seen is not null
-            """
+            """).format(rollouts=rollouts)
         ).fetchone()
     if now is None:
         raise RowsLost

@@ -112,6 +112,7 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.held_snapshot()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.lead_rls_state()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.rollout_state()', 'execute'),
   -- roles of routers and gateways: these may speak for any user
   ('inboxdb_router', 'schema', 'inboxdb', 'usage'),
   -- each function of a shard: ('inboxdb_router', 'function', '{routine}', 'execute'),
@@ -184,7 +185,8 @@ from (
   ('inboxdb_monitor', 'function', 'inboxdb.drain_status()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.held_snapshot()', 'execute'),
-  ('inboxdb_monitor', 'function', 'inboxdb.lead_rls_state()', 'execute')
+  ('inboxdb_monitor', 'function', 'inboxdb.lead_rls_state()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.rollout_state()', 'execute')
 ) as m (grantee, kind, object_name, privilege)
 union
 -- roles restricted by the policy on "Lead": the functions called by the policy
