@@ -573,7 +573,14 @@ begin
     this_canary, this_look, stage.stage_number, now, pg_catalog.pg_current_snapshot(),
     coalesce(
       greatest(
-        pg_catalog.date_part('epoch', now - (select pg_catalog.min(w.since) from inboxdb.waiting as w)), 0
+        pg_catalog.date_part('epoch', now - (
+          select pg_catalog.min(w.since)
+          from inboxdb.waiting as w
+          -- quarantine has a gate of its own, for what happens since the start
+          where not exists (
+              select from inboxdb.work_list as q where q.client_id = w.client_id and q.quarantined_at is not null
+            )
+        )), 0
       ), 0
     ),
     (select pg_catalog.count(*) from inboxdb.drift as d where d.found_at >= held.started_at),

@@ -219,7 +219,12 @@ def test_a_planted_fault_takes_the_flag_back(rollout: Rollout, host: Host, tmp_p
 
 
 def test_what_passes_by_itself_is_no_breach(rollout: Rollout) -> None:
-    """One slow window, one late window, a share that the stage before had, too, and whatever happens to the rest."""
+    """One slow window, one late window, a share that the stage before had, too, whatever happens to the rest, and a
+    workspace that was in quarantine before.
+    """
+    rollout.turn_to(-5)
+    fail(rollout)
+    rollout.turn_to(0)
     rollout.report(1)
     rollout.start("5,25", "--observe", "11m")
     drain = rollout.owner
