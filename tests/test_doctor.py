@@ -26,6 +26,7 @@ from inboxdb.install import access
 from inboxdb.install.catalog import DOMAINS, shipped
 from inboxdb.install.differences import lost_or_changed
 from inboxdb.install.suspend import resume, suspend
+from inboxdb.move import steps
 from inboxdb.watch.doctor import COMPARED
 from tests import lists
 from tests.hosts import WIDE_HOSTS
@@ -189,6 +190,7 @@ def test_nobody_in_particular_is_told_what_was_not_looked_at(database: Database)
         "bypassed_triggers",
         "collation",
         "hidden_rows",
+        "moves",
         "owners",
         "public_tables",
         "read_only",
@@ -284,6 +286,19 @@ def test_oldest_change_is_too_old(database: Database) -> None:
         r"1 of 1 waiting workspaces are late; the oldest change was noted [12]\d s ago", finding["evidence"]
     )
     mend(database, [finding])
+
+
+def test_a_move_that_nobody_goes_on_with(database: Database, own_server: Server) -> None:
+    owner = database.connect()
+    [(workspace,), _] = owner.execute('select id::text from public."Client" order by 1').fetchall()
+    at_work = "select from pg_stat_activity where application_name = 'inboxdb workspace'"
+    with own_server.database("wide-text", installed=True) as target:
+        steps.move(database.dsn, target.dsn, workspace)
+        until(lambda: not owner.execute(at_work).rowcount)
+        [finding] = only_complaint(database, "moves")
+        assert f"workspace {workspace} " in finding["evidence"]
+        steps.undo(database.dsn, target.dsn, workspace)
+    assert complaints(database) == {}
 
 
 def test_suspended(database: Database) -> None:

@@ -39,7 +39,7 @@ def plan_move(call: Call, client_id: str, source: str, target: str) -> bool:
 @SIDES
 @click.option("--router", metavar="DSN", help="Switch the directory there; as one who may write it. Needs --shard.")
 @click.option("--shard", type=click.IntRange(min=0), help="The target's number in that directory.")
-@click.option("--switched", is_flag=True, help="Go on: the directory, of whatever kind, names the target.")
+@click.option("--switched", is_flag=True, help="Go on with a move that was ready: the directory names the target.")
 @WRITERS_WAIT
 def move(
     call: Call,

@@ -114,8 +114,9 @@ def move(
     """Move a workspace, or go on with its move.
 
     Parameters: router, whose directory is to be switched; without one the move ends before the switch, and goes on
-    once it is called with `switched`: the directory says where the workspace is now. lock_timeout, how many seconds
-    writers may queue behind a lock. report, of each step.
+    once it is called with `switched`: the directory, of whatever kind, names the target by now. That is not believed of
+    a move that was not READY when it was called. lock_timeout, how many seconds writers may queue behind a lock.
+    report, of each step.
     Returns what the move has come to: SWITCHED where all is done, READY where the directory is to be switched.
     Raises MoveRefused, RowsInTheWay, MoveBusy; MalformedId.
     """
@@ -125,6 +126,7 @@ def move(
             belonging = _begin(sides, source_dsn, target_dsn, client_id)
             rows = stop = None
             step = _step(sides, client_id)
+            may_switch = router is not None or (switched and step in (fence.READY, fence.SWITCHING))
             if step == fence.COPYING:
                 seconds = _copy(sides, belonging, client_id, report)
                 refused_at = time.monotonic()
@@ -139,15 +141,15 @@ def move(
                 _require_same_answers(sides, client_id)
                 step = _advance(sides, client_id, fence.READY)
                 report("both databases have the same rows, and answer alike")
-            if step == fence.READY and not (router or switched):
+            if step == fence.READY and not may_switch:
                 return Moved(client_id, step, rows)
             if step == fence.READY:
                 step = _advance(sides, client_id, fence.SWITCHING)
             if step == fence.SWITCHING:
+                if not may_switch:
+                    raise _not_said(client_id)
                 if router:
                     _switch(router, client_id)
-                elif not switched:
-                    raise _not_said(client_id)
                 step = _advance(sides, client_id, fence.SWITCHED)
                 report("the directory names the target")
             if refused_at is not None:

@@ -1,0 +1,127 @@
+"""Several servers: a routed read beside a direct one, a refused one beside a good one, and a workspace that moves.
+
+    python -m tests.bench.routed [--reads 2000] [--leads 10000]
+
+Three shards and a router on PostgreSQL 15, with PL/Proxy and without PgBouncer, as tests/test_router.py sets them up;
+client, router and shards share the processors. One client, prepared statements, unix sockets; direct and routed reads
+take turns, so that other load hits both alike. Figures are medians.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from statistics import median
+
+import psycopg
+from psycopg import Connection
+
+from inboxdb.move import steps
+from tests.rows import new_id
+from tests.tenants import ACME, GLOBEX
+from tests.test_identity import claim
+from tests.test_router import BOSS, Fleet
+
+# Ratios that are promised: routed over direct, refused over good.
+MOST_ROUTED, MOST_REFUSED = 4.0, 2.0
+
+QUERY = "select * from inbox_api.inbox_counts(%s)"
+
+
+def main() -> None:
+    """Measure, and print a line for each figure."""
+    options = argparse.ArgumentParser(prog="python -m tests.bench.routed", description=__doc__)
+    options.add_argument("--reads", type=int, default=2000, help="of each kind (2000)")
+    options.add_argument("--leads", type=int, default=10_000, help="of the workspace that moves (10000)")
+    given = options.parse_args()
+    with ExitStack() as stack:
+        fleet = Fleet(stack)
+        read(fleet, given.reads)
+        move(fleet, given.leads)
+
+
+def read(fleet: Fleet, number: int) -> None:
+    """Read one's counts in turns."""
+    workspace = fleet.workspaces[1][ACME]
+    ways = {"direct": fleet.direct(1), "routed": fleet.member()}
+    asks = {"good": f'{{"sub": "{BOSS}"}}', "refused": f'{{"sub": "{new_id()}"}}'}
+    took: dict[tuple[str, str], list[float]] = {(way, ask): [] for way in ways for ask in asks}
+    for ask, claims in asks.items():
+        for connection in ways.values():
+            claim(connection, claims)
+        for _ in range(number):
+            for way, connection in ways.items():
+                with timed(took[way, ask]):
+                    once(connection, workspace)
+    for (way, ask), times in took.items():
+        show(f"{ask} read, {way}", f"{median(times) * 1000:.3f} ms")
+    for what, one, other, most in (
+        ("routed over direct", ("routed", "good"), ("direct", "good"), MOST_ROUTED),
+        ("refused over good, routed", ("routed", "refused"), ("routed", "good"), MOST_REFUSED),
+    ):
+        ratio = median(took[one]) / median(took[other])
+        show(what, f"{ratio:.2f} times, at most {most:g}: {'met' if ratio <= most else 'MISSED'}")
+
+
+def once(connection: Connection[tuple[object, ...]], workspace: str) -> None:
+    """Ask; a refusal is an answer, too."""
+    try:
+        connection.execute(QUERY, [workspace], prepare=True).fetchall()
+    except psycopg.Error as error:
+        if error.sqlstate != "IB007":
+            raise
+
+
+def move(fleet: Fleet, leads: int) -> None:
+    """Fill a workspace, with two messages and half a draft for each lead, and move it."""
+    source, target = fleet.shards[1], fleet.shards[0]
+    workspace = fleet.workspaces[1][GLOBEX]
+    owner = source.connect()
+    owner.execute(
+        'insert into "Lead" (id, "clientId", "updatedAt", "lastMessageAt", "lastInboundAt", email) '
+        "select gen_random_uuid(), %s, now(), now(), now(), n || '@example.com' from generate_series(1, %s) as n",
+        [workspace, leads],
+    )
+    owner.execute(
+        'insert into "Message" (id, "leadId", body, direction) '
+        """select gen_random_uuid(), l.id, repeat('word ', 40), case n when 1 then 'inbound' else 'outbound' end """
+        'from "Lead" as l cross join generate_series(1, 2) as n where l."clientId" = %s',
+        [workspace],
+    )
+    owner.execute(
+        'insert into "AIDraft" (id, "leadId", content, "updatedAt") '
+        """select gen_random_uuid(), l.id, '', now() from "Lead" as l where l."clientId" = %s and l.email < '5'""",
+        [workspace],
+    )
+    owner.execute("analyze")
+    owner.execute("call inboxdb.drain_dirty()")
+    began = time.monotonic()
+    done = steps.move(
+        source.dsn,
+        target.dsn,
+        workspace,
+        router=steps.Router(fleet.dsn_of("postgres"), 0),
+        report=lambda line: show(f"{time.monotonic() - began:6.1f} s", line),
+    )
+    took = time.monotonic() - began
+    show("a move", f"{took:.1f} s for {done.rows:,} rows, {took / leads * 10_000:.1f} s for 10,000 leads")
+    show("its stop", f"{done.stop:.1f} s")
+
+
+@contextmanager
+def timed(into: list[float]) -> Iterator[None]:
+    """Note how long the `with` block takes, in seconds."""
+    began = time.perf_counter()
+    yield
+    into.append(time.perf_counter() - began)
+
+
+def show(what: str, figure: str) -> None:
+    """Print a line."""
+    sys.stdout.write(f"{what:<28}{figure}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
