@@ -80,7 +80,7 @@ def require_environment(dsn: str, *, is_development: bool) -> None:
     with session(dsn, application_name="inboxdb inngest") as connection, transaction(connection):
         [(here,)] = connection.execute("select inboxdb.environment()").fetchall()
     if is_development:
-        if PRODUCTION in (here, named):
+        if named == PRODUCTION:
             raise WrongEnvironment(f"{PRODUCTION} takes signed requests alone, and INNGEST_DEV turns signatures off")
         if here == UNNAMED:
             return

@@ -234,6 +234,7 @@ def test_a_database_that_is_away_is_called_again_and_not_named(
         assert call(port, COUNTS).status == 200
 
 
+@pytest.mark.slow
 def test_the_unit_serves(database: Database, host: Host, owner: Connection, tmp_path: Path) -> None:
     """By the command of the unit, and the environment that operations.md names."""
     host.lead(host.workspace())
@@ -306,41 +307,37 @@ def test_each_function_is_a_run_that_ends(database: Database, work: Any) -> None
 # Environments
 
 
-@pytest.mark.parametrize(
-    ("here", "named", "is_development", "agrees"),
-    [
-        ("production", "production", False, True),
-        ("preview", "preview", False, True),
-        ("production", "preview", False, False),
-        ("preview", "production", False, False),
-        ("production", "", False, False),
-        (None, "production", False, False),
-        (None, "", False, False),
-        (None, "", True, True),
-        (None, "development", True, True),
-        ("development", "development", True, True),
-        ("preview", "development", True, False),
-        ("production", "development", True, False),
-        ("production", "production", True, False),
-        (None, "production", True, False),
-    ],
-)
+# Of the database, by the variable, whether in development, and whether that agrees.
+ENVIRONMENTS = [
+    ("production", "production", False, True),
+    ("preview", "preview", False, True),
+    ("production", "preview", False, False),
+    ("preview", "production", False, False),
+    ("production", "", False, False),
+    (None, "production", False, False),
+    (None, "", False, False),
+    (None, "", True, True),
+    (None, "development", True, True),
+    ("development", "development", True, True),
+    ("preview", "development", True, False),
+    ("production", "development", True, False),
+    ("production", "production", True, False),
+    (None, "production", True, False),
+]
+
+
 def test_only_the_databases_own_environment_is_served(
-    database: Database,
-    owner: Connection,
-    monkeypatch: pytest.MonkeyPatch,
-    here: str | None,
-    named: str,
-    is_development: bool,
-    agrees: bool,
+    database: Database, owner: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name(owner, here)
-    monkeypatch.setenv("INNGEST_ENV", named)
-    if agrees:
-        require_environment(database.dsn_of(DRAINER), is_development=is_development)
-        return
-    with pytest.raises(WrongEnvironment):
-        require_environment(database.dsn_of(DRAINER), is_development=is_development)
+    for here, named, is_development, agrees in ENVIRONMENTS:
+        name(owner, here)
+        monkeypatch.setenv("INNGEST_ENV", named)
+        try:
+            require_environment(database.dsn_of(DRAINER), is_development=is_development)
+        except WrongEnvironment:
+            assert not agrees, (here, named, is_development)
+        else:
+            assert agrees, (here, named, is_development)
 
 
 def test_a_preview_does_not_begin_beside_production(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
