@@ -413,8 +413,8 @@ $$;
 
 -- >>> sql/rollout/start_canary.sql
 create or replace function inboxdb.start_canary(
-  flag text, stages integer[], observe interval default '30 minutes', at_most interval default '2 hours',
-  window_length interval default '5 minutes'
+  -- no defaults of intervals, because the catalog shows them as IntervalStyle has it
+  flag text, stages integer[], observe interval, at_most interval, window_length interval
 ) returns integer
 language plpgsql volatile
 set search_path = ''

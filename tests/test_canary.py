@@ -546,7 +546,12 @@ def test_a_packet_that_cannot_be_written_is_an_error(rollout: Rollout, tmp_path:
 def test_canaries_are_for_the_owner(rollout: Rollout, role: str) -> None:
     rollout.start()
     connection = rollout.database.connect(role)
-    for call in ("start_canary('inbox_read', '{5}')", "look_at_canary(1)", "advance_canary(1)", "abort_canary(1, 'x')"):
+    for call in (
+        "start_canary('inbox_read', '{5}', '30 min', '2 h', '5 min')",
+        "look_at_canary(1)",
+        "advance_canary(1)",
+        "abort_canary(1, 'x')",
+    ):
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(f"select inboxdb.{call}".encode())
     assert rollout.state["state"] == "observing"
