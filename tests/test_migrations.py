@@ -25,7 +25,6 @@ from inboxdb.install import migrate
 from inboxdb.release import frozen, migration
 from tests.catalog import COMMITTED, HOW_TO_WRITE, catalog, difference
 from tests.interleave import DEADLINE, until
-from tests.parts import one_in
 from tests.rows import GLOBAL, Host, live_counts, new_id, stored_counts
 from tests.running import python, python_ends
 from tests.servers import OWNER, Database
@@ -331,27 +330,30 @@ def test_killed_runner_leaves_no_lock(bare_database: Database) -> None:
     assert migrate.apply(bare_database.dsn) == FROM_LEADS
 
 
-@pytest.mark.parametrize("name", one_in(4, NAMES))
-def test_runner_killed_before_a_migration(name: str, bare_database: Database, database: Database) -> None:
+def test_runner_killed_before_each_migration(bare_database: Database, database: Database) -> None:
     apply = (
         "import os, signal, sys; from inboxdb.install import migrate\n"
         "def kill(name):\n"
         "    if name == sys.argv[2]: os.kill(os.getpid(), signal.SIGKILL)\n"
         "migrate.apply(sys.argv[1], on_step=kill)"
     )
-    assert python_ends(apply, bare_database.dsn, name) == -signal.SIGKILL
-    resumes(bare_database, database, NAMES[NAMES.index(name) :])
+    for name in NAMES:
+        assert python_ends(apply, bare_database.dsn, name) == -signal.SIGKILL
+        assert not_applied(bare_database) == NAMES[NAMES.index(name) :]
+    resumes(bare_database, database, NAMES[-1:])
 
 
-@pytest.mark.parametrize("name", one_in(4, NAMES))
-def test_runner_killed_at_the_end_of_a_migration(name: str, bare_database: Database, database: Database) -> None:
-    migrate.apply(bare_database.dsn, batch=NAMES.index(name))
-    # its statements have run, and it is about to be recorded
-    reader = bare_database.connect(autocommit=False)
-    reader.execute("lock table inboxdb._yoyo_migration in share mode")
-    killed_while_it_waits_for(reader, bare_database)
-    reader.rollback()
-    resumes(bare_database, database, NAMES[NAMES.index(name) :])
+def test_runner_killed_at_the_end_of_each_migration(bare_database: Database, database: Database) -> None:
+    migrate.apply(bare_database.dsn, batch=0)
+    for name in NAMES:
+        # its statements have run, and it is about to be recorded
+        reader = bare_database.connect(autocommit=False)
+        reader.execute("lock table inboxdb._yoyo_migration in share mode")
+        killed_while_it_waits_for(reader, bare_database)
+        reader.rollback()
+        if name != NAMES[-1]:
+            assert migrate.apply(bare_database.dsn, batch=1) == [name]
+    resumes(bare_database, database, NAMES[-1:])
 
 
 def test_runner_killed_while_it_builds_an_index(bare_database: Database, database: Database) -> None:
@@ -367,8 +369,7 @@ def test_runner_killed_while_it_builds_an_index(bare_database: Database, databas
 UNDO = "import sys; from inboxdb.install import migrate; migrate.rollback(sys.argv[1], count=None)"
 
 
-@pytest.mark.parametrize("name", one_in(4, NAMES))
-def test_runner_killed_before_it_undoes_a_migration(name: str, bare_database: Database, database: Database) -> None:
+def test_runner_killed_before_it_undoes_each_migration(bare_database: Database, database: Database) -> None:
     bare = catalog(bare_database.connect())
     undo = (
         "import os, signal, sys; from inboxdb.install import migrate\n"
@@ -376,23 +377,23 @@ def test_runner_killed_before_it_undoes_a_migration(name: str, bare_database: Da
         "    if name == sys.argv[2]: os.kill(os.getpid(), signal.SIGKILL)\n"
         "migrate.rollback(sys.argv[1], count=None, on_step=kill)"
     )
-    assert python_ends(undo, database.dsn, name) == -signal.SIGKILL
-    goes_on_undoing(database, bare, name)
+    for name in reversed(NAMES):
+        assert python_ends(undo, database.dsn, name) == -signal.SIGKILL
+        assert not_applied(database) == NAMES[NAMES.index(name) + 1 :]
+    goes_on_undoing(database, bare, NAMES[0])
 
 
-@pytest.mark.parametrize("name", one_in(4, NAMES))
-def test_runner_killed_at_the_end_of_undoing_a_migration(
-    name: str, bare_database: Database, database: Database
-) -> None:
+def test_runner_killed_at_the_end_of_undoing_each_migration(bare_database: Database, database: Database) -> None:
     bare = catalog(bare_database.connect())
-    above = NAMES[NAMES.index(name) + 1 :]
-    migrate.rollback(database.dsn, count=len(above))
-    # its statements have run, and it is about to be recorded
-    reader = database.connect(autocommit=False)
-    reader.execute("lock table inboxdb._yoyo_migration in share mode")
-    killed_while_it_waits_for(reader, database, UNDO)
-    reader.rollback()
-    goes_on_undoing(database, bare, name)
+    for name in reversed(NAMES):
+        # its statements have run, and it is about to be recorded
+        reader = database.connect(autocommit=False)
+        reader.execute("lock table inboxdb._yoyo_migration in share mode")
+        killed_while_it_waits_for(reader, database, UNDO)
+        reader.rollback()
+        if name != NAMES[0]:
+            assert [one.id for one in migrate.rollback(database.dsn, count=1)] == [name]
+    goes_on_undoing(database, bare, NAMES[0])
 
 
 def test_runner_killed_while_it_drops_an_index(bare_database: Database, database: Database) -> None:
