@@ -132,7 +132,7 @@ def test_a_server_with_an_idle_session_timeout(database: Database, host: Host, s
         workspace = host.workspace()
         until_counted(owner, workspace, 0)
         assert ear.next()
-        for leads in (1, 2, 3):
+        for leads in (1, 2):
             until(lambda: len(drains(owner)) == 1)  # the worker's alone: its pauses are shorter
             signals(ear, host, owner, workspace, leads)
     assert warnings(said) == []

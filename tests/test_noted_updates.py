@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from psycopg import Connection, DatabaseError, errors
 
+from inboxdb.database import connection as connections
 from inboxdb.database.errors import DatabaseRefused
 from inboxdb.drain.run import drain
 from inboxdb.install import repair, suspend, updates
@@ -106,7 +107,7 @@ def test_an_orm_is_counted_alike_in_both_choices(database: Database) -> None:
     ]
     assert is_right(database)
     heard = []
-    for choice in ("named", "changed", "named", "changed"):
+    for choice in ("named", "changed", "named"):
         owner.execute("select inboxdb.set_noted_updates(%s)", [choice])
         assert is_right(database)
         ear.heard()
@@ -122,7 +123,7 @@ def test_an_orm_is_counted_alike_in_both_choices(database: Database) -> None:
             assert noted(owner) == (2 if choice == "named" else 0)
             assert is_right(database)
             assert bool(ear.heard()) == (choice == "named")
-    assert heard == heard[:1] * 4
+    assert heard == heard[:1] * 3
 
 
 def test_a_message_whose_lead_keeps_its_times(database: Database, host: Host, owner: Connection[Any]) -> None:
@@ -195,7 +196,10 @@ def test_of_two_switches_the_later_holds(stage: Stage, second: str) -> None:
     assert lost_or_changed(stage.owner, "trigger") == []
 
 
-def test_a_switch_that_gets_no_lock_changes_nothing(database: Database, owner: Connection[Any]) -> None:
+def test_a_switch_that_gets_no_lock_changes_nothing(
+    database: Database, owner: Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "PAUSE", (0.0, 0.0))
     Host(database.writer()).workspace()
     drain(database.dsn)
     writer = database.writer(autocommit=False)
