@@ -17,6 +17,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
 from inboxdb.counts.verify import verify
+from inboxdb.database.errors import ConnectionLost
 from inboxdb.install import lists, migrate
 from inboxdb.move import steps
 from inboxdb.move.copying import RowsInTheWay
@@ -531,6 +532,25 @@ def test_the_command(database: Database, target: Database, host: Host) -> None:
     run("move", workspace, "--router", database.dsn, status=2)
     same = invoke("workspace", "plan", workspace, "--from", target.dsn, "--to", target.dsn)
     assert (same.exit_code, "one database" in same.stdout) == (3, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("side", [0, 1])
+def test_the_lost_connection_is_named(database: Database, target: Database, host: Host, side: int) -> None:
+    """And the move is gone on with."""
+    workspace, lost = host.workspace(userId=ANN), (database, target)[side]
+
+    def lose(line: str) -> None:
+        if "refused" in line:
+            query = (
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name like %s and datname = %s"
+            )
+            database.superuser().execute(query, ["inboxdb workspace", lost.name])
+
+    with pytest.raises(ConnectionLost, match=f"lost the connection to {lost.name}"):
+        steps.move(database.dsn, target.dsn, workspace, report=lose)
+    move_whole(database.dsn, target.dsn, workspace)
+    assert_sound(database, target)
 
 
 @pytest.mark.slow

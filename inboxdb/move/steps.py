@@ -10,16 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
+import psycopg
+
 from inboxdb.database.connection import (
     LOCK_TIMEOUT,
     Connection,
+    connect,
     describe,
     naming,
+    refused,
     session,
     shares_backends,
     transaction,
 )
-from inboxdb.database.errors import InboxdbError, PoolerInBetween
+from inboxdb.database.errors import ConnectionLost, InboxdbError, PoolerInBetween
 from inboxdb.drain.refresh import refresh
 from inboxdb.install import migrate
 from inboxdb.install.suspend import suspended_since
@@ -206,22 +210,31 @@ def _not_said(client_id: str) -> MoveRefused:
 def _sides(source_dsn: str, target_dsn: str) -> Iterator[Sides]:
     """Connect to both, which have to be installed and not suspended, with the same migrations.
 
-    An error is told of the one whose connection is lost or in doubt, else of both.
+    Raises CannotConnect; ConnectionLost, which names the lost one, and DatabaseRefused, which names both.
     """
     with (
-        session(source_dsn, application_name="inboxdb workspace") as source,
-        session(target_dsn, application_name="inboxdb workspace") as target,
+        connect(source_dsn, application_name="inboxdb workspace") as source,
+        connect(target_dsn, application_name="inboxdb workspace") as target,
     ):
-        for connection, dsn in ((source, source_dsn), (target, target_dsn)):
-            if shares_backends(connection, dsn):
-                raise PoolerInBetween(describe(dsn))
-            history = migrate.checked_history(connection, dsn)
-            if history.pending or suspended_since(connection):
-                raise InboxdbError(
-                    f"inboxdb is suspended in {describe(dsn)}, or a migration is pending: run `inboxdb migrate resume` "
-                    "or `inboxdb migrate apply` there first. Nothing was changed."
-                )
-        yield Sides(source, target)
+        try:
+            _require_installed(source, source_dsn)
+            _require_installed(target, target_dsn)
+            yield Sides(source, target)
+        except psycopg.Error as error:
+            if source.broken or target.broken:
+                raise ConnectionLost(describe(source_dsn if source.broken else target_dsn), error.sqlstate) from error
+            raise refused(error, target, f"{describe(source_dsn)} or {describe(target_dsn)}") from error
+
+
+def _require_installed(connection: Connection, dsn: str) -> None:
+    if shares_backends(connection, dsn):
+        raise PoolerInBetween(describe(dsn))
+    history = migrate.checked_history(connection, dsn)
+    if history.pending or suspended_since(connection):
+        raise InboxdbError(
+            f"inboxdb is suspended in {describe(dsn)}, or a migration is pending: run `inboxdb migrate resume` "
+            "or `inboxdb migrate apply` there first. Nothing was changed."
+        )
 
 
 def _in_its_form(connection: Connection, client_id: str) -> str:
