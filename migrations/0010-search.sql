@@ -236,22 +236,24 @@ select
     else s.noted_updates = 'named'
   end as is_to_be_enabled,
   k.is_comparing,
-  k.is_of_texts
+  k.of_what
 from (
   values
-  ('inboxdb_note_update', false, false),
-  ('inboxdb_note_rollup', false, false),
-  ('inboxdb_note_compared', true, false),
-  ('inboxdb_note_text', false, true),
-  ('inboxdb_note_compared_text', true, true)
-) as k (trigger_name, is_comparing, is_of_texts)
+  ('inboxdb_note_update', false, 'counts'),
+  ('inboxdb_note_rollup', false, 'counts'),
+  ('inboxdb_note_compared', true, 'counts'),
+  ('inboxdb_note_text', false, 'texts'),
+  ('inboxdb_note_compared_text', true, 'texts'),
+  ('inboxdb_note_analytics', false, 'analytics'),
+  ('inboxdb_note_compared_analytics', true, 'analytics')
+) as k (trigger_name, is_comparing, of_what)
 inner join pg_catalog.pg_trigger as t on k.trigger_name = t.tgname
 cross join (select inboxdb.setting('noted_updates') as noted_updates) as s
 where t.tgrelid = pg_catalog.to_regclass('public."Lead"');
 
 comment on view inboxdb.update_trigger is
-'The triggers noting UPDATEs of "Lead", for counts and for searched texts: whether each is enabled, and whether it is '
-'to be, by the setting noted_updates and by the host''s own triggers (function must_compare).';
+'The triggers noting UPDATEs of "Lead", for counts, searched texts and analytics: whether each is enabled, and whether '
+'it is to be, by the setting noted_updates and by the host''s own triggers (function must_compare).';
 -- <<< sql/log/update_trigger.view.sql
 
 -- >>> sql/log/arrange_triggers.sql
@@ -280,12 +282,12 @@ begin
       ),
       ', '
     ) filter (where t.is_enabled <> t.is_to_be_enabled),
-    -- nothing was missed while every named column was noted, and the host had no trigger of its own; of texts a walk
-    -- finds what was
-    pg_catalog.bool_or(t.is_to_be_enabled and not t.is_enabled) filter (where not t.is_of_texts)
+    -- nothing was missed while every named column was noted, and the host had no trigger of its own; of texts and
+    -- analytics a walk finds what was
+    pg_catalog.bool_or(t.is_to_be_enabled and not t.is_enabled) filter (where t.of_what = 'counts')
     and (
       inboxdb.must_compare()
-      or not pg_catalog.bool_and(t.is_enabled or t.is_comparing) filter (where not t.is_of_texts)
+      or not pg_catalog.bool_and(t.is_enabled or t.is_comparing) filter (where t.of_what = 'counts')
     )
   into commands, may_have_missed
   from inboxdb.update_trigger as t
@@ -328,7 +330,7 @@ begin
     cross join lateral (
       select pg_catalog.bool_or(k.is_enabled) as is_enabled
       from inboxdb.update_trigger as k
-      where k.is_comparing and k.is_of_texts = t.is_of_texts
+      where k.is_comparing and k.of_what = t.of_what
     ) as c
     where t.is_enabled <> t.is_to_be_enabled
       and case

@@ -63,18 +63,6 @@ drop function inboxdb.live_email_campaigns(inboxdb.analytics_window);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.live_workflows(inboxdb.analytics_window);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.live_response_times(inboxdb.analytics_window);
--- squawk-ignore ban-drop-function
-drop function inboxdb.live_sms_campaigns(inboxdb.analytics_window);
--- squawk-ignore ban-drop-function
-drop function inboxdb.live_statuses(inboxdb.analytics_window);
--- squawk-ignore ban-drop-function
-drop function inboxdb.live_sentiments(inboxdb.analytics_window);
--- squawk-ignore ban-drop-function
-drop function inboxdb.live_days(inboxdb.analytics_window);
--- squawk-ignore ban-drop-function
-drop function inboxdb.live_overview(inboxdb.analytics_window);
--- squawk-ignore ban-drop-function
 drop function inboxdb.window_replies(inboxdb.analytics_window);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.window_messages(inboxdb.analytics_window, integer);

@@ -88,6 +88,9 @@ create schema if not exists inboxdb;
 \ir log/changes_of.sql
 \ir log/text_change.table.sql
 \ir log/is_for_texts.sql
+\ir log/analytics_change.table.sql
+\ir log/has_analytics.sql
+\ir log/is_for_analytics.sql
 \ir log/take_changes.sql
 \ir log/floor_above.sql
 \ir log/current_slice.sql
@@ -305,34 +308,75 @@ create schema if not exists inboxdb;
 \ir list/require_lead.sql
 
 -- analytics: HOW MUCH was sent, answered and booked.
--- Windows of days, leads and messages in a window, and the live definitions of all figures.
+-- Windows of days; what is counted, live and from aggregates; what aggregates are made of, and who keeps them.
 \ir analytics/missing_for_analytics.sql
 \ir analytics/require_analytics.sql
 \ir analytics/analytics_window.type.sql
 \ir analytics/workspace_time_zone.sql
+\ir analytics/local_day.sql
 \ir analytics/day_in.sql
 \ir analytics/make_window.sql
+\ir analytics/word_key.sql
+\ir analytics/figure.type.sql
+\ir analytics/lead_fact.table.sql
+\ir analytics/analytics_count.table.sql
+\ir analytics/analytics_reply.table.sql
+\ir analytics/analytics_word.table.sql
+\ir analytics/analytics_workspace.table.sql
+\ir analytics/analytics_state.table.sql
+\ir analytics/analytics_state_now.view.sql
+\ir analytics/kept_from.sql
+\ir analytics/analytics_definitions.sql
+\ir analytics/zone_data.sql
+\ir analytics/choose_source.sql
 \ir analytics/require_window.sql
 \ir analytics/is_positive.sql
 \ir analytics/wait_class.sql
 \ir analytics/class_ms.sql
+\ir analytics/sender_number.sql
+\ir analytics/office_us.sql
+\ir analytics/business_us.sql
 \ir analytics/window_leads.sql
 \ir analytics/window_messages.sql
 \ir analytics/window_replies.sql
-\ir analytics/live_overview.sql
-\ir analytics/live_days.sql
-\ir analytics/live_sentiments.sql
-\ir analytics/live_statuses.sql
-\ir analytics/live_sms_campaigns.sql
-\ir analytics/live_response_times.sql
+\ir analytics/live_figures.sql
+\ir analytics/stored_figures.sql
+\ir analytics/window_figures.sql
+\ir analytics/reply_classes.sql
+\ir analytics/overview.sql
+\ir analytics/days.sql
+\ir analytics/sentiments.sql
+\ir analytics/statuses.sql
+\ir analytics/sms_campaigns.sql
+\ir analytics/response_times.sql
 \ir analytics/live_workflows.sql
 \ir analytics/live_email_campaigns.sql
 \ir analytics/live_reactivations.sql
 \ir analytics/live_crm_summary.sql
+\ir analytics/lead_counts.sql
+\ir analytics/lead_replies.sql
+\ir analytics/facts_now.sql
+\ir analytics/learn_words.sql
+\ir analytics/add_figures.sql
+\ir analytics/compare_facts.sql
+\ir analytics/try_lock_analytics.sql
+\ir analytics/noted_analytics.sql
+\ir analytics/collect_analytics.sql
+\ir analytics/renew_analytics.sql
+\ir analytics/keep_analytics.sql
+\ir analytics/fold_analytics.sql
+\ir analytics/begin_walk.sql
+\ir analytics/walk_analytics.sql
+\ir analytics/refresh_analytics.sql
+\ir analytics/next_analytics.sql
+\ir analytics/recompute_analytics.sql
+\ir analytics/note_analytics_change.sql
+\ir analytics/lead.trigger.sql
 
 -- operations: watching, and getting out of the way.
 -- How the drain is, whether the counts are true, who holds vacuum up; suspending for the host's own migrations.
 \ir operations/drain_status.sql
+\ir operations/analytics_status.sql
 \ir operations/work_left.sql
 \ir operations/failing_workspaces.sql
 \ir operations/held_snapshot.sql

@@ -89,9 +89,11 @@ def main(arguments: list[str]) -> int:
         with (
             server.database("text", installed=False) as bare,
             server.database("text", installed=True) as database,
+            # the host with every column that an object of ours needs
+            server.database("wide-text", installed=True) as wide,
         ):
             added = difference(catalog(bare.connect()), catalog(database.connect()))
-            now = {COMMITTED: added, SNAPSHOT: snapshot(database)}
+            now = {COMMITTED: added, SNAPSHOT: snapshot(wide)}
     finally:
         servers.close()
     stale = [file for file, text in now.items() if not file.exists() or file.read_text() != text]

@@ -143,7 +143,7 @@ def _empty(connection: psycopg.Connection[tuple[object, ...]]) -> None:
     names = SQL(", ").join(Identifier(str(space), str(name)) for space, name in tables)
     with connection.transaction():
         connection.execute(SQL("truncate table {} restart identity").format(names))
-        for table in ("drain_state", "search_state"):
+        for table in ("analytics_state", "drain_state", "search_state"):
             start = "insert into inboxdb.{} (read_from, server_started_at) values ('0', pg_postmaster_start_time())"
             connection.execute(SQL(start).format(Identifier(table)))
         connection.execute("select inboxdb.mark_all_inbox_counts_dirty()")

@@ -852,6 +852,7 @@ CALLS = {
     "environment": "select inboxdb.environment()",
     "list_upkeep": "select * from inboxdb.list_upkeep()",
     "run_upkeep": "select inboxdb.run_upkeep('recover-stale-drafts', true)",
+    "analytics_status": "select * from inboxdb.analytics_status()",
     "work_left": "select workspaces from inboxdb.work_left()",
     "failing_workspaces": "select * from inboxdb.failing_workspaces()",
     "held_snapshot": "select all_seen from inboxdb.held_snapshot()",

@@ -535,7 +535,7 @@ def test_a_setter_with_too_many_leads_is_refused(database: Database) -> None:
     owner, host = database.connect(), Host(database.writer())
     for user in (SUE, SUE, SUE, None, None, None):
         host.lead(HERE, assignedToUserId=user)
-    [(definition,)] = owner.execute("select pg_get_functiondef('inboxdb.require_window'::regproc)").fetchall()
+    [(definition,)] = owner.execute("select pg_get_functiondef('inboxdb.choose_source'::regproc)").fetchall()
     for most, is_refused in ((3, False), (2, True)):
         owner.execute(definition.replace("integer := 200000", f"integer := {most}"))
         for read in READS:

@@ -12,7 +12,7 @@ from tests.redis_server import RedisServer
 from tests.rows import Host
 from tests.servers import DRAINER, Database
 
-COUNTS, JOB = "recompute-inbox-counts", "recompute-analytics-aggregates"
+COUNTS, JOB = "recompute-inbox-counts", "recompute-reports"
 
 FUNCTION = f"""
 create function inboxdb.aggregate_leads(target_client_id inboxdb.client_id) returns bigint
@@ -52,8 +52,7 @@ def workspace(database: Database, owner: Connection[Any]) -> str:
 
 def test_every_job_has_a_function_and_families(database: Database) -> None:
     rows = database.connect().execute(
-        "select pg_catalog.to_regprocedure(function_name || '(inboxdb.client_id)') is not null, "
-        "pg_catalog.cardinality(families) > 0 from inboxdb.job"
+        "select pg_catalog.to_regproc(function_name) is not null, pg_catalog.cardinality(families) > 0 from inboxdb.job"
     )
     assert set(rows) == {(True, True)}
 
@@ -65,7 +64,7 @@ def test_status_and_versions_are_told_as_those_of_the_counts(
     counts = owner.execute("select * from inboxdb.job_status").fetchall()
     [(version,)] = owner.execute("select inboxdb.aggregate_leads(%s)", [workspace]).fetchall()
     statuses = owner.execute("select job_name, last_status, last_error, attempt from inboxdb.job_status order by 1")
-    assert statuses.fetchall() == [(JOB, "succeeded", None, 1), (COUNTS, "succeeded", None, 1)]
+    assert statuses.fetchall() == [(COUNTS, "succeeded", None, 1), (JOB, "succeeded", None, 1)]
     mine = "select * from inboxdb.job_status where job_name = %s"
     assert owner.execute(mine, [COUNTS]).fetchall() == counts
 

@@ -66,6 +66,7 @@ inboxdb.time_limit()             |             |    |      |x      |          | 
 inboxdb.unpublished()            |             |    |      |x      |          |       |      |        |
 inboxdb.work_left()              |             |    |      |x      |          |       |      |        |
 inboxdb.drain_status()           |             |    |      |x      |          |x      |      |        |
+inboxdb.analytics_status()       |             |    |      |x      |          |x      |      |        |
 inboxdb.failing_maintenance()    |             |    |      |       |          |x      |      |        |
 inboxdb.failing_workspaces()     |             |    |      |x      |          |x      |      |        |
 inboxdb.held_snapshot()          |             |    |      |x      |          |x      |      |        |

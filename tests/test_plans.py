@@ -221,7 +221,9 @@ def test_what_forbids_sequential_scans_says_which_plans_are_kept(database: Datab
         for name, settings in without_sequential_scans(database).items()
         if not any(setting.startswith("plan_cache_mode=") for setting in settings)
     ]
-    assert set(undecided) == {"confirm_published", "assign_changes", "collapse_changes", "raise_floor"}
+    # upkeep comes up once in minutes, and is planned anew
+    upkeep = {name for name in undecided if name.startswith(("prune_", "recover_"))}
+    assert set(undecided) - upkeep == {"confirm_published", "assign_changes", "collapse_changes", "raise_floor"}
     # the last three go by what collect and claim_next say, which call them
     assert {"collect", "claim_next", "refresh_workspace"} < without_sequential_scans(database).keys()
 

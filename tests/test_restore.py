@@ -28,6 +28,8 @@ from tests.servers import OWNER, SETTINGS, WRITER, Database, Server, find, new_f
 from tests.test_cli import invoke
 
 NAMED = access.Named(trusted=[WRITER], restricted=["authenticated"])
+# Tables of one row that installing makes.
+STATES = ("analytics_state", "installation", "drain_state", "list_key", "search_state")
 NAMES = f"--trust {WRITER} --restrict authenticated"
 
 WITHOUT_OURS = ("--exclude-schema=inboxdb", "--exclude-schema=inbox_api")
@@ -289,7 +291,7 @@ def test_the_schema_alone(used: Database, tmp_path: Path, protection: str) -> No
         with psycopg.connect(restored) as connection:
             # protection is not lost with the row that says so
             assert connection.execute("select inboxdb.lead_rls()").fetchone() == (protection,)
-        lost = {f"state on inboxdb.{table}" for table in ("installation", "drain_state", "list_key", "search_state")}
+        lost = {f"state on inboxdb.{table}" for table in STATES}
         assert differing(restored) == {f"row {name}" for name in lost}
         run(owner, "migrate verify --repair\ndrain-dirty\nstatus\nmetrics")
         with psycopg.connect(restored) as connection:

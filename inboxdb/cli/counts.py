@@ -116,6 +116,21 @@ def recompute(call: Call, client_ids: tuple[str, ...]) -> bool:
     return True
 
 
+@command(main)
+@click.argument("client_ids", metavar="CLIENT_ID...", nargs=-1, required=True)
+@click.option("--days", type=click.IntRange(1, 100_000), metavar="N", help="Look at leads with a message of N days.")
+def recompute_analytics(call: Call, client_ids: tuple[str, ...], days: int | None) -> bool:
+    """Bring workspaces' aggregates of analytics up to date now. If an id is wrong, none is recomputed.
+
+    All leads are looked at, as drains do once a day; a workspace in quarantine comes out of it.
+    """
+    with session(call.dsn, application_name="inboxdb recompute-analytics") as connection:
+        workspaces.recompute_analytics(connection, client_ids, days)
+    recomputed = f"recomputed the analytics of {render.plural(len(client_ids), 'workspace')}"
+    call.answer({"client_ids": client_ids}, recomputed)
+    return True
+
+
 @command(main, "verify")
 @click.option("--sample", type=click.IntRange(1, 2**31 - 1), metavar="N", help="Look at N workspaces, taken at random.")
 @click.option("--repair", is_flag=True, help="Refresh the workspaces that drifted, and compare them again.")

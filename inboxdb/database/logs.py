@@ -33,6 +33,12 @@ AUDIT_OUTCOMES = {
     "failed": (logging.WARNING, "an audit failed"),
     "skipped": (logging.DEBUG, "left a workspace to be audited to somebody else"),
 }
+AGGREGATES_OUTCOMES = {
+    "refreshed": (logging.DEBUG, "refreshed a workspace's aggregates of analytics"),
+    "more": (logging.DEBUG, "refreshed some of a workspace's aggregates of analytics"),
+    "failed": (logging.WARNING, "a refresh of aggregates failed, and is tried again later"),
+    "skipped": (logging.DEBUG, "left a workspace's aggregates to somebody else"),
+}
 
 
 class Output:

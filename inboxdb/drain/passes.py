@@ -197,7 +197,8 @@ class Refresher:
                 outcome = Outcome("failed")
             if item.client_id is not None:
                 refresh = Refresh(item.client_id, outcome.outcome, outcome.version, outcome.changed_scopes)
-                self._finish_audit(refresh)
+                finish = self._finish_audit if item.name == "audit" else self._finish_aggregates
+                finish(refresh)
             self._rest(monotonic() - began)
             unfinished.discard(item.name)
             if outcome.outcome == "more":
@@ -260,6 +261,17 @@ class Refresher:
             *logs.AUDIT_OUTCOMES[audit.outcome], action="audit", workspace=audit.client_id, outcome=audit.outcome
         )
         self._announce(audit)
+
+    def _finish_aggregates(self, refresh: Refresh) -> None:
+        """Log the outcome of a refresh of aggregates, and announce the new version."""
+        logs.logger.log(
+            *logs.AGGREGATES_OUTCOMES[refresh.outcome],
+            action="analytics",
+            workspace=refresh.client_id,
+            outcome=refresh.outcome,
+            version=refresh.version,
+        )
+        self._announce(refresh)
 
     @contextmanager
     def _bounded(self, time_limit: float) -> Iterator[None]:

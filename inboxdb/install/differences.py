@@ -27,14 +27,15 @@ LEAD = Object("relation", 'public."Lead"')
 MEMBER, TRUSTED = (Object("policy", f'{name} on public."Lead"') for name in ("inboxdb_member", "inboxdb_trusted"))
 REALTIME = "realtime.messages"
 PUBLICATION = Object("publication", "inboxdb_lead")
-COMPARING, COMPARING_TEXT, *NAMED = (
-    Object("trigger", f'inboxdb_note_{name} on public."Lead"')
-    for name in ("compared", "compared_text", "update", "rollup", "text")
+COMPARING, NAMED = (
+    [Object("trigger", f'inboxdb_note_{name} on public."Lead"') for name in names]
+    for names in (("compared", "compared_text", "compared_analytics"), ("update", "rollup", "text", "analytics"))
 )
 
 # Views and triggers that are made only where the host has the columns that a function of sql/ asks for.
 WHERE_THE_HOST_HAS_COLUMNS = {
     "list/missing_for_lists.sql": ("inboxdb.listed_lead",),
+    "analytics/missing_for_analytics.sql": ("inboxdb_note_analytics", "inboxdb_note_compared_analytics"),
     "search/missing_for_search.sql": ("inboxdb.searched_lead", "inboxdb_note_text", "inboxdb_note_compared_text"),
 }
 
@@ -50,6 +51,10 @@ FILL = {
             and pg_catalog.starts_with(p.proname, 'suspended_') and p.proname <> 'suspended_since'
         ) then pg_catalog.clock_timestamp() end""",
     "inboxdb.list_key": "insert into inboxdb.list_key (is_only) values (true) on conflict do nothing",
+    "inboxdb.analytics_state": """
+        delete from inboxdb.analytics_state;
+        insert into inboxdb.analytics_state (read_from, server_started_at)
+        values ('0', pg_catalog.pg_postmaster_start_time())""",
     "inboxdb.search_state": """
         delete from inboxdb.search_state;
         insert into inboxdb.search_state (read_from, server_started_at)
@@ -286,22 +291,23 @@ def _expect_as_chosen(connection: Connection, expected: Objects, installed: Obje
     BEFORE triggers (D121); elsewhere it may be. Where the setting cannot be read, the triggers say what was chosen.
     """
     must_compare = (sources.SQL / "log" / "must_compare.sql").read_text().split("$$")[1]
-    is_comparing = installed.get(COMPARING, {}).get("enabled") == "O"
+    is_comparing = installed.get(COMPARING[0], {}).get("enabled") == "O"
     only_changed = is_comparing and all(installed.get(obj, {}).get("enabled") in ("D", None) for obj in NAMED)
     # the table may be lost, and may not be read by whoever runs the doctor
     with suppress(psycopg.ProgrammingError), transaction(connection):
         setting = "select s.setting_value from inboxdb.setting as s where s.setting_name = 'noted_updates'"
         only_changed = connection.execute(setting).fetchone() == ("changed",)
     if only_changed:
-        expected |= {obj: expected[obj] | {"enabled": "D"} for obj in NAMED}
+        expected |= {obj: expected[obj] | {"enabled": "D"} for obj in NAMED if obj in expected}
     if only_changed or is_comparing or connection.execute(must_compare.encode()).fetchone() == (True,):
-        expected |= {obj: expected[obj] | {"enabled": "O"} for obj in (COMPARING, COMPARING_TEXT)}
+        expected |= {obj: expected[obj] | {"enabled": "O"} for obj in COMPARING if obj in expected}
 
 
 def _expect_for_columns(connection: Connection, expected: Objects) -> None:
     """Expect no view and no trigger for which the host lacks a column."""
     for file, names in WHERE_THE_HOST_HAS_COLUMNS.items():
-        missing = (sources.SQL / file).read_text().split("$$")[1]
+        # the argument of missing_for_analytics; the others have none
+        missing = (sources.SQL / file).read_text().split("$$")[1].replace("this_part", "'figures'")
         if connection.execute(missing.encode()).fetchone() != (None,):
             for obj in [obj for obj in expected if obj.table in names or obj.name.partition(" on ")[0] in names]:
                 del expected[obj]

@@ -53,7 +53,7 @@ begin
       from pg_catalog.pg_type as t
       inner join pg_catalog.pg_namespace as n on t.typnamespace = n.oid
       left join pg_catalog.pg_class as c on t.typrelid = c.oid
-      where n.nspname in ('inboxdb', 'inbox_api') and (t.typtype = 'd' or c.relkind = 'c')
+      where n.nspname in ('inboxdb', 'inbox_api') and (t.typtype in ('d', 'e') or c.relkind = 'c')
     )
     select distinct
       pg_catalog.format(

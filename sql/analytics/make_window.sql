@@ -23,7 +23,7 @@ begin
   return (
     target_client_id, scope, from_day, to_day, inboxdb.workspace_time_zone(target_client_id),
     -- a day wider on either side: no zone is, or was, as far from UTC
-    (from_day - 1)::timestamp at time zone 'UTC', (to_day + 2)::timestamp at time zone 'UTC'
+    (from_day - 1)::timestamp at time zone 'UTC', (to_day + 2)::timestamp at time zone 'UTC', null
   )::inboxdb.analytics_window;
 end
 $$;

@@ -31,12 +31,9 @@ begin
   from public."Lead" as l
   inner join public."Message" as m on l.id = m."leadId"
   cross join lateral (
-    select case
-      when m.source::pg_catalog.text = 'inboxxia_campaign' then 'campaign'
-      when m."sentBy"::pg_catalog.text = 'ai' then 'ai'
-      when nullif(m."sentByUserId"::pg_catalog.text, inboxdb.sentinel()::pg_catalog.text) is not null then 'user'
-      else 'unknown'
-    end as sender
+    select (array['user', 'ai', 'campaign', 'unknown'])[1 + inboxdb.sender_number(
+      m.source::pg_catalog.text, m."sentBy"::pg_catalog.text, m."sentByUserId"::pg_catalog.text
+    )] as sender
   ) as s
   where l."clientId" = asked.client_id
     and (asked.scope = inboxdb.sentinel() or l."assignedToUserId" = asked.scope)

@@ -21,7 +21,7 @@ begin
     case p.side when 'ours' then p.sender else 'lead' end,
     case p.side when 'ours' then p.user_id end,
     extract(epoch from p.sent_at - p.before_at) * 1000,
-    business.ms
+    inboxdb.business_us(p.before_at, p.sent_at, asked.time_zone)::numeric / 1000
   from (
     select
       m.*,
@@ -34,29 +34,6 @@ begin
     from inboxdb.window_messages(asked, 168) as m
     window in_order as (partition by m.lead_id, m.channel order by m.sent_at, m.message_id collate "C")
   ) as p
-  cross join lateral (
-    select
-      coalesce(
-        pg_catalog.sum(extract(epoch from least(p.sent_at, hours.closing) - greatest(p.before_at, hours.opening))), 0
-      ) * 1000 as ms
-    from (
-      select
-        (d.day + time '09:00') at time zone asked.time_zone as opening,
-        (d.day + time '17:00') at time zone asked.time_zone as closing
-      from (
-        select (p.before_at at time zone asked.time_zone)::pg_catalog.date + n as day
-        from pg_catalog.generate_series(
-            0,
-            (p.sent_at at time zone asked.time_zone)::pg_catalog.date
-            - (p.before_at at time zone asked.time_zone)::pg_catalog.date
-          ) as n
-      ) as d
-      where extract(isodow from d.day) <= 5
-        -- a day that a zone skipped has no hours
-        and ((d.day + time '09:00') at time zone asked.time_zone at time zone asked.time_zone)::pg_catalog.date = d.day
-    ) as hours
-    where least(p.sent_at, hours.closing) > greatest(p.before_at, hours.opening)
-  ) as business
   where p.side is not null and p.sent_on is not null and p.sent_at - p.before_at <= interval '168 hours';
 end
 $$;

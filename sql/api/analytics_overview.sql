@@ -5,7 +5,8 @@ language sql stable
 rows 1
 as $$
   -- Purpose: the overview of a window of days, of the current user's leads in a workspace. For the application,
-  --   and for PostgREST's GET /rpc/analytics_overview?client_id=... . Read live from the host's tables.
+  --   and for PostgREST's GET /rpc/analytics_overview?client_id=... .
+  --   From aggregates; live where there are none for the caller, or not yet.
   -- Parameters: client_id, the workspace; from_day, to_day, both inclusive, 1 to 400 days of the workspace's time zone.
   -- Returns: a single row. figures, an object: leads_created, contacted, responses, response_rate, meetings_booked,
   --   meetings_kept, our_response_ms, our_response_samples, their_response_ms, their_response_samples; the days and the

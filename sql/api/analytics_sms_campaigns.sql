@@ -5,7 +5,8 @@ language sql stable
 rows 1
 as $$
   -- Purpose: a window by SMS campaign, of the current user's leads in a workspace. For the application,
-  --   and for PostgREST's GET /rpc/analytics_sms_campaigns?client_id=... . Read live from the host's tables.
+  --   and for PostgREST's GET /rpc/analytics_sms_campaigns?client_id=... .
+  --   From aggregates; live where there are none for the caller, or not yet.
   -- Parameters: client_id, the workspace; from_day, to_day, both inclusive, 1 to 400 days of the workspace's time zone.
   -- Returns: a single row. figures, an array of objects: sms_campaign_id, name, leads_created, responses,
   --   positive_responses, meetings_booked; the days and the time zone; computed_at; version, the analytics family's

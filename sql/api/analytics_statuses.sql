@@ -5,7 +5,8 @@ language sql stable
 rows 1
 as $$
   -- Purpose: the leads created in a window by their present status, of the current user's leads in a workspace. For the
-  --   application, and for PostgREST's GET /rpc/analytics_statuses?client_id=... . Read live from the host's tables.
+  --   application, and for PostgREST's GET /rpc/analytics_statuses?client_id=... .
+  --   From aggregates; live where there are none for the caller, or not yet.
   -- Parameters: client_id, the workspace; from_day, to_day, both inclusive, 1 to 400 days of the workspace's time zone.
   -- Returns: a single row. figures, an array of objects: status, leads_created;
   --   the days and the time zone; computed_at; version, the analytics family's cache version; is_stale.

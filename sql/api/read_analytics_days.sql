@@ -11,11 +11,13 @@ as $$
 -- Returns: see there.
 -- Errors: those of require_access, before anything else is read; IB020 where the host lacks columns; IB021 for a
 --   refused argument; 42501 where row-level security would filter what the owner of this function sees.
--- Reads: as live_days; cache_version.
+-- Reads: as days; cache_version.
 -- DEFINER: members may read neither leads nor messages.
 declare
-  asked constant inboxdb.analytics_window := inboxdb.require_window(target_client_id, from_day, to_day);
+  asked constant inboxdb.analytics_window := inboxdb.require_window(
+    target_client_id, from_day, to_day, 'figures', 'everybody'
+  );
 begin
-  return inboxdb.answer_window('analytics_days', asked, inboxdb.live_days(asked));
+  return inboxdb.answer_window('analytics_days', asked, inboxdb.days(asked));
 end
 $$;

@@ -17,7 +17,7 @@ as $$
 -- DEFINER: members may read neither leads nor messages.
 declare
   asked constant inboxdb.analytics_window := inboxdb.require_window(
-    target_client_id, from_day, to_day, 'reactivations'
+    target_client_id, from_day, to_day, 'reactivations', 'nobody'
   );
 begin
   return inboxdb.answer_window('analytics_reactivations', asked, inboxdb.live_reactivations(asked));

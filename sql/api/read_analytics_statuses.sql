@@ -13,11 +13,13 @@ as $$
 -- Returns: see there.
 -- Errors: those of require_access, before anything else is read; IB020 where the host lacks columns; IB021 for a
 --   refused argument; 42501 where row-level security would filter what the owner of this function sees.
--- Reads: as live_statuses; cache_version.
+-- Reads: as statuses; cache_version.
 -- DEFINER: members may read neither leads nor messages.
 declare
-  asked constant inboxdb.analytics_window := inboxdb.require_window(target_client_id, from_day, to_day);
+  asked constant inboxdb.analytics_window := inboxdb.require_window(
+    target_client_id, from_day, to_day, 'figures', 'members'
+  );
 begin
-  return inboxdb.answer_window('analytics_statuses', asked, inboxdb.live_statuses(asked));
+  return inboxdb.answer_window('analytics_statuses', asked, inboxdb.statuses(asked));
 end
 $$;

@@ -16,7 +16,9 @@ as $$
 -- Reads: as live_workflows; cache_version.
 -- DEFINER: members may read neither leads nor messages.
 declare
-  asked constant inboxdb.analytics_window := inboxdb.require_window(target_client_id, from_day, to_day, 'workflows');
+  asked constant inboxdb.analytics_window := inboxdb.require_window(
+    target_client_id, from_day, to_day, 'workflows', 'nobody'
+  );
 begin
   return inboxdb.answer_window('analytics_workflows', asked, inboxdb.live_workflows(asked));
 end

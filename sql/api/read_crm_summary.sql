@@ -14,7 +14,9 @@ as $$
 -- Reads: as live_crm_summary; cache_version.
 -- DEFINER: members may read neither leads nor messages.
 declare
-  asked constant inboxdb.analytics_window := inboxdb.require_window(target_client_id, from_day, to_day, 'CRM');
+  asked constant inboxdb.analytics_window := inboxdb.require_window(
+    target_client_id, from_day, to_day, 'CRM', 'nobody'
+  );
 begin
   return inboxdb.answer_window('crm_summary', asked, inboxdb.live_crm_summary(asked));
 end

@@ -3,7 +3,8 @@ language sql immutable
 set search_path = ''
 as $$
   -- Purpose: the class of an advisory lock of ours, as pg_locks.classid shows it.
-  -- Parameters: what, workspace (objid: hashtext of its id), collector, grants, migration or texts (objid: 0),
+  -- Parameters: what, workspace (objid: hashtext of its id), analytics (the same), collector, analytics collector,
+  --   grants, migration or texts (objid: 0),
   --   maintenance (objid: hashtext of the item), number (objid: the number).
   -- Returns: null for anything else. `inboxdb migrate` has its own number, needed before the installation: a test
   --   holds the two together.
@@ -16,5 +17,7 @@ as $$
     when what = 'maintenance' then 1768841852
     when what = 'number' then 1768841853
     when what = 'texts' then 1768841854
+    when what = 'analytics' then 1768841855
+    when what = 'analytics collector' then 1768841856
   end
 $$;

@@ -3,6 +3,14 @@ select d.setting_name, d.default_value, d.allowed, d.meaning
 from (
   values
   (
+    'analytics_days', 'all', '[1-9][0-9]{0,4}|all',
+    'how many days back analytics are answered from aggregates, and not from the host''s tables'
+  ),
+  (
+    'analytics_source', 'stored', 'stored|live',
+    'where reads of analytics are answered from, for which there are aggregates'
+  ),
+  (
     'analytics_time_zone', 'UTC', '[A-Za-z0-9_/+-]{1,64}',
     'the days of analytics, for workspaces without a time zone that the server knows: a name of pg_timezone_names'
   ),

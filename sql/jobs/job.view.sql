@@ -4,9 +4,23 @@ create or replace view inboxdb.job as
 -- else is touched: record_job, time_limit, failure, bump_versions, unpublished and job_status read this view.
 select j.job_name, j.run_name, j.function_name, j.families, j.seconds_per_lead, j.has_modes
 from (
-  values (
-    'recompute-inbox-counts', 'refresh', 'inboxdb.recompute_inbox_counts', array['inbox', 'analytics'],
+  values
+  (
+    'recompute-inbox-counts', 'refresh', 'inboxdb.recompute_inbox_counts',
+    case
+      -- as has_analytics: then the other job says when figures are others
+      when exists (
+          select
+          from pg_catalog.pg_trigger as t
+          where t.tgrelid = pg_catalog.to_regclass('public."Lead"') and t.tgname = 'inboxdb_note_analytics'
+        ) then array['inbox']
+      else array['inbox', 'analytics']
+    end,
     0.00002::double precision, true
+  ),
+  (
+    'recompute-analytics-aggregates', 'refresh of aggregates', 'inboxdb.recompute_analytics', array['analytics'],
+    0.001, false
   )
 ) as j (job_name, run_name, function_name, families, seconds_per_lead, has_modes);
 

@@ -13,6 +13,11 @@ from (
   ('look-at-canaries', '1 min', '10 s', null, null, null, 'inboxdb.look_at_canaries'),
   ('prune-samples', '5 s', '5 s', null, null, null, 'inboxdb.prune_samples'),
   ('refresh-texts', '5 s', '5 s', null, null, null, 'inboxdb.refresh_texts'),
+  ('keep-analytics', '20 s', '5 s', null, null, null, 'inboxdb.keep_analytics'),
+  ('refresh-analytics', '5 s', '60 s', null, null, 'inboxdb.next_analytics', 'inboxdb.refresh_analytics'),
+  (
+    'refresh-analytics-at-rest', '0', '60 s', 0.25, '0.25 s', 'inboxdb.next_analytics', 'inboxdb.refresh_analytics'
+  ),
   ('refresh-texts-at-rest', '1 s', '5 s', 0.25, '1 s', null, 'inboxdb.refresh_texts'),
   ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')
 ) as m (item, run_every, time_limit, time_share, burst, chooser, function_name)

@@ -16,7 +16,7 @@ begin
     cross join lateral (
       select pg_catalog.bool_or(k.is_enabled) as is_enabled
       from inboxdb.update_trigger as k
-      where k.is_comparing and k.is_of_texts = t.is_of_texts
+      where k.is_comparing and k.of_what = t.of_what
     ) as c
     where t.is_enabled <> t.is_to_be_enabled
       and case

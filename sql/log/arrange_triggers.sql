@@ -23,12 +23,12 @@ begin
       ),
       ', '
     ) filter (where t.is_enabled <> t.is_to_be_enabled),
-    -- nothing was missed while every named column was noted, and the host had no trigger of its own; of texts a walk
-    -- finds what was
-    pg_catalog.bool_or(t.is_to_be_enabled and not t.is_enabled) filter (where not t.is_of_texts)
+    -- nothing was missed while every named column was noted, and the host had no trigger of its own; of texts and
+    -- analytics a walk finds what was
+    pg_catalog.bool_or(t.is_to_be_enabled and not t.is_enabled) filter (where t.of_what = 'counts')
     and (
       inboxdb.must_compare()
-      or not pg_catalog.bool_and(t.is_enabled or t.is_comparing) filter (where not t.is_of_texts)
+      or not pg_catalog.bool_and(t.is_enabled or t.is_comparing) filter (where t.of_what = 'counts')
     )
   into commands, may_have_missed
   from inboxdb.update_trigger as t

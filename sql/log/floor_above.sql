@@ -10,7 +10,7 @@ as $$
 -- Parameters: undrained, the transactions of the first undrained rows, in order; most, how many rows were asked for at
 --   most.
 -- Returns: the transaction from which on to read; up to 64 exceptions below.
--- INVOKER: called by raise_floor and refresh_texts only.
+-- INVOKER: called by raise_floor, refresh_texts and collect_analytics only.
 begin
   with
   -- read_from is at most here: the last of the rows asked for, or the end of the snapshot

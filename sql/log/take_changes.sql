@@ -4,11 +4,14 @@ set search_path = ''
 as $$
 -- Purpose: delete changes from the log. None is taken twice: readers of a workspace's changes hold its lock, and
 --   changes without a workspace are taken under the collector's lock.
--- Hands leads made, gone or moved on to text_change, and changes of everything, in the statements that delete: no other
---   statement takes a change out of the log, so none is lost for texts (D132).
+-- Hands changes on to the logs of other readers, in the statements that delete: no other statement takes a change out
+-- of the log, so none is lost for them (D132). To text_change leads made, gone or moved, and changes of everything; to
+-- analytics_change, where there is such a reader, all that is_for_analytics says.
 -- Parameters: slices and tids, the place of each change, from changes_of or view change.
--- Writes: the change log, text_change.
+-- Writes: the change log, text_change, analytics_change.
 -- INVOKER: called by remember_leads, fill_leads, remember_changed, collapse_changes and assign_changes only.
+declare
+  has_analytics constant boolean := inboxdb.has_analytics();
 begin
   if 0 = any (slices) then
     with
@@ -19,7 +22,13 @@ begin
         from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
         where p.slice = 0
       ))
-      returning c.client_id, c.lead_id, c.changed
+      returning c.client_id, c.lead_id, c.changed, c.noted_at
+    ),
+    for_analytics as (
+      insert into inboxdb.analytics_change (client_id, lead_id, changed, noted_at)
+      select t.client_id, t.lead_id, t.changed, t.noted_at
+      from taken as t
+      where has_analytics and inboxdb.is_for_analytics(t.client_id, t.lead_id, t.changed)
     )
     insert into inboxdb.text_change (client_id, lead_id)
     select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);
@@ -33,7 +42,13 @@ begin
         from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
         where p.slice = 1
       ))
-      returning c.client_id, c.lead_id, c.changed
+      returning c.client_id, c.lead_id, c.changed, c.noted_at
+    ),
+    for_analytics as (
+      insert into inboxdb.analytics_change (client_id, lead_id, changed, noted_at)
+      select t.client_id, t.lead_id, t.changed, t.noted_at
+      from taken as t
+      where has_analytics and inboxdb.is_for_analytics(t.client_id, t.lead_id, t.changed)
     )
     insert into inboxdb.text_change (client_id, lead_id)
     select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);
@@ -47,7 +62,13 @@ begin
         from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
         where p.slice = 2
       ))
-      returning c.client_id, c.lead_id, c.changed
+      returning c.client_id, c.lead_id, c.changed, c.noted_at
+    ),
+    for_analytics as (
+      insert into inboxdb.analytics_change (client_id, lead_id, changed, noted_at)
+      select t.client_id, t.lead_id, t.changed, t.noted_at
+      from taken as t
+      where has_analytics and inboxdb.is_for_analytics(t.client_id, t.lead_id, t.changed)
     )
     insert into inboxdb.text_change (client_id, lead_id)
     select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);
@@ -61,7 +82,13 @@ begin
         from rows from (pg_catalog.unnest(slices), pg_catalog.unnest(tids)) as p (slice, tid)
         where p.slice = 3
       ))
-      returning c.client_id, c.lead_id, c.changed
+      returning c.client_id, c.lead_id, c.changed, c.noted_at
+    ),
+    for_analytics as (
+      insert into inboxdb.analytics_change (client_id, lead_id, changed, noted_at)
+      select t.client_id, t.lead_id, t.changed, t.noted_at
+      from taken as t
+      where has_analytics and inboxdb.is_for_analytics(t.client_id, t.lead_id, t.changed)
     )
     insert into inboxdb.text_change (client_id, lead_id)
     select t.client_id, t.lead_id from taken as t where inboxdb.is_for_texts(t.client_id, t.lead_id, t.changed);

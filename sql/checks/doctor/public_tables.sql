@@ -14,10 +14,12 @@ from pg_catalog.pg_class as c
 where c.relnamespace = pg_catalog.to_regnamespace('public')
   and c.relkind in ('r', 'p')
   and c.relname in (
-    'cache_version', 'canary', 'canary_look', 'canary_stage', 'change_0', 'change_1', 'change_2', 'change_3',
-    'counted_lead', 'draft_run_walk', 'drain_state', 'drift', 'flag', 'flag_history', 'flag_override', 'freshness',
-    'inbox_counts', 'inbox_counts_dirty', 'installation', 'job_status', 'lead_text', 'list_key',
-    'maintenance_failure', 'read_sample', 'run', 'search_state', 'setting', 'text_change', 'workspace'
+    'analytics_change', 'analytics_count', 'analytics_reply', 'analytics_state', 'analytics_word',
+    'analytics_workspace', 'cache_version', 'canary', 'canary_look', 'canary_stage', 'change_0', 'change_1',
+    'change_2', 'change_3', 'counted_lead', 'draft_run_walk', 'drain_state', 'drift', 'flag', 'flag_history',
+    'flag_override', 'freshness', 'inbox_counts', 'inbox_counts_dirty', 'installation', 'job_status', 'lead_fact',
+    'lead_text', 'list_key', 'maintenance_failure', 'read_sample', 'run', 'search_state', 'setting', 'text_change',
+    'workspace'
   )
   -- with ours in its place, a table of the same name in public is the host's
   and not exists (

@@ -1,17 +1,13 @@
-create or replace function inboxdb.live_sms_campaigns(asked inboxdb.analytics_window) returns jsonb
--- STABLE matters: every statement of a read has the caller's snapshot (D15).
+create or replace function inboxdb.sms_campaigns(asked inboxdb.analytics_window) returns jsonb
 language plpgsql stable
 set search_path = ''
 set row_security = off
-set plan_cache_mode = force_custom_plan
-set jit = off
 as $$
--- Purpose: a window by SMS campaign, from the host's tables: the truth. Campaigns of other workspaces have no name
---   here.
+-- Purpose: a window by SMS campaign. Campaigns of other workspaces have no name here.
 -- Parameters: asked, the window; the caller has checked access.
 -- Returns: an array of objects by name, of campaigns with any figure, and of leads without: see docs/contracts.md.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: as window_leads and window_messages; "SmsCampaign".
+-- Reads: as window_figures; "SmsCampaign".
 -- INVOKER: called by read_analytics_sms_campaigns only.
 begin
   return (
@@ -35,17 +31,14 @@ begin
         ) as name
       from (
         select
-          l.sms_campaign_id,
-          pg_catalog.count(l.created_on) as created,
-          pg_catalog.count(r.lead_id) as responses,
-          pg_catalog.count(r.lead_id) filter (where inboxdb.is_positive(l.sentiment_tag)) as positive,
-          pg_catalog.count(l.booked_on) as booked
-        from inboxdb.window_leads(asked) as l
-        left join (
-          select distinct m.lead_id from inboxdb.window_messages(asked) as m
-          where m.direction = 'inbound' and m.sent_on is not null
-        ) as r on l.lead_id = r.lead_id
-        group by l.sms_campaign_id
+          f.campaign as sms_campaign_id,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'created'), 0) as created,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'responded'), 0) as responses,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'responded' and inboxdb.is_positive(f.word)), 0)
+            as positive,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'booked'), 0) as booked
+        from inboxdb.window_figures(asked, '{created, responded, booked}') as f
+        group by f.campaign
       ) as g
       where g.created + g.responses + g.booked > 0
     ) as c

@@ -1,34 +1,22 @@
-create or replace function inboxdb.live_response_times(asked inboxdb.analytics_window) returns jsonb
--- STABLE matters: every statement of a read has the caller's snapshot (D15).
+create or replace function inboxdb.response_times(asked inboxdb.analytics_window) returns jsonb
 language plpgsql stable
 set search_path = ''
-set row_security = off
-set plan_cache_mode = force_custom_plan
-set jit = off
 as $$
--- Purpose: the replies of a window by who replied, from the host's tables: the truth.
+-- Purpose: the replies of a window by who replied.
 -- Parameters: asked, the window; the caller has checked access.
 -- Returns: an array of objects, by side, then most replies first: see docs/contracts.md.
--- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: as window_replies.
+-- Errors: those of reply_classes.
+-- Reads: as reply_classes.
 -- INVOKER: called by read_analytics_response_times only.
 begin
   return (
-    with class (side, sender, user_id, wait_class, n, wait_ms, business_ms) as (
-      select
-        r.side, r.sender, r.user_id, inboxdb.wait_class(r.wait_ms), pg_catalog.count(*), pg_catalog.sum(r.wait_ms),
-        pg_catalog.sum(r.business_ms)
-      from inboxdb.window_replies(asked) as r
-      group by r.side, r.sender, r.user_id, inboxdb.wait_class(r.wait_ms)
-    ),
-
-    ranked as (
+    with ranked as (
       -- replies as quick as the class, or quicker
       select
         c.*,
         pg_catalog.sum(c.n) over (partition by c.side, c.sender, c.user_id order by c.wait_class) as reached,
         pg_catalog.sum(c.n) over (partition by c.side, c.sender, c.user_id) as in_all
-      from class as c
+      from inboxdb.reply_classes(asked) as c
     )
 
     select coalesce(

@@ -1,0 +1,94 @@
+create or replace function inboxdb.add_figures(
+  target_number integer, time_zone text, gone inboxdb.lead_fact[], come inboxdb.lead_fact[],
+  out counted bigint, out replies bigint
+)
+language plpgsql volatile
+set search_path = ''
+set jit = off
+as $$
+-- Purpose: subtract from aggregates what leads added before, and add what they add now.
+-- Parameters: target_number, of the workspace; time_zone, of all its days; gone and come, the facts of leads as they
+--   were remembered, and as they are to be.
+-- Returns: by how much the sums of n of analytics_count and of analytics_reply moved.
+-- Errors: IB014 where a sum would fall below zero, because facts or aggregates were lost.
+-- Writes: analytics_count, analytics_reply.
+-- INVOKER: called by compare_facts only, under the workspace's lock.
+declare
+  count_rows inboxdb.analytics_count[] := array(
+    select
+      (
+        d.scope_key, d.word_key, d.campaign_key, target_number, d.figure, d.day, d.next_day, pg_catalog.sum(d.n)
+      )::inboxdb.analytics_count
+    from (
+      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.campaign_key, c.n
+      from inboxdb.lead_counts(come, time_zone) as c
+      union all
+      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.campaign_key, -c.n
+      from inboxdb.lead_counts(gone, time_zone) as c
+    ) as d
+    group by d.figure, d.scope_key, d.day, d.next_day, d.word_key, d.campaign_key
+    having pg_catalog.sum(d.n) <> 0
+  );
+  reply_rows inboxdb.analytics_reply[] := array(
+    select
+      (
+        d.scope_key, d.sender_key, pg_catalog.sum(d.wait_us), pg_catalog.sum(d.business_us), target_number, d.day,
+        pg_catalog.sum(d.n), d.wait_class, d.is_ours
+      )::inboxdb.analytics_reply
+    from (
+      select r.scope_key, r.is_ours, r.day, r.sender_key, r.wait_class, r.n, r.wait_us, r.business_us
+      from inboxdb.lead_replies(come, time_zone) as r
+      union all
+      select r.scope_key, r.is_ours, r.day, r.sender_key, r.wait_class, -r.n, -r.wait_us, -r.business_us
+      from inboxdb.lead_replies(gone, time_zone) as r
+    ) as d
+    group by d.scope_key, d.is_ours, d.day, d.sender_key, d.wait_class
+    having (pg_catalog.sum(d.n), pg_catalog.sum(d.wait_us), pg_catalog.sum(d.business_us)) <> (0, 0, 0)
+  );
+  does_fit boolean;
+begin
+  with
+  put as (
+    insert into inboxdb.analytics_count as c
+    select d.* from pg_catalog.unnest(count_rows) as d
+    on conflict (workspace, figure, scope_key, on_day, next_day, word_key, campaign_key)
+    do update set n = c.n + excluded.n
+    returning c.n
+  )
+  select coalesce(pg_catalog.bool_and(p.n >= 0), true) into does_fit from put as p;
+  delete from inboxdb.analytics_count as c
+  using pg_catalog.unnest(count_rows) as d
+  where d.n < 0 and c.n = 0
+    and (c.workspace, c.figure, c.scope_key, c.on_day, c.next_day, c.word_key, c.campaign_key)
+    = (target_number, d.figure, d.scope_key, d.on_day, d.next_day, d.word_key, d.campaign_key);
+
+  with
+  put as (
+    insert into inboxdb.analytics_reply as r
+    select d.* from pg_catalog.unnest(reply_rows) as d
+    on conflict (workspace, scope_key, is_ours, on_day, sender_key, wait_class)
+    do update
+    set
+      n = r.n + excluded.n,
+      wait_us = r.wait_us + excluded.wait_us,
+      business_us = r.business_us + excluded.business_us
+    returning r.n
+  )
+  select does_fit and coalesce(pg_catalog.bool_and(p.n >= 0), true) into does_fit from put as p;
+  delete from inboxdb.analytics_reply as r
+  using pg_catalog.unnest(reply_rows) as d
+  where d.n < 0 and r.n = 0
+    and (r.workspace, r.scope_key, r.is_ours, r.on_day, r.sender_key, r.wait_class)
+    = (target_number, d.scope_key, d.is_ours, d.on_day, d.sender_key, d.wait_class);
+
+  if not does_fit then
+    raise exception using
+      errcode = 'IB014',
+      message = 'the changes of a workspace do not fit its aggregates of analytics',
+      detail = 'A sum would fall below zero. Nothing was changed.',
+      hint = 'The workspace''s aggregates are built anew by the drain.';
+  end if;
+  counted := coalesce((select pg_catalog.sum(d.n) from pg_catalog.unnest(count_rows) as d), 0);
+  replies := coalesce((select pg_catalog.sum(d.n) from pg_catalog.unnest(reply_rows) as d), 0);
+end
+$$;

@@ -1,0 +1,67 @@
+create or replace function inboxdb.collect_analytics() returns void
+language plpgsql volatile
+set search_path = ''
+as $$
+-- Purpose: make due the workspaces with changes of analytics, from the oldest and the newest 2,000 changes. A change of
+--   everything has every workspace walked through, and not trusted meanwhile. Changes of a workspace that is not there
+--   yet, or in quarantine, are thrown away: its next walk finds what they tell. Then raise the floor of
+--   analytics_change (D10).
+-- Nothing is done beside another session doing the same.
+-- Reads: noted_analytics. Writes: analytics_change, analytics_workspace, analytics_state.
+-- Locks: an advisory lock, see lock_class.
+-- INVOKER: called by next_analytics only.
+declare
+  most constant integer := 2000;
+  now constant pg_catalog.timestamptz := inboxdb.clock();
+  is_everything boolean;
+  is_any boolean;
+begin
+  if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('analytics collector'), 0) then
+    return;
+  end if;
+  with
+  noted as materialized (
+    select n.tid, n.client_id, n.noted_at from inboxdb.noted_analytics(most) as n
+  ),
+  gone as (
+    delete from inboxdb.analytics_change as c
+    where c.ctid = any (array(
+      select n.tid
+      from noted as n
+      left join inboxdb.analytics_workspace as w on n.client_id = w.client_id
+      where w.client_id is null or w.due_at = 'infinity'
+    ))
+  ),
+  due as (
+    update inboxdb.analytics_workspace as w
+    set noted_since = d.noted_at, due_at = least(w.due_at, now)
+    from (
+      select n.client_id, pg_catalog.min(n.noted_at) as noted_at from noted as n group by n.client_id
+    ) as d
+    where w.client_id = d.client_id and w.noted_since is null and w.attempts = 0 and w.due_at < 'infinity'
+  )
+  select coalesce(pg_catalog.bool_or(n.client_id is null), false), pg_catalog.count(*) > 0
+  into is_everything, is_any
+  from noted as n;
+  if is_everything then
+    update inboxdb.analytics_workspace as w
+    set walked_at = null, walk_began_at = null, walked_to = null, due_at = least(w.due_at, now)
+    where w.client_id is not null and w.due_at < 'infinity';
+  end if;
+
+  -- not while nothing has happened, since each row of analytics_state leaves a dead row that a held snapshot keeps
+  update inboxdb.analytics_state as s
+  set
+    revision = s.revision + 1,
+    server_started_at = pg_catalog.pg_postmaster_start_time(),
+    read_from = f.read_from,
+    also_read = f.also_read
+  from (
+    select b.read_from, b.also_read
+    from (select array(select n.xid from inboxdb.noted_analytics(256) as n order by n.xid limit 256) as xids) as u
+    cross join lateral inboxdb.floor_above(u.xids, 256) as b
+  ) as f
+  where s.revision = (select n.revision from inboxdb.analytics_state_now as n)
+    and (is_any or s.server_started_at <> pg_catalog.pg_postmaster_start_time());
+end
+$$;

@@ -1,0 +1,270 @@
+"""Aggregates of analytics: each answer is the live one, whatever happened, once drained, or audited."""
+
+import random
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import Connection
+
+from inboxdb.watch import doctor
+from tests import test_analytics
+from tests.aggregates import bring_up_to_date, is_built, refresh_all
+from tests.interleave import Stage
+from tests.naive_analytics import Naive, Window
+from tests.rows import GLOBAL, Host
+from tests.servers import WRITER, Database
+from tests.test_analytics import (
+    ANN,
+    HERE,
+    NIGHTS,
+    NOW,
+    SUE,
+    THERE,
+    History,
+    ask,
+    differing,
+    figures,
+    set_zone,
+    wide,
+)
+from tests.test_cli import invoke
+
+STORED = ("overview", "days", "sentiments", "statuses", "sms_campaigns", "response_times")
+
+
+def prepare(database: Database) -> None:
+    """Make two workspaces, as test_analytics does."""
+    test_analytics.prepare(database)
+
+
+def drain_counts(owner: Connection[Any]) -> None:
+    """Refresh counts alone, which hands changes on."""
+    while workspace := owner.execute("select inboxdb.claim_next(true)").fetchone()[0]:  # type: ignore[index]
+        owner.execute("select inboxdb.drain_next(%s)", [workspace])
+
+
+@wide
+def test_answers_are_what_plain_python_finds(database: Database) -> None:
+    """After random histories, about nights on which clocks change: of the workspace, and of setters."""
+    owner, host = database.connect(), Host(database.writer())
+    readers = {GLOBAL: database.signed_in(ANN), SUE: database.signed_in(SUE)}
+    chance = random.Random("aggregates")
+    for zone in chance.sample(list(NIGHTS), 3):
+        night = chance.choice(NIGHTS[zone])
+        history = History(f"{zone} {night}", host, zone, night)
+        for turn in range(2):
+            for _ in range(40):
+                history.write()
+            bring_up_to_date(database, audit=True)
+            assert is_built(owner, history.here), (zone, turn)
+            naive = Naive(owner)
+            for _ in range(3):
+                first = datetime.fromisoformat(night).date() + timedelta(days=chance.randrange(-12, 12))
+                last = first + timedelta(days=chance.choice((0, 0, 1, 7, 30)))
+                for scope, reader in readers.items():
+                    window = Window(history.here, scope, first, last, zone)
+                    for read in STORED:
+                        name = f"analytics_{read}"
+                        answer = ask(reader, name, history.here, from_day=first, to_day=last)
+                        found = differing(answer["figures"], naive.figures(name, window))
+                        assert found == [], (read, window)
+
+
+@wide
+def test_what_a_writer_announces_is_answered_without_an_audit(database: Database) -> None:
+    """A message whose rollup is named; a tag, status, campaign, user, booking, date; a lead moved, or gone."""
+    owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)
+    campaign = host.row("SmsCampaign", clientId=HERE, name="Campaign")
+    leads = [host.lead(HERE, createdAt="2024-06-01 12:00:00+00") for _ in range(3)]
+    bring_up_to_date(database)
+    bring_up_to_date(database)
+    assert is_built(owner, HERE)
+
+    def send(lead: str, at: str, direction: str) -> None:
+        host.message(lead, sentAt=at, direction=direction, sentByUserId=SUE, sentBy="setter")
+        host.update("Lead", lead, lastInboundAt=at)
+
+    changes: list[Callable[[], object]] = [
+        lambda: send(leads[0], "2024-06-03 12:00:00+00", "outbound"),
+        lambda: send(leads[0], "2024-06-03 13:00:00+00", "inbound"),
+        lambda: send(leads[0], "2024-06-02 13:00:00+00", "inbound"),
+        lambda: send(leads[1], "2024-06-04 13:00:00+00", "inbound"),
+        lambda: host.update("Lead", leads[0], sentimentTag="Interested"),
+        lambda: host.update("Lead", leads[0], status="contacted"),
+        lambda: host.update("Lead", leads[0], smsCampaignId=campaign),
+        lambda: host.update("Lead", leads[0], assignedToUserId=SUE),
+        lambda: host.update("Lead", leads[0], appointmentBookedAt="2024-06-05 12:00:00+00"),
+        lambda: host.update("Lead", leads[0], appointmentStatus="canceled"),
+        lambda: host.update("Lead", leads[0], appointmentStatus=None, appointmentCanceledAt=NOW),
+        lambda: host.update("Lead", leads[2], createdAt="2024-06-09 12:00:00+00"),
+        lambda: host.update("Lead", leads[1], clientId=THERE),
+        lambda: host.update("Lead", leads[1], clientId=HERE),
+        lambda: host.delete("Lead", leads[0]),
+    ]
+    version = 0
+    for number, change in enumerate(changes):
+        change()
+        bring_up_to_date(database)
+        assert is_built(owner, HERE), number
+        naive = Naive(owner)
+        for scope, reader in ((GLOBAL, ann), (SUE, database.signed_in(SUE))):
+            window = Window(HERE, scope, date(2024, 6, 1), date(2024, 6, 10), "UTC")
+            for read in STORED:
+                name = f"analytics_{read}"
+                answer = ask(reader, name, from_day=window.from_day, to_day=window.to_day)
+                assert differing(answer["figures"], naive.figures(name, window)) == [], (number, scope, read)
+        assert answer["version"] > version
+        version = answer["version"]
+
+
+@wide
+def test_what_nobody_announces_an_audit_finds(database: Database) -> None:
+    owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)
+    lead = host.lead(HERE)
+    sent = host.message(lead, sentAt="2024-06-03 12:00:00+00")
+    bring_up_to_date(database)
+    assert figures(ann, "analytics_overview")["responses"] == 1
+    host.delete("Message", sent)
+    bring_up_to_date(database)
+    assert figures(ann, "analytics_overview")["responses"] == 1, "answered from aggregates"
+    bring_up_to_date(database, audit=True)
+    assert figures(ann, "analytics_overview")["responses"] == 0
+    assert is_built(owner, HERE)
+
+
+@wide
+def test_a_lead_handed_on_while_its_change_is_taken_is_looked_at_again(stage: Stage) -> None:
+    """The job has taken the lead's change and not yet looked; the host writes, and the counts' refresh hands it on."""
+    host, ann = Host(stage.session(WRITER)), stage.database.signed_in(ANN)
+    lead = host.lead(HERE)
+    host.message(lead, sentAt="2024-06-03 12:00:00+00")
+    bring_up_to_date(stage.database)
+    refresh = f"select outcome from inboxdb.refresh_analytics('{HERE}')"
+    due = "update inboxdb.analytics_workspace set due_at = inboxdb.clock() where client_id = %s"
+    choose = "select inboxdb.next_analytics()::text"
+    for pause_at, before, after in (("analytics taken", "New", "Positive"), ("facts compared", "Follow Up", "Called")):
+        host.update("Lead", lead, sentimentTag=before)
+        drain_counts(stage.owner)
+        assert stage.owner.execute(choose).fetchone() == (HERE,)
+        step = stage.start(stage.session(), refresh, pause_at=pause_at)
+        host.update("Lead", lead, sentimentTag=after)
+        # neither waits for the other
+        drain_counts(stage.owner)
+        stage.owner.execute(due, [HERE])
+        assert stage.owner.execute(choose).fetchone() == (None,)
+        step.assert_paused()
+        step.resume()
+        stage.owner.execute(due, [HERE])
+        assert stage.owner.execute(choose).fetchone() == (HERE,)
+        stage.owner.execute(refresh)
+    [found] = figures(ann, "analytics_sentiments")
+    assert found["sentiment_tag"] == "Called"
+    assert is_built(stage.owner, HERE)
+
+
+@wide
+def test_a_time_zone_that_changed_is_answered_at_once(database: Database) -> None:
+    owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)
+    host.message(host.lead(HERE), sentAt="2024-06-15 02:00:00+00")
+    bring_up_to_date(database)
+    assert is_built(owner, HERE)
+    numbers = "select count(distinct workspace) from inboxdb.lead_fact"
+    for zone, day in (("America/New_York", "2024-06-14"), ("Asia/Tokyo", "2024-06-15")):
+        set_zone(host, HERE, zone)
+        for _ in range(2):
+            [found] = [one["day"] for one in figures(ann, "analytics_days") if one["inbound"]]
+            assert found == day
+            bring_up_to_date(database)
+            assert is_built(owner, HERE)
+    while owner.execute("select from inboxdb.analytics_workspace where client_id is null").rowcount:
+        owner.execute("select inboxdb.keep_analytics()")
+    assert owner.execute(numbers).fetchone() == (1,), "rows out of use are deleted"
+
+
+@wide
+@pytest.mark.parametrize("table", ["lead_fact", "analytics_count", "analytics_reply", "analytics_workspace"])
+def test_rows_that_are_lost_are_made_anew(database: Database, table: str) -> None:
+    owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)
+    lead = host.lead(HERE)
+    for hour, direction in ((11, "outbound"), (12, "inbound")):
+        host.message(lead, sentAt=f"2024-06-03 {hour}:00:00+00", direction=direction)
+    bring_up_to_date(database)
+    truth = {read: figures(ann, f"analytics_{read}") for read in STORED}
+    owner.execute(f"delete from inboxdb.{table}".encode())
+    bring_up_to_date(database, audit=True, may_fail=True)
+    bring_up_to_date(database)
+    assert is_built(owner, HERE)
+    assert {read: figures(ann, f"analytics_{read}") for read in STORED} == truth
+
+
+@wide
+def test_a_workspace_that_cannot_be_refreshed_ends_in_quarantine(database: Database) -> None:
+    owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)
+    lead = host.lead(HERE)
+    bring_up_to_date(database)
+    owner.execute("alter table inboxdb.lead_fact add constraint none check (tag_key = 0)")
+    host.update("Lead", lead, sentimentTag="Interested")
+    drain_counts(owner)
+    outcomes = []
+    for _ in range(8):
+        owner.execute("update inboxdb.analytics_workspace set due_at = inboxdb.clock() where due_at < 'infinity'")
+        outcomes += refresh_all(owner)
+    assert outcomes.count("failed") == 8
+    status = "select quarantined, failing, last_error from inboxdb.analytics_status()"
+    owner.execute("update inboxdb.analytics_workspace set due_at = inboxdb.clock() where due_at < 'infinity'")
+    refresh_all(owner)
+    refresh_all(owner)
+    said = "23514: the refresh of aggregates failed; inboxdb.recompute_analytics raises the error in full"
+    assert owner.execute(status).fetchone() == (1, 0, said)
+    assert [one.status for one in doctor.examine(database.dsn) if one.check == "aggregates"] == ["problem"]
+    assert figures(ann, "analytics_overview")["leads_created"] == 0, "live"
+    assert owner.execute("select from inboxdb.analytics_change").rowcount == 0
+    with pytest.raises(psycopg.errors.CheckViolation):
+        owner.execute("select inboxdb.recompute_analytics(%s)", [HERE])
+    owner.execute("alter table inboxdb.lead_fact drop constraint none")
+    assert invoke("recompute-analytics", HERE, "--dsn", database.dsn).exit_code == 0
+    assert is_built(owner, HERE)
+    assert owner.execute(status).fetchone() == (0, 0, None)
+
+
+@wide
+def test_days_that_are_not_kept_are_answered_live(database: Database) -> None:
+    owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)
+    lead = host.lead(HERE, createdAt="2023-01-01 12:00:00+00")
+    for day in ("2023-06-03", "2024-06-03"):
+        host.message(lead, sentAt=f"{day} 12:00:00+00")
+    owner.execute("select inboxdb.set_setting('analytics_days', '100')")
+    bring_up_to_date(database)
+    kept = owner.execute("select pg_catalog.sum(n) from inboxdb.analytics_count where scope_key = 0").fetchone()
+    assert kept == (2,), "a message, and a lead that responded"
+    for first, responses in (("2024-06-01", 1), ("2023-06-01", 1)):
+        answer = ask(ann, "analytics_overview", from_day=first, to_day=date.fromisoformat(first) + timedelta(days=29))
+        assert answer["figures"]["responses"] == responses
+
+
+@wide
+def test_recompute_of_days_looks_at_leads_with_messages_since(database: Database) -> None:
+    host, ann = Host(database.writer()), database.signed_in(ANN)
+    lead = host.lead(HERE)
+    bring_up_to_date(database)
+    host.message(lead, sentAt="2024-06-14 12:00:00+00")
+    host.message(host.lead(THERE), sentAt="2024-06-14 12:00:00+00")
+    assert figures(ann, "analytics_overview")["responses"] == 0
+    assert invoke("recompute-analytics", HERE, "--days", "3", "--dsn", database.dsn).exit_code == 0
+    assert figures(ann, "analytics_overview")["responses"] == 1
+    refused = invoke("recompute-analytics", HERE, "absent", "--dsn", database.dsn)
+    assert (refused.exit_code, "IB002" in refused.output) == (1, True)
+
+
+def test_a_narrow_host_keeps_no_aggregates(database: Database) -> None:
+    owner, host = database.connect(), Host(database.writer())
+    workspace = host.workspace()
+    host.lead(workspace)
+    bring_up_to_date(database)
+    for table in ("analytics_change", "analytics_workspace", "lead_fact"):
+        assert owner.execute(f"select from inboxdb.{table}".encode()).rowcount == 0, table
+    families = owner.execute("select distinct family from inboxdb.cache_version order by 1").fetchall()
+    assert families == [("analytics",), ("inbox",)]
