@@ -2713,9 +2713,6 @@ create or replace function inboxdb.walk_analytics(
 language plpgsql volatile
 set search_path = ''
 set enable_seqscan = off
-set enable_sort = off
-set enable_hashjoin = off
-set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
