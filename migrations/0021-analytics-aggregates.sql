@@ -2812,7 +2812,7 @@ language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: bring a workspace's aggregates of analytics up to date: first by its changes, then by a walk where one is
---   due; for some 100 ms, so that no other work of the caller is late. What is left is due at once.
+--   due; for some 50 ms, so that no other work of the caller is late. What is left is due at once.
 -- Parameters: claimed, by next_analytics in an earlier, committed transaction.
 -- Returns: the outcome: refreshed, more where there is more to do, failed (recorded; the changes stay), or skipped; the
 --   version of family analytics, where it is new; no scopes, since nobody is told.
@@ -2822,10 +2822,10 @@ as $$
 -- Reads, writes: as fold_analytics and walk_analytics; cache_version, job_status.
 -- INVOKER: called by maintain, by its name in view maintenance.
 declare
-  -- so many leads at a time: some 50 ms
-  most constant integer := 200;
+  -- so many leads at a time: some 20 ms
+  most constant integer := 100;
   began_at constant pg_catalog.timestamptz := inboxdb.clock();
-  stop_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '100 ms';
+  stop_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '50 ms';
   this inboxdb.analytics_workspace;
   taken integer;
   has_taken boolean := false;

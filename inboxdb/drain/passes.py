@@ -203,8 +203,8 @@ class Refresher:
             unfinished.discard(item.name)
             if outcome.outcome == "more":
                 unfinished.add(item.name)
-                if self.options.schedule.is_steady:
-                    return True
+            if outcome.outcome in ("more", "refreshed") and self.options.schedule.is_steady:
+                return True
         return False
 
     def _keep_at_hand(self, rows: list[tuple[Any, ...]]) -> None:
