@@ -202,7 +202,9 @@ def test_a_lost_connection_is_made_anew_and_its_workspace_waits(
     assert (result.refreshed, result.failed, result.remaining) == (3, 0, 0)
     assert clock.slept[0] == pytest.approx(0.5, rel=0.3)  # before the new connection
     job = "select attempt from inboxdb.job_status where client_id = any (%s) order by attempt"
-    assert owner.execute(job, [[slow, other]]).fetchall() == [(1,), (2,)]
+    [(of_other,), (of_lost,)] = owner.execute(job, [[slow, other]]).fetchall()
+    # once more where the server has not yet ended the session that was cut, and its lock is held
+    assert (of_other, of_lost >= 2) == (1, True)
 
 
 def test_a_paced_run_rests_after_each_workspace_but_never_for_long(
