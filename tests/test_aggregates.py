@@ -14,7 +14,7 @@ from tests import test_analytics
 from tests.aggregates import bring_up_to_date, is_built, refresh_all
 from tests.interleave import Stage
 from tests.naive_analytics import Naive, Window
-from tests.rows import GLOBAL, Host
+from tests.rows import GLOBAL, Host, new_id
 from tests.servers import WRITER, Database
 from tests.test_analytics import (
     ANN,
@@ -255,7 +255,7 @@ def test_recompute_of_days_looks_at_leads_with_messages_since(database: Database
     assert figures(ann, "analytics_overview")["responses"] == 0
     assert invoke("recompute-analytics", HERE, "--days", "3", "--dsn", database.dsn).exit_code == 0
     assert figures(ann, "analytics_overview")["responses"] == 1
-    refused = invoke("recompute-analytics", HERE, "absent", "--dsn", database.dsn)
+    refused = invoke("recompute-analytics", HERE, new_id(), "--dsn", database.dsn)
     assert (refused.exit_code, "IB002" in refused.output) == (1, True)
 
 
