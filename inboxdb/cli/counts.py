@@ -56,7 +56,7 @@ def show_conversations(
 def show_analytics(
     call: Call, client_id: str, from_day: datetime | None, to_day: datetime | None, user: str | None, plot: Path | None
 ) -> bool:
-    """Show messages and leads by day, response times and the way to meetings of a workspace, read live.
+    """Show messages and leads by day, response times and the way to meetings of a workspace.
 
     Days look like 2024-06-30, and are of the workspace's time zone; both ends are included, 400 days at most.
     """

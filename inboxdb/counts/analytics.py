@@ -28,7 +28,7 @@ class Analytics:
 def read(
     connection: Connection, client_id: str, user: str | None, from_day: date | None, to_day: date | None
 ) -> Analytics:
-    """Read figures live, all of one snapshot.
+    """Read figures, all of one snapshot.
 
     Parameters: client_id; user, whose view, null for that of whoever sees the whole workspace; to_day, today of the
     workspace's time zone if None; from_day, 29 days before if None.

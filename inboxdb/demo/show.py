@@ -526,7 +526,7 @@ def _week(connection: Connection, workspace: _Workspace) -> Table:
     table = Table(
         box=SIMPLE_HEAD,
         title=f"{workspace.name}: the last {WEEK} days of {found.time_zone}",
-        caption=f"read live, like response times and those of {len(found.days)} days, in {taken:.1f} s",
+        caption=f"read with response times and those of {len(found.days)} days, in {taken:.1f} s",
     )
     table.add_column("day")
     for heading in ("leads\ncreated", "messages\nreceived", "messages\nsent", "meetings\nbooked"):
