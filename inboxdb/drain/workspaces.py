@@ -41,9 +41,7 @@ def recompute(connection: Connection, client_ids: Sequence[str], time_limit: flo
     Raises MalformedId; DatabaseRefused (through the session): IB002 for an unknown workspace, IB003 for one that stays
     locked, 57014 past the time limit, in seconds; those before it stay recomputed.
     """
-    for client_id in client_ids:
-        with naming(client_id), transaction(connection):
-            connection.execute("select inboxdb.require_workspace(%s)", (client_id,))
+    _require(connection, client_ids)
     for client_id in client_ids:
         recomputed = SQL("select inboxdb.recompute_inbox_counts({}::text::inboxdb.client_id)").format(client_id)
         in_one_trip(connection, (time_limit, recomputed))
@@ -57,9 +55,7 @@ def recompute_analytics(
     Parameters: days, to look at leads with a message of so many days alone.
     Raises as recompute; IB020 where the host lacks columns.
     """
-    for client_id in client_ids:
-        with naming(client_id), transaction(connection):
-            connection.execute("select inboxdb.require_workspace(%s)", (client_id,))
+    _require(connection, client_ids)
     step = SQL(
         "select inboxdb.recompute_analytics({}::text::inboxdb.client_id, "
         "(inboxdb.clock() at time zone 'UTC')::date - {}::integer, {})"
@@ -69,3 +65,9 @@ def recompute_analytics(
         while has_more or not goes_on:
             [[(has_more,)]] = in_one_trip(connection, (time_limit, step.format(client_id, days, goes_on)))
             goes_on = True
+
+
+def _require(connection: Connection, client_ids: Sequence[str]) -> None:
+    for client_id in client_ids:
+        with naming(client_id), transaction(connection):
+            connection.execute("select inboxdb.require_workspace(%s)", (client_id,))
