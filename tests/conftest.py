@@ -1,5 +1,6 @@
 """The command line, the servers and the databases of the tests: see tests/servers.py."""
 
+import os
 import secrets
 import signal
 from collections import Counter
@@ -43,6 +44,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "all_hosts: run on every variant of the host's tables, not only text")
     config.addinivalue_line("markers", "host_variants(*names): run on these variants of the host's tables")
+    if cache := getattr(config, "cache", None):
+        os.environ["MPLCONFIGDIR"] = str(cache.mkdir("matplotlib"))  # else matplotlib makes ~/.config/matplotlib
     given = getattr(config, "workerinput", None)
     release = config.getoption("--upgraded-from")
     if given:
