@@ -38,16 +38,21 @@ BUSY_FOR = timedelta(seconds=5)  # until a function whose run is under way is ca
 
 @dataclass(frozen=True)
 class Work:
-    """A function: its name, when it is due, the event that asks for it, and whether workspaces are refreshed."""
+    """A function: its name, when it is due, the event that asks for it, and of a run of it whether workspaces are
+    refreshed, and which job alone is done, None for all.
+    """
 
     name: str
     cron: str
     event: str
     refreshes: bool
+    job: str | None = None
 
 
+AGGREGATES = "recompute-analytics-aggregates"
 FUNCTIONS = (
     Work("recompute-inbox-counts", "* * * * *", "inbox/counts.dirty", True),
+    Work(AGGREGATES, "* * * * *", "analytics/aggregates.recompute", False, AGGREGATES),
     Work("maintenance", "*/5 * * * *", "background/maintenance.requested", False),
 )
 
@@ -143,7 +148,7 @@ def _told_of(error: InboxdbError) -> str:
 def _options(work: Work) -> DrainOptions:
     url = os.environ.get("INBOXDB_REDIS_URL")
     cache = Cache(url, os.environ.get("INBOXDB_REDIS_PREFIX", "")) if url else None
-    return DrainOptions(Schedule(seconds=SECONDS), cache=cache, refreshes=work.refreshes)
+    return DrainOptions(Schedule(seconds=SECONDS), cache=cache, refreshes=work.refreshes, job=work.job)
 
 
 def make_app(dsn: str, carry_out: Callable[[DrainOptions], DrainResult] | None = None) -> FastAPI:

@@ -1,18 +1,19 @@
 """Aggregates of analytics: each answer is the live one, whatever happened, once drained, or audited."""
 
+import json
 import random
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from typing import Any
 
 import psycopg
 import pytest
-from psycopg import Connection
 
+from inboxdb.drain.options import DrainOptions, Schedule
+from inboxdb.drain.run import drain
 from inboxdb.watch import doctor
 from tests import test_analytics
-from tests.aggregates import bring_up_to_date, is_built, refresh_all
-from tests.interleave import Stage
+from tests.aggregates import bring_up_to_date, drain_counts, is_built, refresh_all
+from tests.interleave import DEADLINE, Stage
 from tests.naive_analytics import Naive, Window
 from tests.rows import GLOBAL, Host, new_id
 from tests.servers import WRITER, Database
@@ -38,12 +39,6 @@ STORED = ("overview", "days", "sentiments", "statuses", "sms_campaigns", "respon
 def prepare(database: Database) -> None:
     """Make two workspaces, as test_analytics does."""
     test_analytics.prepare(database)
-
-
-def drain_counts(owner: Connection[Any]) -> None:
-    """Refresh counts alone, which hands changes on."""
-    while workspace := owner.execute("select inboxdb.claim_next(true)").fetchone()[0]:  # type: ignore[index]
-        owner.execute("select inboxdb.drain_next(%s)", [workspace])
 
 
 @wide
@@ -219,6 +214,8 @@ def test_a_workspace_that_cannot_be_refreshed_ends_in_quarantine(database: Datab
     refresh_all(owner)
     said = "23514: the refresh of aggregates failed; inboxdb.recompute_analytics raises the error in full"
     assert owner.execute(status).fetchone() == (1, 0, said)
+    told = invoke("status", "--json", "--dsn", database.dsn)
+    assert (told.exit_code, json.loads(told.stdout)["broken_promises"]) == (3, ["aggregates are quarantined"])
     assert [one.status for one in doctor.examine(database.dsn) if one.check == "aggregates"] == ["problem"]
     assert figures(ann, "analytics_overview")["leads_created"] == 0, "live"
     assert owner.execute("select from inboxdb.analytics_change").rowcount == 0
@@ -228,6 +225,25 @@ def test_a_workspace_that_cannot_be_refreshed_ends_in_quarantine(database: Datab
     assert invoke("recompute-analytics", HERE, "--dsn", database.dsn).exit_code == 0
     assert is_built(owner, HERE)
     assert owner.execute(status).fetchone() == (0, 0, None)
+
+
+@pytest.mark.host_variants("wide-text")
+def test_a_run_of_the_job_ends_with_what_comes_up_again(database: Database) -> None:
+    """Under steady writes it would go on for ever."""
+    owner = database.connect()
+    owner.execute("select inboxdb.keep_analytics()")
+    owner.execute("""
+        create or replace function inboxdb.refresh_analytics(
+          claimed inboxdb.client_id, out outcome text, out version bigint, out changed_scopes inboxdb.user_id[]
+        ) language plpgsql as $$
+        begin
+          outcome := 'refreshed';
+          update inboxdb.analytics_workspace set due_at = inboxdb.clock() where client_id = claimed;
+        end $$
+        """)
+    job = "recompute-analytics-aggregates"
+    result = drain(database.dsn, DrainOptions(Schedule(seconds=DEADLINE), refreshes=False, job=job))
+    assert (result.refreshed, result.remaining) == (3, 2)
 
 
 @wide

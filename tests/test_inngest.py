@@ -38,6 +38,7 @@ from inboxdb.inngest import (
     make_functions,
     require_environment,
 )
+from tests.aggregates import drain_counts, is_built
 from tests.interleave import DEADLINE, until
 from tests.rows import Host, live_counts, stored_counts
 from tests.running import hold_up, until_held_up
@@ -47,7 +48,7 @@ from tests.test_trigger import free_port
 KEY, OTHER_KEY = "signkey-prod-0123456789abcdef0123456789abcdef", "signkey-prod-fedcba9876543210fedcba9876543210"
 UNIT = Path(__file__).parents[1] / "docs/deploy/inboxdb-inngest.service"
 
-COUNTS, MAINTENANCE = "recompute-inbox-counts", "maintenance"
+COUNTS, AGGREGATES, MAINTENANCE = "recompute-inbox-counts", "recompute-analytics-aggregates", "maintenance"
 NOTHING = DrainResult("0a1b2c3d", 0, 0, 0, 0, 0, 1, [])
 
 
@@ -156,6 +157,35 @@ def test_maintenance_refreshes_nothing(port: int, host: Host, owner: Connection)
     answer = call(port, MAINTENANCE, event="background/maintenance.requested")
     assert (answer.status, answer.data["refreshed"], answer.data["remaining"]) == (200, 0, 1)
     assert owner.execute("select from inboxdb.freshness where sampled_at = '2020-01-01'").rowcount == 0
+
+
+@pytest.mark.host_variants("wide-text")
+def test_aggregates_are_brought_up_to_date_alone(port: int, host: Host, owner: Connection) -> None:
+    """Until none is due, in which a drain would rest after a quarter of a second; counts are left alone."""
+
+    def call_for_aggregates() -> tuple[Any, ...]:
+        answer = call(port, AGGREGATES, event="analytics/aggregates.recompute").data
+        return answer["refreshed"], answer["failed"], answer["remaining"], answer["healthy"]
+
+    workspaces = [host.workspace() for _ in range(12)]
+    leads = [host.lead(workspace) for workspace in workspaces]
+    drain_counts(owner)
+    owner.execute("insert into inboxdb.freshness (sampled_at, seconds) values ('2020-01-01', '{1}')")
+    owner.execute(
+        "create function public.slow() returns trigger language plpgsql "
+        "as 'begin perform pg_catalog.pg_sleep(0.03); return new; end'"
+    )
+    owner.execute("create trigger slow before insert on inboxdb.lead_fact for each row execute function public.slow()")
+    assert call_for_aggregates() == (12, 0, 0, True)
+    assert all(is_built(owner, workspace) for workspace in workspaces)
+    assert owner.execute("select from inboxdb.freshness where sampled_at = '2020-01-01'").rowcount == 1
+    owner.execute("alter table inboxdb.lead_fact add constraint none check (tag_key = 0)")
+    host.update("Lead", leads[0], sentimentTag="Interested")
+    host.update("Lead", leads[1], status="qualified")
+    drain_counts(owner)
+    host.lead(workspaces[2])
+    assert call_for_aggregates() == (1, 1, 0, False)
+    assert owner.execute("select from inboxdb.waiting").rowcount == 1, "counts"
 
 
 def test_without_the_right_signature_nothing_is_done(port: int, host: Host, owner: Connection) -> None:
@@ -301,7 +331,8 @@ def test_each_function_is_a_run_that_ends(database: Database, work: Any) -> None
 
     assert simulate(database, work.name, carry_out).output["healthy"]
     [options] = calls
-    assert (options.refreshes, options.schedule.kind, options.schedule.seconds < 60) == (work.refreshes, "once", True)
+    assert (options.refreshes, options.job, options.schedule.kind) == (work.refreshes, work.job, "once")
+    assert options.schedule.seconds < 60
 
 
 # Environments

@@ -1,5 +1,6 @@
 """The work of a drain besides refreshes, as view inboxdb.maintenance lists it."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,13 +32,14 @@ class Outcome:
 class Maintenance:
     """Steps of maintenance, over as many connections as it takes: the database chooses, and keeps clocks and shares."""
 
-    def __init__(self, *, at_rest: bool) -> None:
+    def __init__(self, *, at_rest: bool, job: str | None = None) -> None:
         """Begin with nothing at hand.
 
-        Parameters: at_rest, whether the items with a share of a worker's time are meant, or those beside refreshes.
+        Parameters: at_rest, whether the items with a share of a worker's time are meant, or those beside refreshes;
+        job, whose items alone are meant, None for all.
         """
         self._at_rest = at_rest
-        self._kept: str | None = None  # clocks and credits, the database's own
+        self._kept = json.dumps({"job": job}) if job else None  # clocks and credits, the database's own
         self._has_at_hand = False
 
     def choose(self, connection: Connection, time_limit: float) -> Item | None:

@@ -45,7 +45,8 @@ def new_run_id() -> str:
 class DrainOptions:
     """How to drain: the schedule; limit, how many workspaces at most; workers, how many connections work side by side;
     time_limit, what each workspace has at least, in seconds; pace, the share of its time that a worker refreshes, above
-    0 and at most 1; cache, where versions are published, None for nowhere; refreshes, False for maintenance alone.
+    0 and at most 1; cache, where versions are published, None for nowhere; refreshes, False for maintenance alone; job,
+    whose items of maintenance alone are done, None for all.
     """
 
     schedule: Schedule = ONCE
@@ -55,6 +56,7 @@ class DrainOptions:
     pace: float = 1.0
     cache: Cache | None = None
     refreshes: bool = True
+    job: str | None = None
     run_id: str = field(default_factory=new_run_id)
 
     @property

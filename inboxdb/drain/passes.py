@@ -42,7 +42,7 @@ class Refresher:
         self._at_hand: list[Claim] = []
         self._is_set = False  # the claims at hand are to be refreshed together
         self._set_claimed_at = inf  # by the monotonic clock; inf for a workspace claimed alone
-        self._maintenance = Maintenance(at_rest=True)
+        self._maintenance = Maintenance(at_rest=True, job=state.options.job)
 
     def make_pass(self, connection: Connection) -> bool:
         """Refresh until nothing is due, or a workspace comes up for the second time in this pass; then maintain.
@@ -176,7 +176,8 @@ class Refresher:
         """Do what is done at rest, as audits: the database keeps the share of this worker's time.
 
         Returns whether more is left to do: by a steady run, which refreshes before what is due by then, or by one
-        without refreshes, which waits until its share of time allows more.
+        without refreshes, which waits until its share of time allows more. A run of a job ends as one of refreshes
+        does: once a workspace comes up that it refreshed before.
         """
         limit = self.options.time_limit
         unfinished: set[str] = set()
@@ -198,7 +199,10 @@ class Refresher:
             if item.client_id is not None:
                 refresh = Refresh(item.client_id, outcome.outcome, outcome.version, outcome.changed_scopes)
                 finish = self._finish_audit if item.name == "audit" else self._finish_aggregates
+                had_before = item.client_id in self.state.refreshed
                 finish(refresh)
+                if self.options.job and had_before:
+                    return False
             self._rest(monotonic() - began)
             unfinished.discard(item.name)
             if outcome.outcome == "more":
@@ -263,7 +267,9 @@ class Refresher:
         self._announce(audit)
 
     def _finish_aggregates(self, refresh: Refresh) -> None:
-        """Log the outcome of a refresh of aggregates, and announce the new version."""
+        """Log the outcome of a refresh of aggregates, and announce the new version; a run of the job counts it."""
+        if self.options.job:
+            self.state.count(refresh)
         logs.logger.log(
             *logs.AGGREGATES_OUTCOMES[refresh.outcome],
             action="analytics",

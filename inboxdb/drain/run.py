@@ -36,6 +36,7 @@ class Failure:
 class DrainResult:
     """The outcome of a run. Counted in workspaces: refreshed, once for each time; failed and not refreshed since; left
     because somebody else had them; audited; still waiting when it ended, None where the database was not there to say.
+    Of a run of a job alone all these are the job's; `failures` lists those of counts.
     `suspended_since` says since when nothing is to be drained, None where it is; `suspended_because` what the host has
     changed, where inboxdb suspended itself.
     """
@@ -84,7 +85,7 @@ class _Run:
         self.options = options
         self.state = RunState(options, stop, on_progress)
         self.announcer: Announcer | None = None
-        self.maintenance = Maintenance(at_rest=False)
+        self.maintenance = Maintenance(at_rest=False, job=options.job)
         self.leads: int | None = None  # to be counted, when it began
 
     def work(self) -> DrainResult:
@@ -209,9 +210,9 @@ class _Run:
         with suppress(CannotConnect, ConnectionLost), session(self.dsn, application_name=application_name) as last:
             self.try_heartbeat(last, is_over=True)
             now = status.read(last)
-            remaining = now.dirty_workspaces
+            remaining = now.due_aggregates if self.options.job else now.dirty_workspaces
             suspended_since, suspended_because = now.suspended_since, now.suspended_because
-            failing = status.failing(last) if state.failed else []
+            failing = status.failing(last) if state.failed and not self.options.job else []
         return DrainResult(
             run_id=self.options.run_id,
             refreshed=state.refreshes,

@@ -11,7 +11,7 @@ from typing import Annotated, get_type_hints
 UNPUBLISHED_LIMIT = 60.0  # seconds: Redis is behind, not just about to be told
 UNWATCHED_LIMIT = 300.0  # seconds: drains look each minute
 
-NO_ROLLOUTS = "unknown: the installation is older"
+OLDER = "unknown: the installation is older"
 
 LEAD_RLS = {
     "undecided": 'not decided for "Lead": see `inboxdb rls plan`',
@@ -290,12 +290,12 @@ class Status:
             "flags off",
             "flags that are off for a workspace at least: reads behind them are refused there",
             metric="inboxdb_flags_off",
-            none=NO_ROLLOUTS,
+            none=OLDER,
         ),
     ]
     canaries: Annotated[
         int | None,
-        Fact("canaries", "canaries at work", metric="inboxdb_canaries", none=NO_ROLLOUTS),
+        Fact("canaries", "canaries at work", metric="inboxdb_canaries", none=OLDER),
     ]
     undecided_canaries: Annotated[
         int | None,
@@ -303,7 +303,7 @@ class Status:
             "undecided canaries",
             "canaries whose stage was observed for as long as it may be, and is not passed",
             metric="inboxdb_undecided_canaries",
-            none=NO_ROLLOUTS,
+            none=OLDER,
         ),
     ]
     unwatched_canary_seconds: Annotated[
@@ -313,7 +313,7 @@ class Status:
             "time since the last look at the canary that nobody has looked at for longest",
             Unit.SECONDS,
             metric="inboxdb_unwatched_canary_seconds",
-            none=NO_ROLLOUTS,
+            none=OLDER,
             broken="nobody looks at a canary",
             breaks=lambda now: (now.unwatched_canary_seconds or 0) > UNWATCHED_LIMIT,
         ),
@@ -324,7 +324,68 @@ class Status:
             "taken back, last day",
             "canaries whose flag was taken back in the last day, after a breach",
             metric="inboxdb_taken_back_canaries",
-            none=NO_ROLLOUTS,
+            none=OLDER,
+        ),
+    ]
+    due_aggregates: Annotated[
+        int | None,
+        Fact(
+            "due aggregates",
+            "workspaces whose aggregates of analytics have something to be done: changes, or a walk",
+            metric="inboxdb_due_aggregates",
+            none=OLDER,
+        ),
+    ]
+    unbuilt_aggregates: Annotated[
+        int | None,
+        Fact(
+            "unbuilt aggregates",
+            "workspaces whose aggregates are not built yet, so that reads of analytics answer live",
+            metric="inboxdb_unbuilt_aggregates",
+            none=OLDER,
+        ),
+    ]
+    late_aggregates: Annotated[
+        int | None,
+        Fact(
+            "late aggregates",
+            "workspaces with a change that has waited for more than a minute to be in aggregates",
+            metric="inboxdb_late_aggregates",
+            none=OLDER,
+            broken="aggregates are late by more than a minute",
+            breaks=lambda now: (now.late_aggregates or 0) > 0,
+        ),
+    ]
+    oldest_aggregate_seconds: Annotated[
+        float | None,
+        Fact(
+            "oldest for aggregates",
+            "how long the oldest change has waited to be in aggregates",
+            Unit.SECONDS,
+            metric="inboxdb_oldest_aggregate_seconds",
+            none=OLDER,
+        ),
+    ]
+    failing_aggregates: Annotated[
+        int | None,
+        Fact(
+            "failing aggregates",
+            "workspaces whose last refresh of aggregates failed; they are tried again",
+            metric="inboxdb_failing_aggregates",
+            none=OLDER,
+            broken="refreshes of aggregates fail",
+            breaks=lambda now: (now.failing_aggregates or 0) > 0,
+        ),
+    ]
+    quarantined_aggregates: Annotated[
+        int | None,
+        Fact(
+            "quarantined aggregates",
+            "workspaces that used up their attempts for aggregates, so that reads of analytics answer live",
+            metric="inboxdb_quarantined_aggregates",
+            none=OLDER,
+            broken="aggregates are quarantined",
+            breaks=lambda now: (now.quarantined_aggregates or 0) > 0,
         ),
     ]
     lead_rls: Annotated[

@@ -10,13 +10,25 @@ from inboxdb.database.connection import Connection, transaction
 from inboxdb.database.errors import RowsLost
 from inboxdb.watch.facts import Status
 
-ROLLOUTS = SQL("inboxdb.rollout_state()")
+# Answers that not every installation has.
+ROLLOUTS = SQL("select o.* from inboxdb.rollout_state() as o")
 NO_ROLLOUTS = SQL("""
-  (
     select
       null::integer as flags_off, null::integer as canaries, null::integer as undecided_canaries,
       null::float8 as unwatched_canary_seconds, null::integer as taken_back_canaries
-  )
+""")
+AGGREGATES = SQL("""
+    select
+      a.due as due_aggregates, a.unbuilt as unbuilt_aggregates, a.late as late_aggregates,
+      a.oldest_seconds as oldest_aggregate_seconds, a.failing as failing_aggregates,
+      a.quarantined as quarantined_aggregates
+    from inboxdb.analytics_status() as a
+""")
+NO_AGGREGATES = SQL("""
+    select
+      null::integer as due_aggregates, null::integer as unbuilt_aggregates, null::integer as late_aggregates,
+      null::float8 as oldest_aggregate_seconds, null::integer as failing_aggregates,
+      null::integer as quarantined_aggregates
 """)
 
 SHOWN = 20  # failing workspaces, at most
@@ -43,20 +55,27 @@ def read(connection: Connection) -> Status:
     """
     with transaction(connection), connection.cursor(row_factory=class_row(Status)) as cursor:
         # asked before, because this program may be newer than the installation
-        there = connection.execute("select pg_catalog.to_regprocedure('inboxdb.rollout_state()') is not null")
-        rollouts = ROLLOUTS if there.fetchone() == (True,) else NO_ROLLOUTS
+        [(has_rollouts, has_aggregates)] = connection.execute("""
+            select
+              pg_catalog.to_regprocedure('inboxdb.rollout_state()') is not null,
+              pg_catalog.to_regprocedure('inboxdb.analytics_status()') is not null
+            """).fetchall()
         now = cursor.execute(
             SQL("""
             select
               s.*,
               h.seconds as held_snapshot_seconds, h.holder as held_snapshot_by, h.all_seen as snapshots_all_seen,
-              r.state as lead_rls, o.*
+              r.state as lead_rls, o.*, a.*
             from inboxdb.drain_status() as s
             cross join inboxdb.held_snapshot() as h
             cross join inboxdb.lead_rls_state() as r (state)
-            cross join {rollouts} as o
+            cross join ({rollouts}) as o
+            cross join ({aggregates}) as a
             where s.workers_seen is not null
-            """).format(rollouts=rollouts)
+            """).format(
+                rollouts=ROLLOUTS if has_rollouts else NO_ROLLOUTS,
+                aggregates=AGGREGATES if has_aggregates else NO_AGGREGATES,
+            )
         ).fetchone()
     if now is None:
         raise RowsLost

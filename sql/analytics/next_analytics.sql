@@ -10,7 +10,7 @@ as $$
 -- Reads: as collect_analytics. Writes: analytics_workspace; as collect_analytics.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
-  now pg_catalog.timestamptz := inboxdb.clock();
+  now pg_catalog.timestamptz;
   candidate inboxdb.analytics_workspace;
   busy integer[] := '{}';
 begin
@@ -19,6 +19,8 @@ begin
     return null;
   end if;
   perform inboxdb.collect_analytics();
+  -- after collecting, which makes workspaces due as of its own time
+  now := inboxdb.clock();
   -- ten candidates at most: other drains are at work on them
   while pg_catalog.cardinality(busy) < 10 loop
     select w.* into candidate

@@ -9,8 +9,9 @@ as $$
 -- Purpose: the next step of maintenance, to be called in a transaction of its own until item is null. Steps alternate:
 --   one chooses a due item, one runs the chosen item; so the choice is committed before the work that may kill its
 --   backend, and the runner knows the time limit.
--- Parameters: kept, of the last step, null at first; at_rest, whether items with a share are meant, while no workspace
---   is due; error_code, why the last step did not come back: its SQLSTATE.
+-- Parameters: kept, of the last step; at first null, or {"job": its name} where items of a job alone are meant, with
+--   all the time of their caller; at_rest, whether items with a share are meant, while no workspace is due; error_code,
+--   why the last step did not come back: its SQLSTATE.
 -- Returns: kept, for the next step: clocks and credits of this caller, so that nothing is written and no drain waits
 --   for another; the item, null if none is due. After a choice, time_limit in seconds. After the work, its outcome:
 --   done, failed, more where the function returned true, or with a workspace the outcome, version and changed_scopes of
@@ -66,7 +67,10 @@ begin
     select m.*
     from inboxdb.maintenance as m
     where (m.time_share is not null) = at_rest
-      and inboxdb.maintenance_credit(kept, m, now) > 0
+      and case
+        when kept ? 'job' then coalesce(m.job_name = kept ->> 'job', false)
+        else inboxdb.maintenance_credit(kept, m, now) > 0
+      end
       -- not ahead: a clock that went back stops no maintenance
       and coalesce(
         (kept #>> array[m.item, 'more'])::boolean

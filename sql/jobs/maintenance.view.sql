@@ -3,29 +3,30 @@ create or replace view inboxdb.maintenance as
 -- keeps the clock, the share of time and failures.
 select
   m.item, m.run_every::interval as run_every, m.time_limit::interval as time_limit,
-  m.time_share::double precision as time_share, m.burst::interval as burst, m.chooser, m.function_name
+  m.time_share::double precision as time_share, m.burst::interval as burst, m.chooser, m.function_name, m.job_name
 from (
   values
-  ('arrive', '5 s', '5 s', null, null, null, 'inboxdb.arrive'),
-  ('check-host', '5 s', '5 s', null, null, null, 'inboxdb.check_host'),
-  ('empty-slice', '5 s', '5 s', null, null, null, 'inboxdb.empty_slice'),
-  ('prune', '5 s', '5 s', null, null, null, 'inboxdb.prune'),
-  ('look-at-canaries', '1 min', '10 s', null, null, null, 'inboxdb.look_at_canaries'),
-  ('prune-samples', '5 s', '5 s', null, null, null, 'inboxdb.prune_samples'),
-  ('refresh-texts', '5 s', '5 s', null, null, null, 'inboxdb.refresh_texts'),
-  ('keep-analytics', '20 s', '5 s', null, null, null, 'inboxdb.keep_analytics'),
-  ('refresh-analytics', '5 s', '60 s', null, null, 'inboxdb.next_analytics', 'inboxdb.refresh_analytics'),
+  ('arrive', '5 s', '5 s', null, null, null, 'inboxdb.arrive', null),
+  ('check-host', '5 s', '5 s', null, null, null, 'inboxdb.check_host', null),
+  ('empty-slice', '5 s', '5 s', null, null, null, 'inboxdb.empty_slice', null),
+  ('prune', '5 s', '5 s', null, null, null, 'inboxdb.prune', null),
+  ('look-at-canaries', '1 min', '10 s', null, null, null, 'inboxdb.look_at_canaries', null),
+  ('prune-samples', '5 s', '5 s', null, null, null, 'inboxdb.prune_samples', null),
+  ('refresh-texts', '5 s', '5 s', null, null, null, 'inboxdb.refresh_texts', null),
+  ('keep-analytics', '20 s', '5 s', null, null, null, 'inboxdb.keep_analytics', 'recompute-analytics-aggregates'),
+  ('refresh-analytics', '5 s', '60 s', null, null, 'inboxdb.next_analytics', 'inboxdb.refresh_analytics', null),
   (
-    'refresh-analytics-at-rest', '0', '60 s', 0.25, '0.25 s', 'inboxdb.next_analytics', 'inboxdb.refresh_analytics'
+    'refresh-analytics-at-rest', '0', '60 s', 0.25, '0.25 s', 'inboxdb.next_analytics', 'inboxdb.refresh_analytics',
+    'recompute-analytics-aggregates'
   ),
-  ('refresh-texts-at-rest', '1 s', '5 s', 0.25, '1 s', null, 'inboxdb.refresh_texts'),
-  ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')
-) as m (item, run_every, time_limit, time_share, burst, chooser, function_name)
+  ('refresh-texts-at-rest', '1 s', '5 s', 0.25, '1 s', null, 'inboxdb.refresh_texts', null),
+  ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed', null)
+) as m (item, run_every, time_limit, time_share, burst, chooser, function_name, job_name)
 union all
 -- the host's tables: what is on, and possible
 select
   u.item, p.run_every::interval as run_every, p.time_limit::interval as time_limit, null as time_share, null as burst,
-  null as chooser, u.function_name
+  null as chooser, u.function_name, null as job_name
 from inboxdb.upkeep as u
 cross join (values ('10 s', '5 s')) as p (run_every, time_limit)
 where case
@@ -46,3 +47,5 @@ comment on column inboxdb.maintenance.chooser is
 comment on column inboxdb.maintenance.function_name is
 'A function without parameters, which may return whether there is more to do; after a chooser of the workspace, and'
 ' returning outcome, version and changed_scopes.';
+comment on column inboxdb.maintenance.job_name is
+'The job whose runs, where they are of that job alone, do the item; null where none does.';
