@@ -42,7 +42,7 @@ def register(database: Database) -> Callable[..., None]:
         owner.execute(
             f"create or replace view inboxdb.maintenance as {shipped.rstrip(';')} union all select "
             f"'a-sweep', interval '{every}', interval '{limit}', {share}::float8, {burst}::interval, null, "
-            "'inboxdb.sweep'"
+            "'inboxdb.sweep', null"
         )
 
     return registers

@@ -481,8 +481,8 @@ def test_old_failures_are_forgotten(database: Database, by: str) -> None:
 @pytest.mark.slow
 def test_maintenance(copy: Copy) -> None:
     """A function and a row: both drains run the item."""
-    last = "  ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed')\n"
-    row = "  ('forget-failures', '1 h', '5 s', null, null, null, 'inboxdb.forget_failures'),\n"
+    last = "  ('audit', '0', '0', 0.1, '1 s', 'inboxdb.next_audit', 'inboxdb.audit_claimed', null)\n"
+    row = "  ('forget-failures', '1 h', '5 s', null, null, null, 'inboxdb.forget_failures', null),\n"
     copy.insert("sql/jobs/maintenance.view.sql", last, row)
     copy.write("sql/jobs/forget_failures.sql", MAINTENANCE)
     copy.insert("sql/inboxdb.sql", "\\ir jobs/heartbeat.sql\n", "\\ir jobs/forget_failures.sql\n")
