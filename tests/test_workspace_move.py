@@ -7,7 +7,7 @@ import json
 import random
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +17,14 @@ from psycopg import Connection
 from psycopg.sql import SQL, Identifier
 
 from inboxdb.counts.verify import verify
-from inboxdb.database.errors import ConnectionLost
+from inboxdb.database.errors import ConnectionLost, InboxdbError, MigrationsBusy
 from inboxdb.install import lists, migrate
+from inboxdb.install.suspend import resume, suspend
+from inboxdb.install.uninstall import uninstall
 from inboxdb.move import steps
 from inboxdb.move.copying import RowsInTheWay
 from tests.asking import ask, signed_in
+from tests.catalog import catalog, difference
 from tests.interleave import until
 from tests.parts import one_in
 from tests.rows import WRITTEN_AT, Host, new_id
@@ -377,6 +380,69 @@ def test_killed_and_gone_on_with(database: Database, target: Database, host: Hos
         assert_sound(database, target)
     assert ends.count(-signal.SIGKILL) >= 2
     assert set(ends) <= {-signal.SIGKILL, 0}
+
+
+# Beside migrations
+
+COMMANDS: dict[str, Callable[[str], object]] = {
+    "suspend": suspend,
+    "uninstall": lambda dsn: uninstall(dsn, rls_off=True),
+    "rollback": migrate.rollback,
+    "apply": migrate.apply,
+    "resume": resume,
+}
+
+
+def test_what_takes_inboxdb_off_waits_for_moves(
+    database: Database, target: Database, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused at both sides, by name, while a move is unfinished; while one is at work no migration begins."""
+    monkeypatch.setattr(migrate, "PATIENCE", 0.0)
+    workspace = host.workspace(userId=ANN)
+    fill(host, workspace, 1)
+
+    def meanwhile(line: str) -> None:
+        if "refused" in line:
+            for side in (database, target):
+                for command in COMMANDS.values():
+                    with pytest.raises(MigrationsBusy):
+                        command(side.direct_dsn)
+
+    steps.move(database.dsn, target.dsn, workspace, report=meanwhile)
+    for side in (database, target):
+        before = catalog(side.connect())
+        for name, command in COMMANDS.items():
+            if name in ("apply", "resume"):
+                command(side.direct_dsn)
+            else:
+                with pytest.raises(InboxdbError, match=f"unfinished move of workspace {workspace}: .*undo"):
+                    command(side.direct_dsn)
+        assert not difference(before, catalog(side.connect()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("taken", [suspend, migrate.rollback])
+@pytest.mark.parametrize("side", [0, 1])
+def test_taken_off_all_the_same(
+    database: Database, target: Database, host: Host, taken: Callable[[str], object], side: int
+) -> None:
+    """As by a drain, whose host has changed, or by an older inboxdb: the move waits until it is put back."""
+    workspace = host.workspace(userId=ANN)
+    fill(host, workspace)
+    before, empty = everything(host.connection), everything(target.connect())
+    steps.move(database.dsn, target.dsn, workspace)
+    taken_off = (database, target)[side]
+    dsn, owner = taken_off.direct_dsn, taken_off.connect()
+    owner.execute("alter schema inboxdb_move rename to hidden")
+    taken(dsn)
+    owner.execute("alter schema hidden rename to inboxdb_move")
+    for command in (steps.move, steps.undo):
+        with pytest.raises(InboxdbError, match=r"`inboxdb migrate resume` or `inboxdb migrate apply` there first"):
+            command(database.dsn, target.dsn, workspace)
+    (resume if taken is suspend else migrate.apply)(dsn)
+    steps.move(database.dsn, target.dsn, workspace, switched=True)
+    assert (everything(host.connection), everything(target.connect()) - empty) == (empty, before - empty)
+    assert_sound(database, target)
 
 
 # What is refused

@@ -316,8 +316,8 @@ class MigrationsBusy(InboxdbError):
     def __init__(self, lock_class: int) -> None:
         """Say whom to look for."""
         super().__init__(
-            "another `inboxdb migrate` is at work on this database: wait for it to end. It holds the advisory lock "
-            f"with classid {lock_class} in pg_locks."
+            "another `inboxdb migrate`, or `inboxdb workspace`, is at work on this database: wait for it to end. It "
+            f"holds the advisory lock with classid {lock_class} in pg_locks."
         )
 
 

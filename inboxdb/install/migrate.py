@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 from yoyo import read_migrations
@@ -291,8 +292,8 @@ def rollback(
     Parameters: dsn; count, how many, None for all; to, the one to stop at, which stays, instead of a count;
     lock_timeout, as of apply; on_step.
     Returns the migrations undone.
-    Raises MigrationFailed, MigrationsBusy; InboxdbError for a migration without a rollback file, DamagedFiles,
-    DatabaseNewer, LeadIsProtected and UnknownMigration, before any is undone.
+    Raises MigrationFailed, MigrationsBusy; InboxdbError for a migration without a rollback file, or beside an
+    unfinished move, DamagedFiles, DatabaseNewer, LeadIsProtected and UnknownMigration, before any is undone.
     """
     with alone(dsn) as connection:
         if names := sources.damaged():
@@ -304,6 +305,7 @@ def rollback(
         undone = [Undone(migration.id, meaning(migration)) for migration in latest]
         if not latest:
             return []
+        require_no_move(connection, dsn)
         # asked before later migrations are undone, whose indexes take long to build again
         if any(migration.id == ACCESS for migration in latest) and _protects_lead(connection):
             raise LeadIsProtected(describe(dsn))
@@ -435,17 +437,43 @@ def alone(dsn: str) -> Iterator[Connection]:
         if shares_backends(connection, dsn):
             raise PoolerInBetween(describe(dsn))
         connection.execute(SETTINGS.encode())
-        # A backend that waits for a lock, as an index build may for hours, notices that we were killed, and frees ours.
-        # Not every system can.
-        with suppress(psycopg.errors.InvalidParameterValue):
-            connection.execute("set client_connection_check_interval = '1s'")
-        # polled, because a session waiting in pg_advisory_lock deadlocks with CREATE INDEX CONCURRENTLY
-        give_up_at = time.monotonic() + PATIENCE
-        while connection.execute("select pg_catalog.pg_try_advisory_lock(%s, 0)", (LOCK_CLASS,)).fetchone() != (True,):
-            if time.monotonic() > give_up_at:
-                raise MigrationsBusy(LOCK_CLASS)
-            time.sleep(0.1)
+        _take_lock(connection, "select pg_catalog.pg_try_advisory_lock(%s, 0)")
         yield connection
+
+
+def keep_away(connection: Connection) -> None:
+    """Let no migration runner begin for as long as the connection lasts; others may want the same.
+
+    Raises MigrationsBusy.
+    """
+    _take_lock(connection, "select pg_catalog.pg_try_advisory_lock_shared(%s, 0)")
+
+
+def _take_lock(connection: Connection, attempt: LiteralString) -> None:
+    # A backend that waits for a lock, as an index build may for hours, notices that we were killed, and frees ours.
+    # Not every system can.
+    with suppress(psycopg.errors.InvalidParameterValue):
+        connection.execute("set client_connection_check_interval = '1s'")
+    # polled, because a session waiting in pg_advisory_lock deadlocks with CREATE INDEX CONCURRENTLY
+    give_up_at = time.monotonic() + PATIENCE
+    while connection.execute(attempt, (LOCK_CLASS,)).fetchone() != (True,):
+        if time.monotonic() > give_up_at:
+            raise MigrationsBusy(LOCK_CLASS)
+        time.sleep(0.1)
+
+
+def require_no_move(connection: Connection, dsn: str) -> None:
+    """Refuse where a workspace is being moved, from there or to there: without inboxdb the move could not be ended.
+
+    Raises InboxdbError, which names the workspaces.
+    """
+    if connection.execute("select pg_catalog.to_regclass('inboxdb_move.move')").fetchone() == (None,):
+        return
+    moves = connection.execute("select client_id from inboxdb_move.move order by 1").fetchall()
+    raise InboxdbError(
+        f"{describe(dsn)} has an unfinished move of workspace {', '.join(name for (name,) in moves)}: end it by the "
+        "same `inboxdb workspace move` as before, or give it up by `inboxdb workspace undo`. Nothing was changed."
+    )
 
 
 def statements(migration: Migration, lock_timeout: float, direction: str = "apply") -> str:

@@ -46,7 +46,7 @@ ALONE = f"""\
 do $alone$
 begin
   if not pg_catalog.pg_try_advisory_lock({LOCK_CLASS}, 0) then
-    raise exception 'another `inboxdb migrate` is at work on this database: wait for it to end';
+    raise exception 'another `inboxdb migrate`, or `inboxdb workspace`, is at work on this database: wait for its end';
   end if;
 end
 $alone$;

@@ -54,11 +54,13 @@ def suspend(dsn: str, *, lock_timeout: float = LOCK_TIMEOUT) -> Suspension:
     """Remove the dependencies on the host's columns, and pause the drain. Steps done already are skipped.
 
     Parameters: dsn; lock_timeout, how many seconds to wait at a time for a lock that stops writers.
-    Raises InboxdbError where migrations are pending, before anything is changed; MigrationsBusy; DatabaseRefused
-    (55P03: what the steps before have taken off stays so, and `suspend` once more goes on).
+    Raises InboxdbError where migrations are pending, or a move is unfinished, before anything is changed;
+    MigrationsBusy; DatabaseRefused (55P03: what the steps before have taken off stays so, and `suspend` once more goes
+    on).
     """
     with migrate.alone(dsn) as connection:
         _require_all_applied(connection, dsn)
+        migrate.require_no_move(connection, dsn)
         before = suspended_since(connection)
         _take_off(connection, lock_timeout)
         since = suspended_since(connection)

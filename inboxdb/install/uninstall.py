@@ -69,11 +69,12 @@ def uninstall(
     before; drop_roles, whether to drop our roles (ROLES), which other databases may use; dry_run, only to say what
     would go; lock_timeout, how many seconds to wait at a time for a lock; on_step,
     called with what is about to be removed.
-    Raises, before anything is changed: InboxdbError where "Lead" has policies of ours and rls_off is not given, or
-    where something that is not ours depends on it or stands in its schemas, naming it; MigrationsBusy. DatabaseRefused
-    (55P03: what was removed before is gone, and `uninstall` once more goes on).
+    Raises, before anything is changed: InboxdbError where a move is unfinished, "Lead" has policies of ours and
+    rls_off is not given, or something that is not ours depends on it or stands in its schemas, naming it;
+    MigrationsBusy. DatabaseRefused (55P03: what was removed before is gone, and `uninstall` once more goes on).
     """
     with migrate.alone(dsn) as connection:
+        migrate.require_no_move(connection, dsn)
         ours = catalog.installed(connection)
         _refuse_what_is_not_ours(connection, ours, dsn)
         if not rls_off and (MEMBER in ours or (TRUSTED in ours and Object("schema", "inboxdb") in ours)):

@@ -208,9 +208,9 @@ def _not_said(client_id: str) -> MoveRefused:
 
 @contextmanager
 def _sides(source_dsn: str, target_dsn: str) -> Iterator[Sides]:
-    """Connect to both, which have to be installed and not suspended, with the same migrations.
+    """Connect to both, which have to be installed and not suspended, with the same migrations, and stay so.
 
-    Raises CannotConnect; ConnectionLost, which names the lost one, and DatabaseRefused, which names both.
+    Raises MigrationsBusy; CannotConnect; ConnectionLost, which names the lost one, and DatabaseRefused, which names both.
     """
     with (
         connect(source_dsn, application_name="inboxdb workspace") as source,
@@ -229,6 +229,7 @@ def _sides(source_dsn: str, target_dsn: str) -> Iterator[Sides]:
 def _require_installed(connection: Connection, dsn: str) -> None:
     if shares_backends(connection, dsn):
         raise PoolerInBetween(describe(dsn))
+    migrate.keep_away(connection)
     history = migrate.checked_history(connection, dsn)
     if history.pending or suspended_since(connection):
         raise InboxdbError(

@@ -1,11 +1,11 @@
--- Looks for: another `inboxdb migrate` at work on this database.
+-- Looks for: another `inboxdb migrate`, or `inboxdb workspace`, at work on this database.
 -- Evidence: pg_locks; when the session began, for other roles' sessions with pg_read_all_stats.
 -- Reads nothing of inboxdb.plan.
 select
   'warning' as severity,
   null as migration,
   pg_catalog.format(
-    'another `inboxdb migrate` is at work on this database: session %s%s', l.pid,
+    'another `inboxdb migrate`, or `inboxdb workspace`, is at work on this database: session %s%s', l.pid,
     ', connected for ' || pg_catalog.date_trunc('second', pg_catalog.clock_timestamp() - a.backend_start)
   ) as evidence,
   'wait for it to end: `inboxdb migrate apply` gives up after 5 s' as remedy
