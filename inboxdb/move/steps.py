@@ -24,6 +24,7 @@ from inboxdb.database.connection import (
     transaction,
 )
 from inboxdb.database.errors import ConnectionLost, InboxdbError, PoolerInBetween
+from inboxdb.drain import workspaces
 from inboxdb.drain.refresh import refresh
 from inboxdb.install import migrate
 from inboxdb.install.suspend import suspended_since
@@ -210,7 +211,8 @@ def _not_said(client_id: str) -> MoveRefused:
 def _sides(source_dsn: str, target_dsn: str) -> Iterator[Sides]:
     """Connect to both, which have to be installed and not suspended, with the same migrations, and stay so.
 
-    Raises MigrationsBusy; CannotConnect; ConnectionLost, which names the lost one, and DatabaseRefused, which names both.
+    Raises MigrationsBusy; CannotConnect; ConnectionLost, which names the lost one, and DatabaseRefused, which names
+    both.
     """
     with (
         connect(source_dsn, application_name="inboxdb workspace") as source,
@@ -335,12 +337,20 @@ def _copy_the_rest(sides: Sides, belonging: Belonging, client_id: str) -> int:
 
 
 def _bring_up_to_date(sides: Sides, client_id: str) -> None:
-    """Give the target the workspace's flags, counts, and versions above the source's."""
+    """Give the target the workspace's flags, counts, and versions above the source's.
+
+    Both answer from what is in their tables now: the source has refreshed what was noted, and what a drain has
+    remembered of the target between two tables is looked at anew, because no trigger tells of messages.
+    """
     own, there = (_flags(connection, client_id) for connection in sides)
     for name in sorted(own.keys() | there.keys()):
         if own.get(name) != there.get(name):
             _set_flag(sides.target, name, own.get(name, "default"), client_id)
+    _refresh(sides.source, client_id)
+    _fold_analytics(sides.source, client_id)
+    workspaces.mark(sides.target, [client_id])
     _refresh(sides.target, client_id)
+    _distrust_analytics(sides.target, client_id)
     _raise_versions(sides, client_id)
 
 
@@ -364,6 +374,34 @@ def _refresh(connection: Connection, client_id: str) -> None:
             return
         time.sleep(0.2)
     raise _busy(client_id)
+
+
+def _fold_analytics(connection: Connection, client_id: str) -> None:
+    """Bring aggregates that are trusted up to date; what does not fit shows when the answers are compared."""
+    waits = (
+        "select exists (select from inboxdb.analytics_workspace as w "
+        "inner join inboxdb.analytics_change as c on w.client_id = c.client_id "
+        "where w.client_id = %s and w.walked_at is not null)"
+    )
+    give_up_at = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up_at and connection.execute(waits, (client_id,)).fetchone() == (True,):
+        with transaction(connection, LONGEST):
+            connection.execute("select inboxdb.refresh_analytics(%s)", (client_id,))
+
+
+def _distrust_analytics(connection: Connection, client_id: str) -> None:
+    """Have analytics answered live until drains have walked through all leads."""
+    with transaction(connection, LONGEST):
+        give_up_at = time.monotonic() + PATIENCE
+        while connection.execute("select inboxdb.try_lock_analytics(%s)", (client_id,)).fetchone() != (True,):
+            if time.monotonic() > give_up_at:
+                raise _busy(client_id)
+            time.sleep(0.05)
+        connection.execute(
+            "update inboxdb.analytics_workspace set walked_at = null, walk_began_at = null, due_at = inboxdb.clock() "
+            "where client_id = %s",
+            (client_id,),
+        )
 
 
 def _busy(client_id: str) -> InboxdbError:
