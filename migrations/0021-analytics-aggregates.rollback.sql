@@ -35,6 +35,10 @@ drop function inboxdb.compare_facts(integer, inboxdb.client_id, text, inboxdb.le
 -- squawk-ignore ban-drop-function
 drop function inboxdb.add_figures(integer, text, inboxdb.lead_fact[], inboxdb.lead_fact[]);
 -- squawk-ignore ban-drop-function
+drop function inboxdb.cut_facts(inboxdb.lead_fact[], inboxdb.lead_fact[]);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.cut_messages(inboxdb.lead_fact, inboxdb.lead_fact);
+-- squawk-ignore ban-drop-function
 drop function inboxdb.learn_words(integer, inboxdb.lead_id[]);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.facts_now(integer, inboxdb.client_id, inboxdb.lead_id[], inboxdb.lead_fact[]);

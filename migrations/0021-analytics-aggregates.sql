@@ -2132,6 +2132,119 @@ end
 $$;
 -- <<< sql/analytics/learn_words.sql
 
+-- >>> sql/analytics/cut_messages.sql
+create or replace function inboxdb.cut_messages(inout gone inboxdb.lead_fact, inout come inboxdb.lead_fact)
+language plpgsql immutable
+set search_path = ''
+as $$
+-- Purpose: take out of a lead's facts the messages that add the same before and after: all that come before the first
+--   that differs, but for the last of each direction and channel, because pairs and replies go on from them.
+-- Parameters: gone and come, the facts of a lead of the same user before and after.
+-- Returns: facts whose figures differ by as much as those of the whole facts. The users who sent what is left of the
+--   messages before are 0 in both.
+-- INVOKER: called by cut_facts only.
+declare
+  same integer := 0;
+  too_many integer := least(pg_catalog.cardinality(gone.info), pg_catalog.cardinality(come.info)) + 1;
+  middle integer;
+  last_numbers integer[];
+  sent_by_users integer;
+  last_at pg_catalog.timestamptz[];
+  last_info integer[];
+  last_senders bigint[];
+begin
+  while same + 1 < too_many loop
+    middle := (same + too_many) / 2;
+    if gone.sent_at[same + 1:middle] = come.sent_at[same + 1:middle]
+      and gone.info[same + 1:middle] = come.info[same + 1:middle]
+    then
+      same := middle;
+    else
+      too_many := middle;
+    end if;
+  end loop;
+  select
+    pg_catalog.array_agg(l.number order by l.number),
+    coalesce(pg_catalog.sum(l.sent_by_users), 0)
+  into last_numbers, sent_by_users
+  from (
+    select
+      pg_catalog.max(m.number) as number,
+      -- 0 is the user
+      pg_catalog.count(*) filter (where m.info & 12 = 0) as sent_by_users
+    from pg_catalog.unnest(gone.info[:same]) with ordinality as m (info, number)
+    group by m.info & 3, m.info & -16
+  ) as l;
+  -- not where a message is now another user's, because the arrays no longer tell from which message on
+  if gone.senders[:sent_by_users] = come.senders[:sent_by_users] then
+    select
+      pg_catalog.array_agg(gone.sent_at[k.number] order by k.number),
+      pg_catalog.array_agg(gone.info[k.number] order by k.number),
+      pg_catalog.array_agg(0::bigint) filter (where gone.info[k.number] & 12 = 0)
+    into last_at, last_info, last_senders
+    from pg_catalog.unnest(last_numbers) as k (number);
+    gone.sent_at := last_at || gone.sent_at[same + 1:];
+    come.sent_at := last_at || come.sent_at[same + 1:];
+    gone.info := last_info || gone.info[same + 1:];
+    come.info := last_info || come.info[same + 1:];
+    gone.senders := last_senders || gone.senders[sent_by_users + 1:];
+    come.senders := last_senders || come.senders[sent_by_users + 1:];
+  end if;
+end
+$$;
+-- <<< sql/analytics/cut_messages.sql
+
+-- >>> sql/analytics/cut_facts.sql
+create or replace function inboxdb.cut_facts(
+  gone inboxdb.lead_fact[], come inboxdb.lead_fact[],
+  out gone_counts inboxdb.lead_fact[], out come_counts inboxdb.lead_fact[],
+  out gone_replies inboxdb.lead_fact[], out come_replies inboxdb.lead_fact[]
+)
+language plpgsql immutable
+set search_path = ''
+set jit = off
+as $$
+-- Purpose: cut leads' facts down to what adds otherwise than before, so that one more message of a lead costs one
+--   message, however many the lead has.
+-- Parameters: gone and come, the facts of leads before and after.
+-- Returns: the same leads, those with many messages cut: for counts, where its tag and campaign are the same, and for
+--   replies, which neither is of.
+-- INVOKER: called by add_figures only.
+declare
+  -- cutting fewer messages costs more than adding them up
+  most constant integer := 16;
+begin
+  if not exists (select from pg_catalog.unnest(gone) as g where pg_catalog.cardinality(g.info) > most) then
+    gone_counts := gone;
+    come_counts := come;
+    gone_replies := gone;
+    come_replies := come;
+    return;
+  end if;
+  select
+    coalesce(pg_catalog.array_agg(case when d.are_cut then d.less_gone else d.gone end) filter (where d.was), '{}'),
+    coalesce(pg_catalog.array_agg(case when d.are_cut then d.less_come else d.come end) filter (where d.is), '{}'),
+    coalesce(pg_catalog.array_agg(coalesce(d.less_gone, d.gone)) filter (where d.was), '{}'),
+    coalesce(pg_catalog.array_agg(coalesce(d.less_come, d.come)) filter (where d.is), '{}')
+  into gone_counts, come_counts, gone_replies, come_replies
+  from (
+    select
+      g as gone,
+      c as come,
+      less.gone as less_gone,
+      less.come as less_come,
+      less.gone is not null and (g.tag_key, g.campaign_key) = (c.tag_key, c.campaign_key) as are_cut,
+      g.lead_key is not null as was,
+      c.lead_key is not null as is
+    from pg_catalog.unnest(gone) as g
+    full join pg_catalog.unnest(come) as c on g.lead_key = c.lead_key
+    left join lateral inboxdb.cut_messages(g, c) as less
+      on pg_catalog.cardinality(g.info) > most and g.user_key = c.user_key
+  ) as d;
+end
+$$;
+-- <<< sql/analytics/cut_facts.sql
+
 -- >>> sql/analytics/add_figures.sql
 create or replace function inboxdb.add_figures(
   target_number integer, time_zone text, gone inboxdb.lead_fact[], come inboxdb.lead_fact[],
@@ -2149,6 +2262,7 @@ as $$
 -- Writes: analytics_count, analytics_reply.
 -- INVOKER: called by compare_facts only, under the workspace's lock.
 declare
+  cut constant pg_catalog.record := inboxdb.cut_facts(gone, come);
   count_rows inboxdb.analytics_count[] := array(
     select
       (
@@ -2156,10 +2270,10 @@ declare
       )::inboxdb.analytics_count
     from (
       select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.campaign_key, c.n
-      from inboxdb.lead_counts(come, time_zone) as c
+      from inboxdb.lead_counts(cut.come_counts, time_zone) as c
       union all
       select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.campaign_key, -c.n
-      from inboxdb.lead_counts(gone, time_zone) as c
+      from inboxdb.lead_counts(cut.gone_counts, time_zone) as c
     ) as d
     group by d.figure, d.scope_key, d.day, d.next_day, d.word_key, d.campaign_key
     having pg_catalog.sum(d.n) <> 0
@@ -2172,15 +2286,16 @@ declare
       )::inboxdb.analytics_reply
     from (
       select r.scope_key, r.is_ours, r.day, r.sender_key, r.wait_class, r.n, r.wait_us, r.business_us
-      from inboxdb.lead_replies(come, time_zone) as r
+      from inboxdb.lead_replies(cut.come_replies, time_zone) as r
       union all
       select r.scope_key, r.is_ours, r.day, r.sender_key, r.wait_class, -r.n, -r.wait_us, -r.business_us
-      from inboxdb.lead_replies(gone, time_zone) as r
+      from inboxdb.lead_replies(cut.gone_replies, time_zone) as r
     ) as d
     group by d.scope_key, d.is_ours, d.day, d.sender_key, d.wait_class
     having (pg_catalog.sum(d.n), pg_catalog.sum(d.wait_us), pg_catalog.sum(d.business_us)) <> (0, 0, 0)
   );
   does_fit boolean;
+  empty pg_catalog.tid[];
 begin
   with
   put as (
@@ -2188,14 +2303,13 @@ begin
     select d.* from pg_catalog.unnest(count_rows) as d
     on conflict (workspace, figure, scope_key, on_day, next_day, word_key, campaign_key)
     do update set n = c.n + excluded.n
-    returning c.n
+    returning c.n, c.ctid
   )
-  select coalesce(pg_catalog.bool_and(p.n >= 0), true) into does_fit from put as p;
-  delete from inboxdb.analytics_count as c
-  using pg_catalog.unnest(count_rows) as d
-  where d.n < 0 and c.n = 0
-    and (c.workspace, c.figure, c.scope_key, c.on_day, c.next_day, c.word_key, c.campaign_key)
-    = (target_number, d.figure, d.scope_key, d.on_day, d.next_day, d.word_key, d.campaign_key);
+  select coalesce(pg_catalog.bool_and(p.n >= 0), true), pg_catalog.array_agg(p.ctid) filter (where p.n = 0)
+  into does_fit, empty
+  from put as p;
+  -- by place, because a planner without statistics would read all rows of the workspace for the few with n = 0
+  delete from inboxdb.analytics_count as c where c.ctid = any (empty);
 
   with
   put as (
@@ -2207,14 +2321,12 @@ begin
       n = r.n + excluded.n,
       wait_us = r.wait_us + excluded.wait_us,
       business_us = r.business_us + excluded.business_us
-    returning r.n
+    returning r.n, r.ctid
   )
-  select does_fit and coalesce(pg_catalog.bool_and(p.n >= 0), true) into does_fit from put as p;
-  delete from inboxdb.analytics_reply as r
-  using pg_catalog.unnest(reply_rows) as d
-  where d.n < 0 and r.n = 0
-    and (r.workspace, r.scope_key, r.is_ours, r.on_day, r.sender_key, r.wait_class)
-    = (target_number, d.scope_key, d.is_ours, d.on_day, d.sender_key, d.wait_class);
+  select does_fit and coalesce(pg_catalog.bool_and(p.n >= 0), true), pg_catalog.array_agg(p.ctid) filter (where p.n = 0)
+  into does_fit, empty
+  from put as p;
+  delete from inboxdb.analytics_reply as r where r.ctid = any (empty);
 
   if not does_fit then
     raise exception using
@@ -2982,7 +3094,7 @@ as $$
 -- Reads: "Message"; as fold_analytics and walk_analytics. Writes: as they; cache_version, job_status.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
-  most constant integer := 200;
+  most constant integer := 1000;
   began_at constant pg_catalog.timestamptz := inboxdb.clock();
   give_up_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '5 seconds';
   stop_at constant pg_catalog.timestamptz := give_up_at;

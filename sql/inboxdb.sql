@@ -357,6 +357,8 @@ create schema if not exists inboxdb;
 \ir analytics/lead_replies.sql
 \ir analytics/facts_now.sql
 \ir analytics/learn_words.sql
+\ir analytics/cut_messages.sql
+\ir analytics/cut_facts.sql
 \ir analytics/add_figures.sql
 \ir analytics/compare_facts.sql
 \ir analytics/try_lock_analytics.sql

@@ -116,6 +116,59 @@ def test_what_a_writer_announces_is_answered_without_an_audit(database: Database
 
 
 @wide
+def test_a_lead_with_many_messages_is_added_up_from_where_it_differs(database: Database) -> None:
+    """Messages behind all others, among them, before them; flipped, re-dated, given to another user, gone."""
+    owner, host = database.connect(), Host(database.writer())
+    readers = {GLOBAL: database.signed_in(ANN), SUE: database.signed_in(SUE)}
+    lead = host.lead(HERE, assignedToUserId=SUE)
+    sent: list[str] = []
+
+    def send(hour: int, direction: str = "inbound", channel: str = "email", user: str = ANN) -> None:
+        at = (datetime(2024, 6, 1) + timedelta(hours=hour)).isoformat()
+        columns = {"direction": direction, "channel": channel, "sentBy": "setter", "sentByUserId": user}
+        sent.append(host.message(lead, sentAt=f"{at}+00", **columns))
+
+    # answers by turns in either channel, and then two days without one
+    for number in range(40):
+        direction = "inbound" if number % 4 == 0 and number < 24 else "outbound"
+        send(3 * number, direction, "email" if number % 8 < 4 else "sms", SUE if number % 3 else ANN)
+    bring_up_to_date(database)
+    bring_up_to_date(database)
+    assert is_built(owner, HERE)
+    changes: list[Callable[[], object]] = [
+        lambda: send(121),
+        lambda: send(122, "outbound", "sms"),
+        lambda: send(119, "inbound", "sms"),
+        lambda: send(61, "inbound"),
+        lambda: send(-30),
+        lambda: host.update("Message", sent[1], sentByUserId=ANN),
+        lambda: host.update("Message", sent[9], direction="inbound"),
+        lambda: host.update("Message", sent[1], sentBy="ai"),
+        lambda: host.update("Message", sent[8], sentAt="2024-06-04 12:30:00+00"),
+        lambda: host.delete("Message", sent.pop(20)),
+        lambda: host.delete("Message", sent.pop()),
+        lambda: host.update("Lead", lead, sentimentTag="Interested"),
+        lambda: host.update("Lead", lead, assignedToUserId=ANN),
+        lambda: host.update("Lead", lead, assignedToUserId=SUE),
+    ]
+    look = "select inboxdb.compare_facts(w.number, w.client_id, w.time_zone, %s::inboxdb.lead_id[], '{t}') "
+    look += "from inboxdb.analytics_workspace as w where w.client_id = %s"
+    for number, change in enumerate(changes):
+        change()
+        if number % 3 == 2:
+            send(123 + number)
+        owner.execute(look.encode(), [[lead], HERE])
+        naive = Naive(owner)
+        for scope, reader in readers.items():
+            for last in (date(2024, 6, 2), date(2024, 6, 6)):
+                window = Window(HERE, scope, date(2024, 6, 1), last, "UTC")
+                for read in ("overview", "days", "sentiments", "response_times"):
+                    name = f"analytics_{read}"
+                    answer = ask(reader, name, from_day=window.from_day, to_day=window.to_day)
+                    assert differing(answer["figures"], naive.figures(name, window)) == [], (number, scope, last, read)
+
+
+@wide
 def test_what_nobody_announces_an_audit_finds(database: Database) -> None:
     owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)
     lead = host.lead(HERE)

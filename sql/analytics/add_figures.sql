@@ -14,6 +14,7 @@ as $$
 -- Writes: analytics_count, analytics_reply.
 -- INVOKER: called by compare_facts only, under the workspace's lock.
 declare
+  cut constant pg_catalog.record := inboxdb.cut_facts(gone, come);
   count_rows inboxdb.analytics_count[] := array(
     select
       (
@@ -21,10 +22,10 @@ declare
       )::inboxdb.analytics_count
     from (
       select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.campaign_key, c.n
-      from inboxdb.lead_counts(come, time_zone) as c
+      from inboxdb.lead_counts(cut.come_counts, time_zone) as c
       union all
       select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.campaign_key, -c.n
-      from inboxdb.lead_counts(gone, time_zone) as c
+      from inboxdb.lead_counts(cut.gone_counts, time_zone) as c
     ) as d
     group by d.figure, d.scope_key, d.day, d.next_day, d.word_key, d.campaign_key
     having pg_catalog.sum(d.n) <> 0
@@ -37,15 +38,16 @@ declare
       )::inboxdb.analytics_reply
     from (
       select r.scope_key, r.is_ours, r.day, r.sender_key, r.wait_class, r.n, r.wait_us, r.business_us
-      from inboxdb.lead_replies(come, time_zone) as r
+      from inboxdb.lead_replies(cut.come_replies, time_zone) as r
       union all
       select r.scope_key, r.is_ours, r.day, r.sender_key, r.wait_class, -r.n, -r.wait_us, -r.business_us
-      from inboxdb.lead_replies(gone, time_zone) as r
+      from inboxdb.lead_replies(cut.gone_replies, time_zone) as r
     ) as d
     group by d.scope_key, d.is_ours, d.day, d.sender_key, d.wait_class
     having (pg_catalog.sum(d.n), pg_catalog.sum(d.wait_us), pg_catalog.sum(d.business_us)) <> (0, 0, 0)
   );
   does_fit boolean;
+  empty pg_catalog.tid[];
 begin
   with
   put as (
@@ -53,14 +55,13 @@ begin
     select d.* from pg_catalog.unnest(count_rows) as d
     on conflict (workspace, figure, scope_key, on_day, next_day, word_key, campaign_key)
     do update set n = c.n + excluded.n
-    returning c.n
+    returning c.n, c.ctid
   )
-  select coalesce(pg_catalog.bool_and(p.n >= 0), true) into does_fit from put as p;
-  delete from inboxdb.analytics_count as c
-  using pg_catalog.unnest(count_rows) as d
-  where d.n < 0 and c.n = 0
-    and (c.workspace, c.figure, c.scope_key, c.on_day, c.next_day, c.word_key, c.campaign_key)
-    = (target_number, d.figure, d.scope_key, d.on_day, d.next_day, d.word_key, d.campaign_key);
+  select coalesce(pg_catalog.bool_and(p.n >= 0), true), pg_catalog.array_agg(p.ctid) filter (where p.n = 0)
+  into does_fit, empty
+  from put as p;
+  -- by place, because a planner without statistics would read all rows of the workspace for the few with n = 0
+  delete from inboxdb.analytics_count as c where c.ctid = any (empty);
 
   with
   put as (
@@ -72,14 +73,12 @@ begin
       n = r.n + excluded.n,
       wait_us = r.wait_us + excluded.wait_us,
       business_us = r.business_us + excluded.business_us
-    returning r.n
+    returning r.n, r.ctid
   )
-  select does_fit and coalesce(pg_catalog.bool_and(p.n >= 0), true) into does_fit from put as p;
-  delete from inboxdb.analytics_reply as r
-  using pg_catalog.unnest(reply_rows) as d
-  where d.n < 0 and r.n = 0
-    and (r.workspace, r.scope_key, r.is_ours, r.on_day, r.sender_key, r.wait_class)
-    = (target_number, d.scope_key, d.is_ours, d.on_day, d.sender_key, d.wait_class);
+  select does_fit and coalesce(pg_catalog.bool_and(p.n >= 0), true), pg_catalog.array_agg(p.ctid) filter (where p.n = 0)
+  into does_fit, empty
+  from put as p;
+  delete from inboxdb.analytics_reply as r where r.ctid = any (empty);
 
   if not does_fit then
     raise exception using
