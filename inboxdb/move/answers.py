@@ -10,7 +10,7 @@ import psycopg
 from inboxdb.counts import analytics, conversations
 from inboxdb.database.connection import Connection, transaction
 from inboxdb.database.errors import InboxdbError
-from inboxdb.move.copying import LONGEST
+from inboxdb.move.tables import LONGEST
 
 PAGE = 200  # conversations of each filter
 

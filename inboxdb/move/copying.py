@@ -8,9 +8,10 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from inboxdb.database.connection import Connection, transaction
 from inboxdb.database.errors import InboxdbError
-from inboxdb.move.tables import Belonging, Table, columns_of
+from inboxdb.move import fence
+from inboxdb.move.tables import LONGEST, Belonging, Table, columns_of
 
-LONGEST = 86_400.0  # seconds that a statement may take
+BATCH = 10_000  # rows that a transaction deletes, so that none holds up vacuum for long
 
 # So that a value has one text on both sides.
 AS_ONE_TEXT = (
@@ -76,15 +77,17 @@ def count(connection: Connection, belonging: Belonging, client_id: str) -> tuple
     return rows, time.monotonic() - started_at
 
 
-def delete(connection: Connection, belonging: Belonging, client_id: str) -> int:
-    """Delete a workspace's rows, children first, in the transaction that `connection` is in. Returns how many."""
-    connection.execute(AS_ONE_TEXT)
-    return sum(
-        connection.execute(
-            SQL("delete from {} as t where {}").format(table.sql, belonging.rows_of(table, client_id))
-        ).rowcount
-        for table in reversed(belonging.tables)
-    )
+def delete(connection: Connection, belonging: Belonging, client_id: str) -> None:
+    """Delete a workspace's rows, children first, past the fence, a transaction for so many: what is gone stays gone."""
+    for table in reversed(belonging.tables):
+        some = SQL(
+            "delete from {} as t where t.ctid = any (array(select t.ctid from {} as t where {} limit {}))"
+        ).format(table.sql, table.sql, belonging.rows_of(table, client_id), BATCH)
+        deleted = BATCH
+        while deleted == BATCH:
+            with fence.passing(connection, client_id):
+                connection.execute(AS_ONE_TEXT)
+                deleted = connection.execute(some).rowcount
 
 
 def _delete_what_is_gone(source: Connection, target: Connection, table: Table, belongs: Composable) -> int:
@@ -92,7 +95,7 @@ def _delete_what_is_gone(source: Connection, target: Connection, table: Table, b
         target.execute(AS_ONE_TEXT)
         if not _has_rows(target, table, belongs):
             return 0
-        _bring_hashes(source, target, table, belongs)
+        _bring_keys(source, target, table, belongs, with_hashes=False)
         gone = SQL(
             "delete from {} as t where {} and not exists (select from pg_temp.there as h where h.row_key = {})"
         ).format(table.sql, belongs, table.row_key)
@@ -106,7 +109,7 @@ def _copy_what_differs(source: Connection, target: Connection, table: Table, bel
             target.execute(AS_ONE_TEXT)
             if not _has_rows(target, table, belongs):
                 return (number := _copy(source, target, table, table.sql, belongs)), number
-            number = _bring_hashes(source, target, table, belongs)
+            number = _bring_keys(source, target, table, belongs, with_hashes=True)
             keys = target.execute(
                 SQL(
                     "select h.row_key from pg_temp.there as h where not exists ("
@@ -176,11 +179,11 @@ def _has_rows(connection: Connection, table: Table, belongs: Composable) -> bool
     return connection.execute(query).fetchone() == (True,)
 
 
-def _bring_hashes(source: Connection, target: Connection, table: Table, belongs: Composable) -> int:
-    """Fill a temporary table of the target's with the keys and hashes of the source's rows. Returns how many."""
-    target.execute("create temporary table there (row_key text not null, hash text not null) on commit drop")
+def _bring_keys(source: Connection, target: Connection, table: Table, belongs: Composable, *, with_hashes: bool) -> int:
+    """Fill a temporary table of the target's with the keys of the source's rows, and their hashes. Returns how many."""
+    target.execute("create temporary table there (row_key text not null, hash text) on commit drop")
     query = SQL("copy (select {}, {} from {} as t where {}) to stdout").format(
-        table.row_key, HASH.format(table.row), table.sql, belongs
+        table.row_key, HASH.format(table.row) if with_hashes else SQL("null"), table.sql, belongs
     )
     number = _stream(source, query, target, SQL("copy pg_temp.there (row_key, hash) from stdin"))
     target.execute("analyze pg_temp.there")

@@ -3,7 +3,8 @@
 What a move has come to stands beside it, in schema inboxdb_move of both databases, which goes with the last move.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -11,8 +12,8 @@ from typing import Any
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier, Literal
 
-from inboxdb.database.connection import Connection, retrying
-from inboxdb.move.tables import Belonging, Table
+from inboxdb.database.connection import Connection, retrying, transaction
+from inboxdb.move.tables import LONGEST, Belonging, Table
 
 COPYING, FENCED, READY, SWITCHING, SWITCHED = "copying", "fenced", "ready", "switching", "switched"
 ARRIVING = "arriving"  # at the target
@@ -42,17 +43,21 @@ as $$
 declare
   is_of boolean := tg_op = 'TRUNCATE';
 begin
+  -- asked first, because a move deletes many rows, and the query of the trigger costs more
+  if exists (
+    select
+    from inboxdb_move.move as m
+    where m.client_id = tg_argv[0] and m.deleted_by = pg_catalog.pg_backend_pid()
+  ) then
+    return null;
+  end if;
   if tg_op in ('UPDATE', 'DELETE') then
     execute tg_argv[1] into is_of using old;
   end if;
   if tg_op in ('INSERT', 'UPDATE') and is_of is not true then
     execute tg_argv[1] into is_of using new;
   end if;
-  if is_of and not exists (
-    select
-    from inboxdb_move.move as m
-    where m.client_id = tg_argv[0] and m.deleted_by = pg_catalog.pg_backend_pid()
-  ) then
+  if is_of then
     raise exception using
       errcode = 'IB024',
       message = pg_catalog.format('workspace %s is being moved to another database', tg_argv[0]),
@@ -112,6 +117,17 @@ def forget(connection: Connection, client_id: str) -> None:
             connection.execute(
                 "drop table inboxdb_move.move; drop function inboxdb_move.refuse(); drop schema inboxdb_move"
             )
+
+
+@contextmanager
+def passing(connection: Connection, client_id: str) -> Iterator[None]:
+    """Write past the fence, in a transaction, for as long as the `with` block lasts."""
+    with transaction(connection, LONGEST):
+        connection.execute(
+            "update inboxdb_move.move set deleted_by = pg_catalog.pg_backend_pid() where client_id = %s", (client_id,)
+        )
+        yield
+        connection.execute("update inboxdb_move.move set deleted_by = null where client_id = %s", (client_id,))
 
 
 def put_up(connection: Connection, belonging: Belonging, client_id: str, lock_timeout: float) -> None:

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from psycopg.sql import SQL, Composable
 
 from inboxdb.database.connection import Connection, transaction
-from inboxdb.move.copying import AS_ONE_TEXT, HASH, LONGEST
-from inboxdb.move.tables import Belonging, Reference, Table, columns_of, find
+from inboxdb.move.copying import AS_ONE_TEXT, HASH
+from inboxdb.move.tables import LONGEST, Belonging, Reference, Table, columns_of, find
 
 # What the host has on a table that would act on rows copied or deleted: its triggers, and rules.
 ACTING = """

@@ -29,9 +29,8 @@ from inboxdb.drain.refresh import refresh
 from inboxdb.install import migrate
 from inboxdb.install.suspend import suspended_since
 from inboxdb.move import answers, copying, fence, obstacles
-from inboxdb.move.copying import LONGEST
 from inboxdb.move.obstacles import Obstacle, Sides
-from inboxdb.move.tables import Belonging
+from inboxdb.move.tables import LONGEST, Belonging
 
 PASSES = 10  # while the workspace is written; each copies what the one before left
 FEW = 1000  # rows of a pass after which the rest is copied in the stop
@@ -185,8 +184,7 @@ def undo(source_dsn: str, target_dsn: str, client_id: str, *, lock_timeout: floa
             belonging, _ = obstacles.of_schemas(sides)
             if there is not None:
                 _require_same_move(begun, there, describe(target_dsn))
-                with transaction(sides.target, LONGEST):
-                    copying.delete(sides.target, belonging, client_id)
+                copying.delete(sides.target, belonging, client_id)
                 _refresh(sides.target, client_id)
                 fence.forget(sides.target, client_id)
             fence.take_down(sides.source, belonging.tables, client_id, lock_timeout)
@@ -462,12 +460,7 @@ def _switch(router: Router, client_id: str) -> None:
 
 def _delete_at_source(sides: Sides, belonging: Belonging, client_id: str) -> None:
     """Delete the rows, past the fence, and have the source's last version be below the target's."""
-    with transaction(sides.source, LONGEST):
-        sides.source.execute(
-            "update inboxdb_move.move set deleted_by = pg_catalog.pg_backend_pid() where client_id = %s", (client_id,)
-        )
-        copying.delete(sides.source, belonging, client_id)
-        sides.source.execute("update inboxdb_move.move set deleted_by = null where client_id = %s", (client_id,))
+    copying.delete(sides.source, belonging, client_id)
     for name in _flags(sides.source, client_id):
         _set_flag(sides.source, name, "default", client_id)
     _refresh(sides.source, client_id)

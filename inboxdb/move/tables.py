@@ -14,6 +14,8 @@ from psycopg.sql import SQL, Composable, Identifier, Literal
 
 from inboxdb.database.connection import Connection
 
+LONGEST = 86_400.0  # seconds that a statement of a move may take
+
 WORKSPACES = 'public."Client"'
 
 TABLES = """

@@ -1,6 +1,7 @@
-"""Several servers: a routed read beside a direct one, a refused one beside a good one, and a workspace that moves.
+"""Several servers: a routed read beside a direct one, a refused one beside a good one, three shards' drains beside
+one's, and a workspace that moves.
 
-    python -m tests.bench.routed [--reads 2000] [--leads 10000]
+    python -m tests.bench.routed [--reads 2000] [--workspaces 3000] [--leads 10000]
 
 Three shards and a router on PostgreSQL 15, with PL/Proxy and without PgBouncer, as tests/test_router.py sets them up;
 client, router and shards share the processors. One client, prepared statements, unix sockets; direct and routed reads
@@ -11,12 +12,15 @@ import argparse
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from statistics import median
 
 import psycopg
 from psycopg import Connection
 
+from inboxdb.drain.options import DrainOptions
+from inboxdb.drain.run import drain
 from inboxdb.move import steps
 from tests.rows import new_id
 from tests.tenants import ACME, GLOBEX
@@ -26,6 +30,24 @@ from tests.test_router import BOSS, Fleet
 # Ratios that are promised: routed over direct, refused over good.
 MOST_ROUTED, MOST_REFUSED = 4.0, 2.0
 
+ROUNDS = 5  # of drains
+
+WORKSPACES = """
+insert into "Client" (id, name, "userId", "updatedAt")
+select 'bench-' || n, 'bench', gen_random_uuid(), now() from generate_series(1, %s) as n
+"""
+LEADS = """
+insert into "Lead" (id, "clientId", "assignedToUserId", "updatedAt")
+select 'bench-' || n || '-' || m, 'bench-' || n, 'bench', now()
+from generate_series(1, %s) as n cross join generate_series(1, 10) as m
+"""
+CHANGE = """
+update "Lead" as l
+set "sentimentTag" = case l."sentimentTag" when 'Interested' then 'Neutral' else 'Interested' end
+from generate_series(1, %s) as n
+where l.id = 'bench-' || n || '-1'
+"""
+
 QUERY = "select * from inbox_api.inbox_counts(%s)"
 
 
@@ -33,11 +55,13 @@ def main() -> None:
     """Measure, and print a line for each figure."""
     options = argparse.ArgumentParser(prog="python -m tests.bench.routed", description=__doc__)
     options.add_argument("--reads", type=int, default=2000, help="of each kind (2000)")
+    options.add_argument("--workspaces", type=int, default=3000, help="that are drained, of ten leads each (3000)")
     options.add_argument("--leads", type=int, default=10_000, help="of the workspace that moves (10000)")
     given = options.parse_args()
     with ExitStack() as stack:
         fleet = Fleet(stack)
         read(fleet, given.reads)
+        drain_all(fleet, given.workspaces)
         move(fleet, given.leads)
 
 
@@ -71,6 +95,38 @@ def once(connection: Connection[tuple[object, ...]], workspace: str) -> None:
     except psycopg.Error as error:
         if error.sqlstate != "IB007":
             raise
+
+
+def drain_all(fleet: Fleet, number: int) -> None:
+    """Refresh workspaces of which one lead has changed, in turns: all in one shard, and a third of them in each."""
+    owners = [shard.connect() for shard in fleet.shards]
+    for place, owner in enumerate(owners):
+        of_shard = number if place == 0 else number // 3
+        owner.execute(WORKSPACES, [of_shard])
+        owner.execute(LEADS, [of_shard])
+        owner.execute("analyze")
+        drain(fleet.shards[place].dsn)
+    # how many workspaces of each shard, and the workers of its drain
+    ways = {
+        "one shard, one worker": {0: (number, 1)},
+        "one shard, three workers": {0: (number, 3)},
+        "three shards, one worker each": dict.fromkeys(range(3), (number // 3, 1)),
+    }
+    took: dict[str, list[float]] = {way: [] for way in ways}
+    with ThreadPoolExecutor(len(owners)) as pool:
+        for _ in range(ROUNDS):
+            for way, shards in ways.items():
+                for place, (workspaces, _) in shards.items():
+                    owners[place].execute(CHANGE, [workspaces])
+                with timed(took[way]):
+                    running = [
+                        pool.submit(drain, fleet.shards[place].dsn, DrainOptions(workers=workers))
+                        for place, (_, workers) in shards.items()
+                    ]
+                    refreshed = sum(one.result().refreshed for one in running)
+                assert refreshed == sum(workspaces for workspaces, _ in shards.values())
+    for way, times in took.items():
+        show(f"drains: {way}", f"{number / median(times):,.0f} workspaces a second")
 
 
 def move(fleet: Fleet, leads: int) -> None:
@@ -119,7 +175,7 @@ def timed(into: list[float]) -> Iterator[None]:
 
 def show(what: str, figure: str) -> None:
     """Print a line."""
-    sys.stdout.write(f"{what:<28}{figure}\n")
+    sys.stdout.write(f"{what:<40}{figure}\n")
     sys.stdout.flush()
 
 
