@@ -75,6 +75,8 @@ drop function inboxdb.wait_class(numeric);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.is_positive(text);
 -- squawk-ignore ban-drop-function
+drop function inboxdb.positive_tags();
+-- squawk-ignore ban-drop-function
 drop function inboxdb.require_window(inboxdb.client_id, date, date, text);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.make_window(inboxdb.client_id, inboxdb.user_id, date, date);

@@ -495,18 +495,28 @@ end
 $$;
 -- <<< sql/analytics/require_window.sql
 
+-- >>> sql/analytics/positive_tags.sql
+create or replace function inboxdb.positive_tags() returns text[]
+language sql immutable parallel safe
+as $$
+  -- Purpose: the tags of leads that are positive, known here alone.
+  -- Returns: the tags.
+  -- Inlined, hence no search_path of its own.
+  -- INVOKER: reads nothing.
+  select array['Meeting Requested', 'Call Requested', 'Information Requested', 'Interested', 'Positive']
+$$;
+-- <<< sql/analytics/positive_tags.sql
+
 -- >>> sql/analytics/is_positive.sql
 create or replace function inboxdb.is_positive(sentiment_tag text) returns boolean
 language sql immutable parallel safe
 as $$
-  -- Purpose: say whether a lead's tag is positive, known here alone.
+  -- Purpose: say whether a lead's tag is positive.
   -- Parameters: sentiment_tag.
   -- Returns: true or false; false for null.
   -- Inlined, hence no search_path of its own.
   -- INVOKER: reads nothing.
-  select coalesce(
-    sentiment_tag in ('Meeting Requested', 'Call Requested', 'Information Requested', 'Interested', 'Positive'), false
-  )
+  select coalesce(sentiment_tag = any (inboxdb.positive_tags()), false)
 $$;
 -- <<< sql/analytics/is_positive.sql
 

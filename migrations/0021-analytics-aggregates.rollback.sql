@@ -61,11 +61,13 @@ drop function inboxdb.overview(inboxdb.analytics_window);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.reply_classes(inboxdb.analytics_window);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.window_figures(inboxdb.analytics_window, inboxdb.figure[]);
+drop function inboxdb.reply_sums(inboxdb.analytics_window);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.stored_figures(inboxdb.analytics_window, inboxdb.figure[]);
+drop function inboxdb.window_figures(inboxdb.analytics_window, inboxdb.figure[], boolean);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.live_figures(inboxdb.analytics_window, inboxdb.figure[]);
+drop function inboxdb.stored_figures(inboxdb.analytics_window, inboxdb.figure[], boolean);
+-- squawk-ignore ban-drop-function
+drop function inboxdb.live_figures(inboxdb.analytics_window, inboxdb.figure[], boolean);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.business_us(timestamptz, timestamptz, text);
 -- squawk-ignore ban-drop-function
@@ -92,6 +94,8 @@ drop table inboxdb.analytics_workspace;
 drop table inboxdb.analytics_word;
 -- squawk-ignore ban-drop-table
 drop table inboxdb.analytics_reply;
+-- squawk-ignore ban-drop-type
+drop type inboxdb.reply_detail;
 -- squawk-ignore ban-drop-table
 drop table inboxdb.analytics_count;
 -- squawk-ignore ban-drop-table

@@ -901,12 +901,14 @@ $$;
 
 -- >>> sql/analytics/figure.type.sql
 create type inboxdb.figure as enum (
-  'created', 'booked', 'kept', 'inbound', 'outbound', 'contacted', 'responded'
+  'created', 'booked', 'kept', 'inbound', 'outbound', 'contacted', 'responded', 'campaign_created', 'campaign_booked',
+  'campaign_responded', 'campaign_positive'
 );
 
 comment on type inboxdb.figure is
 'What a row of analytics_count counts: leads created; meetings booked, and kept; messages received, and sent; leads '
-'with an active day of sending, and of receiving.';
+'with an active day of sending, and of receiving; and by SMS campaign leads created, meetings booked, leads that '
+'responded, and of these the positive ones.';
 -- <<< sql/analytics/figure.type.sql
 
 -- >>> sql/analytics/lead_fact.table.sql
@@ -949,16 +951,16 @@ comment on column inboxdb.lead_fact.senders is 'word_key of the user of each mes
 -- <<< sql/analytics/lead_fact.table.sql
 
 -- >>> sql/analytics/analytics_count.table.sql
+-- The next day before the day in the key: of a window that ends today only the rows without a next day are read.
 create table inboxdb.analytics_count (
   scope_key bigint not null,
   word_key bigint not null,
-  campaign_key bigint not null,
   workspace integer not null,
   figure inboxdb.figure not null,
   on_day date not null,
   next_day date not null,
   n integer not null,
-  primary key (workspace, figure, scope_key, on_day, next_day, word_key, campaign_key)
+  primary key (workspace, figure, scope_key, next_day, on_day, word_key)
 )
 with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 
@@ -968,15 +970,22 @@ comment on table inboxdb.analytics_count is
 comment on column inboxdb.analytics_count.scope_key is
 '0 for the whole workspace; word_key of a user for the leads assigned to them, apart from 0.';
 comment on column inboxdb.analytics_count.word_key is
-'Of created the status, of responded the tag, each of the whole workspace alone; else 0.';
-comment on column inboxdb.analytics_count.campaign_key is
-'Of created, booked and responded the SMS campaign, of the whole workspace alone; else 0.';
+'Of the whole workspace alone: of created the status, of responded the tag, of figures by campaign the SMS campaign; '
+'else 0.';
 comment on column inboxdb.analytics_count.workspace is 'analytics_workspace.number.';
 comment on column inboxdb.analytics_count.on_day is 'The day, in the time zone of analytics_workspace.';
 comment on column inboxdb.analytics_count.next_day is
-'Of contacted and responded the next day on which the lead was active so, infinity for none; else infinity.';
+'Of figures that count leads by active days the next day on which the lead was active so, infinity for none; else '
+'infinity.';
 comment on column inboxdb.analytics_count.n is 'How many; never 0.';
 -- <<< sql/analytics/analytics_count.table.sql
+
+-- >>> sql/analytics/reply_detail.type.sql
+create type inboxdb.reply_detail as enum ('day', 'sender_day', 'sender_month');
+
+comment on type inboxdb.reply_detail is
+'What a row of analytics_reply adds up: the replies of a day; of a day by sender and class; of a month likewise.';
+-- <<< sql/analytics/reply_detail.type.sql
 
 -- >>> sql/analytics/analytics_reply.table.sql
 create table inboxdb.analytics_reply (
@@ -989,21 +998,24 @@ create table inboxdb.analytics_reply (
   n integer not null,
   wait_class smallint not null,
   is_ours boolean not null,
-  primary key (workspace, scope_key, is_ours, on_day, sender_key, wait_class)
+  detail inboxdb.reply_detail not null,
+  primary key (workspace, scope_key, detail, is_ours, on_day, sender_key, wait_class)
 )
 with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 
 comment on table inboxdb.analytics_reply is 'Aggregates of replies: the sums of lead_replies over lead_fact.';
 comment on column inboxdb.analytics_reply.scope_key is 'As in analytics_count.';
 comment on column inboxdb.analytics_reply.sender_key is
-'sender_number of an ai, a campaign or unknown; 4 the lead; else word_key of a user; 0 where scope_key is a user''s.';
+'sender_number of an ai, a campaign or unknown; 4 the lead; else word_key of a user; 0 where detail is day.';
 comment on column inboxdb.analytics_reply.wait_us is 'The sum of the waits, in microseconds.';
 comment on column inboxdb.analytics_reply.business_us is 'The sum of the parts of them within business hours.';
 comment on column inboxdb.analytics_reply.workspace is 'analytics_workspace.number.';
-comment on column inboxdb.analytics_reply.on_day is 'The day of the reply.';
+comment on column inboxdb.analytics_reply.on_day is 'The day of the reply; the first of its month where detail is sender_month.';
 comment on column inboxdb.analytics_reply.n is 'How many replies; never 0.';
-comment on column inboxdb.analytics_reply.wait_class is 'As of function wait_class; 0 where scope_key is a user''s.';
+comment on column inboxdb.analytics_reply.wait_class is 'As of function wait_class; 0 where detail is day.';
 comment on column inboxdb.analytics_reply.is_ours is 'Whether we replied, or the lead.';
+comment on column inboxdb.analytics_reply.detail is
+'Whether replies are added up by sender and class, of the whole workspace alone, and by day or by month.';
 -- <<< sql/analytics/analytics_reply.table.sql
 
 -- >>> sql/analytics/analytics_word.table.sql
@@ -1143,8 +1155,8 @@ as $$
       from pg_catalog.pg_proc as p
       where p.pronamespace = pg_catalog.to_regnamespace('inboxdb')
         and p.proname in (
-          'business_us', 'facts_now', 'lead_counts', 'lead_replies', 'local_day', 'office_us', 'sender_number', 'utc',
-          'wait_class', 'word_key'
+          'business_us', 'facts_now', 'lead_counts', 'lead_replies', 'local_day', 'office_us', 'positive_tags',
+          'sender_number', 'utc', 'wait_class', 'word_key'
         )
     ),
     inboxdb.word_key('a word'), pg_catalog.hashtext('a word' collate "C")
@@ -1426,8 +1438,10 @@ $$;
 -- <<< sql/analytics/window_replies.sql
 
 -- >>> sql/analytics/live_figures.sql
-create or replace function inboxdb.live_figures(asked inboxdb.analytics_window, figures inboxdb.figure[])
-returns table (figure inboxdb.figure, day date, word text, campaign text, n bigint)
+create or replace function inboxdb.live_figures(
+  asked inboxdb.analytics_window, figures inboxdb.figure[], by_day boolean
+)
+returns table (figure inboxdb.figure, day date, word text, n bigint)
 -- STABLE matters: every statement of a read has the caller's snapshot (D15).
 language plpgsql stable
 set search_path = ''
@@ -1436,9 +1450,10 @@ set plan_cache_mode = force_custom_plan
 set jit = off
 as $$
 -- Purpose: what is counted of a window, from the host's tables: the truth that stored_figures is held to.
--- Parameters: asked, the window; the caller has checked access; figures, which to count.
--- Returns: n of each figure, by day, but for contacted and responded, which are leads of the whole window; word: of
---   created the status, of responded the tag; campaign: of all but messages the SMS campaign.
+-- Parameters: asked, the window; the caller has checked access; figures, which to count;
+--   by_day, whether by day, else by word.
+-- Returns: n of each figure. day: none of figures of leads that were active, which are leads of the whole window; word:
+--   of created the status, of responded the tag, of figures by campaign the SMS campaign; else null.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
 -- Reads: as window_leads and window_messages.
 -- INVOKER: called by window_figures only.
@@ -1452,58 +1467,75 @@ begin
   message as materialized (
     select m.lead_id, m.direction, m.sent_on, pg_catalog.count(*) as n
     from inboxdb.window_messages(asked) as m
-    where figures && array['inbound', 'outbound', 'contacted', 'responded']::inboxdb.figure[]
+    where figures && array[
+        'inbound', 'outbound', 'contacted', 'responded', 'campaign_responded', 'campaign_positive'
+      ]::inboxdb.figure[]
       and m.sent_on is not null and m.direction in ('inbound', 'outbound')
     group by m.lead_id, m.direction, m.sent_on
   ),
 
   found as (
-    select d.figure, d.day, d.word, l.sms_campaign_id as campaign, pg_catalog.count(*) as n
+    select d.figure, d.day, d.word, pg_catalog.count(*) as n
     from lead as l
     cross join lateral (
       values
       ('created', l.created_on, l.status),
+      ('campaign_created', l.created_on, l.sms_campaign_id),
       ('booked', l.booked_on, null),
+      ('campaign_booked', l.booked_on, l.sms_campaign_id),
       ('kept', case when l.is_kept then l.booked_on end, null)
     ) as d (figure, day, word)
     where d.day is not null
-    group by d.figure, d.day, d.word, l.sms_campaign_id
+    group by d.figure, d.day, d.word
     union all
-    select m.direction, m.sent_on, null, null, pg_catalog.sum(m.n)
+    select m.direction, m.sent_on, null, pg_catalog.sum(m.n)
     from message as m
     group by m.direction, m.sent_on
     union all
-    select
-      case a.direction when 'inbound' then 'responded' else 'contacted' end, null,
-      case a.direction when 'inbound' then l.sentiment_tag end, l.sms_campaign_id, pg_catalog.count(*)
+    select d.figure, null, d.word, pg_catalog.count(*)
     from (select distinct m.lead_id, m.direction from message as m) as a
     inner join lead as l on a.lead_id = l.lead_id
-    group by a.direction, case a.direction when 'inbound' then l.sentiment_tag end, l.sms_campaign_id
+    cross join lateral (
+      values
+      ('contacted', 'outbound', null, true),
+      ('responded', 'inbound', l.sentiment_tag, true),
+      ('campaign_responded', 'inbound', l.sms_campaign_id, true),
+      ('campaign_positive', 'inbound', l.sms_campaign_id, inboxdb.is_positive(l.sentiment_tag))
+    ) as d (figure, direction, word, is_so)
+    where a.direction = d.direction and d.is_so
+    group by d.figure, d.word
   )
 
-  select f.figure::inboxdb.figure, f.day, f.word, f.campaign, f.n::bigint
+  select
+    f.figure::inboxdb.figure, case when by_day then f.day end, case when not by_day then f.word end,
+    pg_catalog.sum(f.n)::bigint
   from found as f
-  where f.figure::inboxdb.figure = any (figures);
+  where f.figure::inboxdb.figure = any (figures)
+  group by 1, 2, 3;
 end
 $$;
 -- <<< sql/analytics/live_figures.sql
 
 -- >>> sql/analytics/stored_figures.sql
-create or replace function inboxdb.stored_figures(asked inboxdb.analytics_window, figures inboxdb.figure[])
-returns table (figure inboxdb.figure, day date, word text, campaign text, n bigint)
+create or replace function inboxdb.stored_figures(
+  asked inboxdb.analytics_window, figures inboxdb.figure[], by_day boolean
+)
+returns table (figure inboxdb.figure, day date, word text, n bigint)
 -- STABLE matters: every statement of a read has the caller's snapshot (D15).
 language plpgsql stable
 set search_path = ''
 -- along the key, which has each figure's days together
 set enable_seqscan = off
 set enable_bitmapscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 set plan_cache_mode = force_custom_plan
 set jit = off
 as $$
 -- Purpose: what is counted of a window, from aggregates.
 -- Parameters: asked, the window, with the number of the workspace; the caller has checked access; figures, which to
---   count.
--- Returns: as live_figures; words and campaigns of the whole workspace alone, and no campaign of kept.
+--   count; by_day, as of live_figures.
+-- Returns: as live_figures; words of the whole workspace alone.
 -- Reads: analytics_count, analytics_word.
 -- INVOKER: called by window_figures only.
 declare
@@ -1511,32 +1543,55 @@ declare
     else inboxdb.word_key(asked.scope::pg_catalog.text) end;
 begin
   return query
+  with recursive
+  -- Of a figure the days next to which there are rows for this window: a lead that is active again within the window is
+  -- one of its next day. From infinity down, a look into the index each; behind today there is none.
+  behind as (
+    select f.figure, 'infinity'::pg_catalog.date as next_day
+    from pg_catalog.unnest(figures) as f (figure)
+    union all
+    select
+      b.figure,
+      (
+        select c.next_day
+        from inboxdb.analytics_count as c
+        where c.workspace = asked.number and c.figure = b.figure and c.scope_key = asked_key
+          and c.next_day > asked.to_day and c.next_day < b.next_day
+        order by c.next_day desc
+        limit 1
+      )
+    from behind as b
+    where b.next_day is not null
+  )
+
   select
     s.figure,
     s.day,
     (select w.word from inboxdb.analytics_word as w where w.workspace = asked.number and w.word_key = s.word_key),
-    (select w.word from inboxdb.analytics_word as w where w.workspace = asked.number and w.word_key = s.campaign_key),
     s.n
-  from pg_catalog.unnest(figures) as f (figure)
-  cross join lateral (
+  from (
     select
-      c.figure, case when f.figure not in ('contacted', 'responded') then c.on_day end as day, c.word_key,
-      c.campaign_key,
+      b.figure, case when by_day then c.on_day end as day, case when not by_day then c.word_key end as word_key,
       pg_catalog.sum(c.n) as n
-    from inboxdb.analytics_count as c
-    where c.workspace = asked.number and c.figure = f.figure and c.scope_key = asked_key
-      and c.on_day between asked.from_day and asked.to_day
-      -- else the lead is one of the next day
-      and c.next_day > asked.to_day
-    group by 1, 2, 3, 4
+    from behind as b
+    cross join lateral (
+      select c.on_day, c.word_key, c.n
+      from inboxdb.analytics_count as c
+      where c.workspace = asked.number and c.figure = b.figure and c.scope_key = asked_key
+        and c.next_day = b.next_day and c.on_day between asked.from_day and asked.to_day
+      offset 0
+    ) as c
+    group by 1, 2, 3
   ) as s;
 end
 $$;
 -- <<< sql/analytics/stored_figures.sql
 
 -- >>> sql/analytics/window_figures.sql
-create or replace function inboxdb.window_figures(asked inboxdb.analytics_window, figures inboxdb.figure[])
-returns table (figure inboxdb.figure, day date, word text, campaign text, n bigint)
+create or replace function inboxdb.window_figures(
+  asked inboxdb.analytics_window, figures inboxdb.figure[], by_day boolean
+)
+returns table (figure inboxdb.figure, day date, word text, n bigint)
 language plpgsql stable
 set search_path = ''
 as $$
@@ -1548,13 +1603,47 @@ as $$
 -- INVOKER: called by our DEFINER functions only.
 begin
   if asked.number is not null then
-    return query select s.* from inboxdb.stored_figures(asked, figures) as s;
+    return query select s.* from inboxdb.stored_figures(asked, figures, by_day) as s;
   else
-    return query select l.* from inboxdb.live_figures(asked, figures) as l;
+    return query select l.* from inboxdb.live_figures(asked, figures, by_day) as l;
   end if;
 end
 $$;
 -- <<< sql/analytics/window_figures.sql
+
+-- >>> sql/analytics/reply_sums.sql
+create or replace function inboxdb.reply_sums(asked inboxdb.analytics_window)
+returns table (side text, n bigint, wait_ms numeric)
+-- STABLE matters: every statement of a read has the caller's snapshot (D15).
+language plpgsql stable
+set search_path = ''
+set plan_cache_mode = force_custom_plan
+set jit = off
+as $$
+-- Purpose: the replies of a window, added up, from where the window is answered.
+-- Parameters: asked, the window; the caller has checked access.
+-- Returns: a row of each side: how many, and the sum of their waits.
+-- Errors: those of window_replies.
+-- Reads: analytics_reply, or as window_replies.
+-- INVOKER: called by overview only.
+begin
+  if asked.number is null then
+    return query
+    select r.side, pg_catalog.count(*), pg_catalog.sum(r.wait_ms) from inboxdb.window_replies(asked) as r group by r.side;
+    return;
+  end if;
+  return query
+  select
+    case when r.is_ours then 'ours' else 'theirs' end, pg_catalog.sum(r.n), pg_catalog.sum(r.wait_us) / 1000
+  from (values (true), (false)) as side (is_ours)
+  inner join inboxdb.analytics_reply as r on side.is_ours = r.is_ours
+  where r.workspace = asked.number and r.detail = 'day' and r.on_day between asked.from_day and asked.to_day
+    and r.scope_key = case when asked.scope = inboxdb.sentinel() then 0
+      else inboxdb.word_key(asked.scope::pg_catalog.text) end
+  group by r.is_ours;
+end
+$$;
+-- <<< sql/analytics/reply_sums.sql
 
 -- >>> sql/analytics/reply_classes.sql
 create or replace function inboxdb.reply_classes(asked inboxdb.analytics_window)
@@ -1569,10 +1658,18 @@ set jit = off
 as $$
 -- Purpose: the replies of a window, added up by who replied and how long it took, from where the window is answered.
 -- Parameters: asked, the window; the caller has checked access.
--- Returns: a row of each class of waits; wait_ms and business_ms, sums. Of a setter, from aggregates, a row a side.
+-- Returns: a row of each class of waits; wait_ms and business_ms, sums.
 -- Errors: those of window_replies.
 -- Reads: analytics_reply, analytics_word; or as window_replies.
--- INVOKER: called by our DEFINER functions only.
+-- INVOKER: called by response_times only.
+declare
+  -- the whole months of the window, from the one until before the other; none where the first is not before
+  first_month constant pg_catalog.date := pg_catalog.date_trunc(
+    'month', asked.from_day::pg_catalog.timestamp + interval '1 month' - interval '1 day'
+  );
+  behind_months constant pg_catalog.date := greatest(
+    pg_catalog.date_trunc('month', asked.to_day::pg_catalog.timestamp + interval '1 day')::pg_catalog.date, first_month
+  );
 begin
   if asked.number is null then
     return query
@@ -1590,7 +1687,7 @@ begin
       when s.sender_key between 1 and 4 then (array['ai', 'campaign', 'unknown', 'lead'])[s.sender_key]
       else 'user'
     end,
-    (select w.word from inboxdb.analytics_word as w where w.workspace = asked.number and w.word_key = s.sender_key),
+    w.word,
     s.wait_class::integer,
     s.n::bigint,
     s.wait_us / 1000,
@@ -1599,13 +1696,23 @@ begin
     select
       r.is_ours, r.sender_key, r.wait_class, pg_catalog.sum(r.n) as n, pg_catalog.sum(r.wait_us) as wait_us,
       pg_catalog.sum(r.business_us) as business_us
-    from (values (true), (false)) as side (is_ours)
-    inner join inboxdb.analytics_reply as r on side.is_ours = r.is_ours
-    where r.workspace = asked.number and r.on_day between asked.from_day and asked.to_day
-      and r.scope_key = case when asked.scope = inboxdb.sentinel() then 0
-        else inboxdb.word_key(asked.scope::pg_catalog.text) end
+    from (
+      values
+      ('sender_month'::inboxdb.reply_detail, first_month, behind_months),
+      ('sender_day', asked.from_day, least(first_month, asked.to_day + 1)),
+      ('sender_day', greatest(behind_months, asked.from_day), asked.to_day + 1)
+    ) as part (detail, since, until)
+    cross join (values (true), (false)) as side (is_ours)
+    cross join lateral (
+      select r.*
+      from inboxdb.analytics_reply as r
+      where r.workspace = asked.number and r.scope_key = 0 and r.detail = part.detail and r.is_ours = side.is_ours
+        and r.on_day >= part.since and r.on_day < part.until
+      offset 0
+    ) as r
     group by r.is_ours, r.sender_key, r.wait_class
-  ) as s;
+  ) as s
+  left join inboxdb.analytics_word as w on w.workspace = asked.number and s.sender_key = w.word_key;
 end
 $$;
 -- <<< sql/analytics/reply_classes.sql
@@ -1619,7 +1726,7 @@ as $$
 -- Parameters: asked, the window; the caller has checked access.
 -- Returns: an object: see docs/contracts.md.
 -- Errors: those of window_figures.
--- Reads: as window_figures and reply_classes.
+-- Reads: as window_figures and reply_sums.
 -- INVOKER: called by read_analytics_overview only.
 begin
   return (
@@ -1642,7 +1749,7 @@ begin
         coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'kept'), 0) as kept,
         coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'contacted'), 0) as contacted,
         coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'responded'), 0) as responded
-      from inboxdb.window_figures(asked, '{created, booked, kept, contacted, responded}') as f
+      from inboxdb.window_figures(asked, '{created, booked, kept, contacted, responded}', false) as f
     ) as f
     cross join (
       select
@@ -1655,7 +1762,7 @@ begin
           pg_catalog.sum(c.wait_ms) filter (where c.side = 'theirs')
           / pg_catalog.sum(c.n) filter (where c.side = 'theirs')
         )::double precision as theirs_ms
-      from inboxdb.reply_classes(asked) as c
+      from inboxdb.reply_sums(asked) as c
     ) as r
   );
 end
@@ -1692,7 +1799,7 @@ begin
         select asked.from_day + n as day
         from pg_catalog.generate_series(0, asked.to_day - asked.from_day) as n
       ) as each_day
-      left join inboxdb.window_figures(asked, '{inbound, outbound, created, booked}') as f on each_day.day = f.day
+      left join inboxdb.window_figures(asked, '{inbound, outbound, created, booked}', true) as f on each_day.day = f.day
       group by each_day.day
     ) as d
   );
@@ -1725,7 +1832,7 @@ begin
         nullif(f.word, 'New') as tag,
         pg_catalog.sum(f.n) as responses,
         pg_catalog.sum(pg_catalog.sum(f.n)) over () as in_all
-      from inboxdb.window_figures(asked, '{responded}') as f
+      from inboxdb.window_figures(asked, '{responded}', false) as f
       group by nullif(f.word, 'New')
     ) as t
   );
@@ -1754,7 +1861,7 @@ begin
     )
     from (
       select f.word as status, pg_catalog.sum(f.n) as created
-      from inboxdb.window_figures(asked, '{created}') as f
+      from inboxdb.window_figures(asked, '{created}', false) as f
       group by f.word
     ) as s
   );
@@ -1796,14 +1903,15 @@ begin
         ) as name
       from (
         select
-          f.campaign as sms_campaign_id,
-          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'created'), 0) as created,
-          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'responded'), 0) as responses,
-          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'responded' and inboxdb.is_positive(f.word)), 0)
-            as positive,
-          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'booked'), 0) as booked
-        from inboxdb.window_figures(asked, '{created, responded, booked}') as f
-        group by f.campaign
+          f.word as sms_campaign_id,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'campaign_created'), 0) as created,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'campaign_responded'), 0) as responses,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'campaign_positive'), 0) as positive,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'campaign_booked'), 0) as booked
+        from inboxdb.window_figures(
+          asked, '{campaign_created, campaign_responded, campaign_positive, campaign_booked}', false
+        ) as f
+        group by f.word
       ) as g
       where g.created + g.responses + g.booked > 0
     ) as c
@@ -1866,7 +1974,7 @@ $$;
 -- >>> sql/analytics/lead_counts.sql
 create or replace function inboxdb.lead_counts(facts inboxdb.lead_fact[], time_zone text)
 returns table (
-  figure inboxdb.figure, scope_key bigint, day date, next_day date, word_key bigint, campaign_key bigint, n integer
+  figure inboxdb.figure, scope_key bigint, day date, next_day date, word_key bigint, n integer
 )
 language plpgsql immutable
 set search_path = ''
@@ -1876,6 +1984,10 @@ as $$
 -- Parameters: facts, of leads; time_zone, of the days.
 -- Returns: rows as of analytics_count, several of a key.
 -- INVOKER: called by add_figures only.
+declare
+  positive_keys constant bigint[] := array(
+    select inboxdb.word_key(t.tag) from pg_catalog.unnest(inboxdb.positive_tags()) as t (tag)
+  );
 begin
   return query
   with
@@ -1908,36 +2020,41 @@ begin
   added as (
     select
       case when a.is_inbound then 'inbound' else 'outbound' end as figure, a.user_key, a.day,
-      'infinity'::pg_catalog.date as next_day, 0::bigint as word_key, 0::bigint as campaign_key, a.n
+      'infinity'::pg_catalog.date as next_day, 0::bigint as word_key, a.n
     from active as a
     union all
-    select
-      case when a.is_inbound then 'responded' else 'contacted' end, a.user_key, a.day, a.next_day,
-      case when a.is_inbound then a.tag_key else 0 end, case when a.is_inbound then a.campaign_key else 0 end, 1
+    select d.figure, a.user_key, a.day, a.next_day, d.word_key, 1
     from active as a
+    cross join lateral (
+      select 'contacted' as figure, 0 as word_key where not a.is_inbound
+      union all
+      select 'responded', a.tag_key where a.is_inbound
+      union all
+      select 'campaign_responded', a.campaign_key where a.is_inbound
+      union all
+      select 'campaign_positive', a.campaign_key where a.is_inbound and a.tag_key = any (positive_keys)
+    ) as d
     union all
-    select
-      d.figure, l.user_key, d.day, 'infinity',
-      case d.figure when 'created' then l.status_key else 0 end,
-      case d.figure when 'kept' then 0 else l.campaign_key end,
-      1
+    select d.figure, l.user_key, d.day, 'infinity', d.word_key, 1
     from lead as l
     cross join lateral (
       values
-      ('created', inboxdb.local_day(l.created_at, time_zone)),
-      ('booked', inboxdb.local_day(l.booked_at, time_zone)),
-      ('kept', case when l.is_kept then inboxdb.local_day(l.booked_at, time_zone) end)
-    ) as d (figure, day)
+      ('created', inboxdb.local_day(l.created_at, time_zone), l.status_key),
+      ('campaign_created', inboxdb.local_day(l.created_at, time_zone), l.campaign_key),
+      ('booked', inboxdb.local_day(l.booked_at, time_zone), 0),
+      ('campaign_booked', inboxdb.local_day(l.booked_at, time_zone), l.campaign_key),
+      ('kept', case when l.is_kept then inboxdb.local_day(l.booked_at, time_zone) end, 0)
+    ) as d (figure, day, word_key)
     where d.day is not null
   )
 
-  -- each lead is one of the whole workspace, and one of its user
-  select a.figure::inboxdb.figure, s.scope_key, a.day, a.next_day, s.word_key, s.campaign_key, a.n
+  -- each lead is one of the whole workspace, and without words one of its user
+  select a.figure::inboxdb.figure, s.scope_key, a.day, a.next_day, s.word_key, a.n
   from added as a
   cross join lateral (
-    select 0::bigint as scope_key, a.word_key, a.campaign_key
+    select 0::bigint as scope_key, a.word_key
     union all
-    select a.user_key, 0, 0 where a.user_key <> 0
+    select a.user_key, 0 where a.user_key <> 0 and a.figure not like 'campaign%'
   ) as s;
 end
 $$;
@@ -1946,7 +2063,7 @@ $$;
 -- >>> sql/analytics/lead_replies.sql
 create or replace function inboxdb.lead_replies(facts inboxdb.lead_fact[], time_zone text)
 returns table (
-  scope_key bigint, is_ours boolean, day date, sender_key bigint, wait_class smallint, n integer, wait_us bigint,
+  scope_key bigint, detail inboxdb.reply_detail, is_ours boolean, day date, sender_key bigint, wait_class smallint, n integer, wait_us bigint,
   business_us bigint
 )
 language plpgsql immutable
@@ -1999,14 +2116,20 @@ begin
   )
 
   select
-    0::bigint, r.is_ours, r.day, r.sender_key, inboxdb.wait_class(r.wait_us::numeric / 1000)::smallint, 1, r.wait_us,
+    d.scope_key, d.detail, r.is_ours, d.day, case when d.detail <> 'day' then r.sender_key else 0 end,
+    case when d.detail <> 'day' then inboxdb.wait_class(r.wait_us::numeric / 1000) else 0 end::smallint, 1, r.wait_us,
     r.business_us
   from reply as r
-  where r.day is not null
-  union all
-  select r.user_key, r.is_ours, r.day, 0, 0::smallint, 1, r.wait_us, r.business_us
-  from reply as r
-  where r.day is not null and r.user_key <> 0;
+  cross join lateral (
+    select 0::bigint as scope_key, v.detail, v.day
+    from (
+      values
+      ('day'::inboxdb.reply_detail, r.day), ('sender_day', r.day), ('sender_month', pg_catalog.date_trunc('month', r.day::pg_catalog.timestamp)::pg_catalog.date)
+    ) as v (detail, day)
+    union all
+    select r.user_key, 'day', r.day where r.user_key <> 0
+  ) as d
+  where r.day is not null;
 end
 $$;
 -- <<< sql/analytics/lead_replies.sql
@@ -2266,32 +2389,34 @@ declare
   count_rows inboxdb.analytics_count[] := array(
     select
       (
-        d.scope_key, d.word_key, d.campaign_key, target_number, d.figure, d.day, d.next_day, pg_catalog.sum(d.n)
+        d.scope_key, d.word_key, target_number, d.figure, d.day, d.next_day, pg_catalog.sum(d.n)
       )::inboxdb.analytics_count
     from (
-      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.campaign_key, c.n
+      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.n
       from inboxdb.lead_counts(cut.come_counts, time_zone) as c
       union all
-      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.campaign_key, -c.n
+      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, -c.n
       from inboxdb.lead_counts(cut.gone_counts, time_zone) as c
     ) as d
-    group by d.figure, d.scope_key, d.day, d.next_day, d.word_key, d.campaign_key
+    group by d.figure, d.scope_key, d.day, d.next_day, d.word_key
     having pg_catalog.sum(d.n) <> 0
+    -- as in the key, so that neighbours are written together
+    order by d.figure, d.scope_key, d.next_day, d.day, d.word_key
   );
   reply_rows inboxdb.analytics_reply[] := array(
     select
       (
         d.scope_key, d.sender_key, pg_catalog.sum(d.wait_us), pg_catalog.sum(d.business_us), target_number, d.day,
-        pg_catalog.sum(d.n), d.wait_class, d.is_ours
+        pg_catalog.sum(d.n), d.wait_class, d.is_ours, d.detail
       )::inboxdb.analytics_reply
     from (
-      select r.scope_key, r.is_ours, r.day, r.sender_key, r.wait_class, r.n, r.wait_us, r.business_us
+      select r.scope_key, r.detail, r.is_ours, r.day, r.sender_key, r.wait_class, r.n, r.wait_us, r.business_us
       from inboxdb.lead_replies(cut.come_replies, time_zone) as r
       union all
-      select r.scope_key, r.is_ours, r.day, r.sender_key, r.wait_class, -r.n, -r.wait_us, -r.business_us
+      select r.scope_key, r.detail, r.is_ours, r.day, r.sender_key, r.wait_class, -r.n, -r.wait_us, -r.business_us
       from inboxdb.lead_replies(cut.gone_replies, time_zone) as r
     ) as d
-    group by d.scope_key, d.is_ours, d.day, d.sender_key, d.wait_class
+    group by d.scope_key, d.detail, d.is_ours, d.day, d.sender_key, d.wait_class
     having (pg_catalog.sum(d.n), pg_catalog.sum(d.wait_us), pg_catalog.sum(d.business_us)) <> (0, 0, 0)
   );
   does_fit boolean;
@@ -2301,7 +2426,7 @@ begin
   put as (
     insert into inboxdb.analytics_count as c
     select d.* from pg_catalog.unnest(count_rows) as d
-    on conflict (workspace, figure, scope_key, on_day, next_day, word_key, campaign_key)
+    on conflict (workspace, figure, scope_key, next_day, on_day, word_key)
     do update set n = c.n + excluded.n
     returning c.n, c.ctid
   )
@@ -2315,7 +2440,7 @@ begin
   put as (
     insert into inboxdb.analytics_reply as r
     select d.* from pg_catalog.unnest(reply_rows) as d
-    on conflict (workspace, scope_key, is_ours, on_day, sender_key, wait_class)
+    on conflict (workspace, scope_key, detail, is_ours, on_day, sender_key, wait_class)
     do update
     set
       n = r.n + excluded.n,
@@ -2352,7 +2477,6 @@ set search_path = ''
 -- by key, however many leads and dead rows there are (D8, D9)
 set enable_seqscan = off
 set enable_hashjoin = off
-set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -2369,6 +2493,7 @@ declare
   gone inboxdb.lead_fact[];
   come inboxdb.lead_fact[];
   unknown_ids inboxdb.lead_id[];
+  lost_keys pg_catalog.bytea[];
 begin
   -- ONE statement, so one snapshot
   with
@@ -2416,14 +2541,15 @@ begin
           select pg_catalog.unnest((d.n).senders)
         ) as k
         where k.word_key <> 0
-          and not exists (
-            select
+          and (
+            select true
             from inboxdb.analytics_word as w
             where w.workspace = target_number and w.word_key = k.word_key
-          )
+          ) is null
       )
-    )
-  into gone, come, unknown_ids
+    ),
+    pg_catalog.array_agg((d.fact).lead_key) filter (where (d.n).lead_key is null)
+  into gone, come, unknown_ids, lost_keys
   from differing as d;
   if pg_catalog.cardinality(gone) + pg_catalog.cardinality(come) = 0 then
     return false;
@@ -2433,10 +2559,7 @@ begin
   if unknown_ids is not null then
     perform inboxdb.learn_words(target_number, unknown_ids);
   end if;
-  delete from inboxdb.lead_fact as f
-  using pg_catalog.unnest(gone) as g
-  where f.workspace = target_number and f.lead_key = g.lead_key
-    and not exists (select from pg_catalog.unnest(come) as c where c.lead_key = g.lead_key);
+  delete from inboxdb.lead_fact as f where f.workspace = target_number and f.lead_key = any (lost_keys);
   insert into inboxdb.lead_fact as f
   select c.* from pg_catalog.unnest(come) as c
   on conflict (workspace, lead_key) do update

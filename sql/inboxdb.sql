@@ -320,6 +320,7 @@ create schema if not exists inboxdb;
 \ir analytics/figure.type.sql
 \ir analytics/lead_fact.table.sql
 \ir analytics/analytics_count.table.sql
+\ir analytics/reply_detail.type.sql
 \ir analytics/analytics_reply.table.sql
 \ir analytics/analytics_word.table.sql
 \ir analytics/analytics_workspace.table.sql
@@ -330,6 +331,7 @@ create schema if not exists inboxdb;
 \ir analytics/zone_data.sql
 \ir analytics/choose_source.sql
 \ir analytics/require_window.sql
+\ir analytics/positive_tags.sql
 \ir analytics/is_positive.sql
 \ir analytics/wait_class.sql
 \ir analytics/class_ms.sql
@@ -342,6 +344,7 @@ create schema if not exists inboxdb;
 \ir analytics/live_figures.sql
 \ir analytics/stored_figures.sql
 \ir analytics/window_figures.sql
+\ir analytics/reply_sums.sql
 \ir analytics/reply_classes.sql
 \ir analytics/overview.sql
 \ir analytics/days.sql

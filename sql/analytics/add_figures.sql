@@ -18,32 +18,34 @@ declare
   count_rows inboxdb.analytics_count[] := array(
     select
       (
-        d.scope_key, d.word_key, d.campaign_key, target_number, d.figure, d.day, d.next_day, pg_catalog.sum(d.n)
+        d.scope_key, d.word_key, target_number, d.figure, d.day, d.next_day, pg_catalog.sum(d.n)
       )::inboxdb.analytics_count
     from (
-      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.campaign_key, c.n
+      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.n
       from inboxdb.lead_counts(cut.come_counts, time_zone) as c
       union all
-      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.campaign_key, -c.n
+      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, -c.n
       from inboxdb.lead_counts(cut.gone_counts, time_zone) as c
     ) as d
-    group by d.figure, d.scope_key, d.day, d.next_day, d.word_key, d.campaign_key
+    group by d.figure, d.scope_key, d.day, d.next_day, d.word_key
     having pg_catalog.sum(d.n) <> 0
+    -- as in the key, so that neighbours are written together
+    order by d.figure, d.scope_key, d.next_day, d.day, d.word_key
   );
   reply_rows inboxdb.analytics_reply[] := array(
     select
       (
         d.scope_key, d.sender_key, pg_catalog.sum(d.wait_us), pg_catalog.sum(d.business_us), target_number, d.day,
-        pg_catalog.sum(d.n), d.wait_class, d.is_ours
+        pg_catalog.sum(d.n), d.wait_class, d.is_ours, d.detail
       )::inboxdb.analytics_reply
     from (
-      select r.scope_key, r.is_ours, r.day, r.sender_key, r.wait_class, r.n, r.wait_us, r.business_us
+      select r.scope_key, r.detail, r.is_ours, r.day, r.sender_key, r.wait_class, r.n, r.wait_us, r.business_us
       from inboxdb.lead_replies(cut.come_replies, time_zone) as r
       union all
-      select r.scope_key, r.is_ours, r.day, r.sender_key, r.wait_class, -r.n, -r.wait_us, -r.business_us
+      select r.scope_key, r.detail, r.is_ours, r.day, r.sender_key, r.wait_class, -r.n, -r.wait_us, -r.business_us
       from inboxdb.lead_replies(cut.gone_replies, time_zone) as r
     ) as d
-    group by d.scope_key, d.is_ours, d.day, d.sender_key, d.wait_class
+    group by d.scope_key, d.detail, d.is_ours, d.day, d.sender_key, d.wait_class
     having (pg_catalog.sum(d.n), pg_catalog.sum(d.wait_us), pg_catalog.sum(d.business_us)) <> (0, 0, 0)
   );
   does_fit boolean;
@@ -53,7 +55,7 @@ begin
   put as (
     insert into inboxdb.analytics_count as c
     select d.* from pg_catalog.unnest(count_rows) as d
-    on conflict (workspace, figure, scope_key, on_day, next_day, word_key, campaign_key)
+    on conflict (workspace, figure, scope_key, next_day, on_day, word_key)
     do update set n = c.n + excluded.n
     returning c.n, c.ctid
   )
@@ -67,7 +69,7 @@ begin
   put as (
     insert into inboxdb.analytics_reply as r
     select d.* from pg_catalog.unnest(reply_rows) as d
-    on conflict (workspace, scope_key, is_ours, on_day, sender_key, wait_class)
+    on conflict (workspace, scope_key, detail, is_ours, on_day, sender_key, wait_class)
     do update
     set
       n = r.n + excluded.n,

@@ -1,13 +1,13 @@
+-- The next day before the day in the key: of a window that ends today only the rows without a next day are read.
 create table inboxdb.analytics_count (
   scope_key bigint not null,
   word_key bigint not null,
-  campaign_key bigint not null,
   workspace integer not null,
   figure inboxdb.figure not null,
   on_day date not null,
   next_day date not null,
   n integer not null,
-  primary key (workspace, figure, scope_key, on_day, next_day, word_key, campaign_key)
+  primary key (workspace, figure, scope_key, next_day, on_day, word_key)
 )
 with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 
@@ -17,11 +17,11 @@ comment on table inboxdb.analytics_count is
 comment on column inboxdb.analytics_count.scope_key is
 '0 for the whole workspace; word_key of a user for the leads assigned to them, apart from 0.';
 comment on column inboxdb.analytics_count.word_key is
-'Of created the status, of responded the tag, each of the whole workspace alone; else 0.';
-comment on column inboxdb.analytics_count.campaign_key is
-'Of created, booked and responded the SMS campaign, of the whole workspace alone; else 0.';
+'Of the whole workspace alone: of created the status, of responded the tag, of figures by campaign the SMS campaign; '
+'else 0.';
 comment on column inboxdb.analytics_count.workspace is 'analytics_workspace.number.';
 comment on column inboxdb.analytics_count.on_day is 'The day, in the time zone of analytics_workspace.';
 comment on column inboxdb.analytics_count.next_day is
-'Of contacted and responded the next day on which the lead was active so, infinity for none; else infinity.';
+'Of figures that count leads by active days the next day on which the lead was active so, infinity for none; else '
+'infinity.';
 comment on column inboxdb.analytics_count.n is 'How many; never 0.';

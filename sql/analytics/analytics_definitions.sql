@@ -13,8 +13,8 @@ as $$
       from pg_catalog.pg_proc as p
       where p.pronamespace = pg_catalog.to_regnamespace('inboxdb')
         and p.proname in (
-          'business_us', 'facts_now', 'lead_counts', 'lead_replies', 'local_day', 'office_us', 'sender_number', 'utc',
-          'wait_class', 'word_key'
+          'business_us', 'facts_now', 'lead_counts', 'lead_replies', 'local_day', 'office_us', 'positive_tags',
+          'sender_number', 'utc', 'wait_class', 'word_key'
         )
     ),
     inboxdb.word_key('a word'), pg_catalog.hashtext('a word' collate "C")

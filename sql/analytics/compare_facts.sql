@@ -8,7 +8,6 @@ set search_path = ''
 -- by key, however many leads and dead rows there are (D8, D9)
 set enable_seqscan = off
 set enable_hashjoin = off
-set enable_mergejoin = off
 set plan_cache_mode = force_generic_plan
 set jit = off
 as $$
@@ -25,6 +24,7 @@ declare
   gone inboxdb.lead_fact[];
   come inboxdb.lead_fact[];
   unknown_ids inboxdb.lead_id[];
+  lost_keys pg_catalog.bytea[];
 begin
   -- ONE statement, so one snapshot
   with
@@ -72,14 +72,15 @@ begin
           select pg_catalog.unnest((d.n).senders)
         ) as k
         where k.word_key <> 0
-          and not exists (
-            select
+          and (
+            select true
             from inboxdb.analytics_word as w
             where w.workspace = target_number and w.word_key = k.word_key
-          )
+          ) is null
       )
-    )
-  into gone, come, unknown_ids
+    ),
+    pg_catalog.array_agg((d.fact).lead_key) filter (where (d.n).lead_key is null)
+  into gone, come, unknown_ids, lost_keys
   from differing as d;
   if pg_catalog.cardinality(gone) + pg_catalog.cardinality(come) = 0 then
     return false;
@@ -89,10 +90,7 @@ begin
   if unknown_ids is not null then
     perform inboxdb.learn_words(target_number, unknown_ids);
   end if;
-  delete from inboxdb.lead_fact as f
-  using pg_catalog.unnest(gone) as g
-  where f.workspace = target_number and f.lead_key = g.lead_key
-    and not exists (select from pg_catalog.unnest(come) as c where c.lead_key = g.lead_key);
+  delete from inboxdb.lead_fact as f where f.workspace = target_number and f.lead_key = any (lost_keys);
   insert into inboxdb.lead_fact as f
   select c.* from pg_catalog.unnest(come) as c
   on conflict (workspace, lead_key) do update

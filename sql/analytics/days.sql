@@ -27,7 +27,7 @@ begin
         select asked.from_day + n as day
         from pg_catalog.generate_series(0, asked.to_day - asked.from_day) as n
       ) as each_day
-      left join inboxdb.window_figures(asked, '{inbound, outbound, created, booked}') as f on each_day.day = f.day
+      left join inboxdb.window_figures(asked, '{inbound, outbound, created, booked}', true) as f on each_day.day = f.day
       group by each_day.day
     ) as d
   );

@@ -1,6 +1,6 @@
 create or replace function inboxdb.lead_counts(facts inboxdb.lead_fact[], time_zone text)
 returns table (
-  figure inboxdb.figure, scope_key bigint, day date, next_day date, word_key bigint, campaign_key bigint, n integer
+  figure inboxdb.figure, scope_key bigint, day date, next_day date, word_key bigint, n integer
 )
 language plpgsql immutable
 set search_path = ''
@@ -10,6 +10,10 @@ as $$
 -- Parameters: facts, of leads; time_zone, of the days.
 -- Returns: rows as of analytics_count, several of a key.
 -- INVOKER: called by add_figures only.
+declare
+  positive_keys constant bigint[] := array(
+    select inboxdb.word_key(t.tag) from pg_catalog.unnest(inboxdb.positive_tags()) as t (tag)
+  );
 begin
   return query
   with
@@ -42,36 +46,41 @@ begin
   added as (
     select
       case when a.is_inbound then 'inbound' else 'outbound' end as figure, a.user_key, a.day,
-      'infinity'::pg_catalog.date as next_day, 0::bigint as word_key, 0::bigint as campaign_key, a.n
+      'infinity'::pg_catalog.date as next_day, 0::bigint as word_key, a.n
     from active as a
     union all
-    select
-      case when a.is_inbound then 'responded' else 'contacted' end, a.user_key, a.day, a.next_day,
-      case when a.is_inbound then a.tag_key else 0 end, case when a.is_inbound then a.campaign_key else 0 end, 1
+    select d.figure, a.user_key, a.day, a.next_day, d.word_key, 1
     from active as a
+    cross join lateral (
+      select 'contacted' as figure, 0 as word_key where not a.is_inbound
+      union all
+      select 'responded', a.tag_key where a.is_inbound
+      union all
+      select 'campaign_responded', a.campaign_key where a.is_inbound
+      union all
+      select 'campaign_positive', a.campaign_key where a.is_inbound and a.tag_key = any (positive_keys)
+    ) as d
     union all
-    select
-      d.figure, l.user_key, d.day, 'infinity',
-      case d.figure when 'created' then l.status_key else 0 end,
-      case d.figure when 'kept' then 0 else l.campaign_key end,
-      1
+    select d.figure, l.user_key, d.day, 'infinity', d.word_key, 1
     from lead as l
     cross join lateral (
       values
-      ('created', inboxdb.local_day(l.created_at, time_zone)),
-      ('booked', inboxdb.local_day(l.booked_at, time_zone)),
-      ('kept', case when l.is_kept then inboxdb.local_day(l.booked_at, time_zone) end)
-    ) as d (figure, day)
+      ('created', inboxdb.local_day(l.created_at, time_zone), l.status_key),
+      ('campaign_created', inboxdb.local_day(l.created_at, time_zone), l.campaign_key),
+      ('booked', inboxdb.local_day(l.booked_at, time_zone), 0),
+      ('campaign_booked', inboxdb.local_day(l.booked_at, time_zone), l.campaign_key),
+      ('kept', case when l.is_kept then inboxdb.local_day(l.booked_at, time_zone) end, 0)
+    ) as d (figure, day, word_key)
     where d.day is not null
   )
 
-  -- each lead is one of the whole workspace, and one of its user
-  select a.figure::inboxdb.figure, s.scope_key, a.day, a.next_day, s.word_key, s.campaign_key, a.n
+  -- each lead is one of the whole workspace, and without words one of its user
+  select a.figure::inboxdb.figure, s.scope_key, a.day, a.next_day, s.word_key, a.n
   from added as a
   cross join lateral (
-    select 0::bigint as scope_key, a.word_key, a.campaign_key
+    select 0::bigint as scope_key, a.word_key
     union all
-    select a.user_key, 0, 0 where a.user_key <> 0
+    select a.user_key, 0 where a.user_key <> 0 and a.figure not like 'campaign%'
   ) as s;
 end
 $$;

@@ -1,6 +1,6 @@
 create or replace function inboxdb.lead_replies(facts inboxdb.lead_fact[], time_zone text)
 returns table (
-  scope_key bigint, is_ours boolean, day date, sender_key bigint, wait_class smallint, n integer, wait_us bigint,
+  scope_key bigint, detail inboxdb.reply_detail, is_ours boolean, day date, sender_key bigint, wait_class smallint, n integer, wait_us bigint,
   business_us bigint
 )
 language plpgsql immutable
@@ -53,13 +53,19 @@ begin
   )
 
   select
-    0::bigint, r.is_ours, r.day, r.sender_key, inboxdb.wait_class(r.wait_us::numeric / 1000)::smallint, 1, r.wait_us,
+    d.scope_key, d.detail, r.is_ours, d.day, case when d.detail <> 'day' then r.sender_key else 0 end,
+    case when d.detail <> 'day' then inboxdb.wait_class(r.wait_us::numeric / 1000) else 0 end::smallint, 1, r.wait_us,
     r.business_us
   from reply as r
-  where r.day is not null
-  union all
-  select r.user_key, r.is_ours, r.day, 0, 0::smallint, 1, r.wait_us, r.business_us
-  from reply as r
-  where r.day is not null and r.user_key <> 0;
+  cross join lateral (
+    select 0::bigint as scope_key, v.detail, v.day
+    from (
+      values
+      ('day'::inboxdb.reply_detail, r.day), ('sender_day', r.day), ('sender_month', pg_catalog.date_trunc('month', r.day::pg_catalog.timestamp)::pg_catalog.date)
+    ) as v (detail, day)
+    union all
+    select r.user_key, 'day', r.day where r.user_key <> 0
+  ) as d
+  where r.day is not null;
 end
 $$;

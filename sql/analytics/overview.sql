@@ -6,7 +6,7 @@ as $$
 -- Parameters: asked, the window; the caller has checked access.
 -- Returns: an object: see docs/contracts.md.
 -- Errors: those of window_figures.
--- Reads: as window_figures and reply_classes.
+-- Reads: as window_figures and reply_sums.
 -- INVOKER: called by read_analytics_overview only.
 begin
   return (
@@ -29,7 +29,7 @@ begin
         coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'kept'), 0) as kept,
         coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'contacted'), 0) as contacted,
         coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'responded'), 0) as responded
-      from inboxdb.window_figures(asked, '{created, booked, kept, contacted, responded}') as f
+      from inboxdb.window_figures(asked, '{created, booked, kept, contacted, responded}', false) as f
     ) as f
     cross join (
       select
@@ -42,7 +42,7 @@ begin
           pg_catalog.sum(c.wait_ms) filter (where c.side = 'theirs')
           / pg_catalog.sum(c.n) filter (where c.side = 'theirs')
         )::double precision as theirs_ms
-      from inboxdb.reply_classes(asked) as c
+      from inboxdb.reply_sums(asked) as c
     ) as r
   );
 end

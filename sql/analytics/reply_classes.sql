@@ -10,10 +10,18 @@ set jit = off
 as $$
 -- Purpose: the replies of a window, added up by who replied and how long it took, from where the window is answered.
 -- Parameters: asked, the window; the caller has checked access.
--- Returns: a row of each class of waits; wait_ms and business_ms, sums. Of a setter, from aggregates, a row a side.
+-- Returns: a row of each class of waits; wait_ms and business_ms, sums.
 -- Errors: those of window_replies.
 -- Reads: analytics_reply, analytics_word; or as window_replies.
--- INVOKER: called by our DEFINER functions only.
+-- INVOKER: called by response_times only.
+declare
+  -- the whole months of the window, from the one until before the other; none where the first is not before
+  first_month constant pg_catalog.date := pg_catalog.date_trunc(
+    'month', asked.from_day::pg_catalog.timestamp + interval '1 month' - interval '1 day'
+  );
+  behind_months constant pg_catalog.date := greatest(
+    pg_catalog.date_trunc('month', asked.to_day::pg_catalog.timestamp + interval '1 day')::pg_catalog.date, first_month
+  );
 begin
   if asked.number is null then
     return query
@@ -31,7 +39,7 @@ begin
       when s.sender_key between 1 and 4 then (array['ai', 'campaign', 'unknown', 'lead'])[s.sender_key]
       else 'user'
     end,
-    (select w.word from inboxdb.analytics_word as w where w.workspace = asked.number and w.word_key = s.sender_key),
+    w.word,
     s.wait_class::integer,
     s.n::bigint,
     s.wait_us / 1000,
@@ -40,12 +48,22 @@ begin
     select
       r.is_ours, r.sender_key, r.wait_class, pg_catalog.sum(r.n) as n, pg_catalog.sum(r.wait_us) as wait_us,
       pg_catalog.sum(r.business_us) as business_us
-    from (values (true), (false)) as side (is_ours)
-    inner join inboxdb.analytics_reply as r on side.is_ours = r.is_ours
-    where r.workspace = asked.number and r.on_day between asked.from_day and asked.to_day
-      and r.scope_key = case when asked.scope = inboxdb.sentinel() then 0
-        else inboxdb.word_key(asked.scope::pg_catalog.text) end
+    from (
+      values
+      ('sender_month'::inboxdb.reply_detail, first_month, behind_months),
+      ('sender_day', asked.from_day, least(first_month, asked.to_day + 1)),
+      ('sender_day', greatest(behind_months, asked.from_day), asked.to_day + 1)
+    ) as part (detail, since, until)
+    cross join (values (true), (false)) as side (is_ours)
+    cross join lateral (
+      select r.*
+      from inboxdb.analytics_reply as r
+      where r.workspace = asked.number and r.scope_key = 0 and r.detail = part.detail and r.is_ours = side.is_ours
+        and r.on_day >= part.since and r.on_day < part.until
+      offset 0
+    ) as r
     group by r.is_ours, r.sender_key, r.wait_class
-  ) as s;
+  ) as s
+  left join inboxdb.analytics_word as w on w.workspace = asked.number and s.sender_key = w.word_key;
 end
 $$;

@@ -22,7 +22,7 @@ begin
         nullif(f.word, 'New') as tag,
         pg_catalog.sum(f.n) as responses,
         pg_catalog.sum(pg_catalog.sum(f.n)) over () as in_all
-      from inboxdb.window_figures(asked, '{responded}') as f
+      from inboxdb.window_figures(asked, '{responded}', false) as f
       group by nullif(f.word, 'New')
     ) as t
   );

@@ -31,14 +31,15 @@ begin
         ) as name
       from (
         select
-          f.campaign as sms_campaign_id,
-          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'created'), 0) as created,
-          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'responded'), 0) as responses,
-          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'responded' and inboxdb.is_positive(f.word)), 0)
-            as positive,
-          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'booked'), 0) as booked
-        from inboxdb.window_figures(asked, '{created, responded, booked}') as f
-        group by f.campaign
+          f.word as sms_campaign_id,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'campaign_created'), 0) as created,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'campaign_responded'), 0) as responses,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'campaign_positive'), 0) as positive,
+          coalesce(pg_catalog.sum(f.n) filter (where f.figure = 'campaign_booked'), 0) as booked
+        from inboxdb.window_figures(
+          asked, '{campaign_created, campaign_responded, campaign_positive, campaign_booked}', false
+        ) as f
+        group by f.word
       ) as g
       where g.created + g.responses + g.booked > 0
     ) as c

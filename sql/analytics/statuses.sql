@@ -18,7 +18,7 @@ begin
     )
     from (
       select f.word as status, pg_catalog.sum(f.n) as created
-      from inboxdb.window_figures(asked, '{created}') as f
+      from inboxdb.window_figures(asked, '{created}', false) as f
       group by f.word
     ) as s
   );

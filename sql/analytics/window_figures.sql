@@ -1,5 +1,7 @@
-create or replace function inboxdb.window_figures(asked inboxdb.analytics_window, figures inboxdb.figure[])
-returns table (figure inboxdb.figure, day date, word text, campaign text, n bigint)
+create or replace function inboxdb.window_figures(
+  asked inboxdb.analytics_window, figures inboxdb.figure[], by_day boolean
+)
+returns table (figure inboxdb.figure, day date, word text, n bigint)
 language plpgsql stable
 set search_path = ''
 as $$
@@ -11,9 +13,9 @@ as $$
 -- INVOKER: called by our DEFINER functions only.
 begin
   if asked.number is not null then
-    return query select s.* from inboxdb.stored_figures(asked, figures) as s;
+    return query select s.* from inboxdb.stored_figures(asked, figures, by_day) as s;
   else
-    return query select l.* from inboxdb.live_figures(asked, figures) as l;
+    return query select l.* from inboxdb.live_figures(asked, figures, by_day) as l;
   end if;
 end
 $$;
