@@ -58,7 +58,7 @@ def test_answers_are_what_plain_python_finds(database: Database) -> None:
             naive = Naive(owner)
             for _ in range(3):
                 first = datetime.fromisoformat(night).date() + timedelta(days=chance.randrange(-12, 12))
-                last = first + timedelta(days=chance.choice((0, 0, 1, 7, 30, 75)))
+                last = first + timedelta(days=chance.choice((0, 0, 1, 7, 30)))
                 for scope, reader in readers.items():
                     window = Window(history.here, scope, first, last, zone)
                     for read in STORED:
@@ -160,8 +160,9 @@ def test_a_lead_with_many_messages_is_added_up_from_where_it_differs(database: D
         owner.execute(look.encode(), [[lead], HERE])
         naive = Naive(owner)
         for scope, reader in readers.items():
-            for last in (date(2024, 6, 2), date(2024, 6, 6)):
-                window = Window(HERE, scope, date(2024, 6, 1), last, "UTC")
+            # the other has a whole month, whose replies are added up apart
+            for first, last in ((date(2024, 6, 1), date(2024, 6, 2)), (date(2024, 5, 30), date(2024, 7, 1))):
+                window = Window(HERE, scope, first, last, "UTC")
                 for read in ("overview", "days", "sentiments", "response_times"):
                     name = f"analytics_{read}"
                     answer = ask(reader, name, from_day=window.from_day, to_day=window.to_day)
