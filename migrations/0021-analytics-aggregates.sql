@@ -1010,7 +1010,8 @@ comment on column inboxdb.analytics_reply.sender_key is
 comment on column inboxdb.analytics_reply.wait_us is 'The sum of the waits, in microseconds.';
 comment on column inboxdb.analytics_reply.business_us is 'The sum of the parts of them within business hours.';
 comment on column inboxdb.analytics_reply.workspace is 'analytics_workspace.number.';
-comment on column inboxdb.analytics_reply.on_day is 'The day of the reply; the first of its month where detail is sender_month.';
+comment on column inboxdb.analytics_reply.on_day is
+'The day of the reply; the first of its month where detail is sender_month.';
 comment on column inboxdb.analytics_reply.n is 'How many replies; never 0.';
 comment on column inboxdb.analytics_reply.wait_class is 'As of function wait_class; 0 where detail is day.';
 comment on column inboxdb.analytics_reply.is_ours is 'Whether we replied, or the lead.';
@@ -2063,8 +2064,8 @@ $$;
 -- >>> sql/analytics/lead_replies.sql
 create or replace function inboxdb.lead_replies(facts inboxdb.lead_fact[], time_zone text)
 returns table (
-  scope_key bigint, detail inboxdb.reply_detail, is_ours boolean, day date, sender_key bigint, wait_class smallint, n integer, wait_us bigint,
-  business_us bigint
+  scope_key bigint, detail inboxdb.reply_detail, is_ours boolean, day date, sender_key bigint, wait_class smallint,
+  n integer, wait_us bigint, business_us bigint
 )
 language plpgsql immutable
 set search_path = ''

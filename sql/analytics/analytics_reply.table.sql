@@ -20,7 +20,8 @@ comment on column inboxdb.analytics_reply.sender_key is
 comment on column inboxdb.analytics_reply.wait_us is 'The sum of the waits, in microseconds.';
 comment on column inboxdb.analytics_reply.business_us is 'The sum of the parts of them within business hours.';
 comment on column inboxdb.analytics_reply.workspace is 'analytics_workspace.number.';
-comment on column inboxdb.analytics_reply.on_day is 'The day of the reply; the first of its month where detail is sender_month.';
+comment on column inboxdb.analytics_reply.on_day is
+'The day of the reply; the first of its month where detail is sender_month.';
 comment on column inboxdb.analytics_reply.n is 'How many replies; never 0.';
 comment on column inboxdb.analytics_reply.wait_class is 'As of function wait_class; 0 where detail is day.';
 comment on column inboxdb.analytics_reply.is_ours is 'Whether we replied, or the lead.';

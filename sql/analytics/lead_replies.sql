@@ -1,7 +1,7 @@
 create or replace function inboxdb.lead_replies(facts inboxdb.lead_fact[], time_zone text)
 returns table (
-  scope_key bigint, detail inboxdb.reply_detail, is_ours boolean, day date, sender_key bigint, wait_class smallint, n integer, wait_us bigint,
-  business_us bigint
+  scope_key bigint, detail inboxdb.reply_detail, is_ours boolean, day date, sender_key bigint, wait_class smallint,
+  n integer, wait_us bigint, business_us bigint
 )
 language plpgsql immutable
 set search_path = ''
