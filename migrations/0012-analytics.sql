@@ -801,8 +801,8 @@ begin
       inner join public."Lead" as h on l.lead_id = h.id
       inner join public."EmailCampaign" as e on h."emailCampaignId" = e.id and e."clientId" = asked.client_id
       left join (
-        select distinct m.lead_id from inboxdb.window_messages(asked) as m
-        where m.direction = 'inbound' and m.sent_on is not null
+        select distinct m.lead_id from inboxdb.window_messages(asked, 0, 'inbound') as m
+        where m.sent_on is not null
       ) as r on l.lead_id = r.lead_id
       group by e.id, e.name
     ) as c

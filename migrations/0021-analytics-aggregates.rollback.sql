@@ -69,6 +69,8 @@ drop function inboxdb.stored_figures(inboxdb.analytics_window, inboxdb.figure[],
 -- squawk-ignore ban-drop-function
 drop function inboxdb.live_figures(inboxdb.analytics_window, inboxdb.figure[], boolean);
 -- squawk-ignore ban-drop-function
+drop function inboxdb.window_messages(inboxdb.analytics_window, integer, text);
+-- squawk-ignore ban-drop-function
 drop function inboxdb.business_us(timestamptz, timestamptz, text);
 -- squawk-ignore ban-drop-function
 drop function inboxdb.office_us(timestamp);

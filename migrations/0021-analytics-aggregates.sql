@@ -10,6 +10,8 @@ set local lock_timeout = '2s';
 set local search_path = '';
 
 -- squawk-ignore ban-drop-function
+drop function inboxdb.window_messages(inboxdb.analytics_window, integer);
+-- squawk-ignore ban-drop-function
 drop function inboxdb.require_window(inboxdb.client_id, date, date, text);
 -- squawk-ignore ban-drop-view
 drop view inboxdb.grant_matrix;
@@ -1351,7 +1353,9 @@ $$;
 -- <<< sql/analytics/business_us.sql
 
 -- >>> sql/analytics/window_messages.sql
-create or replace function inboxdb.window_messages(asked inboxdb.analytics_window, hours_earlier integer default 0)
+create or replace function inboxdb.window_messages(
+  asked inboxdb.analytics_window, hours_earlier integer default 0, only_direction text default null
+)
 returns table (
   lead_id inboxdb.lead_id, message_id text, channel text, direction text, sender text, user_id text,
   sent_at timestamptz, sent_on date
@@ -1364,7 +1368,8 @@ set plan_cache_mode = force_custom_plan
 set jit = off
 as $$
 -- Purpose: the messages of a window, of the leads that a caller of analytics sees.
--- Parameters: asked, the window; the caller has checked access; hours_earlier, how long before the window to begin.
+-- Parameters: asked, the window; the caller has checked access; hours_earlier, how long before the window to begin;
+--   only_direction, inbound or outbound, null for all.
 -- Returns: a row of each message between the bounds of the window: sender of an outbound message: campaign, ai, user or
 --   unknown; user_id of a user only; sent_on: null outside the window.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
@@ -1391,7 +1396,8 @@ begin
   where l."clientId" = asked.client_id
     and (asked.scope = inboxdb.sentinel() or l."assignedToUserId" = asked.scope)
     and m."sentAt" >= inboxdb.host_time(asked.not_before - pg_catalog.make_interval(hours => hours_earlier), m."sentAt")
-    and m."sentAt" < inboxdb.host_time(asked.before, m."sentAt");
+    and m."sentAt" < inboxdb.host_time(asked.before, m."sentAt")
+    and (only_direction is null or m.direction::pg_catalog.text = only_direction);
 end
 $$;
 -- <<< sql/analytics/window_messages.sql
@@ -1467,7 +1473,9 @@ begin
 
   message as materialized (
     select m.lead_id, m.direction, m.sent_on, pg_catalog.count(*) as n
-    from inboxdb.window_messages(asked) as m
+    from inboxdb.window_messages(
+      asked, 0, case when not figures && '{inbound, outbound, contacted}' then 'inbound' end
+    ) as m
     where figures && array[
         'inbound', 'outbound', 'contacted', 'responded', 'campaign_responded', 'campaign_positive'
       ]::inboxdb.figure[]
@@ -1630,7 +1638,9 @@ as $$
 begin
   if asked.number is null then
     return query
-    select r.side, pg_catalog.count(*), pg_catalog.sum(r.wait_ms) from inboxdb.window_replies(asked) as r group by r.side;
+    select r.side, pg_catalog.count(*), pg_catalog.sum(r.wait_ms)
+    from inboxdb.window_replies(asked) as r
+    group by r.side;
     return;
   end if;
   return query
@@ -2125,7 +2135,9 @@ begin
     select 0::bigint as scope_key, v.detail, v.day
     from (
       values
-      ('day'::inboxdb.reply_detail, r.day), ('sender_day', r.day), ('sender_month', pg_catalog.date_trunc('month', r.day::pg_catalog.timestamp)::pg_catalog.date)
+      ('day'::inboxdb.reply_detail, r.day),
+      ('sender_day', r.day),
+      ('sender_month', pg_catalog.date_trunc('month', r.day::pg_catalog.timestamp)::pg_catalog.date)
     ) as v (detail, day)
     union all
     select r.user_key, 'day', r.day where r.user_key <> 0

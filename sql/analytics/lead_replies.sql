@@ -61,7 +61,9 @@ begin
     select 0::bigint as scope_key, v.detail, v.day
     from (
       values
-      ('day'::inboxdb.reply_detail, r.day), ('sender_day', r.day), ('sender_month', pg_catalog.date_trunc('month', r.day::pg_catalog.timestamp)::pg_catalog.date)
+      ('day'::inboxdb.reply_detail, r.day),
+      ('sender_day', r.day),
+      ('sender_month', pg_catalog.date_trunc('month', r.day::pg_catalog.timestamp)::pg_catalog.date)
     ) as v (detail, day)
     union all
     select r.user_key, 'day', r.day where r.user_key <> 0

@@ -26,7 +26,9 @@ begin
 
   message as materialized (
     select m.lead_id, m.direction, m.sent_on, pg_catalog.count(*) as n
-    from inboxdb.window_messages(asked) as m
+    from inboxdb.window_messages(
+      asked, 0, case when not figures && '{inbound, outbound, contacted}' then 'inbound' end
+    ) as m
     where figures && array[
         'inbound', 'outbound', 'contacted', 'responded', 'campaign_responded', 'campaign_positive'
       ]::inboxdb.figure[]

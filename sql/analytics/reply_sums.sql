@@ -15,7 +15,9 @@ as $$
 begin
   if asked.number is null then
     return query
-    select r.side, pg_catalog.count(*), pg_catalog.sum(r.wait_ms) from inboxdb.window_replies(asked) as r group by r.side;
+    select r.side, pg_catalog.count(*), pg_catalog.sum(r.wait_ms)
+    from inboxdb.window_replies(asked) as r
+    group by r.side;
     return;
   end if;
   return query
