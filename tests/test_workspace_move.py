@@ -295,14 +295,19 @@ def test_written_while_it_is_copied(
     assert_sound(database, target)
 
 
+@pytest.mark.slow
 def test_drains_of_the_target_meanwhile(
     database: Database, target: Database, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Between two tables: what they remember of leads without messages is not what is told afterwards."""
+    """Between two tables: what they remember of leads without messages is not what is told afterwards. Nor is it a
+    difference what those of the source have not come to yet.
+    """
     workspace = host.workspace(userId=ANN)
-    fill(host, workspace)
+    lead, *_ = fill(host, workspace)
     bring_up_to_date(database)
     answers = told(database, workspace)
+    host.message(lead)  # of today, while `told` asks for days of 2024
+    host.update("Lead", lead, lastInboundAt=WRITTEN_AT)
     copy, drained = copying._copy_what_differs, list[str]()
 
     def copy_and_drain(source: Connection[Any], to: Connection[Any], table: Table, belongs: Any) -> tuple[int, int]:
@@ -433,7 +438,7 @@ def test_beside_random_writers(
     def follow(line: str) -> None:
         if "refused" in line or "the directory names" in line:
             side = databases[moving.place if "refused" in line else 1 - moving.place]
-            until(lambda: is_settled(side.connect(), moving.workspace))
+            side.connect().execute("select inboxdb.recompute_inbox_counts(%s)", [moving.workspace])
             last.append(told(side, moving.workspace))
         if "the directory names" in line:
             moving.go(1 - moving.place)
@@ -455,14 +460,6 @@ def test_beside_random_writers(
     assert_sound(database, target)
 
 
-def is_settled(owner: Connection[Any], workspace: str) -> bool:
-    """Drain, and say whether the workspace's stored counts are right."""
-    owner.execute("call inboxdb.drain_dirty()")
-    query = "select settled, drifted from inboxdb.verify_workspace(%s)"
-    [(settled, drifted)] = owner.execute(query, [workspace]).fetchall()
-    return bool(settled and not drifted)
-
-
 # Versions
 
 
@@ -482,7 +479,12 @@ def test_each_change_is_new_in_a_shared_redis(
 
     seen = [published(database)]
     for source, to in ((database, target), (target, database)):
-        move_whole(source.dsn, to.dsn, workspace)
+
+        def switched(line: str, to: Database = to) -> None:
+            if "directory names" in line:
+                seen.append(published(to))
+
+        move_whole(source.dsn, to.dsn, workspace, report=switched)
         seen.append(published(*((source, to) if to is target else (to, source))))
         Host(to.writer()).lead(workspace)
         seen.append(published(to))
@@ -595,7 +597,8 @@ def test_killed_after_every_statement(database: Database, target: Database, host
         steps.move(database.dsn, target.dsn, moving)
     with owner.transaction():
         tables = pickle.dumps(find(owner)).hex()
-    step, at, killed = None, 1, 0
+    step: str | None = None
+    at, killed = 1, 0
     while (end := python_ends(AFTER, command, database.dsn, target.dsn, moving, str(at), tables)) == -signal.SIGKILL:
         killed += 1
         until(lambda: not movers(watch, database, target))
@@ -608,6 +611,11 @@ def test_killed_after_every_statement(database: Database, target: Database, host
         if step is None and before is not None:
             break
         assert rows <= (over_there if step == fence.SWITCHED else here), (step, at)
+        if step is not None:  # what lets the move past the fence is never to be seen by others
+            assert owner.execute("select from inboxdb_move.move where deleted_by is not null").rowcount == 0
+        if step == fence.SWITCHING and before == fence.READY:
+            with pytest.raises(steps.MoveRefused, match="may be switched already"):
+                steps.undo(database.dsn, target.dsn, moving)
     assert end in (0, -signal.SIGKILL)
     assert killed > {"move": 300, "undo": 20}[command]
     assert (here, over_there) == ((without, empty + rows) if command == "move" else (without + rows, empty))
@@ -821,6 +829,45 @@ def test_rows_of_others_under_its_keys(database: Database, target: Database, hos
     steps.undo(database.dsn, target.dsn, workspace)
     assert [everything(host.connection), everything(there.connection)] == before
     there.delete("Lead", there.lead(there.workspace()))
+
+
+@pytest.mark.slow
+def test_a_row_of_others_under_a_key_that_comes_later(database: Database, target: Database, host: Host) -> None:
+    """In the stop: it is not written over, and the move is given up."""
+    workspace = host.workspace(userId=ANN)
+    fill(host, workspace)
+    there = Host(target.connect())
+    theirs = there.lead(there.workspace())
+    before = everything(there.connection)
+
+    def later(line: str) -> None:
+        if "copied" in line:
+            host.lead(workspace, id=theirs)
+
+    with pytest.raises(RowsInTheWay, match='"Lead" with keys of this'):
+        steps.move(database.dsn, target.dsn, workspace, report=later)
+    steps.undo(database.dsn, target.dsn, workspace)
+    assert everything(there.connection) == before
+    assert_sound(database, target)
+
+
+@pytest.mark.slow
+def test_another_target(database: Database, target: Database, host: Host, server: Server, host_variant: str) -> None:
+    """A move that is under way is neither gone on with nor given up where it does not go to."""
+    workspace = host.workspace(userId=ANN)
+    fill(host, workspace, 1)
+    steps.move(database.dsn, target.dsn, workspace)
+    with server.database(host_variant, installed=True, prepare=prepare) as other:
+        for words in (f"is being moved to {target.name}", f"{other.name} .* is the target of another move of it"):
+            before = [everything(one.connect()) for one in (database, target, other)]
+            for command in (steps.move, steps.undo):
+                with pytest.raises(steps.MoveRefused, match=words):
+                    command(database.dsn, other.dsn, workspace)
+            assert [everything(one.connect()) for one in (database, target, other)] == before
+            assert outcome(host.connection, f"""delete from "Client" where id = '{workspace}'""") == "IB024"
+            fence.begin(other.connect(), fence.Move(workspace, "another", "elsewhere", fence.ARRIVING))
+    steps.undo(database.dsn, target.dsn, workspace)
+    assert_sound(database, target)
 
 
 @pytest.mark.slow

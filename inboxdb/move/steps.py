@@ -133,6 +133,8 @@ def move(
             may_switch = router is not None or (switched and step in (fence.READY, fence.SWITCHING))
             if step == fence.COPYING:
                 seconds = _copy(sides, belonging, client_id, report)
+                # before the stop, because a first fill takes three times as long as a recount
+                _refresh(sides.target, client_id)
                 refused_at = time.monotonic()
                 fence.put_up(sides.source, belonging, client_id, lock_timeout)
                 step = _advance(sides, client_id, fence.FENCED)
@@ -182,6 +184,8 @@ def undo(source_dsn: str, target_dsn: str, client_id: str, *, lock_timeout: floa
                 late = Obstacle("its directory may be switched already", "go on with `inboxdb workspace move`")
                 raise MoveRefused(client_id, [late], "Nothing was changed.")
             belonging, _ = obstacles.of_schemas(sides)
+            if there is None and begun.other_side != describe(target_dsn):  # not where an undo was killed
+                raise MoveRefused(client_id, [_elsewhere(begun)], "Nothing was changed.")
             if there is not None:
                 _require_same_move(begun, there, describe(target_dsn))
                 copying.delete(sides.target, belonging, client_id)
@@ -265,7 +269,7 @@ def _begin(sides: Sides, source_dsn: str, target_dsn: str, client_id: str) -> Be
         if there:
             _require_same_move(begun, there, describe(target_dsn))
         else:
-            found.append(Obstacle(f"it is being moved to {begun.other_side}", "name that, or `inboxdb workspace undo`"))
+            found.append(_elsewhere(begun))
     else:
         _require_workspace(sides.source, client_id)
         found = found or obstacles.of_rows(sides, belonging, client_id, copied=False)
@@ -277,6 +281,10 @@ def _begin(sides: Sides, source_dsn: str, target_dsn: str, client_id: str) -> Be
         fence.begin(sides.target, fence.Move(client_id, move_id, describe(source_dsn), fence.ARRIVING))
         fence.begin(sides.source, fence.Move(client_id, move_id, describe(target_dsn), fence.COPYING))
     return belonging
+
+
+def _elsewhere(begun: fence.Move) -> Obstacle:
+    return Obstacle(f"it is being moved to {begun.other_side}", "name that; `inboxdb workspace undo` gives it up")
 
 
 def _require_workspace(source: Connection, client_id: str) -> None:
@@ -384,7 +392,13 @@ def _fold_analytics(connection: Connection, client_id: str) -> None:
     give_up_at = time.monotonic() + PATIENCE
     while time.monotonic() < give_up_at and connection.execute(waits, (client_id,)).fetchone() == (True,):
         with transaction(connection, LONGEST):
-            connection.execute("select inboxdb.refresh_analytics(%s)", (client_id,))
+            [(outcome,)] = connection.execute(
+                "select outcome from inboxdb.refresh_analytics(%s)", (client_id,)
+            ).fetchall()
+        if outcome == "failed":
+            return
+        if outcome == "skipped":  # a drain has them
+            time.sleep(0.05)
 
 
 def _distrust_analytics(connection: Connection, client_id: str) -> None:
