@@ -5,7 +5,8 @@ create or replace function inboxdb.compare_facts(
 returns boolean
 language plpgsql volatile
 set search_path = ''
--- by key, however many leads and dead rows there are (D8, D9)
+-- by key, however many leads and dead rows there are (D8, D9); facts before and now are merged, because a nested loop
+-- over a thousand of each takes as long as adding them up
 set enable_seqscan = off
 set enable_hashjoin = off
 set plan_cache_mode = force_generic_plan

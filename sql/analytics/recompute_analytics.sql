@@ -17,7 +17,8 @@ as $$
 -- Reads: "Message"; as fold_analytics and walk_analytics. Writes: as they; cache_version, job_status.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
-  most constant integer := 1000;
+  -- many at a time, because the sums of busy days are written once for all of them
+  most constant integer := 4000;
   began_at constant pg_catalog.timestamptz := inboxdb.clock();
   give_up_at constant pg_catalog.timestamptz := pg_catalog.clock_timestamp() + interval '5 seconds';
   stop_at constant pg_catalog.timestamptz := give_up_at;
