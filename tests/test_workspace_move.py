@@ -549,7 +549,7 @@ def movers(watch: Connection[Any], *databases: Database) -> int:
 
 AFTER = """
 import os, pickle, signal, sys, psycopg
-from inboxdb.move import answers, copying, obstacles, steps
+from inboxdb.move import copying, obstacles, steps
 left, looking = int(sys.argv[5]), 0
 def counting(self, *args, real=psycopg.Connection.wait, **options):
     global left
@@ -570,7 +570,7 @@ steps._require_installed = lambda *_: None
 copying.BATCH = 1
 belonging = pickle.loads(bytes.fromhex(sys.argv[6]))
 obstacles.of_schemas = lambda sides: (belonging, [])
-for module, name in ((obstacles, "of_rows"), (answers, "read")):
+for module, name in ((obstacles, "of_rows"), (steps, "_require_same_answers")):
     setattr(module, name, uncounted(getattr(module, name)))
 sides = sys.argv[2:5]
 if sys.argv[1] == "undo":

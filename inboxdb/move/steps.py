@@ -6,8 +6,10 @@ be taken twice: whoever calls `move` again goes on, wherever the last one was ki
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import repeat
 from uuid import uuid4
 
 import psycopg
@@ -451,7 +453,8 @@ def _require_same_answers(sides: Sides, client_id: str) -> None:
                 "select settled, drifted from inboxdb.verify_workspace(%s)", (client_id,)
             ).fetchall()
         [(as_of, today)] = sides.source.execute("select inboxdb.clock()::text, inboxdb.clock()::date").fetchall()
-        here, there = (answers.read(one, client_id, as_of, today) for one in sides)
+        with ThreadPoolExecutor(2) as pool:  # of live analytics each server has the most to do in the stop
+            here, there = pool.map(answers.read, sides, repeat(client_id), repeat(as_of), repeat(today))
         unlike = answers.unlike(here, there)
         if settled and not drifted and not unlike:
             return
