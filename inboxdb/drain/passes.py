@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from math import inf
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any
 
 import psycopg
@@ -41,6 +41,7 @@ class Refresher:
         self._announce = announce
         self._at_hand: list[Claim] = []
         self._is_set = False  # the claims at hand are to be refreshed together
+        self._began_at = time_ns()  # the step at hand, for spans
         self._set_claimed_at = inf  # by the monotonic clock; inf for a workspace claimed alone
         self._maintenance = Maintenance(at_rest=True, job=state.options.job)
 
@@ -66,7 +67,7 @@ class Refresher:
             claims = self._at_hand if self._is_set else self._at_hand[:1]
             is_last = is_last or not seen.isdisjoint(claim.client_id for claim in claims)
             seen.update(claim.client_id for claim in claims)
-            began = monotonic()
+            began, self._began_at = monotonic(), time_ns()
             if self._is_set:
                 self._refresh_set(connection)
             else:
@@ -182,7 +183,7 @@ class Refresher:
         limit = self.options.time_limit
         unfinished: set[str] = set()
         while self.state.may_claim:
-            began = monotonic()
+            began, self._began_at = monotonic(), time_ns()
             with self._bounded(limit):
                 item = self._maintenance.choose(connection, limit)
             if item is None:
@@ -256,6 +257,7 @@ class Refresher:
             seconds_waited=refresh.seconds_waited,
             error=error,
         )
+        self.state.spans.tell("inboxdb refresh", self._began_at, refresh, error)
         self._announce(refresh)
 
     def _finish_audit(self, audit: Refresh) -> None:
@@ -264,6 +266,7 @@ class Refresher:
         logs.logger.log(
             *logs.AUDIT_OUTCOMES[audit.outcome], action="audit", workspace=audit.client_id, outcome=audit.outcome
         )
+        self.state.spans.tell("inboxdb audit", self._began_at, audit)
         self._announce(audit)
 
     def _finish_aggregates(self, refresh: Refresh) -> None:
@@ -277,6 +280,7 @@ class Refresher:
             outcome=refresh.outcome,
             version=refresh.version,
         )
+        self.state.spans.tell("inboxdb refresh of aggregates", self._began_at, refresh)
         self._announce(refresh)
 
     @contextmanager

@@ -76,7 +76,11 @@ def drain(
     Raises CannotConnect, ConnectionLost and DatabaseRefused, where that is not outlived. On KeyboardInterrupt the
     refreshes at hand are undone and it is raised again.
     """
-    return _Run(dsn, options or DrainOptions(), stop or Event(), on_progress).work()
+    run = _Run(dsn, options or DrainOptions(), stop or Event(), on_progress)
+    with run.state.spans as spans:
+        result = run.work()
+        spans.tell_run(result.refreshed, result.failed)
+        return result
 
 
 class _Run:

@@ -6,6 +6,7 @@ from time import monotonic
 
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.refresh import Refresh
+from inboxdb.drain.spans import Spans
 
 Progress = Callable[[int, int, float | None], None]
 """Called with how many workspaces are done, how many there are in all, and about how many seconds the rest takes, None
@@ -24,6 +25,7 @@ class RunState:
         self.options = options
         self.stop = stop
         self.on_progress = on_progress
+        self.spans = Spans(options)
         self.started = monotonic()
         self.ends_at = self.started + options.schedule.seconds
         self.is_interrupted = False  # the refreshes at hand are to be undone, too
