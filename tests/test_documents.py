@@ -120,7 +120,7 @@ PLACEHOLDERS = {
     "max_seconds => 55": "max_seconds => 1",
 }
 
-SHOWN = {"http", "js", "console", ""}  # not commands run here: the last is for pictures
+SHOWN = {"http", "js", "python", "console", ""}  # not commands run here: the last is for pictures
 
 LONG_RUNNING = re.compile(r"--(?:watch|for)\b")  # until SIGTERM
 

@@ -43,6 +43,10 @@ def parent_of(span: ReadableSpan) -> int | None:
     return span.parent.span_id if span.parent else None
 
 
+def own_of(span: ReadableSpan) -> int | None:
+    return span.context.span_id if span.context else None
+
+
 def lasted(span: ReadableSpan) -> tuple[int, int]:
     return span.start_time or 0, span.end_time or 0
 
@@ -61,19 +65,23 @@ def test_a_run_has_its_refreshes(database: Database, host: Host, told: Told) -> 
     options = DrainOptions()
     assert (drain(database.dsn_of(DRAINER), options).refreshed) == 2
     spans = told()[before:]
-    [run] = named(spans, "inboxdb run")
+    [run] = named(spans, "inboxdb.drain")
     assert said(run) == {"run": options.run_id, "refreshed": 2, "failed": 1}
-    refreshes = named(spans, "inboxdb refresh")
+    refreshes = named(spans, "inboxdb.refresh")
     assert {(said(one)["workspace"], said(one)["outcome"], one.status.is_ok) for one in refreshes} == {
         (workspaces[0], "refreshed", True),
         (workspaces[1], "refreshed", True),
         (workspaces[2], "failed", False),
     }
     assert all(said(one)["version"] and said(one)["seconds_waited"] > 0 for one in refreshes if one.status.is_ok)
+    noted = "select date_part('epoch', last_started_at) * 1e9 from inboxdb.job_status where client_id = %s"
+    for one in refreshes:
+        [(started,)] = owner.execute(f"{noted} and job_name like '%%counts'", [said(one)["workspace"]]).fetchall()
+        assert lasted(one)[0] <= started + 1e3 <= lasted(one)[1], "on one clock, to the microsecond"
     [failed] = [one for one in refreshes if not one.status.is_ok]
     assert str(failed.status.description).startswith("23514: ")
-    for one in [*refreshes, *named(spans, "inboxdb audit")]:
-        assert parent_of(one) == run.get_span_context().span_id  # type: ignore[no-untyped-call]
+    for one in [*refreshes, *named(spans, "inboxdb.audit")]:
+        assert parent_of(one) == own_of(run)
         assert sorted([*lasted(run), *lasted(one)]) == [lasted(run)[0], *lasted(one), lasted(run)[1]]
     assert not [one for one in spans if "Secretive" in one.to_json() or database.name in one.to_json()]
 
@@ -82,7 +90,7 @@ def test_a_run_has_its_refreshes(database: Database, host: Host, told: Told) -> 
 def test_aggregates_are_told_with_their_job(database: Database, host: Host, told: Told) -> None:
     workspace = host.workspace()
     drain(database.dsn, DrainOptions(refreshes=False, job="recompute-analytics-aggregates"))
-    [one] = [said(one) for one in named(told(), "inboxdb refresh of aggregates")]
+    [one] = [said(one) for one in named(told(), "inboxdb.refresh_aggregates")]
     assert (one["workspace"], one["job"], one["outcome"]) == (
         *(workspace, "recompute-analytics-aggregates", "refreshed"),
     )
@@ -91,9 +99,9 @@ def test_aggregates_are_told_with_their_job(database: Database, host: Host, told
 def test_a_watching_run_has_no_span_that_never_ends(database: Database, host: Host, told: Told) -> None:
     host.workspace()
     with watching(database.dsn):
-        until(lambda: bool(named(told(), "inboxdb refresh")))
+        until(lambda: bool(named(told(), "inboxdb.refresh")))
     assert {one.parent for one in told()} == {None}
-    assert named(told(), "inboxdb run") == []
+    assert named(told(), "inboxdb.drain") == []
 
 
 def test_a_run_that_gives_up_says_no_name(told: Told) -> None:

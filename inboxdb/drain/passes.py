@@ -257,7 +257,7 @@ class Refresher:
             seconds_waited=refresh.seconds_waited,
             error=error,
         )
-        self.state.spans.tell("inboxdb refresh", self._began_at, refresh, error)
+        self.state.spans.tell("inboxdb.refresh", self._began_at, refresh, error)
         self._announce(refresh)
 
     def _finish_audit(self, audit: Refresh) -> None:
@@ -266,7 +266,7 @@ class Refresher:
         logs.logger.log(
             *logs.AUDIT_OUTCOMES[audit.outcome], action="audit", workspace=audit.client_id, outcome=audit.outcome
         )
-        self.state.spans.tell("inboxdb audit", self._began_at, audit)
+        self.state.spans.tell("inboxdb.audit", self._began_at, audit)
         self._announce(audit)
 
     def _finish_aggregates(self, refresh: Refresh) -> None:
@@ -280,7 +280,7 @@ class Refresher:
             outcome=refresh.outcome,
             version=refresh.version,
         )
-        self.state.spans.tell("inboxdb refresh of aggregates", self._began_at, refresh)
+        self.state.spans.tell("inboxdb.refresh_aggregates", self._began_at, refresh)
         self._announce(refresh)
 
     @contextmanager

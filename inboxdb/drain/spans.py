@@ -32,7 +32,7 @@ class Spans:
     def __enter__(self) -> Self:
         """Begin the run's span, within the caller's, if any."""
         if self._tracer and self._has_own:
-            self._own = self._tracer.start_span("inboxdb run", attributes=self._common)
+            self._own = self._tracer.start_span("inboxdb.drain", attributes=self._common)
             self._context = trace.set_span_in_context(self._own)
         return self
 
