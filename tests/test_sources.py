@@ -29,7 +29,7 @@ ROUTINE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 FOUND = {found["name"]: found for text in TEXTS.values() for found in ROUTINE.finditer(text)}
-ROUTINES = [pytest.param(found, id=found["name"]) for text in TEXTS.values() for found in ROUTINE.finditer(text)]
+ROUTINES = [found for text in TEXTS.values() for found in ROUTINE.finditer(text)]
 QUOTED = re.compile(r"""--.*|\$re\$.*?\$re\$|'(?:[^']|'')*'|"[^"]*\"""")
 
 
@@ -63,24 +63,26 @@ def test_each_room_names_only_itself_and_those_above() -> None:
     assert not upward
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_form(name: str) -> None:
-    text = TEXTS[name]
-    assert text.endswith("\n")
-    assert text.isascii(), "databases have many encodings"
-    assert all(len(line) <= 120 and line == line.rstrip() for line in text.splitlines())
-    assert not re.search(r"[A-Z]", QUOTED.sub("", text)), "keywords and names in lower case"
+def test_form(subtests: pytest.Subtests) -> None:
+    for name in TEXTS:
+        with subtests.test(name):
+            text = TEXTS[name]
+            assert text.endswith("\n")
+            assert text.isascii(), "databases have many encodings"
+            assert all(len(line) <= 120 and line == line.rstrip() for line in text.splitlines())
+            assert not re.search(r"[A-Z]", QUOTED.sub("", text)), "keywords and names in lower case"
 
 
-@pytest.mark.parametrize("name", [name for name in TEXTS if name not in ("log/change.table.sql", "inboxdb.sql")])
-def test_object_is_in_the_file_named_after_it(name: str) -> None:
-    made = re.findall(
-        r"^create (?:or replace )?(?:function|procedure|view|table|type|index concurrently if not exists) "
-        r"(?:inboxdb[._]|inbox_api\.)?(\w+)",
-        TEXTS[name],
-        re.MULTILINE,
-    )
-    assert set(made) <= {Path(name).name.partition(".")[0]}
+def test_object_is_in_the_file_named_after_it(subtests: pytest.Subtests) -> None:
+    for name in [name for name in TEXTS if name not in ("log/change.table.sql", "inboxdb.sql")]:
+        with subtests.test(name):
+            made = re.findall(
+                r"^create (?:or replace )?(?:function|procedure|view|table|type|index concurrently if not exists) "
+                r"(?:inboxdb[._]|inbox_api\.)?(\w+)",
+                TEXTS[name],
+                re.MULTILINE,
+            )
+            assert set(made) <= {Path(name).name.partition(".")[0]}
 
 
 def test_lists_of_counts_are_those_of_the_view_and_other_definitions_are_told_from_these() -> None:
@@ -88,10 +90,11 @@ def test_lists_of_counts_are_those_of_the_view_and_other_definitions_are_told_fr
     assert lists.written() == {}, "run `make migration`"
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_whatever_can_be_replaced_is(name: str) -> None:
+def test_whatever_can_be_replaced_is(subtests: pytest.Subtests) -> None:
     """A later migration carries the same text again, and finds the objects there."""
-    assert not re.search(r"^create (function|procedure|view|trigger)\b", TEXTS[name], re.MULTILINE)
+    for name in TEXTS:
+        with subtests.test(name):
+            assert not re.search(r"^create (function|procedure|view|trigger)\b", TEXTS[name], re.MULTILINE)
 
 
 def test_every_routine_is_found() -> None:
@@ -101,51 +104,55 @@ def test_every_routine_is_found() -> None:
     assert len(ROUTINES) == made > 30
 
 
-@pytest.mark.parametrize("routine", ROUTINES)
-def test_routine_says_what_it_does_and_for_whom(routine: re.Match[str]) -> None:
-    comment = re.match(r"(?: *--.*\n)+", routine["body"])
-    assert comment, "no header inside the body"
-    header = comment[0]
-    said = set(re.findall(r"-- ([A-Z][a-z]+|DEFINER|INVOKER)(?=: |, )", header))
-    parameters = re.match(r"\((.*?)\)(?:\s+returns|\s+language|\s*\n)", routine["head"], re.DOTALL)
-    assert "Purpose" in said
-    assert ("DEFINER" if "security definer" in routine["head"] else "INVOKER") in said
-    if parameters and re.sub(r"\bout \w+ [^,]*,?", "", parameters[1]).strip():
-        assert "Parameters" in said
-    if not re.search(r"returns (void|trigger)\b|^create or replace procedure", routine[0]):
-        assert "Returns" in said
-    for code in re.findall(r"errcode = '(IB\d+)'", routine["body"]):
-        assert re.search(rf"-- Errors: .*{code}", header, re.DOTALL)
+def test_routine_says_what_it_does_and_for_whom(subtests: pytest.Subtests) -> None:
+    for routine in ROUTINES:
+        with subtests.test(routine["name"]):
+            comment = re.match(r"(?: *--.*\n)+", routine["body"])
+            assert comment, "no header inside the body"
+            header = comment[0]
+            said = set(re.findall(r"-- ([A-Z][a-z]+|DEFINER|INVOKER)(?=: |, )", header))
+            parameters = re.match(r"\((.*?)\)(?:\s+returns|\s+language|\s*\n)", routine["head"], re.DOTALL)
+            assert "Purpose" in said
+            assert ("DEFINER" if "security definer" in routine["head"] else "INVOKER") in said
+            if parameters and re.sub(r"\bout \w+ [^,]*,?", "", parameters[1]).strip():
+                assert "Parameters" in said
+            if not re.search(r"returns (void|trigger)\b|^create or replace procedure", routine[0]):
+                assert "Returns" in said
+            for code in re.findall(r"errcode = '(IB\d+)'", routine["body"]):
+                assert re.search(rf"-- Errors: .*{code}", header, re.DOTALL)
 
 
-@pytest.mark.parametrize("name", [name for name, one in FOUND.items() if re.search(r"called by .* only", one["body"])])
-def test_routine_is_called_by_just_those_it_says(name: str) -> None:
-    said = re.search(r"called by ([^.]*?) only", re.sub(r"\n *--", "", FOUND[name]["body"]))
-    assert said
-    if not said[1].endswith("functions"):
-        callers = {one for one in FOUND if re.search(rf"\b{name}\(", re.sub(r"--.*", "", FOUND[one]["body"]))}
-        assert set(re.findall(r"\w+", said[1])) - {"and"} == callers
+def test_routine_is_called_by_just_those_it_says(subtests: pytest.Subtests) -> None:
+    for name in [name for name, one in FOUND.items() if re.search(r"called by .* only", one["body"])]:
+        with subtests.test(name):
+            said = re.search(r"called by ([^.]*?) only", re.sub(r"\n *--", "", FOUND[name]["body"]))
+            assert said
+            if not said[1].endswith("functions"):
+                callers = {one for one in FOUND if re.search(rf"\b{name}\(", re.sub(r"--.*", "", FOUND[one]["body"]))}
+                assert set(re.findall(r"\w+", said[1])) - {"and"} == callers
 
 
-@pytest.mark.parametrize("routine", ROUTINES)
-def test_routine_pins_its_search_path(routine: re.Match[str]) -> None:
-    if "\nset search_path = ''\n" in routine["head"] + "\n":
-        return
-    assert "security definer" not in routine["head"]
-    # Inlined, committing, or for cost: the file says which. Then nothing in it may be looked up by a search_path.
-    text = next(text for text in TEXTS.values() if routine[0] in text)
-    assert re.search(r"--.*(search_path|\bSET\b)", text), "neither a search_path nor a word why not"
+def test_routine_pins_its_search_path(subtests: pytest.Subtests) -> None:
+    for routine in ROUTINES:
+        with subtests.test(routine["name"]):
+            if "\nset search_path = ''\n" in routine["head"] + "\n":
+                continue
+            assert "security definer" not in routine["head"]
+            # Inlined, committing, or for cost: the file says which. Then nothing in it is looked up by a search_path.
+            text = next(text for text in TEXTS.values() if routine[0] in text)
+            assert re.search(r"--.*(search_path|\bSET\b)", text), "neither a search_path nor a word why not"
 
 
-@pytest.mark.parametrize("routine", ROUTINES)
-def test_routine_names_types_with_their_schema(routine: re.Match[str]) -> None:
+def test_routine_names_types_with_their_schema(subtests: pytest.Subtests) -> None:
     """Types are looked up in pg_temp even where search_path is empty: a domain there runs code of the caller's."""
-    code = QUOTED.sub("''", routine["body"])
-    # other types that sql/ names are keywords
-    named = r"(?:text|name|uuid|jsonb?|timestamptz|date|bytea|oid|tid|xid8|record|reg\w+)"
-    casts = re.findall(rf"::{named}\b", code)
-    variables = re.findall(rf"^ +\w+ (?:constant )?{named}(?:\[\])?(?: :=|;)", code, re.MULTILINE)
-    assert casts + variables == []
+    for routine in ROUTINES:
+        with subtests.test(routine["name"]):
+            code = QUOTED.sub("''", routine["body"])
+            # other types that sql/ names are keywords
+            named = r"(?:text|name|uuid|jsonb?|timestamptz|date|bytea|oid|tid|xid8|record|reg\w+)"
+            casts = re.findall(rf"::{named}\b", code)
+            variables = re.findall(rf"^ +\w+ (?:constant )?{named}(?:\[\])?(?: :=|;)", code, re.MULTILINE)
+            assert casts + variables == []
 
 
 def test_errors_are_documented() -> None:
@@ -156,12 +163,13 @@ def test_errors_are_documented() -> None:
     assert set(table) == raised
 
 
-@pytest.mark.parametrize("name", [name for name, text in TEXTS.items() if "raise exception" in text])
-def test_errors_say_what_to_do(name: str) -> None:
-    raises = re.findall(r"raise exception using\n(.*?);\n\s*end", TEXTS[name], re.DOTALL)
-    assert len(raises) == TEXTS[name].count("raise exception")
-    for said in raises:
-        assert re.findall(r"^\s+(\w+) =", said, re.MULTILINE) == ["errcode", "message", "detail", "hint"]
+def test_errors_say_what_to_do(subtests: pytest.Subtests) -> None:
+    for name in [name for name, text in TEXTS.items() if "raise exception" in text]:
+        with subtests.test(name):
+            raises = re.findall(r"raise exception using\n(.*?);\n\s*end", TEXTS[name], re.DOTALL)
+            assert len(raises) == TEXTS[name].count("raise exception")
+            for said in raises:
+                assert re.findall(r"^\s+(\w+) =", said, re.MULTILINE) == ["errcode", "message", "detail", "hint"]
 
 
 def test_numbers_that_sql_cannot_share_are_the_same() -> None:
