@@ -17,7 +17,7 @@ from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier, Placeholder
 
-from inboxdb.database import sources
+from inboxdb.database import checks, sources
 from inboxdb.database.connection import RIGHTS
 from inboxdb.watch import doctor
 from tests.hosts import HOSTS, WIDE_HOSTS
@@ -1083,7 +1083,6 @@ def test_a_table_that_inboxdb_may_not_read_is_named_by_the_doctor(database: Data
     source = (sources.SQL / "analytics" / "missing_for_analytics.sql").read_text()
     tables = {*re.findall(r"^ +\(\d+, '[\w ]+', '(\w+)'", source, re.MULTILINE)} - {"Client", "Lead", "Message"}
     assert {"SmsCampaign", "LeadCrmRow", "WorkspaceSettings"} < tables
-    queries = [(sources.SQL / "checks" / query).read_bytes() for query in RIGHTS]
     days = {"from_day": "2024-06-15", "to_day": "2024-06-15"}
     for table in tables:
         for order, evidence, undo in (
@@ -1096,9 +1095,10 @@ def test_a_table_that_inboxdb_may_not_read_is_named_by_the_doctor(database: Data
         ):
             name = f'public."{table}"'
             superuser.execute(order.replace("{}", name).encode())
-            [(severity, said, remedy)] = [row for query in queries for row in superuser.execute(query)]
-            assert severity == ("problem" if "lacks select" in said and table == "SmsCampaign" else "warning")
-            assert evidence in said
+            [finding] = [one for query in RIGHTS for one in checks.run_one(superuser, query)]
+            is_problem = "lacks select" in evidence and table == "SmsCampaign"
+            assert finding.severity == ("problem" if is_problem else "warning")
+            assert evidence in finding.evidence
             failed = set()
             for read in READS:
                 try:
@@ -1106,9 +1106,9 @@ def test_a_table_that_inboxdb_may_not_read_is_named_by_the_doctor(database: Data
                 except psycopg.errors.InsufficientPrivilege:
                     failed.add(read)
             assert len(failed) == (len(READS) if table == "WorkspaceSettings" else 1), (table, failed)
-            [mended] = re.findall(r"`([^`]+)`", remedy)
+            [mended] = re.findall(r"`([^`]+)`", finding.remedy)
             superuser.execute(mended)
-            assert [row for query in queries for row in superuser.execute(query)] == []
+            assert [one for query in RIGHTS for one in checks.run_one(superuser, query)] == []
             superuser.execute((undo or "select").replace("{}", name).encode())
             ask(ann, "crm_summary", **days)
 

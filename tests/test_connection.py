@@ -180,16 +180,16 @@ def test_a_host_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 def test_it_works_whatever_the_roles_defaults_are(database: Database) -> None:
     superuser = database.superuser()
-    for setting in ("default_transaction_isolation = serializable", "statement_timeout = 12345"):
+    for setting in ("default_transaction_isolation = serializable", "statement_timeout = 12345", "jit = on"):
         superuser.execute(f"alter role {OWNER} in database {database.name} set {setting}")
     with session(database.dsn, application_name="inboxdb trial") as connection:
         assert connection.prepare_threshold is None
         with transaction(connection, 1.5):
             shown = [
                 connection.execute(f"show {name}").fetchall()
-                for name in ("transaction_isolation", "statement_timeout", "application_name")
+                for name in ("transaction_isolation", "statement_timeout", "application_name", "jit")
             ]
-        assert shown == [[("read committed",)], [("1500ms",)], [("inboxdb trial",)]]
+        assert shown == [[("read committed",)], [("1500ms",)], [("inboxdb trial",)], [("off",)]]
         # local to the transaction
         assert connection.execute("show statement_timeout").fetchall() == [("12345ms",)]
 

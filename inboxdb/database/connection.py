@@ -71,10 +71,11 @@ PAUSE = (0.5, 1.5)
 # For how long writers may queue behind our locks, in seconds: each file of migrations/ says so, too.
 LOCK_TIMEOUT = 2.0
 
-# The settings of a host that could cut a transaction of ours short, or change what a catalog function answers (D113).
+# The settings of a host that could cut a transaction of ours short, or change what a catalog function answers (D113);
+# and jit, which compiled queries of the catalog for seconds.
 OF_TRANSACTIONS = (
     "set local lock_timeout = 0; set local idle_in_transaction_session_timeout = 0; set local exit_on_error = off; "
-    "set local quote_all_identifiers = off; set local standard_conforming_strings = on"
+    "set local quote_all_identifiers = off; set local standard_conforming_strings = on; set local jit = off"
 )
 OF_TRANSACTIONS_2024 = f"{OF_TRANSACTIONS}; set local restrict_nonsystem_relation_kind = ''"  # minor versions too
 OF_TRANSACTIONS_17 = f"{OF_TRANSACTIONS_2024}; set local transaction_timeout = 0"
