@@ -246,7 +246,7 @@ def refused(error: psycopg.Error, connection: Connection, database: str) -> Data
     """
     rows: list[tuple[Any, ...]] = []
     if connection.info.transaction_status == pq.TransactionStatus.IDLE:
-        with suppress(psycopg.Error):
+        with suppress(psycopg.Error), transaction(connection):
             for query in WHY.get(type(error), ()):
                 rows += connection.execute((sources.SQL / "checks" / query).read_bytes())
     if isinstance(error, NOT_THERE) and not rows and not _is_installed(connection):
