@@ -157,6 +157,16 @@ def test_a_run_drains_and_is_answered(database: Database, owner: Connection, dir
         assert served.program.stderr.count(f"run={run_id}") == 2
 
 
+def test_the_log_tells_which_request_began_which_run(start: Start) -> None:
+    """By the caller's name for it, if that is one; what else a caller sends is in no line."""
+    served = Served(start)
+    for request_id, is_told in (("req-1:a/b", True), ("x" * 128, True), ("x" * 129, False), ("a b", False)):
+        run_id = post(served.port, headers=BEARER | {"X-Request-Id": request_id}).data["run_id"]
+        told = [line for line in served.program.stderr.splitlines() if "action=call" in line]
+        assert (f"request_id={request_id} run={run_id}" in "".join(told)) == is_told, told
+    assert len(told) == 2
+
+
 def test_a_failed_workspace_is_not_named_to_the_caller(
     owner: Connection, dirty: list[str], start: Start, database: Database
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,6 +39,7 @@ BODY_MOST = 16 * 1024  # bytes; nothing in a body is looked at
 REQUESTS_MOST = 64  # connections, beyond which a request is answered with 503
 CONNECTIONS_MOST = 128  # beyond which one is cut off at once: the runs need file descriptors, too
 LAST_ANSWERS = 10  # seconds, at the end of the process
+REQUEST_ID = re.compile("[A-Za-z0-9._:/+=-]{1,128}")  # a caller's text; of another nothing is logged
 TOLD_EVERY = 60.0  # seconds between two lines of the log about wrong secrets
 
 # Both would write to stderr, past our log.
@@ -170,6 +172,9 @@ class _Answers:
             return _said(409, "a run is under way; none was begun: ask again when it has ended", run_id=run_id)
         except Ending:
             return _ending()
+        request_id = request.headers.get("x-request-id", "")
+        if REQUEST_ID.fullmatch(request_id):
+            logger.info("a request began a run", action="call", run=run.options.run_id, request_id=request_id)
         outcome = asyncio.wrap_future(run.outcome)
         await asyncio.wait([outcome], timeout=self._answer_within)
         if not outcome.done():
