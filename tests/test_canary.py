@@ -2,8 +2,10 @@
 
 import json
 import re
+import secrets
 import signal
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +14,11 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from inboxdb.demo import embedded
 from tests.interleave import Stage, until
 from tests.rows import Host, new_id, set_clock
 from tests.running import Start
-from tests.servers import DRAINER, MONITOR, OBSERVER, WRITER, Database
+from tests.servers import DRAINER, MONITOR, OBSERVER, OWNER, SETTINGS, WRITER, Database, Server, new_folder
 from tests.test_cli import answer, invoke, quarantine, refusal
 from tests.test_flags import FLAGS
 
@@ -441,6 +444,23 @@ def test_two_who_go_on_go_on_once(stage: Stage) -> None:
     assert (rollout.percentage, rollout.state["stage_number"]) == (25, 2)
 
 
+def test_a_look_waits_for_one_that_takes_back_and_finds_the_end(stage: Stage) -> None:
+    """It does not judge by what it read before: the flag that the other set would be somebody's."""
+    rollout = Rollout(stage.database)
+    rollout.start("5,25", "--observe", "10m")
+    for minute in (4, 9):
+        rollout.turn_to(minute)
+        slow(rollout)
+    rollout.turn_to(10)
+    one, other = stage.session(), stage.session()
+    query = "select inboxdb.look_at_canary(1)"
+    first = stage.start(one, query, pause_at="look_at_canary: taken back")
+    second = stage.start(other, query)
+    second.wait_until_it_waits_for(one)
+    assert first.resume() == second.finish() == [("taken_back",)]
+    assert (rollout.percentage, rollout.state["state"]) == (0, "taken_back")
+
+
 CHECKPOINTS = ["looked", "judged", "taken back", "set", "advanced"]
 
 
@@ -587,6 +607,37 @@ def test_status_knows_flags_and_canaries(rollout: Rollout) -> None:
     assert told() == nothing | {"flags_off": 2, "taken_back_canaries": 1}
     rollout.turn_to(10 + 24 * 60)
     assert told() == nothing | {"flags_off": 2}
+
+
+@pytest.mark.slow  # a server of its own, which loads the library
+def test_calls_by_the_servers_statistics_are_shown_beside() -> None:
+    """However the caller writes the name; of whom the role may see, once the extension is there."""
+    settings = {**SETTINGS, "shared_preload_libraries": "pg_stat_statements"}
+    with (
+        embedded.server(new_folder(), 18, settings=settings) as dsn,
+        closing(Server(dsn, secrets.token_hex(16))) as server,
+        server.database("text", installed=True) as database,
+    ):
+        owner, superuser = database.connect(), database.superuser()
+
+        def seen() -> list[dict[str, Any]]:
+            return list(answer(database, "canary", "status")["statements"])
+
+        assert seen() == []
+        owner.execute("create schema elsewhere")
+        superuser.execute("create extension pg_stat_statements schema elsewhere")
+        user, workspace = new_id(), new_id()
+        Host(database.writer()).workspace(id=workspace, userId=user)
+        reader = database.signed_in(user)
+        for call in ("inbox_api.inbox_counts(%s)", '"inbox_api"."inbox_counts"("client_id" := %s)'):
+            reader.execute(f"select * from {call}".encode(), [workspace])
+        assert seen() == [], "of other roles"
+        superuser.execute(f"grant pg_read_all_stats to {OWNER}")
+        [one] = seen()
+        assert (one["function_name"], one["calls"]) == ("inbox_counts", 2)
+        assert 0 < one["mean_ms"] < 60_000
+        shown = invoke("canary", "status", "--dsn", database.dsn).stdout
+        assert re.search(r"^inbox_counts +2 +[\d.]+$", shown, re.MULTILINE)
 
 
 def test_status_of_an_installation_before_canaries(rollout: Rollout) -> None:

@@ -13,7 +13,7 @@ from inboxdb.cli import render
 from inboxdb.cli.app import Call, Seconds, command, main, options, report
 from inboxdb.database.connection import Connection, session
 from inboxdb.database.errors import InboxdbError
-from inboxdb.rollout import canary, packet
+from inboxdb.rollout import canary, packet, statements
 
 
 class Duration(click.ParamType[timedelta]):
@@ -102,10 +102,15 @@ def _warn_and_ask(connection: Connection, flag: str, percentage: int, window: ti
 @command(canary_group, "status")
 @click.argument("flag", required=False)
 def status(call: Call, flag: str | None) -> bool:
-    """Show the last canary of each flag, or of one: its stage, and its gates as of the last look."""
+    """Show the last canary of each flag, or of one: its stage, and its gates as of the last look.
+
+    Beside them the calls of reads that pg_stat_statements has seen since its last reset, where it is installed.
+    """
     with session(call.dsn, application_name="inboxdb canary") as connection:
         found = [canary.latest(connection, flag)] if flag else canary.read(connection)
-    call.answer({"canaries": list(map(asdict, found))}, render.canaries(found))
+        seen = statements.read(connection)
+    answer = {"canaries": list(map(asdict, found)), "statements": list(map(asdict, seen))}
+    call.answer(answer, render.canaries(found) + render.statements(seen))
     return True
 
 

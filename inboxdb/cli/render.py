@@ -32,6 +32,7 @@ from inboxdb.move.fence import READY
 from inboxdb.move.steps import Moved
 from inboxdb.move.steps import Plan as MovePlan
 from inboxdb.rollout.canary import Canary
+from inboxdb.rollout.statements import Statements
 from inboxdb.watch.doctor import STATUSES, Check
 from inboxdb.watch.facts import Fact, Status, Unit
 from inboxdb.watch.status import FailingWorkspace
@@ -345,6 +346,15 @@ def canaries(found: Sequence[Canary]) -> str:
             gates.append((gate.gate, read, f"{gate.samples:,}", measured, allowed, gate.verdict))
         text.append(table(rows) + ("\n" + _columns(gates) if canary.gates else ""))
     return "\n\n".join(text) or "no canary yet"
+
+
+def statements(found: Sequence[Statements]) -> str:
+    """What `canary status` shows beside canaries: nothing where pg_stat_statements has seen no read."""
+    rows = [
+        ("READ", "CALLS", "MEAN MS"),
+        *((one.function_name, f"{one.calls:,}", f"{one.mean_ms:,.3f}") for one in found),
+    ]
+    return "\n\nby pg_stat_statements, of all workspaces, since its last reset:\n" + _columns(rows) if found else ""
 
 
 # Counts
