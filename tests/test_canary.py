@@ -367,7 +367,7 @@ def test_what_no_canary_can_be_is_refused(rollout: Rollout, code: str | None, ar
     assert said.exit_code == (1 if code else 2)
     assert not code or said.stderr.endswith(f"({code})\n")
     assert rollout.percentage is None
-    assert answer(rollout.database, "canary", "status") == {"canaries": []}
+    assert answer(rollout.database, "canary", "status") == {"canaries": [], "statements": []}
 
 
 def test_one_canary_at_a_time_for_a_flag(rollout: Rollout) -> None:
