@@ -12,7 +12,7 @@ demo: .venv/embedded ## show the whole thing working on an embedded Postgres
 	$(BIN)/inboxdb demo
 
 # The whole suite on 18; what depends most on the server also on the oldest at hand: 15 where Debian's is installed, else 16.
-PYTEST := $(BIN)/pytest --numprocesses 3 --dist worksteal -m 'not slow and not other_ids'
+PYTEST := $(BIN)/pytest --numprocesses 3 --dist worksteal -m 'not slow and not long and not other_ids'
 OLDEST := $(if $(wildcard /usr/lib/postgresql/15/bin/initdb),15,16)
 # Or each process of the tests compiles all of them anew.
 unexport PYTHONDONTWRITEBYTECODE

@@ -68,6 +68,7 @@ def test_answers_are_what_plain_python_finds(database: Database) -> None:
                         assert found == [], (read, window)
 
 
+@pytest.mark.long
 @wide
 def test_what_a_writer_announces_is_answered_without_an_audit(database: Database) -> None:
     """A message whose rollup is named; a tag, status, campaign, user, booking, date; a lead moved, or gone."""

@@ -972,6 +972,7 @@ def test_an_answer_is_tagged_by_its_figures(database: Database) -> None:
 # In a terminal
 
 
+@pytest.mark.long
 @wide
 def test_the_command(database: Database, tmp_path: Path) -> None:
     """As whoever sees the whole workspace, or as a user; of the last 30 days, or of those asked for."""

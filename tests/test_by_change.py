@@ -331,6 +331,7 @@ def test_lost_memory_is_made_anew(inbox: Inbox) -> None:
 # --- Memory
 
 
+@pytest.mark.long
 @pytest.mark.host_variants("text", "uuid")
 def test_a_lead_is_remembered_in_few_bytes(database: Database) -> None:
     owner, host = database.connect(), Host(database.writer())

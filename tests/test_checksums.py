@@ -196,6 +196,7 @@ def test_rollback_needs_no_texts(database: Database) -> None:
     assert len(migrate.rollback(database.dsn, count=None)) == len(NAMES)
 
 
+@pytest.mark.long
 def test_a_text_from_before_yoyo_undid_it_is_no_reason_to_refuse(
     database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -419,6 +419,7 @@ def test_subscription_writes_leads(database: Database, own_server: Server) -> No
 # Changes for nothing
 
 
+@pytest.mark.long
 def test_whole_rows_are_saved(database: Database) -> None:
     """Half of a hundred leads at least, of the changes that wait; not where messages alone, or tags, are named."""
     host = Host(database.writer())
@@ -471,6 +472,7 @@ def test_change_that_was_missed(database: Database) -> None:
     mend(database, [finding])
 
 
+@pytest.mark.long
 def test_version_of_one_table_alone(database: Database) -> None:
     owner = database.connect()
     one = "client_id in (select w.client_id from inboxdb.workspace as w limit 1)"
@@ -789,6 +791,7 @@ def test_autovacuum_is_behind(database: Database) -> None:
 # The host's tables
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("identity", ["full", "nothing", "using index by_status"])
 def test_replica_identity(database: Database, identity: str) -> None:
     owner = database.connect()
@@ -904,6 +907,7 @@ def test_maintenance_failed(database: Database) -> None:
     assert complaints(database) == {}
 
 
+@pytest.mark.long
 def test_reads_are_switched_off(database: Database) -> None:
     """For all workspaces, for some, or for one; not where a workspace is on by itself."""
     owner = database.connect()

@@ -87,6 +87,7 @@ def least_of(connection: Connection[Any], workspace: str, minutes: range, cause:
     return min(pages for pages, _ in passes), min(of_counts for _, of_counts in passes)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("holder", "cause"), in_turn(HOLDERS, list(CAUSES)))
 def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
     holder: Holder, cause: str, database: Database, owner: Connection[Any]
@@ -118,6 +119,7 @@ def test_a_pass_visits_nothing_that_a_held_snapshot_keeps(
         assert stored_counts(owner) == {each: live_counts(owner, each) for each in (workspace, *others)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("holder", one_in(3, HOLDERS))
 def test_the_disk_shrinks_once_the_snapshot_is_gone(holder: Holder, database: Database, owner: Connection[Any]) -> None:
     sizes = "select sum(pg_relation_size(format('inboxdb.change_%s', n))) from generate_series(0, 3) as n"
@@ -146,6 +148,7 @@ def test_the_disk_shrinks_once_the_snapshot_is_gone(holder: Holder, database: Da
     assert turn() == usual
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("workspaces", [10, 2000])
 def test_a_pass_with_nothing_to_do_is_one_cheap_query(
     workspaces: int, database: Database, owner: Connection[Any]

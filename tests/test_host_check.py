@@ -400,6 +400,7 @@ grant insert on other."Lead" to app_writer;
 """
 
 
+@pytest.mark.long
 def test_what_is_followed(bare_database: Database) -> None:
     """Each write is noted: no audit runs, and counts are those of the host's tables after each step."""
     owner = bare_database.connect()

@@ -76,6 +76,7 @@ def findings(database: Database) -> dict[str, str]:
     return {found.object: found.installed for found in repair.verify(database.direct_dsn).findings}
 
 
+@pytest.mark.long
 @pytest.mark.host_variants(*HOSTS, *WIDE_HOSTS)
 def test_they_are_built_once_and_dropped(database: Database) -> None:
     """Left out they are no finding, whatever the types of the host's columns."""

@@ -345,6 +345,7 @@ def test_a_cursor_outlives_its_lead(database: Database) -> None:
         assert sorted(seen + ids(page["conversations"])) == sorted(lead_ids), (user, what)
 
 
+@pytest.mark.long
 def test_ten_thousand_leads_of_one_instant(database: Database) -> None:
     """Each exactly once, and page 1 as cheap as page 100; behind as many that are snoozed."""
     owner = database.connect()

@@ -696,6 +696,7 @@ def test_a_writer_from_before_is_counted(
     assert not drifted(filled)
 
 
+@pytest.mark.long
 def test_a_table_that_is_never_free(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "ATTEMPTS", 1)
     owner = filled.connect()

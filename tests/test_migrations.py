@@ -76,6 +76,7 @@ def test_newest_body_of_each_source_is_that_of_sql() -> None:
     assert migration.carried(migration.files()).texts == migration.today(), "run `make migration`"
 
 
+@pytest.mark.long
 def test_migrations_are_as_they_would_be_written() -> None:
     stale = [file.name for file, text in migration.planned().items() if file.read_text() != text]
     assert not stale, "run `make migration`"
@@ -149,6 +150,7 @@ def test_up_down_up_with_rows(bare_database: Database) -> None:
     assert host_rows(owner) == rows
 
 
+@pytest.mark.long
 def test_each_step_down_and_up(bare_database: Database) -> None:
     owner = bare_database.connect()
     owner.execute("create schema inboxdb")
@@ -167,6 +169,7 @@ def test_each_step_down_and_up(bare_database: Database) -> None:
     assert migrate.rollback(bare_database.dsn) == []
 
 
+@pytest.mark.long
 def test_yoyo_by_hand_and_ours_continue_each_other(bare_database: Database) -> None:
     owner = bare_database.connect()
     owner.execute("create schema inboxdb")
@@ -202,6 +205,7 @@ def test_failed_migration_leaves_nothing(database: Database, tmp_path: Path, mon
     assert not_applied(database) == ["9999-broken"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("table", ["_yoyo_migration", "migration_text"])
 def test_migration_that_cannot_be_recorded_is_undone(
     table: str, threads: ThreadPoolExecutor, bare_database: Database, monkeypatch: pytest.MonkeyPatch
@@ -330,6 +334,7 @@ def test_killed_runner_leaves_no_lock(bare_database: Database) -> None:
     assert migrate.apply(bare_database.dsn) == FROM_LEADS
 
 
+@pytest.mark.long
 def test_runner_killed_before_each_migration(bare_database: Database, database: Database) -> None:
     apply = (
         "import os, signal, sys; from inboxdb.install import migrate\n"
@@ -343,6 +348,7 @@ def test_runner_killed_before_each_migration(bare_database: Database, database: 
     resumes(bare_database, database, NAMES[-1:])
 
 
+@pytest.mark.long
 def test_runner_killed_at_the_end_of_each_migration(bare_database: Database, database: Database) -> None:
     migrate.apply(bare_database.dsn, batch=0)
     for name in NAMES:
@@ -369,6 +375,7 @@ def test_runner_killed_while_it_builds_an_index(bare_database: Database, databas
 UNDO = "import sys; from inboxdb.install import migrate; migrate.rollback(sys.argv[1], count=None)"
 
 
+@pytest.mark.long
 def test_runner_killed_before_it_undoes_each_migration(bare_database: Database, database: Database) -> None:
     bare = catalog(bare_database.connect())
     undo = (
@@ -383,6 +390,7 @@ def test_runner_killed_before_it_undoes_each_migration(bare_database: Database, 
     goes_on_undoing(database, bare, NAMES[0])
 
 
+@pytest.mark.long
 def test_runner_killed_at_the_end_of_undoing_each_migration(bare_database: Database, database: Database) -> None:
     bare = catalog(bare_database.connect())
     for name in reversed(NAMES):

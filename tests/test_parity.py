@@ -534,6 +534,7 @@ def test_an_unknown_workspace(database: Database) -> None:
     assert raised.value.sqlstate == "IB002"
 
 
+@pytest.mark.long
 def test_a_recompute_waits_5_seconds_for_the_workspace(database: Database) -> None:
     owner, other = database.connect(), database.connect(autocommit=False)
     workspace = Host(database.writer()).workspace()

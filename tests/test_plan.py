@@ -82,6 +82,7 @@ def test_psql_installs_what_apply_would(bare_database: Database, database: Datab
     assert len(migrate.rollback(bare_database.dsn, count=None)) == len(NAMES)
 
 
+@pytest.mark.long
 def test_script_in_steps(bare_database: Database, database: Database) -> None:
     for name in NAMES:
         psql(bare_database, plan.script(bare_database.dsn, to=name))
@@ -126,6 +127,7 @@ def test_script_has_the_lock_timeout_that_is_asked_for(bare_database: Database) 
     assert invoke("migrate", "apply", "--lock-timeout", "0", "--dsn", bare_database.dsn).exit_code == 2
 
 
+@pytest.mark.long
 def test_script_stops_where_apply_would_and_goes_on(bare_database: Database, database: Database) -> None:
     holder = holding_lead(bare_database)
     assert "lock timeout" in psql(bare_database, plan.script(bare_database.dsn), status=3)
@@ -571,6 +573,7 @@ def test_each_migration_is_shown_with_its_duration(bare_database: Database) -> N
 # What was done by hand
 
 
+@pytest.mark.long
 def test_what_was_run_by_hand_is_marked(bare_database: Database, database: Database) -> None:
     by_psql(bare_database)
     assert not_applied(bare_database) == NAMES

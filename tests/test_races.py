@@ -367,6 +367,7 @@ def orders(*letters: str) -> list[str]:
 DRAFTS = [("insert", "C"), ("insert", "R"), ("update", "R"), ("delete, sent to the lead", "R")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("kind", "third"), [("delete", "R"), *(pytest.param(*draft, marks=pytest.mark.slow) for draft in DRAFTS)]
 )

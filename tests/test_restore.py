@@ -193,6 +193,7 @@ def test_a_whole_dump_waits_for_a_drain(used: Database, tmp_path: Path) -> None:
         assert all(versions(restored)[key] >= version for key, version in before.items())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("counts", ["fewer", "more"])
 def test_another_server_drains_what_waited(used: Database, elsewhere: Server, tmp_path: Path, counts: str) -> None:
     """It has counted far fewer transactions than those in the log, and where it drained to, or far more."""
@@ -264,6 +265,7 @@ def test_an_old_dump_in_place_of_the_database(used: Database, tmp_path: Path) ->
 # The schema alone
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("protection", one_in(3, ["enabled", "joined", "undecided"]))
 def test_the_schema_alone(used: Database, tmp_path: Path, protection: str) -> None:
     if protection != "enabled":
@@ -307,6 +309,7 @@ def test_the_schema_alone(used: Database, tmp_path: Path, protection: str) -> No
 # Without our schemas
 
 
+@pytest.mark.long
 def test_without_our_schemas(used: Database, tmp_path: Path) -> None:
     file = dump(used, tmp_path, *WITHOUT_OURS)
     with empty_database(used.server) as restored:
@@ -331,6 +334,7 @@ def test_without_our_schemas(used: Database, tmp_path: Path) -> None:
 # Without our roles
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("owned", [True, False], ids=["with owners", "without owners and rights"])
 def test_without_our_roles(used: Database, tmp_path: Path, owned: bool) -> None:
     file = dump(used, tmp_path)
@@ -361,6 +365,7 @@ def test_without_our_roles(used: Database, tmp_path: Path, owned: bool) -> None:
 # Data past the triggers
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("options", "settings"),
     [(["--disable-triggers"], ""), ([], "-c session_replication_role=replica")],

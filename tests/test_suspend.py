@@ -234,6 +234,7 @@ def test_all_can_be_rolled_back_meanwhile(bare_database: Database) -> None:
     assert not difference(before, catalog(owner))
 
 
+@pytest.mark.long
 def test_ids_of_another_type(database: Database) -> None:
     """All tables of ours with ids are made anew, and restricted roles see at no time more than before, nor does a read
     come back that was switched off.
