@@ -290,6 +290,33 @@ def test_counts_that_somebody_else_writes_meanwhile_fail_the_refresh(stage: Stag
     assert_right(stage)
 
 
+# Confirms all of HERE that is not published, of a kind; and what HERE has: kinds, keys and ranks.
+CONFIRM = """
+select inboxdb.confirm_published(array_agg(kind), array_agg(client_id), array_agg(item), array_agg(rank))
+from inboxdb.unpublished()
+where kind = %s and client_id = %s
+"""
+UNPUBLISHED = "select item, rank from inboxdb.unpublished() where kind = %s and client_id = %s order by item"
+
+
+@pytest.mark.parametrize("kind", ["version", "job"])
+def test_what_is_confirmed_in_the_middle_of_a_refresh_is_new_all_the_same(stage: Stage, kind: str) -> None:
+    """Or caches would keep old answers: confirming makes a new version of the row, which has another ctid."""
+    host, drainer, publisher = Host(stage.session(WRITER)), stage.session(), stage.session()
+    drainer.execute("set lock_timeout = 0")
+    before = stage.owner.execute(UNPUBLISHED, [kind, HERE]).fetchall()
+    host.lead(HERE)
+    with publisher.transaction():
+        assert value(publisher, CONFIRM, kind, HERE) == len(before) > 0
+        refresh = stage.start(drainer, "select outcome from inboxdb.drain_next(%s)", [HERE])
+        refresh.wait_until_it_waits_for(publisher)
+    assert refresh.finish() == [("refreshed",)]
+    after = stage.owner.execute(UNPUBLISHED, [kind, HERE]).fetchall()
+    assert [item for item, _ in after] == [item for item, _ in before]
+    assert all(new > old for (_, new), (_, old) in zip(after, before, strict=True))
+    assert_right(stage)
+
+
 # --- A draft against the move of its lead
 
 

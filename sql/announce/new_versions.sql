@@ -26,7 +26,7 @@ begin
   return query
   with
   present as materialized (
-    select w.client_id, f.family, n.version, n.tid
+    select w.client_id, f.family, n.version
     from pg_catalog.unnest(target_client_ids) as w (client_id)
     cross join pg_catalog.unnest(families) as f (family)
     left join lateral inboxdb.newest_version(w.client_id, f.family) as n on true
@@ -38,7 +38,8 @@ begin
       bumped_at = now,
       unpublished_since = coalesce(v.unpublished_since, now)
     from present as p
-    where v.ctid = p.tid
+    -- by key: a publisher that confirms the row meanwhile leaves it at another ctid (D170)
+    where v.client_id = p.client_id and v.family = p.family and v.version = p.version
     returning v.client_id, v.family, v.version
   ),
   made as (

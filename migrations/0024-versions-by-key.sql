@@ -1,0 +1,180 @@
+-- inboxdb 0024: versions by key.
+-- Locks: none on the host's tables. Duration: milliseconds.
+-- Undo: 0024-versions-by-key.rollback.sql puts back what was before.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0024-versions-by-key.sql (one transaction).
+-- depends: 0023-job-runs
+
+set local lock_timeout = '2s';
+set local search_path = '';
+
+-- squawk-ignore ban-drop-function
+drop function inboxdb.newest_version(inboxdb.client_id, text);
+
+-- >>> by hand, before the bodies
+-- <<< by hand
+
+-- >>> sql/jobs/record_jobs.sql
+create or replace function inboxdb.record_jobs(
+  this_job text, target_client_ids inboxdb.client_id[], started_at timestamptz[], attempt_numbers integer[], error text,
+  why_recounted text
+) returns void
+language plpgsql volatile
+set search_path = ''
+-- lookups by key: the planner knows the sizes of the arrays as little as that of the table
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_seqscan = off
+-- as planned after an ANALYZE, a bitmap scan would visit dead rows kept by a held snapshot
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+-- Purpose: store the outcome of a job's last run for each of some workspaces in job_status, to be published.
+-- Parameters: this_job, as in view job; target_client_ids, whose locks the caller holds; started_at, of each;
+--   attempt_numbers, of each, since the job was due; error, null for success, else SQLSTATE and our own sentence;
+--   why_recounted, as in job_status.
+-- Errors: 22023 for a job that view job does not list.
+-- Writes: job_status.
+-- INVOKER: called by record_job and refresh_set only.
+declare
+  finished_at pg_catalog.timestamptz := inboxdb.clock();
+  this_status pg_catalog.text := case when error is null then 'succeeded' else 'failed' end;
+  this_run pg_catalog.text := inboxdb.run_id();
+begin
+  if not exists (select from inboxdb.job as j where j.job_name = this_job) then
+    raise invalid_parameter_value using
+      message = pg_catalog.format('%L is no job', this_job),
+      detail = 'Nothing was recorded.',
+      hint = 'Give the job a row of view inboxdb.job.';
+  end if;
+  with
+  ran as materialized (
+    select
+      r.client_id, r.started_at, r.attempt, s.last_started_at as newest,
+      pg_catalog.date_part('epoch', finished_at - r.started_at) * 1000 as took_ms
+    from rows from (
+      pg_catalog.unnest(target_client_ids), pg_catalog.unnest(record_jobs.started_at),
+      pg_catalog.unnest(attempt_numbers)
+    ) as r (client_id, started_at, attempt)
+    left join lateral inboxdb.newest_job_status(r.client_id, this_job) as s on true
+  ),
+  updated as (
+    update inboxdb.job_status as j
+    set
+      last_started_at = r.started_at,
+      last_finished_at = finished_at,
+      last_status = this_status,
+      last_error = error,
+      duration_ms = r.took_ms,
+      attempt = r.attempt,
+      recount_reason = why_recounted,
+      run_id = this_run,
+      unpublished_since = coalesce(j.unpublished_since, finished_at)
+    from ran as r
+    -- by key: a publisher that confirms the row meanwhile leaves it at another ctid (D170)
+    where j.client_id = r.client_id and j.job_name = this_job and j.last_started_at = r.newest
+      -- by rank, as in the cache: a failure recorded late does not replace the outcome of a later start, except an
+      -- outcome from the future, written by a clock that was ahead
+      and (j.last_started_at <= r.started_at or j.last_started_at > finished_at)
+  )
+  insert into inboxdb.job_status (
+    job_name, client_id, last_started_at, last_finished_at, last_status, last_error, duration_ms, attempt,
+    recount_reason, run_id, unpublished_since
+  )
+  select
+    this_job, r.client_id, r.started_at, finished_at, this_status, error, r.took_ms, r.attempt,
+    why_recounted, this_run, finished_at
+  from ran as r
+  where r.newest is null;
+end
+$$;
+-- <<< sql/jobs/record_jobs.sql
+
+-- >>> sql/announce/newest_version.sql
+create or replace function inboxdb.newest_version(target_client_id inboxdb.client_id, this_family text)
+returns table (version bigint)
+language sql stable rows 1
+as $$
+  -- Purpose: the cache version of a workspace and family. The newest first, because each bump leaves a dead row, which
+  --   a held snapshot keeps (D35).
+  -- Parameters: target_client_id; this_family, as in view job.
+  -- Returns: the version; no row before the first bump.
+  -- Inlined, hence no search_path of its own.
+  -- Reads: cache_version.
+  -- INVOKER: called by our DEFINER functions only.
+  select v.version
+  from inboxdb.cache_version as v
+  where v.client_id = target_client_id and v.family = this_family
+  order by v.version desc
+  limit 1
+$$;
+-- <<< sql/announce/newest_version.sql
+
+-- >>> sql/announce/new_versions.sql
+create or replace function inboxdb.new_versions(this_job text, target_client_ids inboxdb.client_id[])
+returns table (client_id inboxdb.client_id, version bigint)
+language plpgsql volatile
+set search_path = ''
+-- lookups by key: the planner knows the sizes of the array as little as that of the table
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_seqscan = off
+-- as planned after an ANALYZE, a bitmap scan would visit dead rows kept by a held snapshot
+set enable_bitmapscan = off
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+-- Purpose: give workspaces new cache versions, one per family of the job, committed together with the job's work.
+-- Parameters: this_job, as in view job; target_client_ids; the caller holds the lock of each.
+-- Returns: each workspace, and the new version of the job's first family: greatest(old + 1, epoch milliseconds), so
+--   that neither a restore nor a workspace made anew goes back.
+-- Writes: cache_version.
+-- A caller that does not store counts stores the version beside them: bump_versions.
+-- INVOKER: called by apply_changes, bump_versions, recount_workspace, refresh_analytics and recompute_analytics only.
+declare
+  now pg_catalog.timestamptz := inboxdb.clock();
+  epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
+  families pg_catalog.text[] := (select j.families from inboxdb.job as j where j.job_name = this_job);
+begin
+  return query
+  with
+  present as materialized (
+    select w.client_id, f.family, n.version
+    from pg_catalog.unnest(target_client_ids) as w (client_id)
+    cross join pg_catalog.unnest(families) as f (family)
+    left join lateral inboxdb.newest_version(w.client_id, f.family) as n on true
+  ),
+  bumped as (
+    update inboxdb.cache_version as v
+    set
+      version = greatest(v.version + 1, epoch),
+      bumped_at = now,
+      unpublished_since = coalesce(v.unpublished_since, now)
+    from present as p
+    -- by key: a publisher that confirms the row meanwhile leaves it at another ctid (D170)
+    where v.client_id = p.client_id and v.family = p.family and v.version = p.version
+    returning v.client_id, v.family, v.version
+  ),
+  made as (
+    insert into inboxdb.cache_version as v (client_id, family, version, bumped_at, unpublished_since)
+    select p.client_id, p.family, epoch, now, now
+    from present as p
+    where p.version is null
+    returning v.client_id, v.family, v.version
+  )
+  select v.client_id, v.version
+  from (select b.* from bumped as b union all select m.* from made as m) as v
+  where v.family = families[1];
+end
+$$;
+-- <<< sql/announce/new_versions.sql
+
+-- >>> by hand, after the bodies
+-- <<< by hand
+
+-- rights, for what is new or made anew
+do $rights$
+begin
+  perform inboxdb.apply_grants();
+end
+$rights$;
