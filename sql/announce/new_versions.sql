@@ -38,7 +38,7 @@ begin
       bumped_at = now,
       unpublished_since = coalesce(v.unpublished_since, now)
     from present as p
-    -- by key: a publisher that confirms the row meanwhile leaves it at another ctid (D170)
+    -- by key: a publisher that confirms the row meanwhile leaves it at another ctid (D171)
     where v.client_id = p.client_id and v.family = p.family and v.version = p.version
     returning v.client_id, v.family, v.version
   ),

@@ -55,7 +55,7 @@ begin
       run_id = this_run,
       unpublished_since = coalesce(j.unpublished_since, finished_at)
     from ran as r
-    -- by key: a publisher that confirms the row meanwhile leaves it at another ctid (D170)
+    -- by key: a publisher that confirms the row meanwhile leaves it at another ctid (D171)
     where j.client_id = r.client_id and j.job_name = this_job and j.last_started_at = r.newest
       -- by rank, as in the cache: a failure recorded late does not replace the outcome of a later start, except an
       -- outcome from the future, written by a clock that was ahead
