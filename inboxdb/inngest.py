@@ -148,7 +148,9 @@ def _told_of(error: InboxdbError) -> str:
 def _options(work: Work) -> DrainOptions:
     url = os.environ.get("INBOXDB_REDIS_URL")
     cache = Cache(url, os.environ.get("INBOXDB_REDIS_PREFIX", "")) if url else None
-    return DrainOptions(Schedule(seconds=SECONDS), cache=cache, refreshes=work.refreshes, job=work.job)
+    return DrainOptions(
+        Schedule(seconds=SECONDS), cache=cache, refreshes=work.refreshes, job=work.job, called_by="inngest"
+    )
 
 
 def make_app(dsn: str, carry_out: Callable[[DrainOptions], DrainResult] | None = None) -> FastAPI:

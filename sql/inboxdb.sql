@@ -381,6 +381,7 @@ create schema if not exists inboxdb;
 -- operations: watching, and getting out of the way.
 -- How the drain is, whether the counts are true, who holds vacuum up; suspending for the host's own migrations.
 \ir operations/drain_status.sql
+\ir operations/last_runs.sql
 \ir operations/analytics_status.sql
 \ir operations/work_left.sql
 \ir operations/failing_workspaces.sql

@@ -806,6 +806,7 @@ CALLS = {
         """select inbox_api.note_reads('[{"client_id": "a", "function": "flags", "ms": 1, "outcome": "ok"}]')"""
     ),
     "rollout_state": "select * from inboxdb.rollout_state()",
+    "last_runs": "select * from inboxdb.last_runs()",
     "read_flags": f"select * from inboxdb.read_flags('{HERE}')",
     "flags": f"select * from inbox_api.flags('{HERE}')",
     "read_conversations": (

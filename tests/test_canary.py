@@ -642,5 +642,6 @@ def test_calls_by_the_servers_statistics_are_shown_beside() -> None:
 
 def test_status_of_an_installation_before_canaries(rollout: Rollout) -> None:
     rollout.owner.execute("drop function inboxdb.rollout_state()")
+    rollout.owner.execute("drop function inboxdb.last_runs()")
     found = answer(rollout.database, "status")
-    assert (found["canaries"], found["taken_back_canaries"]) == (None, None)
+    assert (found["canaries"], found["taken_back_canaries"], found["last_http_run_at"]) == (None, None, None)

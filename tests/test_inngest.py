@@ -146,6 +146,7 @@ def test_a_call_drains(port: int, host: Host, owner: Connection) -> None:
     answer = call(port, COUNTS)
     assert (answer.status, answer.data["refreshed"], answer.data["healthy"]) == (200, 1, True)
     assert counted(owner, workspace)
+    assert owner.execute("select kind from inboxdb.run").fetchall() == [("inngest",)]
     at, signed = (part[2:] for part in answer.headers["x-inngest-signature"].split("&"))
     assert mac(answer.text.encode(), KEY, int(at)) == signed, "Inngest knows who answers"
     assert workspace not in answer.text

@@ -75,6 +75,7 @@ inbox_api.note_reads()           |             |    |      |       |          | 
 inboxdb.list_upkeep()            |             |    |      |       |x         |x      |      |        |
 inboxdb.run_upkeep()             |             |    |      |       |x         |       |      |        |
 inboxdb.rollout_state()          |             |    |      |x      |          |x      |      |        |
+inboxdb.last_runs()              |             |    |      |x      |          |x      |      |        |
 inboxdb.shard_workspaces()       |             |    |      |       |          |       |x     |        |
 """
 

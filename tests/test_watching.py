@@ -92,6 +92,21 @@ def test_nothing_to_do(owner: Connection[Any]) -> None:
     }
 
 
+def test_each_trigger_was_last_at_work_when_its_last_run_was(owner: Connection[Any]) -> None:
+    """A command's, however long it goes on; the rows of a day, after which a trigger is one that there is no more."""
+    of_triggers = "select * from inboxdb.last_runs()"
+    assert owner.execute(of_triggers).fetchall() == [(None, None, None, None)]
+    for second, kind in enumerate(("sql", "http", "inngest", "once", "for", "http", "watch")):
+        at(owner, second)
+        beat(owner, f"{second:08x}", kind=kind)
+    assert owner.execute(of_triggers).fetchall() == [tuple(START + timedelta(seconds=s) for s in (6, 0, 5, 2))]
+    at(owner, 24 * 3600 + 3)
+    beat(owner, kind="watch")
+    assert owner.execute(of_triggers).fetchall() == [
+        (START + timedelta(days=1, seconds=3), None, START + timedelta(seconds=5), None)
+    ]
+
+
 def test_workspace_is_late_15_seconds_after_a_collector_could_see_its_change(
     database: Database, owner: Connection[Any], host: Host
 ) -> None:

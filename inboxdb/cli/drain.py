@@ -170,7 +170,9 @@ def serve_trigger(
     from inboxdb.serve import http  # needs an extra
 
     schedule = _schedule(seconds, None, False, limit, None)
-    asked = DrainOptions(BOUNDED_ONCE if schedule is ONCE else schedule, limit, workers, time_limit, pace, cache)
+    asked = DrainOptions(
+        BOUNDED_ONCE if schedule is ONCE else schedule, limit, workers, time_limit, pace, cache, called_by="http"
+    )
     secret = http.read_secret()
     stop = _stopped_by_signals(watch=True)
     _log(call, log_format)

@@ -46,7 +46,7 @@ class DrainOptions:
     """How to drain: the schedule; limit, how many workspaces at most; workers, how many connections work side by side;
     time_limit, what each workspace has at least, in seconds; pace, the share of its time that a worker refreshes, above
     0 and at most 1; cache, where versions are published, None for nowhere; refreshes, False for maintenance alone; job,
-    whose items of maintenance alone are done, None for all.
+    whose items of maintenance alone are done, None for all; called_by, which trigger began the run, None for a command.
     """
 
     schedule: Schedule = ONCE
@@ -57,7 +57,13 @@ class DrainOptions:
     cache: Cache | None = None
     refreshes: bool = True
     job: str | None = None
+    called_by: str | None = None
     run_id: str = field(default_factory=new_run_id)
+
+    @property
+    def kind(self) -> str:
+        """What the run is, as in table run: who called, or how long it goes on."""
+        return self.called_by or self.schedule.kind
 
     @property
     def application_name(self) -> str:

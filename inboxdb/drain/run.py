@@ -177,7 +177,7 @@ class _Run:
             *filter(None, [output.trouble()]),
         ]
         heartbeat = SQL("select inboxdb.heartbeat({}, {}, {}, {}, {}, {}::real[], {}, {}, {})").format(
-            *(options.run_id, options.schedule.kind, options.workers, state.refreshes, state.failures, samples),
+            *(options.run_id, options.kind, options.workers, state.refreshes, state.failures, samples),
             *(is_over, "; ".join(troubles) or None, undone_by),
         )
         # In one trip, each: were this machine lost with a slice locked, every drain and soon every writer would wait.

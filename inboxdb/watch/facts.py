@@ -12,6 +12,7 @@ UNPUBLISHED_LIMIT = 60.0  # seconds: Redis is behind, not just about to be told
 UNWATCHED_LIMIT = 300.0  # seconds: drains look each minute
 
 OLDER = "unknown: the installation is older"
+NO_RUN = "none in the last day, or the installation is older"
 
 LEAD_RLS = {
     "undecided": 'not decided for "Lead": see `inboxdb rls plan`',
@@ -114,6 +115,46 @@ class Status:
             Unit.INSTANT,
             metric="inboxdb_last_drain_age_seconds",
             none="never: nobody has drained yet",
+        ),
+    ]
+    last_command_run_at: Annotated[
+        datetime | None,
+        Fact(
+            "last by command",
+            "the last sign of life of a run of `drain-dirty`, whoever started it: systemd, cron, a shell; the metric is its age",
+            Unit.INSTANT,
+            metric="inboxdb_last_command_run_age_seconds",
+            none=NO_RUN,
+        ),
+    ]
+    last_sql_run_at: Annotated[
+        datetime | None,
+        Fact(
+            "last by SQL",
+            "the same of the procedure `inboxdb.drain_dirty`, which pg_cron calls",
+            Unit.INSTANT,
+            metric="inboxdb_last_sql_run_age_seconds",
+            none=NO_RUN,
+        ),
+    ]
+    last_http_run_at: Annotated[
+        datetime | None,
+        Fact(
+            "last by HTTP",
+            "the same of a run that `inboxdb serve-trigger` began for a caller",
+            Unit.INSTANT,
+            metric="inboxdb_last_http_run_age_seconds",
+            none=NO_RUN,
+        ),
+    ]
+    last_inngest_run_at: Annotated[
+        datetime | None,
+        Fact(
+            "last by Inngest",
+            "the same of a run that Inngest called for",
+            Unit.INSTANT,
+            metric="inboxdb_last_inngest_run_age_seconds",
+            none=NO_RUN,
         ),
     ]
     freshness_p50: Annotated[

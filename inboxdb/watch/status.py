@@ -30,6 +30,12 @@ NO_AGGREGATES = SQL("""
       null::float8 as oldest_aggregate_seconds, null::integer as failing_aggregates,
       null::integer as quarantined_aggregates
 """)
+LAST_RUNS = SQL("select l.* from inboxdb.last_runs() as l")
+NO_LAST_RUNS = SQL("""
+    select
+      null::timestamptz as last_command_run_at, null::timestamptz as last_sql_run_at,
+      null::timestamptz as last_http_run_at, null::timestamptz as last_inngest_run_at
+""")
 
 SHOWN = 20  # failing workspaces, at most
 
@@ -55,26 +61,29 @@ def read(connection: Connection) -> Status:
     """
     with transaction(connection), connection.cursor(row_factory=class_row(Status)) as cursor:
         # asked before, because this program may be newer than the installation
-        [(has_rollouts, has_aggregates)] = connection.execute("""
+        [(has_rollouts, has_aggregates, has_last_runs)] = connection.execute("""
             select
               pg_catalog.to_regprocedure('inboxdb.rollout_state()') is not null,
-              pg_catalog.to_regprocedure('inboxdb.analytics_status()') is not null
+              pg_catalog.to_regprocedure('inboxdb.analytics_status()') is not null,
+              pg_catalog.to_regprocedure('inboxdb.last_runs()') is not null
             """).fetchall()
         now = cursor.execute(
             SQL("""
             select
               s.*,
               h.seconds as held_snapshot_seconds, h.holder as held_snapshot_by, h.all_seen as snapshots_all_seen,
-              r.state as lead_rls, o.*, a.*
+              r.state as lead_rls, o.*, a.*, l.*
             from inboxdb.drain_status() as s
             cross join inboxdb.held_snapshot() as h
             cross join inboxdb.lead_rls_state() as r (state)
             cross join ({rollouts}) as o
             cross join ({aggregates}) as a
+            cross join ({last_runs}) as l
             where s.workers_seen is not null
             """).format(
                 rollouts=ROLLOUTS if has_rollouts else NO_ROLLOUTS,
                 aggregates=AGGREGATES if has_aggregates else NO_AGGREGATES,
+                last_runs=LAST_RUNS if has_last_runs else NO_LAST_RUNS,
             )
         ).fetchone()
     if now is None:

@@ -113,6 +113,7 @@ from (
   ('inboxdb_drainer', 'function', 'inboxdb.failing_workspaces()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.held_snapshot()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.lead_rls_state()', 'execute'),
+  ('inboxdb_drainer', 'function', 'inboxdb.last_runs()', 'execute'),
   ('inboxdb_drainer', 'function', 'inboxdb.rollout_state()', 'execute'),
   -- roles of routers and gateways: these may speak for any user
   ('inboxdb_router', 'schema', 'inboxdb', 'usage'),
@@ -188,6 +189,7 @@ from (
   ('inboxdb_monitor', 'function', 'inboxdb.failing_workspaces()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.held_snapshot()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.lead_rls_state()', 'execute'),
+  ('inboxdb_monitor', 'function', 'inboxdb.last_runs()', 'execute'),
   ('inboxdb_monitor', 'function', 'inboxdb.rollout_state()', 'execute')
 ) as m (grantee, kind, object_name, privilege)
 union
