@@ -121,7 +121,7 @@ class Status:
         datetime | None,
         Fact(
             "last by command",
-            "the last sign of life of a run of `drain-dirty`, started by systemd, cron or a shell; the metric is its age",
+            "the last sign of life of a run of `drain-dirty`, by systemd, cron or a shell; the metric is its age",
             Unit.INSTANT,
             metric="inboxdb_last_command_run_age_seconds",
             none=NO_RUN,
