@@ -16,7 +16,8 @@ with (fillfactor = 50);
 comment on table inboxdb.run is
 'The runs of the last day, one row each, written by the run alone: who is at work, and how much was refreshed.';
 comment on column inboxdb.run.run_id is 'Also in the run''s application_name, in its log lines and in job_status.';
-comment on column inboxdb.run.kind is 'drain-dirty once, --for, --watch; the procedure drain_dirty (sql); called over HTTP, or by Inngest.';
+comment on column inboxdb.run.kind is
+'drain-dirty once, --for, --watch; the procedure drain_dirty (sql); called over HTTP, or by Inngest.';
 comment on column inboxdb.run.seen_at is 'Its last sign of life, every 5 seconds while it lives.';
 comment on column inboxdb.run.ended_at is 'When the run ended; null while at work, and for ever if killed.';
 comment on column inboxdb.run.refreshed is 'Refreshes so far.';
