@@ -11,9 +11,10 @@ drop view inboxdb.grant_matrix;
 
 -- >>> by hand, before the bodies
 update inboxdb.run set kind = 'once' where kind in ('http', 'inngest');
--- squawk-ignore constraint-missing-not-valid
 alter table inboxdb.run
+  -- squawk-ignore ban-drop-constraint
   drop constraint run_kind_check,
+  -- squawk-ignore constraint-missing-not-valid
   add constraint run_kind_check check (kind in ('once', 'for', 'watch', 'sql'));
 comment on column inboxdb.run.kind is 'drain-dirty once, --for, --watch, or the procedure drain_dirty.';
 -- <<< by hand
