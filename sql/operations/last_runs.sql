@@ -7,10 +7,10 @@ create or replace function inboxdb.last_runs(
 language sql stable security definer
 set search_path = ''
 as $$
-  -- Purpose: when drains were last at work, by what had begun them, for whoever watches; apart from drain_status, whose
-  --   columns older programs know.
+  -- Purpose: when drains were last at work, by trigger, for `inboxdb status`; apart from drain_status, whose columns
+  --   older programs know.
   -- Returns: the last sign of life of a run of drain-dirty, of the procedure drain_dirty, of a run called over HTTP,
-  --   and of one called by Inngest; null where table run, which keeps a day, has none.
+  --   and of a run called by Inngest; null where table run, which keeps a day, lists no such run.
   -- Reads: run.
   -- DEFINER: its callers have no rights in inboxdb.
   select
