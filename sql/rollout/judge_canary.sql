@@ -7,6 +7,7 @@ returns table (
 )
 language sql stable
 set search_path = ''
+set work_mem = '64MB'
 as $$
   -- Purpose: judge a stage of a canary as of a look, by samples and looks alone, which do not change: the judgement is
   --   the same at any later time.
