@@ -155,6 +155,14 @@ def test_routine_names_types_with_their_schema(subtests: pytest.Subtests) -> Non
             assert casts + variables == []
 
 
+def test_rows_that_publishers_confirm_are_written_by_key() -> None:
+    """By ctid, a row that was confirmed meanwhile is passed over (D171)."""
+    code = {name: re.sub("--.*", "", text) for name, text in TEXTS.items()}
+    writers = [name for name in code if re.search(r"update inboxdb\.(cache_version|job_status) ", code[name])]
+    assert len(writers) >= 3
+    assert [name for name in writers if re.search(r"\bc?tid\b", code[name])] == []
+
+
 def test_errors_are_documented() -> None:
     texts = [*TEXTS.values(), *ROLLBACKS, fence.MAKE]
     raised = {code for text in texts for code in re.findall(r"errcode = '(IB\d{3})'", text)}
