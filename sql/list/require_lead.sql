@@ -10,15 +10,16 @@ as $$
 -- Parameters: target_lead_id.
 -- Returns: the lead's workspace, and the caller's scope there.
 -- Errors: those of require_access.
--- Reads: "Lead", member_access, by key.
+-- Reads: classified_lead, member_access, by key.
 -- INVOKER: called by our DEFINER functions only.
 declare
   me constant inboxdb.user_id := inboxdb.current_user_id();
 begin
-  select l."clientId" into client_id
-  from public."Lead" as l
-  inner join inboxdb.member_access as a on l."clientId" = a.client_id
-  where l.id = target_lead_id and a.user_id = me and (a.sees_whole or l."assignedToUserId" = me);
+  -- by views, because views follow a renamed column: require_lists names the column, to callers with access alone
+  select l.client_id into client_id
+  from inboxdb.classified_lead as l
+  inner join inboxdb.member_access as a on l.client_id = a.client_id
+  where l.lead_id = target_lead_id and a.user_id = me and (a.sees_whole or l.scope_user_id = me);
   scope := inboxdb.require_access(client_id, 'inbox_read');
 end
 $$;
