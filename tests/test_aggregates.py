@@ -15,10 +15,11 @@ from tests import test_analytics
 from tests.aggregates import bring_up_to_date, drain_counts, is_built, refresh_all
 from tests.interleave import DEADLINE, Stage
 from tests.naive_analytics import Naive, Window
-from tests.rows import GLOBAL, Host, new_id
+from tests.rows import GLOBAL, Host, new_id, set_clock
 from tests.servers import WRITER, Database
 from tests.test_analytics import (
     ANN,
+    EVE,
     HERE,
     NIGHTS,
     NOW,
@@ -217,7 +218,8 @@ def test_a_lead_handed_on_while_its_change_is_taken_is_looked_at_again(stage: St
 
 @wide
 def test_a_time_zone_that_changed_is_answered_at_once(database: Database) -> None:
-    owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)
+    owner, host = database.connect(), Host(database.writer())
+    ann, eve = database.signed_in(ANN), database.signed_in(EVE)
     host.message(host.lead(HERE), sentAt="2024-06-15 02:00:00+00")
     bring_up_to_date(database)
     assert is_built(owner, HERE)
@@ -229,6 +231,13 @@ def test_a_time_zone_that_changed_is_answered_at_once(database: Database) -> Non
             assert found == day
             bring_up_to_date(database)
             assert is_built(owner, HERE)
+    before = ask(eve, "analytics_days", THERE, from_day="2024-06-15", to_day="2024-06-15")
+    set_zone(host, THERE, "Asia/Tokyo")
+    bring_up_to_date(database)
+    answer = ask(eve, "analytics_days", THERE, from_day="2024-06-15", to_day="2024-06-15")
+    assert (answer["time_zone"], answer["version"] > before["version"]) == ("Asia/Tokyo", True), (
+        "told, also without leads"
+    )
     while owner.execute("select from inboxdb.analytics_workspace where client_id is null").rowcount:
         owner.execute("select inboxdb.keep_analytics()")
     assert owner.execute(numbers).fetchone() == (1,), "rows out of use are deleted"
@@ -299,6 +308,39 @@ def test_a_run_of_the_job_ends_with_what_comes_up_again(database: Database) -> N
     job = "recompute-analytics-aggregates"
     result = drain(database.dsn, DrainOptions(Schedule(seconds=DEADLINE), refreshes=False, job=job))
     assert (result.refreshed, result.remaining) == (3, 2)
+
+
+@pytest.mark.host_variants("wide-text")
+def test_beside_a_run_that_stays_a_workspace_is_refreshed_every_ten_seconds(database: Database) -> None:
+    """A single run refreshes at once, since nobody may come after it."""
+    owner, host = database.connect(), Host(database.writer())
+    lead = host.lead(HERE)
+    bring_up_to_date(database)
+    beat = "select inboxdb.heartbeat('00000001', %s, 1, 0, 0, is_over => %s)"
+
+    def seen_at(second: int, tag: str | None = None) -> list[str]:
+        """Have a run look at a second, behind a change; return what it refreshes."""
+        set_clock(owner, f"2024-06-15 12:01:{second:02}+00")
+        if tag:
+            host.update("Lead", lead, sentimentTag=tag)
+            drain_counts(owner)
+        return refresh_all(owner)
+
+    assert seen_at(0, "New") == ["refreshed"]
+    owner.execute(beat, ["watch", False])
+    assert (seen_at(1, "Called"), seen_at(2, "Positive"), seen_at(9)) == ([], [], [])
+    assert seen_at(10) == ["refreshed"]
+    assert seen_at(11, "New") == []
+    # a clock that goes back holds nothing up
+    assert (seen_at(4, "Called"), seen_at(20), seen_at(3, "New"), seen_at(13)) == ([], ["refreshed"], [], ["refreshed"])
+    owner.execute(beat, ["watch", True])
+    assert seen_at(14, "Positive") == ["refreshed"], "the run has ended"
+    owner.execute("delete from inboxdb.run")
+    owner.execute(beat, ["once", False])
+    assert seen_at(15, "Called") == ["refreshed"], "the run will not stay"
+    owner.execute(beat.replace("00000001", "00000002"), ["for", False])
+    assert (seen_at(16, "New"), seen_at(25)) == ([], ["refreshed"])
+    assert (seen_at(50, "Called"), seen_at(51, "New")) == (["refreshed"], ["refreshed"]), "the run was killed"
 
 
 @wide

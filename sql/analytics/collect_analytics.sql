@@ -2,12 +2,13 @@ create or replace function inboxdb.collect_analytics() returns void
 language plpgsql volatile
 set search_path = ''
 as $$
--- Purpose: make due the workspaces with changes of analytics, from the oldest and the newest 2,000 changes. A change of
---   everything has every workspace walked through, and not trusted meanwhile. Changes of a workspace that is not there
---   yet, or in quarantine, are thrown away: its next walk finds what they tell. Then raise the floor of
---   analytics_change (D10).
+-- Purpose: make due the workspaces with changes of analytics, from the oldest and the newest 2,000 changes: at once, or
+--   beside a run that stays 10 seconds after the last refresh, because each has a new version, which empties the
+--   caches of readers (D172). A change of everything has every workspace walked through, and not trusted meanwhile.
+--   Changes of a workspace that is not there yet, or in quarantine, are thrown away: its next walk finds what they
+--   tell. Then raise the floor of analytics_change (D10).
 -- Nothing is done beside another session doing the same.
--- Reads: noted_analytics. Writes: analytics_change, analytics_workspace, analytics_state.
+-- Reads: noted_analytics, run. Writes: analytics_change, analytics_workspace, analytics_state.
 -- Locks: an advisory lock, see lock_class.
 -- INVOKER: called by next_analytics only.
 declare
@@ -34,10 +35,25 @@ begin
   ),
   due as (
     update inboxdb.analytics_workspace as w
-    set noted_since = d.noted_at, due_at = least(w.due_at, now)
+    set
+      noted_since = d.noted_at,
+      -- now + pause: a clock that went back holds nothing up
+      due_at = least(w.due_at, now + p.pause, greatest(now, w.refreshed_at + p.pause))
     from (
       select n.client_id, pg_catalog.min(n.noted_at) as noted_at from noted as n group by n.client_id
     ) as d
+    cross join (
+      -- a single run hands changes on behind its first refreshes, and may be the last for a minute
+      select
+        case
+          when exists (
+            select
+            from inboxdb.run as r
+            where r.kind in ('watch', 'for') and r.ended_at is null and r.seen_at > now - interval '30 seconds'
+          ) then interval '10 seconds'
+          else interval '0'
+        end
+    ) as p (pause)
     where w.client_id = d.client_id and w.noted_since is null and w.attempts = 0 and w.due_at < 'infinity'
   )
   select coalesce(pg_catalog.bool_or(n.client_id is null), false), pg_catalog.count(*) > 0

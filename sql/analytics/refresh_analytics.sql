@@ -66,7 +66,8 @@ begin
         exit when not is_walking or pg_catalog.clock_timestamp() > stop_at;
       end loop;
     end if;
-    if has_taken or has_differed then
+    -- also of a new number: answers may be of another time zone
+    if has_taken or has_differed or this.time_zone is null then
       version := (
         select n.version from inboxdb.new_versions('recompute-analytics-aggregates', array[claimed]) as n
       );
