@@ -1,22 +1,29 @@
 """Aggregates of analytics: each answer is the live one, whatever happened, once drained, or audited."""
 
 import json
+import os
 import random
+import secrets
+import signal
 from collections.abc import Callable
+from contextlib import ExitStack, closing
 from datetime import date, datetime, timedelta
 
 import psycopg
 import pytest
 
+from inboxdb.demo import embedded
 from inboxdb.drain.options import DrainOptions, Schedule
 from inboxdb.drain.run import drain
 from inboxdb.watch import doctor
 from tests import test_analytics
-from tests.aggregates import bring_up_to_date, drain_counts, is_built, refresh_all
-from tests.interleave import DEADLINE, Stage
+from tests.aggregates import DUE, bring_up_to_date, drain_counts, is_built, refresh_all
+from tests.chaos import MORTAL
+from tests.interleave import DEADLINE, Stage, until
 from tests.naive_analytics import Naive, Window
 from tests.rows import GLOBAL, Host, new_id, set_clock
-from tests.servers import WRITER, Database
+from tests.running import own_postgres
+from tests.servers import WRITER, Database, Server, new_folder
 from tests.test_analytics import (
     ANN,
     EVE,
@@ -214,6 +221,67 @@ def test_a_lead_handed_on_while_its_change_is_taken_is_looked_at_again(stage: St
     [found] = figures(ann, "analytics_sentiments")
     assert found["sentiment_tag"] == "Called"
     assert is_built(stage.owner, HERE)
+
+
+@pytest.mark.slow
+@pytest.mark.host_variants("wide-text")
+def test_a_crash_between_take_and_store_loses_nothing(request: pytest.FixtureRequest) -> None:
+    """A backend is killed, and the server with it, while refreshes stand where changes are taken and nothing stored."""
+    with ExitStack() as stack:
+        source = own_postgres(request.config)
+        server = Server(
+            stack.enter_context(embedded.server(new_folder(), source, settings=MORTAL)), secrets.token_hex(16)
+        )
+        database = stack.enter_context(server.database("wide-text", installed=True, prepare=prepare))
+        server.close()
+        host = Host(database.writer())
+        paused = {"analytics taken": HERE, "facts compared": THERE, "walking": host.workspace(userId=ANN)}
+        leads = {workspace: host.lead(workspace) for workspace in paused.values()}
+        sent = [host.message(lead, sentAt="2024-06-03 12:00:00+00") for lead in leads.values()]
+        bring_up_to_date(database)
+        for workspace in (HERE, THERE):
+            host.update("Lead", leads[workspace], sentimentTag="Positive")
+        host.delete("Message", sent[-1])
+        with closing(Stage(database)) as stage:
+            drain_counts(stage.owner)
+            stage.owner.execute(f"{DUE} where client_id = %s", [paused["walking"]])
+            for _ in paused:
+                assert stage.owner.execute("select inboxdb.next_analytics() is not null").fetchone() == (True,)
+            steps = [
+                stage.start(stage.session(), "select inboxdb.refresh_analytics(%s)", [workspace], pause_at=pause)
+                for pause, workspace in paused.items()
+            ]
+            os.kill(steps[0].session.info.backend_pid, signal.SIGKILL)
+            for step in steps:
+                with pytest.raises(psycopg.OperationalError):
+                    step.finish()
+
+        until(lambda: answers(database))
+        owner = database.connect()
+        left = "select w.attempts, count(c) from inboxdb.analytics_workspace as w"
+        left += " left join inboxdb.analytics_change as c using (client_id) group by w.number"
+        assert sorted(owner.execute(left).fetchall()) == [(1, 0), (1, 1), (1, 1)]
+        owner.execute("update inboxdb.analytics_workspace set due_at = inboxdb.clock()")
+        assert set(refresh_all(owner)) == {"refreshed"}
+        naive = Naive(owner)
+        for workspace, reader in ((HERE, ANN), (THERE, EVE), (paused["walking"], ANN)):
+            assert is_built(owner, workspace)
+            window = Window(workspace, GLOBAL, date(2024, 6, 1), date(2024, 6, 30), "UTC")
+            for read in STORED:
+                name = f"analytics_{read}"
+                answer = ask(
+                    database.signed_in(reader), name, workspace, from_day=window.from_day, to_day=window.to_day
+                )
+                assert differing(answer["figures"], naive.figures(name, window)) == [], (workspace, read)
+
+
+def answers(database: Database) -> bool:
+    """Say whether the server has recovered."""
+    try:
+        database.connect()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 @wide
