@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench import freshness, lists, reads, refresh, report, steps, targets, writers
+from tests.bench import analytics, freshness, lists, reads, refresh, report, steps, targets, writers
 from tests.bench.contenders import INBOXDB, NO_TRIGGER
 from tests.bench.results import At, Results, read
 from tests.bench.sizes import PROMISED, SIZES
@@ -53,7 +53,7 @@ JUST_MET: list[tuple[str, str, At, float, str]] = [
     *(
         ("lists", lists.THROUGH_API, page_at(name, whose, leads), took, worse)
         for name, most in (("all", 5.0), ("ai_sent", 20.0))
-        for whose in (lists.MEMBER, lists.SETTER, lists.FEW)
+        for whose in (lists.MEMBER, lists.SETTER)
         for leads, took, worse in ((PROMISED, most, "more"), (targets.SMALL, most / 1.5, "less"))
     ),
     *(
@@ -70,6 +70,12 @@ JUST_MET: list[tuple[str, str, At, float, str]] = [
         ("searches", INBOXDB.name, {"search": "a company", "whose": whose}, 150.0, "more")
         for whose in (lists.MEMBER, lists.SETTER)
     ),
+    ("analytics", analytics.THROUGH_API, {"read": "overview", "days": 30}, 30.0, "more"),
+    ("analytics", analytics.THROUGH_API, {"read": "overview", "days": 90}, 30.0, "more"),
+    ("analytics", analytics.THROUGH_API, {"read": "overview", "days": 365}, 30.0, "more"),
+    ("analytics_refresh", INBOXDB.name, {"leads": SIZES["quick"].analytics}, 50.0, "more"),
+    ("analytics_sizes", INBOXDB.name, analytics.SIZED, 150.0, "more"),
+    ("analytics_sizes", analytics.HOST, analytics.SIZED, 1000.0, "less"),
     ("reads", reads.THROUGH_API, {"readers": 8, "beside": reads.ALONE}, 350.0, "less"),
     ("reads", reads.BY_KEY, {"readers": 8, "beside": reads.ALONE}, 1000.0, "more"),
     ("reads_p50", reads.THROUGH_API, {"readers": 1, "beside": reads.ALONE}, 1.7, "more"),

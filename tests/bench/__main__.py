@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 
 from tests.bench import (
     access,
+    analytics,
     bulk,
     drains,
     freshness,
@@ -49,6 +50,7 @@ PARTS: dict[str, Callable[[host.Host, results.Results], None]] = {
     "lists": lists.measure,
     "access": access.measure,
     "neighbours": neighbours.measure,
+    "analytics": analytics.measure,
 }
 
 

@@ -44,9 +44,9 @@ CONTENDERS = (NO_TRIGGER, KEYED_UPSERT, MATERIALIZED_VIEW, TRIGGER_COUNTERS, INB
 
 
 @contextmanager
-def watching(dsn: str) -> Iterator[None]:
-    """Run `inboxdb drain-dirty --watch` as its users do; it has begun when the block does."""
-    command = [sys.executable, "-m", "inboxdb", "drain-dirty", "--watch"]
+def watching(dsn: str, *options: str) -> Iterator[None]:
+    """Run `inboxdb drain-dirty --watch` as its users do, with options; it has begun when the block does."""
+    command = [sys.executable, "-m", "inboxdb", "drain-dirty", "--watch", *options]
     environment = {**os.environ, "INBOXDB_DSN": dsn}
     with (
         TemporaryFile() as said,

@@ -15,7 +15,8 @@ class Size:
     `changes` are the numbers of changed leads that a refresh of the judged workspace is measured with; `writers` those
     of clients. `seconds` is how long they run, `promise_seconds` how long where something is promised of them.
     `bulk` is how many leads one statement writes, `bulk_rounds` how often with rivals' triggers, too, `bulk_limit` how
-    long each may take. `hour` is how many changes stand for an hour's.
+    long each may take. `hour` is how many changes stand for an hour's. `analytics` are the leads of the workspace whose
+    analytics are measured.
     """
 
     workspaces: tuple[int, ...]
@@ -33,6 +34,7 @@ class Size:
     bulk_limit: int
     promise_seconds: int
     hour: int
+    analytics: int
 
     @property
     def largest(self) -> int:
@@ -63,6 +65,7 @@ SIZES = {
         bulk_limit=5,
         promise_seconds=1,
         hour=2_000,
+        analytics=3_000,
     ),
     "quick": Size(
         workspaces=(1_000, 10_000, 100_000, 1_000_000),
@@ -80,6 +83,7 @@ SIZES = {
         bulk_limit=10,
         promise_seconds=3,
         hour=12_000,
+        analytics=100_000,
     ),
     "full": Size(
         workspaces=(1_000, 10_000, 100_000, 1_000_000, 5_000_000),
@@ -97,5 +101,6 @@ SIZES = {
         bulk_limit=10,
         promise_seconds=10,
         hour=36_000,
+        analytics=1_000_000,
     ),
 }

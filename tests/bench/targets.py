@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from tests.bench import bulk, freshness, lists, reads, refresh, steps, writers
+from tests.bench import analytics, bulk, freshness, lists, reads, refresh, steps, writers
 from tests.bench.contenders import INBOXDB, NO_TRIGGER
 from tests.bench.results import At, Figure, Results, Target, number
 from tests.bench.sizes import Size
@@ -23,6 +23,7 @@ def judge(results: Results, size: Size) -> list[Target]:
         *judge_lists(results, size),
         *judge_searches(results, size),
         *judge_memory(results),
+        *judge_analytics(results, size),
     ]
 
 
@@ -112,7 +113,7 @@ def judge_lists(results: Results, size: Size) -> Iterator[Target]:
         if figure.contender == lists.THROUGH_API and figure.at["leads"] == size.judged:
             slowest[kind] = max(slowest.get(kind, figure), figure, key=lambda one: one.median)
     for whose, looked_up in (
-        (whose, looked_up) for whose in (lists.MEMBER, lists.SETTER, lists.FEW) for looked_up in (False, True)
+        (whose, looked_up) for whose in (lists.MEMBER, lists.SETTER) for looked_up in (False, True)
     ):
         most = 20 if looked_up else 5
         which = " or ".join(lists.LOOKED_UP) if looked_up else "the others"
@@ -145,6 +146,25 @@ def judge_searches(results: Results, size: Size) -> Iterator[Target]:
             else ("not measured", None)
         )
         yield Target(f"a {whose}'s search in a workspace of {size.judged:,}, the slowest", "at most 150 ms", seen, met)
+
+
+def judge_analytics(results: Results, size: Size) -> Iterator[Target]:
+    """Hold a member's slowest read of each window to a time, a refresh of aggregates too, and their size."""
+    leads = f"in a workspace of {size.analytics:,}"
+    for days in analytics.DAYS:
+        of = [one for one in figures(results, "analytics") if one.contender == analytics.THROUGH_API]
+        slowest = max((one for one in of if one.at["days"] == days), key=lambda one: one.median, default=None)
+        seen, met = (
+            (f"{number(slowest.median)} ms ({slowest.at['read']})", slowest.median <= 30)
+            if slowest
+            else ("not measured", None)
+        )
+        yield Target(f"a member's analytics of {days} days {leads}, the slowest read", "at most 30 ms", seen, met)
+    took = results.find("analytics_refresh", INBOXDB.name, {"leads": size.analytics})
+    seen, met = (f"{number(took.median)} ms", took.median <= 50) if took else ("not measured", None)
+    yield Target(f"a refresh of analytics, {analytics.CHANGES} leads changed {leads}", "at most 50 ms", seen, met)
+    kept, messages = (results.find("analytics_sizes", one, analytics.SIZED) for one in (INBOXDB.name, analytics.HOST))
+    yield at_most("facts and aggregates of analytics", "at most 0.15 of messages", kept, messages, 0.15, "MB")
 
 
 def figures(results: Results, name: str) -> list[Figure]:
