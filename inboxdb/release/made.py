@@ -1,6 +1,8 @@
 """The objects made by a file of sql/, read from its text, and how each is dropped."""
 
 import re
+from collections.abc import Iterable
+from functools import cache
 from typing import NamedTuple
 
 # A domain is made by a statement in quotes, because its type is the host's choice.
@@ -36,7 +38,8 @@ class Made(NamedTuple):
         return f"drop {self.kind} {self.name};\n"
 
 
-def made(text: str) -> list[Made]:
+@cache
+def made(text: str) -> tuple[Made, ...]:
     """List what a file of sql/ makes, in its order, but for the indexes of tables of ours: they go with the table."""
     code = COMMENT.sub("", text)
     found = []
@@ -59,13 +62,13 @@ def made(text: str) -> list[Made]:
                     found.append(Made(kind, f"public.{name}", rest))
             case _:
                 found.append(Made(kind, name, ""))
-    return found
+    return tuple(found)
 
 
-def is_named(made: Made, text: str) -> bool:
-    """Whether a text, comments aside, names an object."""
-    name = re.escape(re.split(r"\(| on ", made.name)[0])
-    return re.search(rf"(?<![\w.]){name}(?![\w.])", COMMENT.sub("", text)) is not None
+def naming(objects: Iterable[Made]) -> re.Pattern[str]:
+    """Return a pattern of the names of objects, found where a head names one of them; nowhere without objects."""
+    names = "|".join({re.escape(re.split(r"\(| on ", one.name)[0]) for one in objects})
+    return re.compile(rf"(?<![\w.])(?:{names or '(?!)'})(?![\w.])")
 
 
 def _routine(kind: str, name: str, rest: str) -> Made:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from inboxdb.release.made import Made, is_named, made
+from inboxdb.release.made import Made, made, naming
 
 BODY = re.compile(
     r"^-- >>> (?P<from>sql/|[\w-]+:)(?P<source>\S+)(?P<altered>, altered by hand above)?\n"
@@ -149,13 +149,14 @@ def _resting_on(dropped: list[Made], old: dict[str, str], new: dict[str, str], k
     """Find the sources, of those that do not change, whose views and policies, or whose routines' parameters and
     results, name what is dropped: the server would not drop it.
     """
+    # nothing rests on a trigger
+    named = naming(one for one in dropped if one.kind != "trigger")
     return {
         source
         for source in old
         if source in new and source not in known
         for one in made(old[source])
-        # nothing rests on a trigger
-        if any(other.kind != "trigger" and is_named(other, one.head) for other in dropped)
+        if named.search(one.head)
     }
 
 
