@@ -53,7 +53,7 @@ JUST_MET: list[tuple[str, str, At, float, str]] = [
     *(
         ("lists", lists.THROUGH_API, page_at(name, whose, leads), took, worse)
         for name, most in (("all", 5.0), ("ai_sent", 20.0))
-        for whose in (lists.MEMBER, lists.SETTER)
+        for whose in (lists.MEMBER, lists.SETTER, lists.FEW)
         for leads, took, worse in ((PROMISED, most, "more"), (targets.SMALL, most / 1.5, "less"))
     ),
     *(

@@ -836,7 +836,14 @@ class Walk(NamedTuple):
 
 
 def walk(
-    owner: Connection[Any], workspace: str, name: str, user: str | None, *, sort: str = "activity", after: int = 0
+    owner: Connection[Any],
+    workspace: str,
+    name: str,
+    user: str | None,
+    *,
+    sort: str = "activity",
+    after: int = 0,
+    candidates: str = "null",
 ) -> Walk:
     """Explain the query of a page, as walk_leads plans it: for its parameters; `after` so many leads of the list."""
     [(settings, body)] = owner.execute("select proconfig, prosrc from pg_proc where proname = 'walk_leads'").fetchall()
@@ -855,7 +862,7 @@ def walk(
         "asked.score": "'all'",
         "asked.terms": "null::text[]",
         "asked.address": "null::text",
-        "candidates": "null::inboxdb.lead_id[]",
+        "candidates": f"{candidates}::inboxdb.lead_id[]",
         "after_at": "null::timestamptz",
         "after_id": "null::inboxdb.lead_id",
         "most": "51",
@@ -945,3 +952,7 @@ def test_a_page_reads_about_a_page(database: Database) -> None:
             # the index passes over the snoozed leads, some sixty a page
             assert found.leads == 51
             assert found.buffers <= 350, (name, user, found)
+    [(some,)] = owner.execute(
+        'select array(select id::text from public."Lead" where "clientId"::text = %s limit 100)::text', [workspace]
+    ).fetchall()
+    assert walk(owner, workspace, "all", None, candidates=f"'{some}'").along == "Lead_pkey"

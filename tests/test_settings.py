@@ -42,6 +42,8 @@ VALUES = {
     "default_tablespace": ["nowhere"],
     "default_text_search_config": ["pg_catalog.simple"],
     "lock_timeout": ["1ms"],
+    # below, each of a million debugging messages quotes its statement: 4 GB of log
+    "log_min_error_statement": ["log", "panic"],
     "plpgsql.extra_errors": ["all"],
     "plpgsql.extra_warnings": ["all"],
     "restrict_nonsystem_relation_kind": [],

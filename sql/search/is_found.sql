@@ -21,10 +21,8 @@ begin
       select from inboxdb.searched_lead as s where s.lead_id = target_lead_id and address = any (s.addresses)
     );
   end if;
-  select
-    s.words, pg_catalog.split_part(s.words, e'\t', 2) as digits,
-    coalesce(inboxdb.folded(c.name collate "default"), '') as campaign
-  into lead
+  -- words once: the view's expression would be computed again for each mention
+  select s.words, coalesce(inboxdb.folded(c.name collate "default"), '') as campaign into lead
   from inboxdb.searched_lead as s
   left join public."SmsCampaign" as c on s.sms_campaign_id = c.id
   where s.lead_id = target_lead_id;
@@ -34,7 +32,9 @@ begin
   foreach term in array terms loop
     if pg_catalog.strpos(lead.words, term) = 0
       and pg_catalog.strpos(lead.campaign, term) = 0
-      and pg_catalog.strpos(lead.digits, coalesce(inboxdb.digits_asked(term), e'\t')) = 0
+      and pg_catalog.strpos(
+        pg_catalog.split_part(lead.words, e'\t', 2), coalesce(inboxdb.digits_asked(term), e'\t')
+      ) = 0
     then
       return false;
     end if;

@@ -35,14 +35,15 @@ declare
     order by pg_catalog.length(t.term) desc, t.term collate "C"
     limit 3
   );
-  -- as patterns; of digits behind the tab, null for a term that is none
+  -- as patterns; of digits behind the tab, null for a term that is none, and for digits alone, because as_words finds
+  -- them behind the tab, too, and a pattern more is a scan of the index more
   as_words constant pg_catalog.text[] := array(
     select '%' || inboxdb.like_pattern(t.term) || '%'
     from pg_catalog.unnest(longest) with ordinality as t (term, place)
     order by t.place
   );
   as_digits constant pg_catalog.text[] := array(
-    select e'%\t%' || inboxdb.digits_asked(t.term) || '%'
+    select e'%\t%' || nullif(inboxdb.digits_asked(t.term), t.term) || '%'
     from pg_catalog.unnest(longest) with ordinality as t (term, place)
     order by t.place
   );

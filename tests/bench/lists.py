@@ -29,7 +29,7 @@ SMALLEST = 10_000  # leads of the smallest workspace that is measured
 CALLS = 11  # a round, of which the median counts
 PAGE, STRIDE = 50, 200
 FAR = 1_000  # pages
-MEMBER, SETTER = "member", "setter"
+MEMBER, SETTER, FEW = "member", "setter", "ten-lead setter"
 FIRST, FAR_BEHIND = "1", f"{FAR:,}, or the last"
 TRANSACTIONS = ("one statement", "open 5 ms")
 LOOKED_UP = ("ai_sent", "ai_review")  # found by what was counted, and then looked at
@@ -76,6 +76,19 @@ where l."clientId" = %s and l."assignedToUserId" in (
 group by 1
 order by count(*) desc, 1
 limit 1
+"""
+# Another setter, of ten leads anywhere in the list.
+HIRE = """
+with hired as (
+  insert into "ClientMember" (id, "clientId", "userId", role, "updatedAt")
+  values (gen_random_uuid(), %(workspace)s, gen_random_uuid(), 'SETTER', now())
+  returning "userId"
+)
+update "Lead" as l
+set "assignedToUserId" = h."userId"
+from hired as h
+where l.id in (select b.id from bench.lead as b where b.place = %(leads)s and b.n <= 10)
+returning l."assignedToUserId"
 """
 RANGE = """
 select l.id, m.body
@@ -152,7 +165,7 @@ def measure_pages(host: Host, results: Results) -> None:
             f"From call to answer over one session: the median of {CALLS} calls in each round, of one of the "
             "application's. Through inbox_api a call checks access, is planned for its arguments, and shows 50 "
             "conversations with their last messages. The member sees the workspace, the setter their own leads: of "
-            "those who have leads the one with most. The application's way is in its own words "
+            "those who have leads the one with most; another has ten. The application's way is in its own words "
             "(tests/bench/rivals/application_list.sql): it skips and takes, and where a reply has to be open its "
             f"program decides over at most {BATCHES} batches of {BATCH}. The floor reads 51 leads of a range of the "
             "host's index by update, each with its last e-mail."
@@ -163,7 +176,9 @@ def measure_pages(host: Host, results: Results) -> None:
             if leads >= SMALLEST:
                 [(owner,)] = host.connection.execute('select "userId" from "Client" where id = %s', [workspace])
                 [(setter,)] = host.connection.execute(SETTER_OF, [workspace, workspace])
-                users = {MEMBER: owner, SETTER: setter}
+                [(few,), *_] = host.connection.execute(HIRE, {"workspace": workspace, "leads": leads})
+                host.drain()
+                users = {MEMBER: owner, SETTER: setter, FEW: few}
                 for whose, user in users.items():
                     measure_list(host, reader, pages, List(leads, workspace, whose, user))
                 if leads == host.size.judged:
@@ -233,7 +248,7 @@ def far_behind(reader: Connection, workspace: str) -> tuple[int, str | None]:
 def skip_and_take(connection: Connection, of: List, name: str, skipped: int) -> None:
     """Read a page as the application does: where replies have to be open, batch after batch until it is full."""
     condition, is_open = FILTERS[name]
-    if of.whose == SETTER:
+    if of.whose != MEMBER:
         condition += f""" and l."assignedToUserId" = '{of.user}'"""
     text = (RIVALS / "application_list.sql").read_text()
     for name, value in ((":workspace", f"'{of.workspace}'"), (":condition", condition)):

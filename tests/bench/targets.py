@@ -113,7 +113,7 @@ def judge_lists(results: Results, size: Size) -> Iterator[Target]:
         if figure.contender == lists.THROUGH_API and figure.at["leads"] == size.judged:
             slowest[kind] = max(slowest.get(kind, figure), figure, key=lambda one: one.median)
     for whose, looked_up in (
-        (whose, looked_up) for whose in (lists.MEMBER, lists.SETTER) for looked_up in (False, True)
+        (whose, looked_up) for whose in (lists.MEMBER, lists.SETTER, lists.FEW) for looked_up in (False, True)
     ):
         most = 20 if looked_up else 5
         which = " or ".join(lists.LOOKED_UP) if looked_up else "the others"
