@@ -953,6 +953,6 @@ def test_a_page_reads_about_a_page(database: Database) -> None:
             assert found.leads == 51
             assert found.buffers <= 350, (name, user, found)
     [(some,)] = owner.execute(
-        'select array(select id::text from public."Lead" where "clientId"::text = %s limit 100)::text', [workspace]
+        'select array(select id::text from public."Lead" where "clientId"::text = %s limit 1000)::text', [workspace]
     ).fetchall()
     assert walk(owner, workspace, "all", None, candidates=f"'{some}'").along == "Lead_pkey"
