@@ -2669,19 +2669,34 @@ as $$
 --   beside a run that stays 10 seconds after the last refresh, because each has a new version, which empties the
 --   caches of readers (D172). A change of everything has every workspace walked through, and not trusted meanwhile.
 --   Changes of a workspace that is not there yet, or in quarantine, are thrown away: its next walk finds what they
---   tell. Then raise the floor of analytics_change (D10).
+--   tell. In quarantine, where answers are live, 100 workspaces at most get a new version, each every 10 seconds.
+--   Then raise the floor of analytics_change (D10).
 -- Nothing is done beside another session doing the same.
--- Reads: noted_analytics, run. Writes: analytics_change, analytics_workspace, analytics_state.
--- Locks: an advisory lock, see lock_class.
+-- Reads: noted_analytics, run. Writes: analytics_change, analytics_workspace, analytics_state, cache_version.
+-- Locks: advisory locks, see lock_class: the collector's, and of workspaces in quarantine.
 -- INVOKER: called by next_analytics only.
 declare
   most constant integer := 2000;
   now constant pg_catalog.timestamptz := inboxdb.clock();
+  quarantined inboxdb.client_id[] := '{}';
   is_everything boolean;
   is_any boolean;
 begin
   if not pg_catalog.pg_try_advisory_xact_lock(inboxdb.lock_class('analytics collector'), 0) then
     return;
+  end if;
+  if exists (select from inboxdb.analytics_workspace as w where w.due_at = 'infinity' and w.client_id is not null) then
+    quarantined := array(
+      select q.client_id
+      from (
+        select distinct w.client_id
+        from inboxdb.noted_analytics(most) as n
+        inner join inboxdb.analytics_workspace as w on n.client_id = w.client_id
+        where w.due_at = 'infinity' and w.refreshed_at between now - interval '10 seconds' and now is not true
+        limit 100
+      ) as q
+      where inboxdb.try_lock_analytics(q.client_id)
+    );
   end if;
   with
   noted as materialized (
@@ -2693,7 +2708,8 @@ begin
       select n.tid
       from noted as n
       left join inboxdb.analytics_workspace as w on n.client_id = w.client_id
-      where w.client_id is null or w.due_at = 'infinity'
+      -- still in quarantine, after locking
+      where w.client_id is null or (w.client_id = any (quarantined) and w.due_at = 'infinity')
     ))
   ),
   due as (
@@ -2722,6 +2738,10 @@ begin
   select coalesce(pg_catalog.bool_or(n.client_id is null), false), pg_catalog.count(*) > 0
   into is_everything, is_any
   from noted as n;
+  if quarantined <> '{}' then
+    perform inboxdb.new_versions('recompute-analytics-aggregates', quarantined);
+    update inboxdb.analytics_workspace as w set refreshed_at = now where w.client_id = any (quarantined);
+  end if;
   if is_everything then
     update inboxdb.analytics_workspace as w
     set walked_at = null, walk_began_at = null, walked_to = null, due_at = least(w.due_at, now)

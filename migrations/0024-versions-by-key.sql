@@ -130,7 +130,8 @@ as $$
 --   that neither a restore nor a workspace made anew goes back.
 -- Writes: cache_version.
 -- A caller that does not store counts stores the version beside them: bump_versions.
--- INVOKER: called by apply_changes, bump_versions, recount_workspace, refresh_analytics and recompute_analytics only.
+-- INVOKER: called by apply_changes, bump_versions, recount_workspace, refresh_analytics, recompute_analytics,
+--   collect_analytics and next_analytics only.
 declare
   now pg_catalog.timestamptz := inboxdb.clock();
   epoch bigint := pg_catalog.date_part('epoch', now) * 1000;

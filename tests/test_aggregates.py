@@ -330,6 +330,11 @@ def test_rows_that_are_lost_are_made_anew(database: Database, table: str) -> Non
 @wide
 def test_a_workspace_that_cannot_be_refreshed_ends_in_quarantine(database: Database) -> None:
     owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)
+
+    def version() -> int:
+        answer: int = ask(ann, "analytics_overview", from_day="2024-06-01", to_day="2024-06-30")["version"]
+        return answer
+
     lead = host.lead(HERE)
     bring_up_to_date(database)
     owner.execute("alter table inboxdb.lead_fact add constraint none check (tag_key = 0)")
@@ -342,7 +347,9 @@ def test_a_workspace_that_cannot_be_refreshed_ends_in_quarantine(database: Datab
     assert outcomes.count("failed") == 8
     status = "select quarantined, failing, last_error from inboxdb.analytics_status()"
     owner.execute("update inboxdb.analytics_workspace set due_at = inboxdb.clock() where due_at < 'infinity'")
+    versions = [version()]
     refresh_all(owner)
+    versions.append(version())
     refresh_all(owner)
     said = "23514: the refresh of aggregates failed; inboxdb.recompute_analytics raises the error in full"
     assert owner.execute(status).fetchone() == (1, 0, said)
@@ -350,6 +357,15 @@ def test_a_workspace_that_cannot_be_refreshed_ends_in_quarantine(database: Datab
     assert (told.exit_code, json.loads(told.stdout)["broken_promises"]) == (3, ["aggregates are quarantined"])
     assert [one.status for one in doctor.examine(database.dsn) if one.check == "aggregates"] == ["problem"]
     assert figures(ann, "analytics_overview")["leads_created"] == 0, "live"
+    for second, tag in ((20, "New"), (25, "Positive"), (35, None)):
+        set_clock(owner, f"2024-06-15 12:00:{second}+00")
+        if tag:
+            host.update("Lead", lead, sentimentTag=tag)
+            drain_counts(owner)
+        assert refresh_all(owner) == []
+        versions.append(version())
+    # what is answered live is told: at once, and every ten seconds
+    assert versions[0] < versions[1] < versions[2] == versions[3] < versions[4]
     assert owner.execute("select from inboxdb.analytics_change").rowcount == 0
     with pytest.raises(psycopg.errors.CheckViolation):
         owner.execute("select inboxdb.recompute_analytics(%s)", [HERE])

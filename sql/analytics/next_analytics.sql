@@ -4,10 +4,10 @@ set search_path = ''
 as $$
 -- Purpose: choose the workspace whose aggregates are due longest, for refresh_analytics, and count the attempt. To be
 --   committed before the work, so that a workspace killing its backend is put off. A workspace without attempts left is
---   put in quarantine: its changes are thrown away, and a walk stands for them.
+--   put in quarantine, with a new version: its changes are thrown away, and a walk stands for them.
 -- Returns: the workspace, null when none is due, inboxdb is suspended, or the host has no analytics.
 -- Errors: IB004 above READ COMMITTED.
--- Reads: as collect_analytics. Writes: analytics_workspace; as collect_analytics.
+-- Reads: as collect_analytics. Writes: analytics_workspace, cache_version; as collect_analytics.
 -- DEFINER: its callers have no rights in inboxdb.
 declare
   now pg_catalog.timestamptz;
@@ -41,6 +41,8 @@ begin
             w.last_error, (inboxdb.failure('recompute-analytics-aggregates', null)).sentence
           )
         where w.number = candidate.number;
+        -- answered live from now on
+        perform inboxdb.new_versions('recompute-analytics-aggregates', array[candidate.client_id]);
       else
         update inboxdb.analytics_workspace as w
         set attempts = w.attempts + 1, due_at = now + inboxdb.retry_delay(w.attempts + 1)
