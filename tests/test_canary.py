@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from inboxdb.demo import embedded
+from inboxdb.rollout import packet
 from tests.interleave import Stage, until
 from tests.rows import Host, new_id, set_clock
 from tests.running import Start
@@ -532,9 +534,9 @@ def test_a_packet_is_the_same_at_any_later_time(rollout: Rollout, tmp_path: Path
     assert first.keys() == {".json", ".md", ".svg"}
     evidence = json.loads(first[".json"])
     [found] = evidence["stages"]
-    assert [(read["of"], read["samples"], read["failures"]) for read in found["reads"]] == [
-        ("cohort", 40, {}),
-        ("rest", 7, {"IB015": 7}),
+    assert [(read["of"], read["workspaces"], read["samples"], read["other_outcomes"]) for read in found["reads"]] == [
+        ("cohort", 5, 40, {}),
+        ("rest", 5, 7, {"IB015": 7}),
     ]
     assert [found["looks"][0]["at"], found["to"]] == ["2024-06-10T12:10:00.000000Z"] * 2
     assert found["windows"] == [{"read": "conversations", "class": None, "window": 1, "samples": 40, "p95": 20}]
@@ -548,11 +550,71 @@ def test_a_packet_is_the_same_at_any_later_time(rollout: Rollout, tmp_path: Path
     )
 
 
+def test_a_packet_without_a_look_says_so(rollout: Rollout, tmp_path: Path) -> None:
+    """And has the flag's history nevertheless."""
+    rollout.start("5,25")
+    rollout.report()
+    report = ("canary", "report", FLAG, "--out", str(tmp_path), "--dsn", rollout.database.dsn)
+    said = invoke(*report)
+    assert (said.exit_code, said.stderr.startswith("No look at canary 1 yet")) == (0, True)
+    evidence = json.loads((tmp_path / "canary-1.json").read_text())
+    assert [(entry["state"], entry["why"]) for entry in evidence["history"]] == [("5%", "canary 1, stage 1")]
+    rollout.look()
+    assert invoke(*report).stderr == ""
+
+
+def test_a_packet_without_a_drawing_says_so(rollout: Rollout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.delitem(sys.modules, "inboxdb.rollout.plots", raising=False)
+    monkeypatch.delattr("inboxdb.rollout.plots", raising=False)
+    rollout.start("5", "--observe", "10m")
+    rollout.turn_to(10)
+    rollout.report()
+    watched = invoke("canary", "watch", FLAG, "--auto", "--out", str(tmp_path), "--dsn", rollout.database.dsn)
+    assert watched.exit_code == 0
+    assert [line.split()[0] for line in watched.stderr.splitlines()] == ["canary", "No", "wrote", "wrote"]
+    assert "No drawing: extra `plot` is not installed" in watched.stderr
+
+
+def test_a_packet_says_what_is_next(rollout: Rollout) -> None:
+    """Nobody whose flag is off is told to switch it off, nor to compare with a stage that was not passed."""
+    rollout.start()
+    for ended_as in (None, "complete", "taken_back", "aborted", "overtaken"):
+        if ended_as:
+            rollout.owner.execute("update inboxdb.canary set ended_at = inboxdb.clock(), ended_as = %s", [ended_as])
+        [(evidence,)] = rollout.owner.execute("select inboxdb.canary_evidence(1)").fetchall()
+        text = packet.markdown(evidence)
+        assert text.startswith(f"# Canary 1 of {FLAG}: {(ended_as or 'at work').replace('_', ' ')}\n")
+        _, following = text.split("## What is next")
+        is_off = ended_as in ("taken_back", "aborted")
+        assert ("kill switch" in following) is not is_off
+        assert ("The flag was set to off" in following) is is_off
+        assert ("next day's" in following) is (ended_as == "complete")
+
+
+def test_stages_are_drawn_to_one_scale(rollout: Rollout, tmp_path: Path) -> None:
+    """Counts are whole numbers, and no stage's samples are out of the frame."""
+    rollout.start("5,25", "--observe", "10m")
+    for minute, number in ((10, 40), (14, 900)):
+        rollout.turn_to(minute)
+        rollout.report(number)
+        assert rollout.look() == ("passed" if minute == 10 else "observing")
+        if minute == 10:
+            rollout.advance()
+    svg = rollout.packet(tmp_path)[".svg"]
+    texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    numbers = [float(text) for text in texts if re.fullmatch(r"[\d.]+", text)]
+    assert max(numbers) >= 800
+    assert all(number.is_integer() for number in numbers), numbers
+    assert texts.count("allowed") == 2
+    assert texts.count("window of 300 s") == 2
+
+
 def test_words_of_people_are_no_markdown(rollout: Rollout, tmp_path: Path) -> None:
     rollout.start()
-    answer(rollout.database, "canary", "abort", FLAG, "--why", "a | b\n# <b>*bold*</b>")
+    answer(rollout.database, "canary", "abort", FLAG, "--why", "a | b\n# <b>*bold*</b> _so_ inbox_read")
     text = rollout.packet(tmp_path)[".md"]
-    assert "**a \\| b \\# \\<b\\>\\*bold\\*\\</b\\>**\n" in text
+    assert "**a \\| b \\# \\<b\\>\\*bold\\*\\</b\\> \\_so\\_ inbox_read**\n" in text
 
 
 def test_a_packet_that_cannot_be_written_is_an_error(rollout: Rollout, tmp_path: Path) -> None:

@@ -157,7 +157,8 @@ def watch(call: Call, flag: str, auto: bool, every: float, out: Path | None) -> 
     now = canary.watch(call.dsn, flag, auto=auto, every=every, tell=report)
     if out:
         with session(call.dsn, application_name="inboxdb canary") as connection:
-            packet.write(canary.evidence(connection, now.canary_number), out)
+            for file in _write(connection, flag, now.canary_number, out):
+                report(f"wrote {file}")
     call.answer(asdict(now), render.canaries([now]))
     return now.state == canary.COMPLETE
 
@@ -167,11 +168,25 @@ def watch(call: Call, flag: str, auto: bool, every: float, out: Path | None) -> 
 @click.option("--out", type=OUT, metavar="DIR", required=True, help="The folder to write to.")
 @click.option("--number", type=click.IntRange(1), metavar="N", help="Which canary, if not the flag's last one.")
 def write_report(call: Call, flag: str, out: Path, number: int | None) -> bool:
-    """Write the evidence packet: Markdown, JSON, and a drawing where the extra `plot` is installed.
+    """Write the evidence packet as of the last look: Markdown, JSON, and a drawing where the extra `plot` is installed.
 
     The same at any later time, as long as the samples are kept: setting read_sample_days.
     """
     with session(call.dsn, application_name="inboxdb canary") as connection:
-        files = packet.write(canary.evidence(connection, canary.find(connection, flag, number)), out)
+        files = _write(connection, flag, canary.find(connection, flag, number), out)
     call.answer({"files": list(map(str, files))}, "\n".join(f"wrote {file}" for file in files))
     return True
+
+
+def _write(connection: Connection, flag: str, number: int, out: Path) -> list[Path]:
+    """Write the packet of a canary, and say what it lacks. Returns the files."""
+    evidence = canary.evidence(connection, number)
+    files = packet.write(evidence, out)
+    if not any(stage["looks"] for stage in evidence["stages"]):
+        report(
+            f"No look at canary {number} yet, so the packet has no gate, read or sample: `inboxdb canary watch {flag}`, "
+            "or a drain, looks."
+        )
+    if not any(file.suffix == ".svg" for file in files):
+        report("No drawing: extra `plot` is not installed (`pip install '.[plot]'` in the checkout).")
+    return files

@@ -334,7 +334,7 @@ def canaries(found: Sequence[Canary]) -> str:
         rows = {
             "canary": f"{canary.canary_number} of {canary.flag_name}",
             "stage": f"{stages}, since {instant(canary.began_at)}",
-            "state": canary.state + (f": {canary.why}" if canary.why else ""),
+            "state": canary.state.replace("_", " ") + (f": {canary.why}" if canary.why else ""),
             "looked at": instant(canary.looked_at)
             if canary.looked_at
             else "not yet: `inboxdb canary watch`, or a drain",

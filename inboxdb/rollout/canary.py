@@ -202,7 +202,7 @@ def watch(dsn: str, flag: str, *, auto: bool, every: float, tell: Callable[[str]
                 if state == PASSED and auto:
                     state = look(connection, number, advance=True)
                 now = latest(connection, flag)
-            tell(f"canary {number} of {flag}, stage {now.stage_number}: {state}")
+            tell(f"canary {number} of {flag}, stage {now.stage_number}: {state.replace('_', ' ')}")
             if state in ENDS or (auto and state == UNDECIDED):
                 return now
         except (CannotConnect, ConnectionLost, DatabaseRefused) as error:

@@ -8,19 +8,37 @@ from typing import Any
 
 from inboxdb.database.errors import InboxdbError, MissingExtra
 
-ENDED = {
-    None: "at work",
-    "complete": "complete: every stage was passed",
-    "taken_back": "taken back",
-    "aborted": "aborted",
-    "overtaken": "overtaken: the flag was set by somebody else",
+AT_WORK = "at work"
+
+KILL_SWITCH = "`inboxdb flags set FLAG off --why …` is the kill switch."
+
+# What to do next, by how the canary ended.
+NEXT = {
+    AT_WORK: ("`inboxdb canary status FLAG`: each gate as of the last look.", KILL_SWITCH),
+    "complete": (
+        "Go on reporting samples, and compare the next day's 95th percentiles with the last stage's.",
+        "`inboxdb status` and `inboxdb doctor`: oldest change, drift, quarantined workspaces.",
+        KILL_SWITCH,
+    ),
+    "taken_back": (
+        "The flag was set to off, for all workspaces without a state of their own.",
+        "Mend what was breached, then start another canary: `inboxdb canary start FLAG`.",
+    ),
+    "aborted": (
+        "The flag was set to off, for all workspaces without a state of their own.",
+        "Start another canary, `inboxdb canary start FLAG`, or set the flag: `inboxdb flags set FLAG on --why …`.",
+    ),
+    "overtaken": ("The flag is as somebody set it: `inboxdb flags history FLAG` says who, and why.", KILL_SWITCH),
 }
 
-# What to look at once the canary is over.
-AFTERWARDS = (
-    "Go on reporting samples, and compare the next day's 95th percentiles with the last stage's.",
-    "`inboxdb status` and `inboxdb doctor`: oldest change, drift, quarantined workspaces.",
-    "`inboxdb flags list`: how the flag is set now; `inboxdb flags set FLAG off --why …` is the kill switch.",
+GATES = (
+    "A share is the greater one of the whole stage and of the last window. A latency is the time within which 95 of 100 "
+    "answers came in the whole stage, or in the last window where that was too slow. Of the cohort alone."
+)
+
+READS = (
+    "Other outcomes than `ok`, by code. `IB015`: refused because the flag is off there, as is meant; such samples count "
+    "for no gate. Percentiles are of the whole stage, in ms, of answers alone."
 )
 
 
@@ -55,15 +73,19 @@ def _draw(evidence: dict[str, Any], file: Path) -> list[Path]:
 def markdown(evidence: dict[str, Any]) -> str:
     """Write the packet for people."""
     canary = evidence["canary"]
+    state = canary["ended_as"] or AT_WORK
     lines = [
-        f"# Canary {canary['number']} of {canary['flag']}: {ENDED[canary['ended_as']]}",
+        f"# Canary {canary['number']} of {canary['flag']}: {state.replace('_', ' ')}",
         "",
         *([f"**{_text(canary['why'])}**", ""] if canary["why"] else []),
+        f"- behind the flag are {_text(canary['meaning'] or 'no reads any more')}",
         f"- started {canary['started_at']} by {_text(canary['started_by'])}; ended {canary['ended_at'] or 'not yet'}",
         f"- stages: {', '.join(f'{percentage} %' for percentage in canary['stages'])} of workspaces, each observed for "
         f"{canary['observe_seconds']:g} s at least, {canary['at_most_seconds']:g} s at most; windows of "
         f"{canary['window_seconds']:g} s",
-        "- all times are UTC; a share is of 1, a latency in ms, an age in s; *undecided* is not passed",
+        "- the cohort are the workspaces that a stage turns the flag on for, the rest all others; counted are those with "
+        "samples",
+        "- all times are UTC; a share of 0.01 is 1 %, a latency is in ms, an age in s; *undecided* is not passed",
         "",
         "## Flag",
         "",
@@ -77,7 +99,7 @@ def markdown(evidence: dict[str, Any]) -> str:
     ]
     for stage in evidence["stages"]:
         lines += _stage(stage)
-    lines += ["", "## What to watch after", "", *(f"- {one.replace('FLAG', canary['flag'])}" for one in AFTERWARDS)]
+    lines += ["", "## What is next", "", *(f"- {one.replace('FLAG', canary['flag'])}" for one in NEXT[state])]
     return "\n".join(lines) + "\n"
 
 
@@ -96,16 +118,16 @@ def _stage(stage: dict[str, Any]) -> Iterator[str]:
         for gate in stage["gates"]
     ]
     yield from _table(("gate", "read", "samples", "measured", "allowed", "verdict"), gates)
-    yield ""
+    yield from ("", GATES, "")
     reads = [
         (
-            *(read["of"], _read(read), read["samples"], _failures(read)),
+            *(read["of"], f"{read['workspaces']:,}", _read(read), read["samples"], _other_outcomes(read)),
             *(_number(read[name]) for name in ("p50", "p95", "p99", "max")),
         )
         for read in stage["reads"]
     ]
-    yield from _table(("workspaces", "read", "samples", "failures", "p50", "p95", "p99", "max"), reads)
-    yield ""
+    yield from _table(("whose", "workspaces", "read", "samples", "other outcomes", "p50", "p95", "p99", "max"), reads)
+    yield from ("", READS, "")
     looks = [
         (look["at"], _number(look["oldest_change_seconds"]), look["drifted"], look["quarantined"])
         for look in stage["looks"]
@@ -123,8 +145,8 @@ def _whose(entry: dict[str, Any]) -> str:
     return "one workspace" if entry["for_one_workspace"] else "all others"
 
 
-def _failures(read: dict[str, Any]) -> str:
-    return ", ".join(f"{code}: {number}" for code, number in sorted(read["failures"].items())) or "none"
+def _other_outcomes(read: dict[str, Any]) -> str:
+    return ", ".join(f"{code}: {number}" for code, number in sorted(read["other_outcomes"].items())) or "none"
 
 
 def _read(row: dict[str, Any]) -> str:
@@ -137,4 +159,4 @@ def _number(value: float | None) -> str:
 
 def _text(words: str) -> str:
     """Keep somebody's words from being Markdown, or HTML, and in one line."""
-    return re.sub(r"([\\`*_|<>\[\]#&])", r"\\\1", " ".join(words.split()))
+    return re.sub(r"([\\`*|<>\[\]#&]|(?<!\w)_|_(?!\w))", r"\\\1", " ".join(words.split()))

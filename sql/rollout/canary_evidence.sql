@@ -5,10 +5,10 @@ as $$
   -- Purpose: everything for and against a canary, by samples and looks: the same at any later time, as long as the
   --   samples are kept.
   -- Parameters: this_canary.
-  -- Returns: an object: canary; history of the flag meanwhile; stages, each as of its last look: gates, reads of the
-  --   cohort and of the rest, windows (95th percentiles), the stage's first and last look; null for an unknown canary.
-  --   No workspace is named.
-  -- Reads: canary, canary_stage, canary_look, flag_history; as judge_canary.
+  -- Returns: an object: canary; history of the flag until the canary's end, or its last look; stages, each as of its
+  --   last look: gates, reads of the cohort and of the rest, windows (95th percentiles), the stage's first and last
+  --   look; null for an unknown canary. No workspace is named.
+  -- Reads: canary, canary_stage, canary_look, flag_history, flag_definition; as judge_canary.
   -- INVOKER: for the owner.
   with
   judged as (
@@ -37,6 +37,7 @@ as $$
     select
       n.stage_number, n.function_name, n.class, n.is_cohort,
       pg_catalog.count(*) as samples,
+      pg_catalog.count(distinct n.client_id) as workspaces,
       pg_catalog.percentile_cont(array[0.5, 0.95, 0.99]) within group (order by n.ms)
       filter (where n.kind = 'answered') as at,
       pg_catalog.max(n.ms) filter (where n.kind = 'answered') as longest
@@ -63,6 +64,7 @@ as $$
     pg_catalog.jsonb_build_object(
       'canary', pg_catalog.jsonb_build_object(
         'number', c.canary_number, 'flag', c.flag_name, 'stages', c.percentages,
+        'meaning', (select d.meaning from inboxdb.flag_definition as d where d.flag_name = c.flag_name),
         'observe_seconds', pg_catalog.date_part('epoch', c.observe),
         'at_most_seconds', pg_catalog.date_part('epoch', c.at_most),
         'window_seconds', pg_catalog.date_part('epoch', c.window_length),
@@ -87,7 +89,9 @@ as $$
             from inboxdb.flag_history as b
             where b.flag_name = c.flag_name and b.changed_at <= c.started_at
           )
-          and h.changed_at <= coalesce(c.ended_at, (select pg_catalog.max(j.looked_at) from judged as j))
+          and h.changed_at <= coalesce(
+            c.ended_at, (select pg_catalog.max(j.looked_at) from judged as j), c.started_at
+          )
       ),
       'stages', (
         select
@@ -116,8 +120,8 @@ as $$
                       pg_catalog.jsonb_build_object(
                         'read', r.function_name, 'class', r.class,
                         'of', case when r.is_cohort then 'cohort' else 'rest' end,
-                        'samples', r.samples,
-                        'failures', (
+                        'workspaces', r.workspaces, 'samples', r.samples,
+                        'other_outcomes', (
                           select coalesce(pg_catalog.jsonb_object_agg(o.outcome, o.number), '{}')
                           from codes as o
                           where o.stage_number = r.stage_number and o.function_name = r.function_name

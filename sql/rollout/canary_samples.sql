@@ -3,7 +3,7 @@ create or replace function inboxdb.canary_samples(
 )
 returns table (
   function_name text, class text, allowed_ms double precision, is_cohort boolean, read_at timestamptz,
-  ms double precision, outcome text, kind text
+  ms double precision, outcome text, kind text, client_id text
 )
 language sql stable
 set search_path = ''
@@ -12,7 +12,7 @@ as $$
   -- Parameters: this_canary; this_stage; as_of, up to when; seen, a snapshot: samples noted later count for nothing.
   -- Returns: the read; warm or cold where targets differ, else null; how long the read may take; whether the
   --   workspace's place is in the stage's percentage, whatever its own state; when, how long and how the read ended;
-  --   in a word: answered, refused, switched_off, mistaken (by the caller), or failed.
+  --   in a word: answered, refused, switched_off, mistaken (by the caller), or failed; the workspace.
   -- Reads: canary, canary_stage, read_sample by time, read_target.
   -- INVOKER: called by judge_canary and canary_evidence only.
   with
@@ -51,6 +51,7 @@ as $$
       when n.outcome = 'IB015' then 'switched_off'
       when n.outcome in ('IB016', 'IB017', 'IB021') then 'mistaken'
       else 'failed'
-    end
+    end,
+    n.client_id
   from noted as n
 $$;
