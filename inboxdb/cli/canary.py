@@ -184,8 +184,8 @@ def _write(connection: Connection, flag: str, number: int, out: Path) -> list[Pa
     files = packet.write(evidence, out)
     if not any(stage["looks"] for stage in evidence["stages"]):
         report(
-            f"No look at canary {number} yet, so the packet has no gate, read or sample: `inboxdb canary watch {flag}`, "
-            "or a drain, looks."
+            f"No look at canary {number} yet, so the packet has no gate, read or sample: "
+            f"`inboxdb canary watch {flag}`, or a drain, looks."
         )
     if not any(file.suffix == ".svg" for file in files):
         report("No drawing: extra `plot` is not installed (`pip install '.[plot]'` in the checkout).")

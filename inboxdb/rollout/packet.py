@@ -32,13 +32,13 @@ NEXT = {
 }
 
 GATES = (
-    "A share is the greater one of the whole stage and of the last window. A latency is the time within which 95 of 100 "
-    "answers came in the whole stage, or in the last window where that was too slow. Of the cohort alone."
+    "A share is the greater one of the whole stage and of the last window. A latency is the time within which 95 of "
+    "100 answers came in the whole stage, or in the last window where that was too slow. Both are of the cohort alone."
 )
 
 READS = (
-    "Other outcomes than `ok`, by code. `IB015`: refused because the flag is off there, as is meant; such samples count "
-    "for no gate. Percentiles are of the whole stage, in ms, of answers alone."
+    "Other outcomes are all but `ok`, by code. `IB015`: refused because the flag is off there, as is meant; such "
+    "samples count for no gate. Percentiles are of the whole stage, in ms, of answers alone."
 )
 
 
@@ -83,8 +83,8 @@ def markdown(evidence: dict[str, Any]) -> str:
         f"- stages: {', '.join(f'{percentage} %' for percentage in canary['stages'])} of workspaces, each observed for "
         f"{canary['observe_seconds']:g} s at least, {canary['at_most_seconds']:g} s at most; windows of "
         f"{canary['window_seconds']:g} s",
-        "- the cohort are the workspaces that a stage turns the flag on for, the rest all others; counted are those with "
-        "samples",
+        "- the cohort are the workspaces that a stage turns the flag on for, the rest all others; those with samples "
+        "are counted",
         "- all times are UTC; a share of 0.01 is 1 %, a latency is in ms, an age in s; *undecided* is not passed",
         "",
         "## Flag",
