@@ -456,13 +456,30 @@ begin
       'a canary cannot have such stages',
       'Up to 20 percentages from 1 to 100, each greater than the one before: 5,25,100.'
     );
-  elsif window_length is null or window_length not between interval '1 millisecond' and interval '1 hour'
-    or observe is null or observe < 2 * window_length
-    or at_most is null or at_most not between observe and interval '30 days'
+  elsif window_length is null or observe is null or at_most is null
+    or window_length not between interval '1 millisecond' and interval '1 hour'
   then
     perform inboxdb.refuse_canary(
-      'a canary cannot have such times',
-      'A window has up to an hour, observing a stage at least two windows; and at most 30 days, not less than at least.'
+      'a canary cannot have such a window', 'A window (--window) has from a millisecond to an hour.'
+    );
+  elsif observe < 2 * window_length then
+    perform inboxdb.refuse_canary(
+      pg_catalog.format(
+        'a stage cannot be observed for %s s (--observe), which is less than two windows of %s s (--window)',
+        pg_catalog.date_part('epoch', observe), pg_catalog.date_part('epoch', window_length)
+      ),
+      pg_catalog.format(
+        'Give windows of %s s or less, or observe for %s s or longer.',
+        pg_catalog.date_part('epoch', observe) / 2, 2 * pg_catalog.date_part('epoch', window_length)
+      )
+    );
+  elsif at_most not between observe and interval '30 days' then
+    perform inboxdb.refuse_canary(
+      pg_catalog.format('a stage cannot be undecided after %s s (--at-most)', pg_catalog.date_part('epoch', at_most)),
+      pg_catalog.format(
+        'From %s s, for which a stage is observed at least (--observe), up to 30 days.',
+        pg_catalog.date_part('epoch', observe)
+      )
     );
   end if;
 
@@ -641,15 +658,17 @@ $$;
 -- <<< sql/rollout/look_at_canary.sql
 
 -- >>> sql/rollout/look_at_canaries.sql
-create or replace function inboxdb.look_at_canaries() returns void
+create or replace function inboxdb.look_at_canaries() returns jsonb
 language plpgsql volatile
 set search_path = ''
 as $$
 -- Purpose: look at each canary at work without a look for half a minute: drains take flags back, too.
+-- Returns: for the drain's log, an array with an object for each flag taken back; null where none was.
 -- Reads: canary, canary_look. Writes: as look_at_canary; a canary held by another session is passed over.
 -- INVOKER: called by maintain, by its name in view maintenance.
 declare
   number integer;
+  taken_back pg_catalog.jsonb;
 begin
   for number in
     select c.canary_number
@@ -663,8 +682,18 @@ begin
     order by c.canary_number
     for update skip locked
   loop
-    perform inboxdb.look_at_canary(number);
+    if inboxdb.look_at_canary(number) = 'taken_back' then
+      taken_back := coalesce(taken_back, '[]') || (
+        select
+          pg_catalog.jsonb_build_object(
+            'event', 'took a flag back', 'action', 'canary', 'flag', c.flag_name, 'canary', number, 'why', c.why
+          )
+        from inboxdb.canary as c
+        where c.canary_number = number
+      );
+    end if;
   end loop;
+  return taken_back;
 end
 $$;
 -- <<< sql/rollout/look_at_canaries.sql

@@ -69,8 +69,8 @@ comment on column inboxdb.maintenance.burst is 'The time that a worker may save 
 comment on column inboxdb.maintenance.chooser is
 'A function that returns a workspace, null if none is due; committed before the work. Null without workspaces.';
 comment on column inboxdb.maintenance.function_name is
-'A function without parameters, which may return whether there is more to do; after a chooser of the workspace, and'
-' returning outcome, version and changed_scopes.';
+'A function without parameters, which may return whether there is more to do, or an array of objects for the log; '
+'after a chooser of the workspace, and returning outcome, version and changed_scopes.';
 comment on column inboxdb.maintenance.job_name is
 'The job whose runs, where they are of that job alone, do the item; null where none does.';
 -- <<< sql/jobs/maintenance.view.sql
@@ -143,7 +143,7 @@ as $$
 --   all the time of their caller; at_rest, whether items with a share are meant, while no workspace is due; error_code,
 --   why the last step did not come back: its SQLSTATE.
 -- Returns: kept, for the next step: clocks and credits of this caller, so that nothing is written and no drain waits
---   for another; the item, null if none is due. After a choice, time_limit in seconds. After the work, its outcome:
+--   for another, and in "told" what the item just done says to the log, an array of objects; the item, null if none is due. After a choice, time_limit in seconds. After the work, its outcome:
 --   done, failed, more where the function returned true, or with a workspace the outcome, version and changed_scopes of
 --   a refresh, for send_signals. After more at rest the item is due at once, as long as its share of time lasts.
 -- Errors: IB004 above READ COMMITTED; 57014 when cancelled, to be given as error_code.
@@ -155,7 +155,7 @@ declare
   answer pg_catalog.text;
 begin
   perform inboxdb.require_read_committed();
-  kept := coalesce(kept, '{}');
+  kept := coalesce(kept, '{}') - 'told';
   if kept ? 'at_hand' then
     item := kept #>> '{at_hand,item}';
     client_id := kept #>> '{at_hand,client_id}';
@@ -174,6 +174,8 @@ begin
         execute pg_catalog.format('select %s()', chosen.function_name) into answer;
         if answer in ('true', 't') then
           outcome := 'more';
+        elsif answer like '[%' then
+          kept := kept || pg_catalog.jsonb_build_object('told', answer::pg_catalog.jsonb);
         end if;
       else
         execute pg_catalog.format(

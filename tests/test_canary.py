@@ -320,7 +320,7 @@ def test_undecided_is_never_passed(rollout: Rollout, tmp_path: Path) -> None:
     begun = invoke(
         "canary", "start", FLAG, "--yes", "--observe", "10m", "--at-most", "1h", "--dsn", rollout.database.dsn
     )
-    assert f"Nobody has reported a read behind {FLAG} within " in begun.stderr
+    assert f"Nobody has reported a read behind {FLAG} in the last 300 s: " in begun.stderr
     assert rollout.pass_minutes(20, lambda: None, step=10) == "observing"
     assert rollout.gates()["latency"] == "undecided"
     rollout.report(29)
@@ -358,6 +358,7 @@ def test_a_start_says_what_is_turned_off_and_asks(rollout: Rollout) -> None:
         ("IB025", ("--stages", "0,5")),
         ("IB025", ("--stages", "5,101")),
         ("IB025", ("--observe", "9m")),
+        ("IB025", ("--observe", "1m")),
         ("IB025", ("--window", "2h", "--observe", "9h", "--at-most", "9h")),
         ("IB025", ("--at-most", "29m")),
         (None, ("--stages", "5;25")),
@@ -368,16 +369,16 @@ def test_what_no_canary_can_be_is_refused(rollout: Rollout, code: str | None, ar
     said = invoke("canary", "start", FLAG, "--yes", *arguments, "--dsn", rollout.database.dsn)
     assert said.exit_code == (1 if code else 2)
     assert not code or said.stderr.endswith(f"({code})\n")
+    assert not code or said.stderr.startswith("inboxdb: a "), "not a word of what will be turned off"
+    assert arguments[0] in said.stderr or arguments[0] == "--stages", "the option to change"
     assert rollout.percentage is None
     assert answer(rollout.database, "canary", "status") == {"canaries": [], "statements": []}
 
 
 def test_one_canary_at_a_time_for_a_flag(rollout: Rollout) -> None:
     rollout.start()
-    assert (
-        "a canary of flag inbox_read is at work"
-        in invoke("canary", "start", FLAG, "--yes", "--dsn", rollout.database.dsn).stderr
-    )
+    refused = invoke("canary", "start", FLAG, "--yes", "--dsn", rollout.database.dsn).stderr
+    assert refused.startswith("inboxdb: a canary of flag inbox_read is at work. ")
     answer(rollout.database, "canary", "start", "counts_read", "--yes")
     aborted = answer(rollout.database, "canary", "abort", FLAG, "--why", "not today")
     assert (aborted["state"], aborted["why"]) == ("aborted", "not today")
@@ -406,7 +407,41 @@ def test_who_sets_the_flag_ends_the_canary(rollout: Rollout) -> None:
     assert rollout.percentage == 100
 
 
+def test_who_sets_the_flag_is_told_and_may_start_another(rollout: Rollout) -> None:
+    """At once, without a look in between; what a canary has set itself is not set by hand."""
+    dsn = ("--dsn", rollout.database.dsn)
+    workspace = Host(rollout.database.writer()).workspace()
+    rollout.start("5,25")
+    for arguments in (("5%",), ("on", "--workspace", workspace)):
+        assert invoke("flags", "set", FLAG, *arguments, "--why", "so", *dsn).stderr == ""
+    said = invoke("flags", "set", FLAG, "on", "--why", "enough", *dsn)
+    assert (said.exit_code, said.stderr) == (0, f"This ends canary 1 of {FLAG} at its next look.\n")
+    rollout.start("10")
+    ended = "select canary_number, ended_as from inboxdb.canary order by canary_number"
+    assert rollout.owner.execute(ended).fetchall() == [(1, "overtaken"), (2, None)]
+    assert rollout.percentage == 10
+
+
 # Whoever looks
+
+
+def test_a_drain_tells_which_flag_it_took_back(rollout: Rollout, start: Start) -> None:
+    """Once, and not the drains after it."""
+    rollout.start("5", "--observe", "10m")
+    for minute in (4, 9):
+        rollout.turn_to(minute)
+        slow(rollout)
+    rollout.turn_to(10)
+
+    def told() -> list[dict[str, Any]]:
+        status, _, log = start("drain-dirty", "--log-format", "json").end()
+        assert status == 0, log
+        return [line for line in map(json.loads, log.splitlines()) if line["action"] == "canary"]
+
+    [line] = told()
+    assert (line["event"], line["level"], line["flag"], line["canary"]) == ("took a flag back", "warning", FLAG, 1)
+    assert line["why"] == rollout.state["why"]
+    assert told() == []
 
 
 def test_a_drain_takes_a_flag_back_too(rollout: Rollout) -> None:

@@ -220,7 +220,7 @@ def test_page_has_the_worst_first(database: Database) -> None:
     assert result.exit_code == 3
     said = [line.partition(":")[0] for line in result.stdout.splitlines() if not line.startswith("  -> ")]
     assert said[:3] == ["PROBLEM", "NOT LOOKED AT", "NOTE"]
-    assert f"{len(CHECKS)} checks, 1 problem, 1 not looked at, 1 note, {len(CHECKS) - 3} healthy" in result.stdout
+    assert f"{len(CHECKS)} checks, {len(CHECKS) - 3} healthy; 1 problem, 1 not looked at, 1 note\n" in result.stdout
 
 
 # How a check is run
@@ -927,7 +927,7 @@ def test_reads_are_switched_off(database: Database) -> None:
     assert complaints(database) == {}
     switch("off", workspace)
     [finding] = only_complaint(database, "flags", "note")
-    assert "is on, and 1 workspaces have a state of their own, 1 of them off, " in finding["evidence"]
+    assert "is on, and 1 workspace has a state of their own, 1 of them off, " in finding["evidence"]
     switch("default", workspace)
     assert complaints(database) == {}
 
@@ -936,8 +936,13 @@ def test_canaries_want_somebody(database: Database) -> None:
     """Who looks at them, reports reads, or reads why one was taken back."""
     owner = database.connect()
     drain(database.dsn)
-    owner.execute("select inboxdb.start_canary('inbox_read', '{100}', '1 minute', '1 minute', '1 second')")
-    assert complaints(database) == {}
+    owner.execute("select inboxdb.start_canary('inbox_read', '{5,100}', '1 minute', '1 minute', '1 second')")
+    [finding] = only_complaint(database, "flags", "note")
+    assert finding["evidence"].endswith("on for 5% of workspaces, by canary 1, stage 1, which is at work")
+    assert "flags set" not in finding["remedy"], "which would end it"
+    owner.execute("select inboxdb.set_flag('inbox_read', '7%', 'by hand')")
+    assert "flags set" in only_complaint(database, "flags", "note")[0]["remedy"]
+    owner.execute("select inboxdb.set_flag('inbox_read', '5%', 'as the canary has it')")
     set_clock_ahead(database, "4 minutes")
     owner.execute("select inboxdb.look_at_canary(1)")
     [finding] = complaints(database)["canary"]
@@ -949,8 +954,12 @@ def test_canaries_want_somebody(database: Database) -> None:
         "canary 1 of flag inbox_read had no look for five minutes, so that no breach is seen"
     )
     owner.execute("update inboxdb.canary set ended_at = inboxdb.clock(), ended_as = 'taken_back', why = 'so'")
-    [finding] = complaints(database)["canary"]
-    assert (finding["severity"], finding["evidence"].endswith(": so")) == ("note", True)
+    for state, is_off in (("off", True), ("on", False)):
+        owner.execute("select inboxdb.set_flag('inbox_read', %s, 'by hand')", [state])
+        [finding] = complaints(database)["canary"]
+        assert (finding["severity"], finding["evidence"].endswith(": so")) == ("note", True)
+        assert "inbox_read --number 1 --out" in finding["remedy"]
+        assert ("the flag is off" in finding["remedy"]) is is_off
     set_clock_ahead(database, "25 hours")
     assert "canary" not in complaints(database)
 

@@ -56,7 +56,11 @@ def canary_group() -> None:
 @options(
     click.option("--stages", type=Percentages(), default="5,25,100", show_default=True, help="Of all workspaces."),
     click.option(
-        "--observe", type=Duration(), default="30m", show_default=True, help="How long each stage is observed at least."
+        "--observe",
+        type=Duration(),
+        default="30m",
+        show_default=True,
+        help="How long each stage is observed at least: two windows or longer.",
     ),
     click.option(
         "--at-most", type=Duration(), default="2h", show_default=True, help="After how long a stage is undecided."
@@ -74,14 +78,15 @@ def start(
     """
     times = canary.Times(observe, at_most, window)
     with session(call.dsn, application_name="inboxdb canary") as connection:
-        _warn_and_ask(connection, flag, stages[0], window, yes)
+        now = canary.prospect(connection, flag, window)
+        canary.check_start(connection, flag, stages, times)
+        _warn_and_ask(now, flag, stages[0], window, yes)
         begun = canary.start(connection, flag, stages, times)
     call.answer(asdict(begun), render.canaries([begun]))
     return True
 
 
-def _warn_and_ask(connection: Connection, flag: str, percentage: int, window: timedelta, yes: bool) -> None:
-    now = canary.prospect(connection, flag, window)
+def _warn_and_ask(now: canary.Prospect, flag: str, percentage: int, window: timedelta, yes: bool) -> None:
     turned_off = max(now.percentage - percentage, 0)
     report(
         f"{flag} is on for {now.percentage} % of workspaces, and will be for {percentage} %: this turns it off for "
@@ -89,8 +94,8 @@ def _warn_and_ask(connection: Connection, flag: str, percentage: int, window: ti
     )
     if not now.reported:
         report(
-            f"Nobody has reported a read behind {flag} within {window}: until somebody calls inbox_api.note_reads, "
-            "each stage is undecided, and no breach is seen but in the queue."
+            f"Nobody has reported a read behind {flag} in the last {window.total_seconds():g} s: until somebody calls "
+            "inbox_api.note_reads, each stage is undecided, and no breach is seen but in the queue."
         )
     if turned_off and not yes:
         if not sys.stdin.isatty():

@@ -5,9 +5,10 @@ from dataclasses import asdict
 import click
 
 from inboxdb.cli import render
-from inboxdb.cli.app import Call, command, main
+from inboxdb.cli.app import Call, command, main, report
 from inboxdb.database.connection import session
 from inboxdb.install import flags
+from inboxdb.rollout import canary
 
 WORKSPACE = click.option("--workspace", "client_id", metavar="CLIENT_ID", help="One workspace alone.")
 
@@ -40,6 +41,9 @@ def set_flag(call: Call, flag: str, state: str, client_id: str | None, why: str)
     """
     with session(call.dsn, application_name="inboxdb flags") as connection:
         found = flags.switch(connection, flag, state, why, client_id)
+        ended = canary.overtaken(connection, flag) if client_id is None else None
+    if ended is not None:
+        report(f"This ends canary {ended} of {flag} at its next look.")
     call.answer(asdict(found), render.flags([found]))
     return True
 

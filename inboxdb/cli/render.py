@@ -15,7 +15,7 @@ from inboxdb.counts.analytics import Analytics
 from inboxdb.counts.conversations import Conversation
 from inboxdb.counts.stored import Counts
 from inboxdb.counts.verify import VerifyResult
-from inboxdb.database.checks import OBSTACLE
+from inboxdb.database.checks import NOT_LOOKED_AT, OBSTACLE, SEVERITIES
 from inboxdb.database.logs import logger, output
 from inboxdb.drain.run import DrainResult
 from inboxdb.drain.state import Progress
@@ -33,7 +33,7 @@ from inboxdb.move.steps import Moved
 from inboxdb.move.steps import Plan as MovePlan
 from inboxdb.rollout.canary import Canary
 from inboxdb.rollout.statements import Statements
-from inboxdb.watch.doctor import STATUSES, Check
+from inboxdb.watch.doctor import HEALTHY, STATUSES, Check
 from inboxdb.watch.facts import Fact, Status, Unit
 from inboxdb.watch.status import FailingWorkspace
 
@@ -504,9 +504,14 @@ def examination(checks: Sequence[Check], database: str) -> str:
     for check in checks:
         for finding in sorted(check.findings, key=lambda finding: STATUSES.index(finding.severity)):
             text += f"{finding.severity.upper()}: {check.check}: {finding.evidence}\n  -> {finding.remedy}\n"
-    number = Counter(check.status for check in checks)
-    tally = ", ".join(f"{number[status]} {status}" for status in STATUSES if number[status])
-    return f"{text}{database}: {plural(len(checks), 'check')}, {tally}"
+    number = Counter(finding.severity for check in checks for finding in check.findings)
+    found = ", ".join(
+        f"{number[one]} {one}" if one == NOT_LOOKED_AT else plural(number[one], one)
+        for one in SEVERITIES
+        if number[one]
+    )
+    healthy = sum(check.status == HEALTHY for check in checks)
+    return f"{text}{database}: {plural(len(checks), 'check')}, {healthy} healthy" + (f"; {found}" if found else "")
 
 
 # Moving a workspace

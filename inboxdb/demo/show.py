@@ -162,7 +162,7 @@ def run(
                 dsn = stack.enter_context(embedded.server(directory, keep=keep))
                 stack.callback(ignore_signals)  # called first: nothing is to disturb the cleaning up
                 step.outcome = f"PostgreSQL 18 is up in {escape(str(directory))}"
-            healthy = _show(console, dsn, workspaces, leads, seconds)
+            healthy, client_id = _show(console, dsn, workspaces, leads, seconds)
     except SystemExit:
         console.print("Interrupted. The server is stopped and its directory removed.")
         raise
@@ -173,7 +173,9 @@ def run(
         console.print(
             "The server is still up. Look around:\n\n"
             f"  export INBOXDB_DSN={shlex.quote(dsn)}\n"
-            "  inboxdb status\n\n"
+            "  inboxdb status\n"
+            f"  inboxdb counts {client_id}\n"
+            "  inboxdb drain-dirty --watch &    # a drain at work; without one `inboxdb doctor` finds a problem\n\n"
             "and stop it when you are done:\n\n"
             f"  kill -INT {pid} && sleep 5 && rm -r {shlex.quote(str(directory))}",
             markup=False,
@@ -236,8 +238,8 @@ def _is_terminal(console: Console) -> bool:
     return sys.stdout.isatty() and console.is_interactive
 
 
-def _show(console: Console, dsn: str, workspaces: int, leads: int, seconds: float) -> bool:
-    """Go through the steps on an empty server. Returns whether verify found nothing."""
+def _show(console: Console, dsn: str, workspaces: int, leads: int, seconds: float) -> tuple[bool, str]:
+    """Go through the steps on an empty server. Returns whether verify found nothing, and the id of a workspace."""
     with _step(console, "Making the host application's tables") as step:
         made = _make_host(dsn, workspaces, leads)
         step.outcome = "Synthetic host data: "
@@ -263,7 +265,7 @@ def _show(console: Console, dsn: str, workspaces: int, leads: int, seconds: floa
         console.print(_comparison(connection, live.watched[0]))
         console.print(_as_members_see_it(connection, live.watched[0]))
         console.print(_week(connection, live.watched[0]))
-    return result.healthy
+    return result.healthy, live.watched[0].client_id
 
 
 def _make_host(dsn: str, workspaces: int, leads: int) -> dict[str, int]:

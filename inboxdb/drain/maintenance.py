@@ -6,6 +6,7 @@ from typing import Any
 
 from psycopg.sql import SQL, Literal
 
+from inboxdb.database import logs
 from inboxdb.database.connection import Connection, in_one_trip
 
 
@@ -51,7 +52,7 @@ class Maintenance:
         return Item(name, limit, client_id) if name is not None else None
 
     def run(self, connection: Connection, item: Item, least_seconds: float = 0) -> Outcome:
-        """Run the chosen item.
+        """Run the chosen item, and log what it tells.
 
         Parameters: connection; item; least_seconds, its time limit at least.
 
@@ -59,6 +60,8 @@ class Maintenance:
         """
         _, _, _, *outcome = self._step(connection, max(item.time_limit, least_seconds), None)
         self._has_at_hand = False
+        for told in json.loads(self._kept or "{}").get("told", []):
+            logs.logger.warning(**told)
         return Outcome(*outcome)
 
     def give_up(self, connection: Connection, time_limit: float, sqlstate: str | None) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 from psycopg.rows import class_row
 
 from inboxdb.database.connection import Connection, session, transaction
@@ -91,14 +92,48 @@ def prospect(connection: Connection, flag: str, window: timedelta) -> Prospect:
     return found
 
 
+def check_start(connection: Connection, flag: str, percentages: list[int], times: Times) -> None:
+    """Raise what start would raise; a canary whose flag somebody has set since is ended, and in nobody's way."""
+    number = overtaken(connection, flag)
+    if number is not None:
+        look(connection, number)
+    with transaction(connection):
+        _start(connection, flag, percentages, times)
+        raise psycopg.Rollback
+
+
 def start(connection: Connection, flag: str, percentages: list[int], times: Times) -> Canary:
     """Begin a canary. Raises DatabaseRefused (IB017, IB025), through the session."""
     with transaction(connection):
-        connection.execute(
-            "select inboxdb.start_canary(%s, %s, %s, %s, %s)",
-            (flag, percentages, times.observe, times.at_most, times.window),
-        )
+        _start(connection, flag, percentages, times)
     return latest(connection, flag)
+
+
+def _start(connection: Connection, flag: str, percentages: list[int], times: Times) -> None:
+    connection.execute(
+        "select inboxdb.start_canary(%s, %s, %s, %s, %s)",
+        (flag, percentages, times.observe, times.at_most, times.window),
+    )
+
+
+def overtaken(connection: Connection, flag: str) -> Number | None:
+    """Return the number of the flag's canary whose next look ends it, because somebody has set the flag since."""
+    query = """
+        select c.canary_number
+        from inboxdb.canary as c
+        cross join lateral (
+          select s.percentage
+          from inboxdb.canary_stage as s
+          where s.canary_number = c.canary_number
+          order by s.stage_number desc
+          limit 1
+        ) as s
+        left join inboxdb.flag as f on c.flag_name = f.flag_name
+        where c.flag_name = %s and c.ended_at is null and f.percentage is distinct from s.percentage
+        """
+    with transaction(connection):
+        found = connection.execute(query, (flag,)).fetchone()
+    return found[0] if found else None
 
 
 def read(connection: Connection, flag: str | None = None) -> list[Canary]:

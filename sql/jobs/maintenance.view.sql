@@ -45,7 +45,7 @@ comment on column inboxdb.maintenance.burst is 'The time that a worker may save 
 comment on column inboxdb.maintenance.chooser is
 'A function that returns a workspace, null if none is due; committed before the work. Null without workspaces.';
 comment on column inboxdb.maintenance.function_name is
-'A function without parameters, which may return whether there is more to do; after a chooser of the workspace, and'
-' returning outcome, version and changed_scopes.';
+'A function without parameters, which may return whether there is more to do, or an array of objects for the log; '
+'after a chooser of the workspace, and returning outcome, version and changed_scopes.';
 comment on column inboxdb.maintenance.job_name is
 'The job whose runs, where they are of that job alone, do the item; null where none does.';

@@ -27,13 +27,30 @@ begin
       'a canary cannot have such stages',
       'Up to 20 percentages from 1 to 100, each greater than the one before: 5,25,100.'
     );
-  elsif window_length is null or window_length not between interval '1 millisecond' and interval '1 hour'
-    or observe is null or observe < 2 * window_length
-    or at_most is null or at_most not between observe and interval '30 days'
+  elsif window_length is null or observe is null or at_most is null
+    or window_length not between interval '1 millisecond' and interval '1 hour'
   then
     perform inboxdb.refuse_canary(
-      'a canary cannot have such times',
-      'A window has up to an hour, observing a stage at least two windows; and at most 30 days, not less than at least.'
+      'a canary cannot have such a window', 'A window (--window) has from a millisecond to an hour.'
+    );
+  elsif observe < 2 * window_length then
+    perform inboxdb.refuse_canary(
+      pg_catalog.format(
+        'a stage cannot be observed for %s s (--observe), which is less than two windows of %s s (--window)',
+        pg_catalog.date_part('epoch', observe), pg_catalog.date_part('epoch', window_length)
+      ),
+      pg_catalog.format(
+        'Give windows of %s s or less, or observe for %s s or longer.',
+        pg_catalog.date_part('epoch', observe) / 2, 2 * pg_catalog.date_part('epoch', window_length)
+      )
+    );
+  elsif at_most not between observe and interval '30 days' then
+    perform inboxdb.refuse_canary(
+      pg_catalog.format('a stage cannot be undecided after %s s (--at-most)', pg_catalog.date_part('epoch', at_most)),
+      pg_catalog.format(
+        'From %s s, for which a stage is observed at least (--observe), up to 30 days.',
+        pg_catalog.date_part('epoch', observe)
+      )
     );
   end if;
 

@@ -6,8 +6,9 @@
 select
   'warning' as severity,
   pg_catalog.format(
-    '%s sessions of role %I (pid %s first), which sees every lead: %s', pg_catalog.count(*), r.rolname,
-    pg_catalog.min(a.pid),
+    '%s of role %I (pid %s first), which sees every lead: %s',
+    case when pg_catalog.count(*) = 1 then '1 session' else pg_catalog.count(*) || ' sessions' end,
+    r.rolname, pg_catalog.min(a.pid),
     case
       when r.rolsuper then 'it is a superuser'
       when r.rolbypassrls then 'it has BYPASSRLS'

@@ -24,9 +24,11 @@ select
     pg_catalog.date_trunc('second', c.ended_at), c.why
   ) as evidence,
   pg_catalog.format(
-    '`inboxdb canary report %s --out .` says more; the flag is off until somebody sets it', c.flag_name
+    '`inboxdb canary report %s --number %s --out .` says more%s', c.flag_name, c.canary_number,
+    case when f.percentage = 0 then '; the flag is off until somebody sets it' end
   ) as remedy
 from inboxdb.canary as c
+left join inboxdb.flag as f on c.flag_name = f.flag_name
 where c.ended_as = 'taken_back' and c.ended_at > inboxdb.clock() - interval '1 day'
 union all
 select
