@@ -1,5 +1,5 @@
 -- inboxdb 0025: last runs.
--- Locks: none on the host's tables. Duration: milliseconds.
+-- Locks: ACCESS EXCLUSIVE on inboxdb.run. Duration: milliseconds.
 -- Undo: 0025-last-runs.rollback.sql puts back what was before.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0025-last-runs.sql (one transaction).
 -- depends: 0024-versions-by-key
