@@ -141,7 +141,7 @@ class MortalServer(Server):
 def _is_gone(pid: str) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second where the process ends between opening and reading
         return True
 
 
