@@ -2,7 +2,7 @@
 -- Locks: ACCESS EXCLUSIVE on inboxdb.run. Duration: milliseconds.
 -- Undo: 0025-last-runs.rollback.sql puts back what was before.
 -- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0025-last-runs.sql (one transaction).
--- depends: 0024-versions-by-key
+-- depends: 0024-lock-versions
 
 set local lock_timeout = '2s';
 set local search_path = '';

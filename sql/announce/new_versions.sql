@@ -24,10 +24,22 @@ declare
   epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
   families pg_catalog.text[] := (select j.families from inboxdb.job as j where j.job_name = this_job);
 begin
+  -- first, so that a publisher confirming a row now does not leave the row at another ctid (D171)
+  perform
+  from pg_catalog.unnest(target_client_ids) as w (client_id)
+  cross join pg_catalog.unnest(families) as f (family)
+  cross join lateral (
+    select v.version
+    from inboxdb.cache_version as v
+    where v.client_id = w.client_id and v.family = f.family
+    order by v.version desc
+    limit 1
+    for update
+  ) as locked;
   return query
   with
   present as materialized (
-    select w.client_id, f.family, n.version
+    select w.client_id, f.family, n.version, n.tid
     from pg_catalog.unnest(target_client_ids) as w (client_id)
     cross join pg_catalog.unnest(families) as f (family)
     left join lateral inboxdb.newest_version(w.client_id, f.family) as n on true
@@ -39,8 +51,7 @@ begin
       bumped_at = now,
       unpublished_since = coalesce(v.unpublished_since, now)
     from present as p
-    -- by key: a publisher that confirms the row meanwhile leaves it at another ctid (D171)
-    where v.client_id = p.client_id and v.family = p.family and v.version = p.version
+    where v.ctid = p.tid
     returning v.client_id, v.family, v.version
   ),
   made as (

@@ -31,16 +31,33 @@ begin
       detail = 'Nothing was recorded.',
       hint = 'Give the job a row of view inboxdb.job.';
   end if;
+  -- first, so that a publisher confirming a row now does not leave the row at another ctid (D171)
+  perform
+  from pg_catalog.unnest(target_client_ids) as r (client_id)
+  cross join lateral (
+    select s.last_started_at
+    from inboxdb.job_status as s
+    where s.client_id = r.client_id and s.job_name = this_job
+    order by s.last_started_at desc
+    limit 1
+    for update
+  ) as locked;
   with
   ran as materialized (
     select
-      r.client_id, r.started_at, r.attempt, s.last_started_at as newest,
+      r.client_id, r.started_at, r.attempt, s.last_started_at as newest, t.tid,
       pg_catalog.date_part('epoch', finished_at - r.started_at) * 1000 as took_ms
     from rows from (
       pg_catalog.unnest(target_client_ids), pg_catalog.unnest(record_jobs.started_at),
       pg_catalog.unnest(attempt_numbers)
     ) as r (client_id, started_at, attempt)
     left join lateral inboxdb.newest_job_status(r.client_id, this_job) as s on true
+    left join lateral (
+      select j.ctid as tid
+      from inboxdb.job_status as j
+      where j.client_id = r.client_id and j.job_name = this_job and j.last_started_at = s.last_started_at
+      offset 0
+    ) as t on true
   ),
   updated as (
     update inboxdb.job_status as j
@@ -55,8 +72,7 @@ begin
       run_id = this_run,
       unpublished_since = coalesce(j.unpublished_since, finished_at)
     from ran as r
-    -- by key: a publisher that confirms the row meanwhile leaves it at another ctid (D171)
-    where j.client_id = r.client_id and j.job_name = this_job and j.last_started_at = r.newest
+    where j.ctid = r.tid
       -- by rank, as in the cache: a failure recorded late does not replace the outcome of a later start, except an
       -- outcome from the future, written by a clock that was ahead
       and (j.last_started_at <= r.started_at or j.last_started_at > finished_at)

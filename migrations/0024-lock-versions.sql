@@ -1,14 +1,11 @@
--- inboxdb 0024: versions by key.
+-- inboxdb 0024: lock versions.
 -- Locks: none on the host's tables. Duration: milliseconds.
--- Undo: 0024-versions-by-key.rollback.sql puts back what was before.
--- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0024-versions-by-key.sql (one transaction).
+-- Undo: 0024-lock-versions.rollback.sql puts back what was before.
+-- By hand: psql -1 -v ON_ERROR_STOP=1 -f migrations/0024-lock-versions.sql (one transaction).
 -- depends: 0023-job-runs
 
 set local lock_timeout = '2s';
 set local search_path = '';
-
--- squawk-ignore ban-drop-function
-drop function inboxdb.newest_version(inboxdb.client_id, text);
 
 -- >>> by hand, before the bodies
 -- <<< by hand
@@ -47,16 +44,33 @@ begin
       detail = 'Nothing was recorded.',
       hint = 'Give the job a row of view inboxdb.job.';
   end if;
+  -- first, so that a publisher confirming a row now does not leave the row at another ctid (D171)
+  perform
+  from pg_catalog.unnest(target_client_ids) as r (client_id)
+  cross join lateral (
+    select s.last_started_at
+    from inboxdb.job_status as s
+    where s.client_id = r.client_id and s.job_name = this_job
+    order by s.last_started_at desc
+    limit 1
+    for update
+  ) as locked;
   with
   ran as materialized (
     select
-      r.client_id, r.started_at, r.attempt, s.last_started_at as newest,
+      r.client_id, r.started_at, r.attempt, s.last_started_at as newest, t.tid,
       pg_catalog.date_part('epoch', finished_at - r.started_at) * 1000 as took_ms
     from rows from (
       pg_catalog.unnest(target_client_ids), pg_catalog.unnest(record_jobs.started_at),
       pg_catalog.unnest(attempt_numbers)
     ) as r (client_id, started_at, attempt)
     left join lateral inboxdb.newest_job_status(r.client_id, this_job) as s on true
+    left join lateral (
+      select j.ctid as tid
+      from inboxdb.job_status as j
+      where j.client_id = r.client_id and j.job_name = this_job and j.last_started_at = s.last_started_at
+      offset 0
+    ) as t on true
   ),
   updated as (
     update inboxdb.job_status as j
@@ -71,8 +85,7 @@ begin
       run_id = this_run,
       unpublished_since = coalesce(j.unpublished_since, finished_at)
     from ran as r
-    -- by key: a publisher that confirms the row meanwhile leaves it at another ctid (D171)
-    where j.client_id = r.client_id and j.job_name = this_job and j.last_started_at = r.newest
+    where j.ctid = r.tid
       -- by rank, as in the cache: a failure recorded late does not replace the outcome of a later start, except an
       -- outcome from the future, written by a clock that was ahead
       and (j.last_started_at <= r.started_at or j.last_started_at > finished_at)
@@ -89,26 +102,6 @@ begin
 end
 $$;
 -- <<< sql/jobs/record_jobs.sql
-
--- >>> sql/announce/newest_version.sql
-create or replace function inboxdb.newest_version(target_client_id inboxdb.client_id, this_family text)
-returns table (version bigint)
-language sql stable rows 1
-as $$
-  -- Purpose: the cache version of a workspace and family. The newest first, because each bump leaves a dead row, which
-  --   a held snapshot keeps (D35).
-  -- Parameters: target_client_id; this_family, as in view job.
-  -- Returns: the version; no row before the first bump.
-  -- Inlined, hence no search_path of its own.
-  -- Reads: cache_version.
-  -- INVOKER: called by our DEFINER functions only.
-  select v.version
-  from inboxdb.cache_version as v
-  where v.client_id = target_client_id and v.family = this_family
-  order by v.version desc
-  limit 1
-$$;
--- <<< sql/announce/newest_version.sql
 
 -- >>> sql/announce/new_versions.sql
 create or replace function inboxdb.new_versions(this_job text, target_client_ids inboxdb.client_id[])
@@ -137,10 +130,22 @@ declare
   epoch bigint := pg_catalog.date_part('epoch', now) * 1000;
   families pg_catalog.text[] := (select j.families from inboxdb.job as j where j.job_name = this_job);
 begin
+  -- first, so that a publisher confirming a row now does not leave the row at another ctid (D171)
+  perform
+  from pg_catalog.unnest(target_client_ids) as w (client_id)
+  cross join pg_catalog.unnest(families) as f (family)
+  cross join lateral (
+    select v.version
+    from inboxdb.cache_version as v
+    where v.client_id = w.client_id and v.family = f.family
+    order by v.version desc
+    limit 1
+    for update
+  ) as locked;
   return query
   with
   present as materialized (
-    select w.client_id, f.family, n.version
+    select w.client_id, f.family, n.version, n.tid
     from pg_catalog.unnest(target_client_ids) as w (client_id)
     cross join pg_catalog.unnest(families) as f (family)
     left join lateral inboxdb.newest_version(w.client_id, f.family) as n on true
@@ -152,8 +157,7 @@ begin
       bumped_at = now,
       unpublished_since = coalesce(v.unpublished_since, now)
     from present as p
-    -- by key: a publisher that confirms the row meanwhile leaves it at another ctid (D171)
-    where v.client_id = p.client_id and v.family = p.family and v.version = p.version
+    where v.ctid = p.tid
     returning v.client_id, v.family, v.version
   ),
   made as (
@@ -172,10 +176,3 @@ $$;
 
 -- >>> by hand, after the bodies
 -- <<< by hand
-
--- rights, for what is new or made anew
-do $rights$
-begin
-  perform inboxdb.apply_grants();
-end
-$rights$;

@@ -1,34 +1,11 @@
--- Undoes 0024-versions-by-key: puts back what was before.
+-- Undoes 0024-lock-versions: puts back what was before.
 -- Locks: none on the host's tables.
 
 set local lock_timeout = '2s';
 set local search_path = '';
 
--- squawk-ignore ban-drop-function
-drop function inboxdb.newest_version(inboxdb.client_id, text);
-
 -- >>> by hand, before the bodies
 -- <<< by hand
-
--- >>> 0002-functions:announce/newest_version.sql
-create or replace function inboxdb.newest_version(target_client_id inboxdb.client_id, this_family text)
-returns table (version bigint, tid tid)
-language sql stable rows 1
-as $$
-  -- Purpose: the cache version of a workspace and family. The newest first, because each bump leaves a dead row, which
-  --   a held snapshot keeps (D35).
-  -- Parameters: target_client_id; this_family, as in view job.
-  -- Returns: the version, and the place of its row; no row before the first bump.
-  -- Inlined, hence no search_path of its own.
-  -- Reads: cache_version.
-  -- INVOKER: called by our DEFINER functions only.
-  select v.version, v.ctid
-  from inboxdb.cache_version as v
-  where v.client_id = target_client_id and v.family = this_family
-  order by v.version desc
-  limit 1
-$$;
--- <<< 0002-functions:announce/newest_version.sql
 
 -- >>> 0021-analytics-aggregates:announce/new_versions.sql
 create or replace function inboxdb.new_versions(this_job text, target_client_ids inboxdb.client_id[])
@@ -172,10 +149,3 @@ $$;
 
 -- >>> by hand, after the bodies
 -- <<< by hand
-
--- rights, for what is new or made anew
-do $rights$
-begin
-  perform inboxdb.apply_grants();
-end
-$rights$;
