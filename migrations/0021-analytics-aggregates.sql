@@ -953,33 +953,37 @@ comment on column inboxdb.lead_fact.senders is 'word_key of the user of each mes
 -- <<< sql/analytics/lead_fact.table.sql
 
 -- >>> sql/analytics/analytics_count.table.sql
--- The next day before the day in the key: of a window that ends today only the rows without a next day are read.
+-- The next day before the month in the key: of a window that ends today only the rows without a next day are read.
+-- A row is a month: a row for each day took more than twice the room, and of all days a change would write them all.
 create table inboxdb.analytics_count (
   scope_key bigint not null,
   word_key bigint not null,
   workspace integer not null,
   figure inboxdb.figure not null,
-  on_day date not null,
+  on_month date not null,
   next_day date not null,
-  n integer not null,
-  primary key (workspace, figure, scope_key, next_day, on_day, word_key)
+  day_counts integer[] not null,
+  primary key (workspace, figure, scope_key, next_day, on_month, word_key)
 )
 with (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000);
 
 comment on table inboxdb.analytics_count is
-'Aggregates of analytics: the sums of lead_counts over lead_fact. A lead that was active on several days of a window '
-'counts once: of the days after which it was next active beyond the window there is one (D162).';
+'Aggregates of analytics: the sums of lead_counts over lead_fact, packed by month. A lead that was active on several '
+'days of a window counts once: of the days after which it was next active beyond the window there is one (D162).';
 comment on column inboxdb.analytics_count.scope_key is
 '0 for the whole workspace; word_key of a user for the leads assigned to them, apart from 0.';
 comment on column inboxdb.analytics_count.word_key is
 'Of the whole workspace alone: of created the status, of responded the tag, of figures by campaign the SMS campaign; '
 'else 0.';
 comment on column inboxdb.analytics_count.workspace is 'analytics_workspace.number.';
-comment on column inboxdb.analytics_count.on_day is 'The day, in the time zone of analytics_workspace.';
+comment on column inboxdb.analytics_count.on_month is
+'The first day of the month of the days, in the time zone of analytics_workspace.';
 comment on column inboxdb.analytics_count.next_day is
 'Of figures that count leads by active days the next day on which the lead was active so, infinity for none; else '
 'infinity.';
-comment on column inboxdb.analytics_count.n is 'How many; never 0.';
+comment on column inboxdb.analytics_count.day_counts is
+'Of each day of the month that counts, in order: the day of the month, and 32 times how many, at most 67,108,863; '
+'never 0 of them.';
 -- <<< sql/analytics/analytics_count.table.sql
 
 -- >>> sql/analytics/reply_detail.type.sql
@@ -1079,7 +1083,7 @@ comment on column inboxdb.analytics_workspace.walked_to is 'The key of the last 
 comment on column inboxdb.analytics_workspace.walked_at is
 'When the last finished walk began; null while aggregates are not to be trusted: until a walk has ended.';
 comment on column inboxdb.analytics_workspace.leads is 'How many rows lead_fact has, as the refreshes know.';
-comment on column inboxdb.analytics_workspace.counted is 'The sum of analytics_count.n, as the refreshes know.';
+comment on column inboxdb.analytics_workspace.counted is 'What analytics_count sums up to, as refreshes know.';
 comment on column inboxdb.analytics_workspace.replies is 'The sum of analytics_reply.n, as the refreshes know.';
 -- <<< sql/analytics/analytics_workspace.table.sql
 
@@ -1550,6 +1554,7 @@ as $$
 declare
   asked_key constant bigint := case when asked.scope = inboxdb.sentinel() then 0
     else inboxdb.word_key(asked.scope::pg_catalog.text) end;
+  from_month constant pg_catalog.date := pg_catalog.date_trunc('month', asked.from_day::pg_catalog.timestamp);
 begin
   return query
   with recursive
@@ -1580,16 +1585,21 @@ begin
     s.n
   from (
     select
-      b.figure, case when by_day then c.on_day end as day, case when not by_day then c.word_key end as word_key,
-      pg_catalog.sum(c.n) as n
+      b.figure, case when by_day then d.day end as day, case when not by_day then c.word_key end as word_key,
+      pg_catalog.sum(d.n) as n
     from behind as b
     cross join lateral (
-      select c.on_day, c.word_key, c.n
+      select c.on_month, c.word_key, c.day_counts
       from inboxdb.analytics_count as c
       where c.workspace = asked.number and c.figure = b.figure and c.scope_key = asked_key
-        and c.next_day = b.next_day and c.on_day between asked.from_day and asked.to_day
+        and c.next_day = b.next_day and c.on_month between from_month and asked.to_day
       offset 0
     ) as c
+    cross join lateral (
+      select c.on_month + (p.packed & 31) - 1 as day, p.packed >> 5 as n
+      from pg_catalog.unnest(c.day_counts) as p (packed)
+    ) as d
+    where d.day between asked.from_day and asked.to_day
     group by 1, 2, 3
   ) as s;
 end
@@ -1993,7 +2003,7 @@ set jit = off
 as $$
 -- Purpose: what leads add to analytics_count, defined here alone; the live definitions are its truth.
 -- Parameters: facts, of leads; time_zone, of the days.
--- Returns: rows as of analytics_count, several of a key.
+-- Returns: figures by day, as analytics_count has them by month; several of a key.
 -- INVOKER: called by add_figures only.
 declare
   positive_keys constant bigint[] := array(
@@ -2393,8 +2403,9 @@ as $$
 -- Purpose: subtract from aggregates what leads added before, and add what they add now.
 -- Parameters: target_number, of the workspace; time_zone, of all its days; gone and come, the facts of leads as they
 --   were remembered, and as they are to be.
--- Returns: by how much the sums of n of analytics_count and of analytics_reply moved.
--- Errors: IB014 where a sum would fall below zero, because facts or aggregates were lost.
+-- Returns: by how much the sums of analytics_count and of analytics_reply moved.
+-- Errors: IB014 where a sum would fall below zero, because facts or aggregates were lost; 22003 where one would be
+--   above what analytics_count.day_counts can hold.
 -- Writes: analytics_count, analytics_reply.
 -- INVOKER: called by compare_facts only, under the workspace's lock.
 declare
@@ -2402,19 +2413,26 @@ declare
   count_rows inboxdb.analytics_count[] := array(
     select
       (
-        d.scope_key, d.word_key, target_number, d.figure, d.day, d.next_day, pg_catalog.sum(d.n)
+        m.scope_key, m.word_key, target_number, m.figure, m.day - m.day_of_month + 1, m.next_day,
+        pg_catalog.array_agg((m.n * 32 + m.day_of_month)::integer order by m.day)
       )::inboxdb.analytics_count
     from (
-      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.n
-      from inboxdb.lead_counts(cut.come_counts, time_zone) as c
-      union all
-      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, -c.n
-      from inboxdb.lead_counts(cut.gone_counts, time_zone) as c
-    ) as d
-    group by d.figure, d.scope_key, d.day, d.next_day, d.word_key
-    having pg_catalog.sum(d.n) <> 0
+      select
+        d.figure, d.scope_key, d.day, d.next_day, d.word_key,
+        pg_catalog.date_part('day', d.day)::integer as day_of_month, pg_catalog.sum(d.n) as n
+      from (
+        select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.n
+        from inboxdb.lead_counts(cut.come_counts, time_zone) as c
+        union all
+        select c.figure, c.scope_key, c.day, c.next_day, c.word_key, -c.n
+        from inboxdb.lead_counts(cut.gone_counts, time_zone) as c
+      ) as d
+      group by d.figure, d.scope_key, d.day, d.next_day, d.word_key
+      having pg_catalog.sum(d.n) <> 0
+    ) as m
+    group by m.figure, m.scope_key, m.day - m.day_of_month + 1, m.next_day, m.word_key
     -- as in the key, so that neighbours are written together
-    order by d.figure, d.scope_key, d.next_day, d.day, d.word_key
+    order by m.figure, m.scope_key, m.next_day, m.day - m.day_of_month + 1, m.word_key
   );
   reply_rows inboxdb.analytics_reply[] := array(
     select
@@ -2439,14 +2457,24 @@ begin
   put as (
     insert into inboxdb.analytics_count as c
     select d.* from pg_catalog.unnest(count_rows) as d
-    on conflict (workspace, figure, scope_key, next_day, on_day, word_key)
-    do update set n = c.n + excluded.n
-    returning c.n, c.ctid
+    on conflict (workspace, figure, scope_key, next_day, on_month, word_key)
+    do update
+    set
+      day_counts = array(
+        select (pg_catalog.sum(d.packed >> 5) * 32 + (d.packed & 31))::integer
+        from pg_catalog.unnest(c.day_counts || excluded.day_counts) as d (packed)
+        group by d.packed & 31
+        having pg_catalog.sum(d.packed >> 5) <> 0
+        order by d.packed & 31
+      )
+    returning c.day_counts, c.ctid
   )
-  select coalesce(pg_catalog.bool_and(p.n >= 0), true), pg_catalog.array_agg(p.ctid) filter (where p.n = 0)
+  select
+    coalesce(pg_catalog.bool_and(0 < all (p.day_counts)), true),
+    pg_catalog.array_agg(p.ctid) filter (where pg_catalog.cardinality(p.day_counts) = 0)
   into does_fit, empty
   from put as p;
-  -- by place, because a planner without statistics would read all rows of the workspace for the few with n = 0
+  -- by place, because a planner without statistics would read all rows of the workspace for the few empty ones
   delete from inboxdb.analytics_count as c where c.ctid = any (empty);
 
   with
@@ -2473,7 +2501,14 @@ begin
       detail = 'A sum would fall below zero. Nothing was changed.',
       hint = 'The workspace''s aggregates are built anew by the drain.';
   end if;
-  counted := coalesce((select pg_catalog.sum(d.n) from pg_catalog.unnest(count_rows) as d), 0);
+  counted := coalesce(
+    (
+      select pg_catalog.sum(d.packed >> 5)
+      from pg_catalog.unnest(count_rows) as c
+      cross join lateral pg_catalog.unnest(c.day_counts) as d (packed)
+    ),
+    0
+  );
   replies := coalesce((select pg_catalog.sum(d.n) from pg_catalog.unnest(reply_rows) as d), 0);
 end
 $$;
@@ -3066,7 +3101,10 @@ begin
       and (w.leads, w.counted, w.replies) <> (
         (select pg_catalog.count(*) from inboxdb.lead_fact as f where f.workspace = target_number),
         (
-          select coalesce(pg_catalog.sum(c.n), 0) from inboxdb.analytics_count as c where c.workspace = target_number
+          select coalesce(pg_catalog.sum(d.packed >> 5), 0)
+          from inboxdb.analytics_count as c
+          cross join lateral pg_catalog.unnest(c.day_counts) as d (packed)
+          where c.workspace = target_number
         ),
         (
           select coalesce(pg_catalog.sum(r.n), 0) from inboxdb.analytics_reply as r where r.workspace = target_number

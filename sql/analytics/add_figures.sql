@@ -9,8 +9,9 @@ as $$
 -- Purpose: subtract from aggregates what leads added before, and add what they add now.
 -- Parameters: target_number, of the workspace; time_zone, of all its days; gone and come, the facts of leads as they
 --   were remembered, and as they are to be.
--- Returns: by how much the sums of n of analytics_count and of analytics_reply moved.
--- Errors: IB014 where a sum would fall below zero, because facts or aggregates were lost.
+-- Returns: by how much the sums of analytics_count and of analytics_reply moved.
+-- Errors: IB014 where a sum would fall below zero, because facts or aggregates were lost; 22003 where one would be
+--   above what analytics_count.day_counts can hold.
 -- Writes: analytics_count, analytics_reply.
 -- INVOKER: called by compare_facts only, under the workspace's lock.
 declare
@@ -18,19 +19,26 @@ declare
   count_rows inboxdb.analytics_count[] := array(
     select
       (
-        d.scope_key, d.word_key, target_number, d.figure, d.day, d.next_day, pg_catalog.sum(d.n)
+        m.scope_key, m.word_key, target_number, m.figure, m.day - m.day_of_month + 1, m.next_day,
+        pg_catalog.array_agg((m.n * 32 + m.day_of_month)::integer order by m.day)
       )::inboxdb.analytics_count
     from (
-      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.n
-      from inboxdb.lead_counts(cut.come_counts, time_zone) as c
-      union all
-      select c.figure, c.scope_key, c.day, c.next_day, c.word_key, -c.n
-      from inboxdb.lead_counts(cut.gone_counts, time_zone) as c
-    ) as d
-    group by d.figure, d.scope_key, d.day, d.next_day, d.word_key
-    having pg_catalog.sum(d.n) <> 0
+      select
+        d.figure, d.scope_key, d.day, d.next_day, d.word_key,
+        pg_catalog.date_part('day', d.day)::integer as day_of_month, pg_catalog.sum(d.n) as n
+      from (
+        select c.figure, c.scope_key, c.day, c.next_day, c.word_key, c.n
+        from inboxdb.lead_counts(cut.come_counts, time_zone) as c
+        union all
+        select c.figure, c.scope_key, c.day, c.next_day, c.word_key, -c.n
+        from inboxdb.lead_counts(cut.gone_counts, time_zone) as c
+      ) as d
+      group by d.figure, d.scope_key, d.day, d.next_day, d.word_key
+      having pg_catalog.sum(d.n) <> 0
+    ) as m
+    group by m.figure, m.scope_key, m.day - m.day_of_month + 1, m.next_day, m.word_key
     -- as in the key, so that neighbours are written together
-    order by d.figure, d.scope_key, d.next_day, d.day, d.word_key
+    order by m.figure, m.scope_key, m.next_day, m.day - m.day_of_month + 1, m.word_key
   );
   reply_rows inboxdb.analytics_reply[] := array(
     select
@@ -55,14 +63,24 @@ begin
   put as (
     insert into inboxdb.analytics_count as c
     select d.* from pg_catalog.unnest(count_rows) as d
-    on conflict (workspace, figure, scope_key, next_day, on_day, word_key)
-    do update set n = c.n + excluded.n
-    returning c.n, c.ctid
+    on conflict (workspace, figure, scope_key, next_day, on_month, word_key)
+    do update
+    set
+      day_counts = array(
+        select (pg_catalog.sum(d.packed >> 5) * 32 + (d.packed & 31))::integer
+        from pg_catalog.unnest(c.day_counts || excluded.day_counts) as d (packed)
+        group by d.packed & 31
+        having pg_catalog.sum(d.packed >> 5) <> 0
+        order by d.packed & 31
+      )
+    returning c.day_counts, c.ctid
   )
-  select coalesce(pg_catalog.bool_and(p.n >= 0), true), pg_catalog.array_agg(p.ctid) filter (where p.n = 0)
+  select
+    coalesce(pg_catalog.bool_and(0 < all (p.day_counts)), true),
+    pg_catalog.array_agg(p.ctid) filter (where pg_catalog.cardinality(p.day_counts) = 0)
   into does_fit, empty
   from put as p;
-  -- by place, because a planner without statistics would read all rows of the workspace for the few with n = 0
+  -- by place, because a planner without statistics would read all rows of the workspace for the few empty ones
   delete from inboxdb.analytics_count as c where c.ctid = any (empty);
 
   with
@@ -89,7 +107,14 @@ begin
       detail = 'A sum would fall below zero. Nothing was changed.',
       hint = 'The workspace''s aggregates are built anew by the drain.';
   end if;
-  counted := coalesce((select pg_catalog.sum(d.n) from pg_catalog.unnest(count_rows) as d), 0);
+  counted := coalesce(
+    (
+      select pg_catalog.sum(d.packed >> 5)
+      from pg_catalog.unnest(count_rows) as c
+      cross join lateral pg_catalog.unnest(c.day_counts) as d (packed)
+    ),
+    0
+  );
   replies := coalesce((select pg_catalog.sum(d.n) from pg_catalog.unnest(reply_rows) as d), 0);
 end
 $$;

@@ -40,5 +40,5 @@ comment on column inboxdb.analytics_workspace.walked_to is 'The key of the last 
 comment on column inboxdb.analytics_workspace.walked_at is
 'When the last finished walk began; null while aggregates are not to be trusted: until a walk has ended.';
 comment on column inboxdb.analytics_workspace.leads is 'How many rows lead_fact has, as the refreshes know.';
-comment on column inboxdb.analytics_workspace.counted is 'The sum of analytics_count.n, as the refreshes know.';
+comment on column inboxdb.analytics_workspace.counted is 'What analytics_count sums up to, as refreshes know.';
 comment on column inboxdb.analytics_workspace.replies is 'The sum of analytics_reply.n, as the refreshes know.';

@@ -8,7 +8,7 @@ set jit = off
 as $$
 -- Purpose: what leads add to analytics_count, defined here alone; the live definitions are its truth.
 -- Parameters: facts, of leads; time_zone, of the days.
--- Returns: rows as of analytics_count, several of a key.
+-- Returns: figures by day, as analytics_count has them by month; several of a key.
 -- INVOKER: called by add_figures only.
 declare
   positive_keys constant bigint[] := array(

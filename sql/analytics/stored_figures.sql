@@ -22,6 +22,7 @@ as $$
 declare
   asked_key constant bigint := case when asked.scope = inboxdb.sentinel() then 0
     else inboxdb.word_key(asked.scope::pg_catalog.text) end;
+  from_month constant pg_catalog.date := pg_catalog.date_trunc('month', asked.from_day::pg_catalog.timestamp);
 begin
   return query
   with recursive
@@ -52,16 +53,21 @@ begin
     s.n
   from (
     select
-      b.figure, case when by_day then c.on_day end as day, case when not by_day then c.word_key end as word_key,
-      pg_catalog.sum(c.n) as n
+      b.figure, case when by_day then d.day end as day, case when not by_day then c.word_key end as word_key,
+      pg_catalog.sum(d.n) as n
     from behind as b
     cross join lateral (
-      select c.on_day, c.word_key, c.n
+      select c.on_month, c.word_key, c.day_counts
       from inboxdb.analytics_count as c
       where c.workspace = asked.number and c.figure = b.figure and c.scope_key = asked_key
-        and c.next_day = b.next_day and c.on_day between asked.from_day and asked.to_day
+        and c.next_day = b.next_day and c.on_month between from_month and asked.to_day
       offset 0
     ) as c
+    cross join lateral (
+      select c.on_month + (p.packed & 31) - 1 as day, p.packed >> 5 as n
+      from pg_catalog.unnest(c.day_counts) as p (packed)
+    ) as d
+    where d.day between asked.from_day and asked.to_day
     group by 1, 2, 3
   ) as s;
 end

@@ -72,7 +72,10 @@ begin
       and (w.leads, w.counted, w.replies) <> (
         (select pg_catalog.count(*) from inboxdb.lead_fact as f where f.workspace = target_number),
         (
-          select coalesce(pg_catalog.sum(c.n), 0) from inboxdb.analytics_count as c where c.workspace = target_number
+          select coalesce(pg_catalog.sum(d.packed >> 5), 0)
+          from inboxdb.analytics_count as c
+          cross join lateral pg_catalog.unnest(c.day_counts) as d (packed)
+          where c.workspace = target_number
         ),
         (
           select coalesce(pg_catalog.sum(r.n), 0) from inboxdb.analytics_reply as r where r.workspace = target_number
