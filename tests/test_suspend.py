@@ -269,6 +269,66 @@ def test_ids_of_another_type(database: Database) -> None:
     assert {one: live_counts(owner, one) for one in stored_counts(owner)} == stored_counts(owner)
 
 
+# What nobody is granted, and a session has compiled with our types: called as a drain does.
+COMPILED = (
+    "select inboxdb.keep_analytics()",
+    "select inboxdb.collect_analytics()",
+    "select inboxdb.renew_analytics((select min(number) from inboxdb.analytics_workspace where client_id is not null))",
+    "select inboxdb.walk_texts(10)",
+    "select inboxdb.collect()",
+    "call inboxdb.drain_dirty()",
+)
+READS = (
+    "select * from inbox_api.inbox_counts(%s)",
+    "select * from inbox_api.conversation_filters(%s)",
+    "select * from inbox_api.analytics_overview(%s, current_date - 7, current_date)",
+    "select * from inbox_api.analytics_response_times(%s, current_date - 7, current_date)",
+    "select * from inbox_api.flags(%s)",
+)
+
+
+@pytest.mark.long
+@pytest.mark.host_variants("wide-text")
+@pytest.mark.parametrize("command", ["resume", "repair"])
+def test_sessions_that_stay_go_on_with_types_made_anew(database: Database, command: str) -> None:
+    owner, writer, user = database.connect(), database.writer(), new_id()
+    host, reader = Host(writer), database.signed_in(user)
+    workspace = host.workspace(userId=user)
+
+    def work() -> None:
+        lead = host.lead(workspace, status="needs_repair", assignedToUserId=new_id())
+        host.message(lead, direction="inbound")
+        host.draft(lead)
+        for statement in COMPILED:
+            owner.execute(statement)
+        for statement in READS:
+            reader.execute(statement, [workspace])
+
+    work()
+    if command == "repair":
+        owner.execute("drop domain inboxdb.client_id, inboxdb.lead_id, inboxdb.user_id cascade")
+        assert repair.verify(database.dsn, repair=True).healthy
+    else:
+        suspend(database.dsn)
+        foreign_keys = """
+            select conrelid::regclass, conname from pg_constraint
+            where contype = 'f' and confrelid = any (%s::regclass[])
+        """
+        tables = ['public."Client"', 'public."Lead"']
+        for table, name in owner.execute(foreign_keys, [tables]).fetchall():
+            owner.execute(f'alter table {table} drop constraint "{name}"')
+        ids = """
+            select table_name, column_name from information_schema.columns
+            where table_schema = 'public' and data_type = 'text'
+              and (column_name in ('clientId', 'leadId') or table_name in ('Lead', 'Client') and column_name = 'id')
+        """
+        for table, column in owner.execute(ids).fetchall():
+            owner.execute(f'alter table public."{table}" alter column "{column}" type uuid using "{column}"::uuid')
+        assert resume(database.dsn) == Resumption(resumed=True, unmended=[])
+    work()
+    assert {one: live_counts(owner, one) for one in stored_counts(owner)} == stored_counts(owner)
+
+
 STEPS = ["views", "Client", "AIDraft", "Lead"]
 
 

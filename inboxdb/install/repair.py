@@ -29,6 +29,8 @@ from inboxdb.install.uninstall import dependents
 # What the host's triggers call: while one of these was another, changes may not have been noted.
 NOTING = re.compile(r"inboxdb\.(note_\w+|current_slice)\(")
 
+MAKES_ROUTINE = re.compile(r"^create or replace (function|procedure) ", re.MULTILINE)
+
 LOCK_ERRORS = psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected
 
 PASSES = 4  # differences on a lost object show once the object is back
@@ -38,7 +40,16 @@ MARK = "select inboxdb.mark_all_inbox_counts_dirty()"
 # As before the first fill: no refresh by change goes by rows that were lost.
 FORGET = "update inboxdb.workspace set definitions = null"
 
-WORKSPACES, COUNTED = "counts/workspace.table.sql", "counts/counted_lead.table.sql"
+# Tables that number workspaces, each with the tables whose rows have its numbers: made anew it numbers from the start.
+NUMBERED = {
+    "counts/workspace.table.sql": {"counts/counted_lead.table.sql"},
+    "analytics/analytics_workspace.table.sql": {
+        "analytics/lead_fact.table.sql",
+        "analytics/analytics_count.table.sql",
+        "analytics/analytics_reply.table.sql",
+        "analytics/analytics_word.table.sql",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -108,8 +119,7 @@ def _made_anew(files: Iterable[str]) -> set[str]:
     for file in sources.contents():
         if file.endswith(ROWS) and any(re.search(rf"{name}\b", _text(file)) for name in _tables(anew)):
             anew.add(file)
-    # workspaces made anew have other numbers
-    return anew | ({COUNTED} if WORKSPACES in anew else set())
+    return anew.union(*(NUMBERED.get(file, ()) for file in anew))
 
 
 def _tables(files: Iterable[str]) -> list[str]:
@@ -197,7 +207,8 @@ class _Repair:
 
     def _load(self, bodies: Sequence[Difference], columns: Sequence[Difference]) -> None:
         """Load views and routines again, make tables and types anew, and put back the defaults that went with one: in
-        one transaction, at whose end nobody has a right that is not to be, and every workspace is marked.
+        one transaction, at whose end nobody has a right that is not to be, and every workspace is marked. With types
+        anew, all routines are loaded.
         """
         concerned: dict[str | None, list[Difference]] = {}
         for difference in bodies:
@@ -225,7 +236,8 @@ class _Repair:
                 for file in sources.contents():
                     if file in whole:
                         self._execute([_text(file)])
-                    elif file in concerned or file in gone:
+                    # routines that stay, too: sessions have compiled them with types that are gone (D174)
+                    elif file in concerned or file in gone or (anew and MAKES_ROUTINE.search(_text(file))):
                         attempt([_text(file)], concerned.get(file, []))
                 for difference in columns:
                     attempt(difference.remedy.statements, [difference])
