@@ -223,6 +223,29 @@ def test_a_lead_handed_on_while_its_change_is_taken_is_looked_at_again(stage: St
     assert is_built(stage.owner, HERE)
 
 
+@wide
+def test_a_change_behind_a_recompute_that_ends_a_quarantine_is_looked_at(stage: Stage) -> None:
+    """In quarantine changes are thrown away, but not behind a recompute by hand that has looked at the lead already."""
+    host, ann = Host(stage.session(WRITER)), stage.database.signed_in(ANN)
+    lead = host.lead(HERE)
+    host.message(lead, sentAt="2024-06-03 12:00:00+00")
+    bring_up_to_date(stage.database)
+    quarantine = "update inboxdb.analytics_workspace set due_at = 'infinity', refreshed_at = null where client_id = %s"
+    stage.owner.execute(quarantine, [HERE])
+    host.update("Lead", lead, sentimentTag="New")
+    recompute = f"select inboxdb.recompute_analytics('{HERE}')"
+    step = stage.start(stage.session(), recompute, pause_at="facts compared")
+    host.update("Lead", lead, sentimentTag="Called")
+    drain_counts(stage.owner)
+    stage.owner.execute("select inboxdb.collect_analytics()")
+    step.assert_paused()
+    step.resume()
+    bring_up_to_date(stage.database)
+    [found] = figures(ann, "analytics_sentiments")
+    assert found["sentiment_tag"] == "Called"
+    assert is_built(stage.owner, HERE)
+
+
 @pytest.mark.slow
 @pytest.mark.host_variants("wide-text")
 def test_a_crash_between_take_and_store_loses_nothing(request: pytest.FixtureRequest) -> None:

@@ -220,6 +220,7 @@ def test_a_switch_that_gets_no_lock_changes_nothing(
 # --- The choice is kept
 
 
+@pytest.mark.long
 def test_the_choice_from_installing_on(bare_database: Database) -> None:
     """Chosen at install; kept by every command that puts triggers right, and put right where something differs."""
     database = bare_database
