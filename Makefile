@@ -27,7 +27,7 @@ lint: .venv/dev ## formatting, lint, types and rooms of Python; lint of sql/ and
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo --no-cache
 	$(BIN)/python -m inboxdb.release.migration --check
-	$(BIN)/sqlfluff lint --disable-progress-bar sql
+	$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar sql
 	$(BIN)/squawk migrations/*.sql
 
 ci: ## all that CI runs
