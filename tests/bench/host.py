@@ -149,7 +149,7 @@ class Host:
         self.size = size
         self.dsn = server
         self.connection: Connection = psycopg.connect(server, autocommit=True)
-        self.connection.execute((sources.HOST / "host.sql").read_bytes())
+        self.connection.execute((sources.HOST / "host_wide.sql").read_bytes())
         self.connection.execute(f"{ROLES}{NUMBERS}")
         # the largest first: the other connection makes all others meanwhile
         alone = sorted(size.workspaces, reverse=True)
@@ -170,7 +170,9 @@ class Host:
         self.writer: Connection = psycopg.connect(self.writer_dsn, autocommit=True)
 
     def install(self) -> None:
-        """Install inboxdb, texts filled, and its rivals, each with first counts; leave inboxdb's triggers on alone."""
+        """Install inboxdb, texts and aggregates filled, and its rivals, each with first counts; leave inboxdb's triggers
+        on alone.
+        """
         for extension in ("pg_trgm", "btree_gin"):
             self.connection.execute(f"create extension {extension}".encode())
         migrate.apply(self.dsn)
@@ -178,6 +180,10 @@ class Host:
         self.drain()
         while self.value("select inboxdb.refresh_texts()"):
             pass
+        for (workspace,) in self.connection.execute('select id from public."Client"').fetchall():
+            goes_on = False
+            while self.value(f"select inboxdb.recompute_analytics('{workspace}', null, {goes_on})"):
+                goes_on = True
         for rival in CONTENDERS:
             if rival.schema and rival is not INBOXDB:
                 self.connection.execute((RIVALS / f"{rival.schema.removeprefix('rival_')}.sql").read_bytes())
