@@ -19,6 +19,16 @@ from tests.redis_server import RedisServer, redis_server
 from tests.rows import Host
 from tests.servers import SERVERS, Database, Server, Servers, find, version_of
 
+# Tests of these files take a minute and more, and are begun before all others, or the last to end would run alone.
+LONGEST = (
+    "test_settings",
+    "test_workspace_move",
+    "test_pg_cron",
+    "test_deploy",
+    "test_remedies",
+    "test_migrate_verify",
+)
+
 WANTING = "inboxdb/wanting"  # in pytest's cache: the tests last skipped for want of a program
 
 
@@ -62,6 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
         # Ignored where a shell started us in the background, and then by every program that a test starts.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[SERVERS] = servers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.hookimpl(optionalhook=True)
