@@ -170,8 +170,9 @@ class Host:
         self.writer: Connection = psycopg.connect(self.writer_dsn, autocommit=True)
 
     def install(self) -> None:
-        """Install inboxdb, texts and aggregates filled, and its rivals, each with first counts; leave inboxdb's triggers
-        on alone.
+        """Install inboxdb, texts and aggregates filled, and its rivals, each with first counts.
+
+        inboxdb's triggers alone are left on.
         """
         for extension in ("pg_trgm", "btree_gin"):
             self.connection.execute(f"create extension {extension}".encode())
