@@ -842,8 +842,14 @@ def test_going_on_behind_a_key_is_a_look_at_the_index(scene: Scene) -> None:
     last = scene.unpublished()[-1]
     page = "select redis_key from inboxdb.unpublished(100, %s, %s, %s)"
     place = [last.unpublished_since, last.client_id, last.redis_key]
-    [([explained],)] = scene.owner.execute(f"explain (analyze, buffers, format json) {page}".encode(), place).fetchall()
-    assert explained["Plan"]["Shared Hit Blocks"] + explained["Plan"]["Shared Read Blocks"] < 800
+    blocks = []
+    # the least, because a session reads the catalog again whenever a table was vacuumed meanwhile
+    for _ in range(5):
+        [([explained],)] = scene.owner.execute(
+            f"explain (analyze, buffers, format json) {page}".encode(), place
+        ).fetchall()
+        blocks.append(explained["Plan"]["Shared Hit Blocks"] + explained["Plan"]["Shared Read Blocks"])
+    assert min(blocks) < 800
     assert len(scene.owner.execute(page.encode(), place).fetchall()) == 100
 
 
