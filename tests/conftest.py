@@ -27,6 +27,9 @@ LONGEST = (
     "test_deploy",
     "test_remedies",
     "test_migrate_verify",
+    "test_life",
+    "test_documents",
+    "test_noted_updates",
 )
 
 WANTING = "inboxdb/wanting"  # in pytest's cache: the tests last skipped for want of a program

@@ -100,10 +100,13 @@ def hear(connection: psycopg.Connection[tuple[object, ...]], heard: list[str]) -
 def subscribed(source: str, target: str, what: str = "all tables") -> Iterator[None]:
     """Replicate one database into another, and wait until the rows are there; the subscription ends with the block."""
     at = conninfo_to_dict(source)
+    slot = f"moving_{at['dbname']}"  # slots are of the whole server, and other tests make theirs meanwhile
     with psycopg.connect(source, autocommit=True) as there, psycopg.connect(target, autocommit=True) as here:
         there.execute(f"create publication moving for {what}".encode())
         address = f"host={at['host']} port={at['port']} user=postgres dbname={at['dbname']}"
-        here.execute(f"create subscription moving connection '{address}' publication moving".encode())
+        here.execute(
+            f"create subscription moving connection '{address}' publication moving with (slot_name = {slot})".encode()
+        )
         try:
             ready = "select bool_and(srsubstate = 'r') from pg_subscription_rel"
             until(lambda: here.execute(ready).fetchone() == (True,))
