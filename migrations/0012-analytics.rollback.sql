@@ -83,7 +83,7 @@ drop function inboxdb.make_window(inboxdb.client_id, inboxdb.user_id, date, date
 -- squawk-ignore ban-drop-function
 drop function inboxdb.day_in(inboxdb.analytics_window, timestamptz);
 -- squawk-ignore ban-drop-function
-drop function inboxdb.workspace_time_zone(inboxdb.client_id);
+drop function inboxdb.workspace_time_zones(inboxdb.client_id[]);
 -- squawk-ignore ban-drop-type
 drop type inboxdb.analytics_window;
 -- squawk-ignore ban-drop-function

@@ -2836,7 +2836,7 @@ as $$
 --   of numbers out of use, 5,000 of each table.
 -- Workspaces at work in another session are left for the next time.
 -- Errors: 42501 where row-level security would filter what the owner of this function sees.
--- Reads: "Client"; as workspace_time_zone. Writes: analytics_workspace, lead_fact, analytics_count, analytics_reply,
+-- Reads: "Client"; as workspace_time_zones. Writes: analytics_workspace, lead_fact, analytics_count, analytics_reply,
 --   analytics_word.
 -- INVOKER: called by maintain, by its name in view maintenance.
 declare
@@ -2861,11 +2861,21 @@ begin
     select w.number, w.client_id, c.is_here
     from inboxdb.analytics_workspace as w
     left join lateral (select true as is_here from public."Client" as c where c.id = w.client_id offset 0) as c on true
+    left join inboxdb.workspace_time_zones(
+        array(
+          select k.client_id
+          from inboxdb.analytics_workspace as k
+          where k.client_id is not null and k.time_zone is not null
+        )
+      ) as t on w.client_id = t.client_id
     left join lateral (
       select
-        (w.time_zone, w.definitions) <> (inboxdb.workspace_time_zone(w.client_id), today)
-        -- once for each walk, because it takes milliseconds
-        or (w.walk_began_at > inboxdb.clock() - interval '1 minute' and w.zone_data <> inboxdb.zone_data(w.time_zone))
+        (w.time_zone, w.definitions) <> (t.time_zone, today)
+        -- once for each walk, because it takes milliseconds; CASE, because null AND evaluates what follows
+        or case
+          when w.walk_began_at > inboxdb.clock() - interval '1 minute'
+            then w.zone_data <> inboxdb.zone_data(w.time_zone)
+        end
         as is_another
       where w.time_zone is not null and c.is_here
     ) as z on true
@@ -3174,7 +3184,7 @@ begin
       set
         time_zone = z.time_zone, zone_data = inboxdb.zone_data(z.time_zone),
         definitions = inboxdb.analytics_definitions()
-      from (select inboxdb.workspace_time_zone(claimed)) as z (time_zone)
+      from inboxdb.workspace_time_zones(array[claimed]) as z
       where w.number = this.number;
     end if;
     loop
@@ -3345,7 +3355,7 @@ begin
       when since_day is null or w.walked_at is null then began_at
     end,
     walked_to = case when goes_on then w.walked_to else '' end
-  from (select inboxdb.workspace_time_zone(target_client_id)) as z (time_zone)
+  from inboxdb.workspace_time_zones(array[target_client_id]) as z
   where w.client_id = target_client_id
   returning w.* into this;
   while inboxdb.fold_analytics(this.number, most) = most loop

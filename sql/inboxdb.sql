@@ -312,7 +312,7 @@ create schema if not exists inboxdb;
 \ir analytics/missing_for_analytics.sql
 \ir analytics/require_analytics.sql
 \ir analytics/analytics_window.type.sql
-\ir analytics/workspace_time_zone.sql
+\ir analytics/workspace_time_zones.sql
 \ir analytics/local_day.sql
 \ir analytics/day_in.sql
 \ir analytics/make_window.sql

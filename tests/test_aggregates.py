@@ -335,6 +335,22 @@ def test_a_time_zone_that_changed_is_answered_at_once(database: Database) -> Non
 
 
 @wide
+def test_a_look_at_all_workspaces_reads_no_zone_and_what_the_host_has_once(database: Database) -> None:
+    """The data of a zone take milliseconds, and there are thousands of workspaces."""
+    bring_up_to_date(database)
+    superuser = database.superuser()
+    superuser.execute("set track_functions = 'all'")
+    superuser.execute("select inboxdb.keep_analytics()")  # warms up
+    with superuser.transaction():
+        calls = dict(superuser.execute("select funcname, calls from pg_stat_xact_user_functions").fetchall())
+        superuser.execute("select inboxdb.keep_analytics()")
+        after = dict(superuser.execute("select funcname, calls from pg_stat_xact_user_functions").fetchall())
+    called = {name: times - calls.get(name, 0) for name, times in after.items()}
+    assert called["workspace_time_zones"] == 1
+    assert called.get("zone_data", 0) == 0
+
+
+@wide
 @pytest.mark.parametrize("table", ["lead_fact", "analytics_count", "analytics_reply", "analytics_workspace"])
 def test_rows_that_are_lost_are_made_anew(database: Database, table: str) -> None:
     owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)

@@ -39,8 +39,8 @@ def read(
           o.from_day, o.to_day, o.time_zone, o.computed_at, o.figures as overview, d.figures as days,
           r.figures as response_times
         from (
-          select coalesce(%(to_day)s, (inboxdb.clock() at time zone inboxdb.workspace_time_zone(c.id))::date), c.id
-          from (select %(client_id)s::inboxdb.client_id) as c (id)
+          select coalesce(%(to_day)s, (inboxdb.clock() at time zone z.time_zone)::date), z.client_id
+          from inboxdb.workspace_time_zones(array[%(client_id)s::inboxdb.client_id]) as z
         ) as asked (to_day, client_id)
         cross join lateral (select coalesce(%(from_day)s, asked.to_day - 29)) as since (from_day)
         cross join lateral inbox_api.analytics_overview(asked.client_id, since.from_day, asked.to_day) as o

@@ -9,7 +9,7 @@ as $$
 -- Parameters: target_client_id, scope: the caller has checked access; from_day, to_day, both inclusive.
 -- Returns: the window.
 -- Errors: IB021 for days that are no window.
--- Reads: as workspace_time_zone.
+-- Reads: as workspace_time_zones.
 -- INVOKER: called by our DEFINER functions only.
 begin
   if from_day is null or from_day not between '0001-01-01' and '9999-12-31' then
@@ -21,7 +21,8 @@ begin
     perform inboxdb.refuse_argument('to_day', 'a day from from_day to 399 days later, and to 9999-12-31');
   end if;
   return (
-    target_client_id, scope, from_day, to_day, inboxdb.workspace_time_zone(target_client_id),
+    target_client_id, scope, from_day, to_day,
+    (select z.time_zone from inboxdb.workspace_time_zones(array[target_client_id]) as z),
     -- a day wider on either side: no zone is, or was, as far from UTC
     (from_day - 1)::timestamp at time zone 'UTC', (to_day + 2)::timestamp at time zone 'UTC', null
   )::inboxdb.analytics_window;

@@ -55,7 +55,7 @@ begin
       when since_day is null or w.walked_at is null then began_at
     end,
     walked_to = case when goes_on then w.walked_to else '' end
-  from (select inboxdb.workspace_time_zone(target_client_id)) as z (time_zone)
+  from inboxdb.workspace_time_zones(array[target_client_id]) as z
   where w.client_id = target_client_id
   returning w.* into this;
   while inboxdb.fold_analytics(this.number, most) = most loop

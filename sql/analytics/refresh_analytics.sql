@@ -44,7 +44,7 @@ begin
       set
         time_zone = z.time_zone, zone_data = inboxdb.zone_data(z.time_zone),
         definitions = inboxdb.analytics_definitions()
-      from (select inboxdb.workspace_time_zone(claimed)) as z (time_zone)
+      from inboxdb.workspace_time_zones(array[claimed]) as z
       where w.number = this.number;
     end if;
     loop
