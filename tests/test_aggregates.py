@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import date, datetime, timedelta
+from itertools import chain, combinations_with_replacement
 
 import psycopg
 import pytest
@@ -176,6 +177,59 @@ def test_a_lead_with_many_messages_is_added_up_from_where_it_differs(database: D
                     name = f"analytics_{read}"
                     answer = ask(reader, name, from_day=window.from_day, to_day=window.to_day)
                     assert differing(answer["figures"], naive.figures(name, window)) == [], (number, scope, last, read)
+
+
+@pytest.mark.host_variants("wide-text")
+def test_windows_begin_and_end_within_months_and_pairs_reach_over_them(database: Database) -> None:
+    """A row is a month of days before a next day, which may be of another month, or year."""
+    host = Host(database.writer())
+    active = {
+        "New": ("2023-12-31", "2024-01-01", "2024-02-15"),
+        "Called": ("2024-01-15", "2024-03-15"),
+        "Positive": ("2024-01-30", "2024-01-31", "2024-02-01", "2024-02-29", "2024-03-01", "2024-03-15"),
+    }
+    for tag, days in active.items():
+        lead = host.lead(HERE, sentimentTag=tag, createdAt=f"{days[0]} 09:00:00+00")
+        for day in days:
+            host.message(lead, sentAt=f"{day} 12:00:00+00")
+    bring_up_to_date(database)
+    owner, ann = database.connect(), database.signed_in(ANN)
+    assert is_built(owner, HERE)
+    naive = Naive(owner)
+    bounds = [date.fromisoformat(day) for day in sorted({*chain(*active.values()), "2024-02-02", "2024-03-16"})]
+    for first, last in combinations_with_replacement(bounds, 2):
+        window = Window(HERE, GLOBAL, first, last, "UTC")
+        for read in ("overview", "days", "sentiments"):
+            name = f"analytics_{read}"
+            answer = ask(ann, name, from_day=first, to_day=last)
+            assert differing(answer["figures"], naive.figures(name, window)) == [], (read, window)
+
+
+@pytest.mark.host_variants("wide-text")
+def test_a_day_that_counts_more_than_fits_is_no_wrong_sum(database: Database) -> None:
+    """Nothing is changed, and without attempts left the workspace is answered live."""
+    owner, host, ann = database.connect(), Host(database.writer()), database.signed_in(ANN)
+    host.message(host.lead(HERE), sentAt="2024-06-03 12:00:00+00")
+    bring_up_to_date(database)
+    owner.execute("update inboxdb.analytics_count set day_counts = array[67108863 * 32 + 3]")
+    host.message(host.lead(HERE), sentAt="2024-06-03 12:00:00+00")
+    stored = [
+        f"select coalesce(jsonb_agg(t order by t::text), '[]') from inboxdb.{table} as t"
+        for table in ("analytics_change", "analytics_count", "lead_fact")
+    ]
+    drain_counts(owner)
+    before = [owner.execute(query.encode()).fetchone() for query in stored]
+    for _ in range(8):
+        assert owner.execute("select inboxdb.next_analytics()::text").fetchone() == (HERE,)
+        failed = owner.execute("select outcome from inboxdb.refresh_analytics(%s)", [HERE]).fetchone()
+        assert failed == ("failed",)
+        assert [owner.execute(query.encode()).fetchone() for query in stored] == before
+        assert figures(ann, "analytics_overview")["responses"] > 2, "of aggregates"
+        owner.execute("update inboxdb.analytics_workspace set due_at = inboxdb.clock() where client_id = %s", [HERE])
+    assert owner.execute("select inboxdb.next_analytics()").fetchone() == (None,)
+    assert figures(ann, "analytics_overview")["responses"] == 2, "live"
+    [(error,)] = owner.execute("select last_error from inboxdb.analytics_workspace where client_id = %s", [HERE])
+    assert error.startswith("22003: ")
 
 
 @wide

@@ -60,6 +60,6 @@ def drain(host: Host, workers: int) -> tuple[int, float]:
     said = json.loads(done.stdout)
     seconds = host.number(
         "select extract(epoch from max(last_finished_at) - min(last_started_at)) from inboxdb.job_status "
-        f"where last_started_at >= '{since}'"
+        f"where job_name = 'recompute-inbox-counts' and last_started_at >= '{since}'"
     )
     return int(said["refreshed"]), seconds
