@@ -11,7 +11,7 @@ import structlog
 from psycopg import Connection
 
 from inboxdb.database import logs, sources
-from inboxdb.drain import passes
+from inboxdb.drain import pace, passes
 from inboxdb.drain.options import DrainOptions
 from inboxdb.drain.run import drain as run_drain
 from tests.interleave import Stage, until
@@ -615,3 +615,13 @@ def test_what_a_set_leaves_is_refreshed_in_the_same_run(stage: Stage) -> None:
     assert (result.refreshed, result.failed, result.skipped, result.remaining) == (3, 0, 0, 0)
     assert jobs(stage)[B] == ("succeeded", None, 1, "whole_workspace")
     assert_right(stage)
+
+
+def test_what_sets_leave_ends_no_run(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run waits for nothing here, and so makes one pass: more workspaces than a set has, all to be recounted."""
+    monkeypatch.setattr(pace, "PATIENCE", 0.0)
+    monkeypatch.setattr(passes, "SET_MOST", 2)
+    stage.owner.execute("select inboxdb.mark_all_inbox_counts_dirty()")
+    result = run_drain(stage.database.dsn)
+    assert (result.refreshed, result.failed, result.skipped, result.remaining) == (4, 0, 0, 0)
+    assert {jobs(stage)[workspace][3] for workspace in SOME} == {"whole_workspace"}

@@ -70,6 +70,8 @@ class Refresher:
             began, self._began_at = monotonic(), time_ns()
             if self._is_set:
                 self._refresh_set(connection)
+                # a workspace that the set left comes up for the first time alone
+                seen.difference_update(claim.client_id for claim in self._at_hand)
             else:
                 # a paced worker rests without a claim: a claimed workspace is due again in a second (D48)
                 claims_next = not is_last and self.options.pace == 1 and len(self._at_hand) == 1
