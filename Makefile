@@ -44,7 +44,7 @@ release: .venv/test ## cut a release: make release VERSION=0.1.0
 	$(BIN)/python -m tests.catalog --check
 	$(BIN)/python -m inboxdb.release.cut $(VERSION)
 
-bench: .venv/bench ## run the benchmarks, some fifteen minutes, and write docs/benchmarks/ (ARGS="--size full": most of an hour)
+bench: .venv/bench ## run the benchmarks, some seventeen minutes, and write docs/benchmarks/ (ARGS="--size full": most of an hour)
 	$(BIN)/python -m tests.bench $(ARGS)
 
 clean: ## remove .venv and what tools leave behind
